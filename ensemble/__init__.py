@@ -1,0 +1,1 @@
+"""The pipeline as data: its tensors, its models, and the Triton configs made from them."""

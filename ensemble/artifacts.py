@@ -1,0 +1,121 @@
+"""The compute graphs as files: the compact form kept in `weights/` and the plain form that runtimes are given.
+
+In the compact form large initializers are stored as int8 with one scale per output channel, or as float16, behind a
+DequantizeLinear or Cast node whose output carries the parameter's own name. It is valid ONNX; expanding it turns those
+nodes back into float32 initializers, so every runtime sees the same numbers.
+"""
+
+import hashlib
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import onnx
+from onnx import TensorProto, helper, numpy_helper
+
+from ensemble.contract import COIN_RADIUS, EMBEDDER, IMAGE_SIZE
+
+WEIGHTS = Path(__file__).resolve().parent.parent / "weights"
+THRESHOLD_KEY = "known_threshold"  # metadata of the embedding: cosine from which a match counts as known
+SMALLEST_ROW = 32  # elements that share an int8 scale; depthwise kernels (9 or 25) stay float16
+SMALLEST_PACKED = 1024  # elements; below, the saving is not worth a node
+
+
+def weights_file(model: str) -> Path:
+    """Where the compact form of a compute model lies."""
+    return WEIGHTS / f"{model}.onnx"
+
+
+def pack(model: onnx.ModelProto, dtype: str) -> onnx.ModelProto:
+    """Compact form of a plain model.
+
+    Args:
+        model: graph with float32 initializers; left as it is.
+        dtype: 'int8' stores matrices and dense kernels as int8, depthwise kernels as float16; 'float16' stores all
+            large initializers as float16.
+    """
+    packed = onnx.ModelProto()
+    packed.CopyFrom(model)
+    plain = list(packed.graph.initializer)
+    del packed.graph.initializer[:]
+    nodes = []
+    for tensor in plain:
+        values = numpy_helper.to_array(tensor)
+        if values.dtype != np.float32 or values.size < SMALLEST_PACKED:
+            packed.graph.initializer.append(tensor)
+        elif dtype == "int8" and values.ndim >= 2 and values[0].size >= SMALLEST_ROW:
+            nodes.append(_pack_int8(packed.graph, tensor.name, values))
+        else:
+            nodes.append(_pack_float16(packed.graph, tensor.name, values))
+    graph_nodes = list(packed.graph.node)
+    del packed.graph.node[:]
+    packed.graph.node.extend(nodes + graph_nodes)
+    return packed
+
+
+def _pack_int8(graph: onnx.GraphProto, name: str, values: np.ndarray) -> onnx.NodeProto:
+    axes = tuple(range(1, values.ndim))
+    scale = np.maximum(np.abs(values).max(axis=axes), np.float32(1e-12)) / np.float32(127)
+    column = scale.reshape(-1, *(1 for _ in axes))
+    codes = np.clip(np.rint(values / column), -127, 127).astype(np.int8)
+    graph.initializer.append(numpy_helper.from_array(codes, f"{name}.int8"))
+    graph.initializer.append(numpy_helper.from_array(scale.astype(np.float32), f"{name}.scale"))
+    return helper.make_node("DequantizeLinear", [f"{name}.int8", f"{name}.scale"], [name], name=f"unpack {name}", axis=0)
+
+
+def _pack_float16(graph: onnx.GraphProto, name: str, values: np.ndarray) -> onnx.NodeProto:
+    graph.initializer.append(numpy_helper.from_array(values.astype(np.float16), f"{name}.float16"))
+    return helper.make_node("Cast", [f"{name}.float16"], [name], name=f"unpack {name}", to=TensorProto.FLOAT)
+
+
+def _unpacked(model: onnx.ModelProto) -> Iterator[tuple[str, np.ndarray]]:
+    """Name and float32 values of every packed initializer."""
+    stored = {tensor.name: tensor for tensor in model.graph.initializer}
+    for node in model.graph.node:
+        if not node.name.startswith("unpack "):
+            continue
+        values = numpy_helper.to_array(stored[node.input[0]]).astype(np.float32)
+        if node.op_type == "DequantizeLinear":
+            scale = numpy_helper.to_array(stored[node.input[1]])
+            values = values * scale.reshape(-1, *(1 for _ in values.shape[1:]))
+        yield node.output[0], values
+
+
+def unpack(model: onnx.ModelProto) -> onnx.ModelProto:
+    """Plain form of a compact model, all initializers float32."""
+    plain = onnx.ModelProto()
+    plain.CopyFrom(model)
+    packed_names = {name for node in model.graph.node if node.name.startswith("unpack ") for name in node.input}
+    restored = [numpy_helper.from_array(values, name) for name, values in _unpacked(model)]
+    kept = [tensor for tensor in model.graph.initializer if tensor.name not in packed_names]
+    nodes = [node for node in model.graph.node if not node.name.startswith("unpack ")]
+    del plain.graph.initializer[:], plain.graph.node[:]
+    plain.graph.initializer.extend(kept + restored)
+    plain.graph.node.extend(nodes)
+    return plain
+
+
+def parameters(model: onnx.ModelProto) -> dict[str, np.ndarray]:
+    """Initializers of a compact or plain model by name: float32 where they were packed."""
+    plain = unpack(model)
+    return {tensor.name: numpy_helper.to_array(tensor) for tensor in plain.graph.initializer}
+
+
+def fingerprint() -> str:
+    """Identity of what makes embeddings comparable: the embedding's weights and the size of the coin it is given."""
+    digest = hashlib.sha256(f"{IMAGE_SIZE} {COIN_RADIUS} ".encode())
+    digest.update(weights_file(EMBEDDER.name).read_bytes())
+    return digest.hexdigest()[:16]
+
+
+def known_threshold() -> float:
+    """Cosine similarity from which the best match counts as known, as measured for the shipped weights.
+
+    Raises:
+        ValueError: the embedding carries no threshold.
+    """
+    model = onnx.load(weights_file(EMBEDDER.name), load_external_data=False)
+    for entry in model.metadata_props:
+        if entry.key == THRESHOLD_KEY:
+            return float(entry.value)
+    raise ValueError(f"{weights_file(EMBEDDER.name)} has no {THRESHOLD_KEY} in its metadata; export it again")

@@ -1,0 +1,111 @@
+"""Every tensor that crosses a model boundary: named, typed and shaped here, once.
+
+Shapes leave out the batch axis; -1 is an axis whose length the request decides. Photo pixels are those of the photo
+as a person sees it, after EXIF rotation; canvas pixels are those of `CANVAS`. Pixel centres lie on whole numbers, as
+in OpenCV: the first pixel spans -0.5 … 0.5.
+"""
+
+from dataclasses import dataclass
+from enum import Enum
+
+CANVAS_SIZE = 1024  # px, side of the square that every photo is placed on, top left
+IMAGE_SIZE = 256  # px, side of the pictures that the networks see
+EMBEDDING_SIZE = 64
+COIN_RADIUS = 120.0  # px, radius of the rectified coin, centred in IMAGE_SIZE x IMAGE_SIZE
+MAX_BATCH = 32
+
+# Network input is (rgb / 255 - mean) / std, so zero is the mean colour: it fills what lies outside photo and coin.
+IMAGE_MEAN = (0.485, 0.456, 0.406)
+IMAGE_STD = (0.229, 0.224, 0.225)
+
+MASK_THRESHOLD = 0.5  # probability from which a pixel counts as coin
+
+DEFAULT_K = 5
+MAX_K = 1000
+MAX_MEGAPIXELS = 64.0
+PHOTO_FORMATS = ("JPEG", "PNG", "WEBP", "BMP", "TIFF")
+
+
+class DType(Enum):
+    """Element types, by the names of Triton's clients."""
+
+    BOOL = "BOOL"
+    UINT8 = "UINT8"
+    INT32 = "INT32"
+    FP32 = "FP32"
+    BYTES = "BYTES"
+
+
+@dataclass(frozen=True)
+class Tensor:
+    """One tensor: its name everywhere, its element type, its shape without the batch axis, and what it holds."""
+
+    name: str
+    dtype: DType
+    dims: tuple[int, ...]
+    doc: str
+
+
+@dataclass(frozen=True)
+class Model:
+    """The interface of one model: what it takes and what it gives."""
+
+    name: str
+    inputs: tuple[Tensor, ...]
+    outputs: tuple[Tensor, ...]
+    doc: str
+
+    def __post_init__(self) -> None:
+        names = [tensor.name for tensor in (*self.inputs, *self.outputs)]
+        if len(set(names)) != len(names):
+            raise ValueError(f"model {self.name} names a tensor twice: {names}")
+
+
+_PICTURE = (3, IMAGE_SIZE, IMAGE_SIZE)
+
+ENCODED = Tensor("encoded", DType.BYTES, (1,), "photo file: JPEG, PNG, WebP, BMP or TIFF")
+CANVAS = Tensor("canvas", DType.UINT8, (CANVAS_SIZE, CANVAS_SIZE, 3), "RGB photo, top left, black elsewhere")
+EXTENT = Tensor("extent", DType.INT32, (2,), "height and width of the photo on the canvas, px")
+SCALE = Tensor("scale", DType.FP32, (1,), "photo pixels per canvas pixel")
+WINDOW = Tensor("window", DType.FP32, (4,), "square seen by the network: x0, y0, x1, y1, canvas px, outer edges")
+IMAGE = Tensor("image", DType.FP32, _PICTURE, "the window, normalized for the networks")
+MASK = Tensor("mask", DType.FP32, (1, IMAGE_SIZE, IMAGE_SIZE), "probability that a pixel is coin")
+ZOOM_WINDOW = Tensor("zoom_window", DType.FP32, (4,), "square around the largest coin, as `window`")
+ZOOM_IMAGE = Tensor("zoom_image", DType.FP32, _PICTURE, "the zoom window, as `image`")
+COIN = Tensor("coin", DType.FP32, _PICTURE, "the coin as a circle of COIN_RADIUS, zero outside, normalized")
+ELLIPSE = Tensor(
+    "ellipse", DType.FP32, (5,), "rim of the coin: cx, cy, semi-axes a >= b (photo px), angle of a (degrees, y down)"
+)
+FOUND = Tensor("found", DType.FP32, (1,), "1 where the photo shows a coin, else 0")
+EMBEDDING = Tensor("embedding", DType.FP32, (EMBEDDING_SIZE,), "unit vector")
+COIN_ID = Tensor("coin_id", DType.BYTES, (-1,), "ids of the k best entries, best first; '' fills up to k")
+SCORE = Tensor("score", DType.FP32, (-1,), "cosine similarity of each, -1 to 1; -1 fills up to k")
+ENTRY = Tensor("entry", DType.BYTES, (-1,), "each entry as a JSON object; '' fills up to k")
+KNOWN = Tensor("known", DType.BOOL, (1,), "whether the best score says that the coin is in the catalog")
+METADATA = Tensor("metadata", DType.BYTES, (1,), "what to enroll, as a JSON object")
+ENROLLED_ID = Tensor("enrolled_id", DType.BYTES, (1,), "id of the new entry")
+REQUEST = Tensor("request", DType.BYTES, (1,), "catalog operation and its arguments, as a JSON object")
+RESPONSE = Tensor("response", DType.BYTES, (1,), "the operation's result, as a JSON object")
+
+DECODE = Model("decode", (ENCODED,), (CANVAS, EXTENT, SCALE), "photo file to canvas")
+PREPROCESS = Model("preprocess", (CANVAS, EXTENT), (WINDOW, IMAGE), "whole photo, letterboxed, antialiased")
+SEGMENTATION = Model("segmentation", (IMAGE,), (MASK,), "coin or background, pixel by pixel")
+ZOOM = Model("zoom", (CANVAS, EXTENT, WINDOW, MASK), (ZOOM_WINDOW, ZOOM_IMAGE), "a closer look at the largest coin")
+CROP = Model(
+    "crop", (CANVAS, EXTENT, SCALE, WINDOW, MASK), (COIN, ELLIPSE, FOUND), "rectify the coin, drop the background"
+)
+EMBEDDER = Model("embedding", (COIN,), (EMBEDDING,), "coin to unit vector")
+SEARCH = Model("search", (EMBEDDING, FOUND), (COIN_ID, SCORE, ENTRY, KNOWN), "nearest catalog entries by cosine")
+ENROLL = Model("enroll", (COIN, EMBEDDING, FOUND, METADATA), (ENROLLED_ID,), "store a coin as a catalog entry")
+CATALOG = Model("catalog", (REQUEST,), (RESPONSE,), "list, show, remove entries; status")
+
+COIN_SEARCH = Model("coin_search", (ENCODED,), (*SEARCH.outputs, ELLIPSE, FOUND), "photo to matches")
+COIN_EMBEDDING = Model(
+    "coin_embedding", (ENCODED,), (EMBEDDING, COIN, ELLIPSE, FOUND), "photo to embedding, coin picture and ellipse"
+)
+COIN_ENROLL = Model("coin_enroll", (ENCODED, METADATA), (ENROLLED_ID, ELLIPSE, FOUND), "photo to a new catalog entry")
+
+COMPUTE_MODELS = (PREPROCESS, SEGMENTATION, ZOOM, CROP, EMBEDDER)
+PYTHON_MODELS = (DECODE, SEARCH, ENROLL, CATALOG)
+ENSEMBLES = (COIN_SEARCH, COIN_EMBEDDING, COIN_ENROLL)
+MODELS = (*COMPUTE_MODELS, *PYTHON_MODELS, *ENSEMBLES)

@@ -1,0 +1,177 @@
+"""The pipeline as a graph: which model feeds which, and where and how each one runs on each target."""
+
+from dataclasses import dataclass, field
+from enum import Enum
+
+from ensemble.contract import (
+    CATALOG,
+    COIN_EMBEDDING,
+    COIN_ENROLL,
+    COIN_SEARCH,
+    CROP,
+    DECODE,
+    EMBEDDER,
+    ENROLL,
+    IMAGE,
+    MASK,
+    MAX_BATCH,
+    MODELS,
+    PREPROCESS,
+    PYTHON_MODELS,
+    SEARCH,
+    SEGMENTATION,
+    WINDOW,
+    ZOOM,
+    ZOOM_IMAGE,
+    ZOOM_WINDOW,
+    Model,
+    Tensor,
+)
+
+ZOOM_MASK = "zoom_mask"  # the second pass gives MASK again, under this name inside an ensemble
+
+
+@dataclass(frozen=True)
+class Step:
+    """One use of a model in an ensemble; tensors travel under their own names unless renamed here."""
+
+    model: Model
+    rename: dict[Tensor, str] = field(default_factory=dict)
+
+    def name_of(self, tensor: Tensor) -> str:
+        """The name inside the ensemble of one of the model's tensors."""
+        return self.rename.get(tensor, tensor.name)
+
+
+FIND_COIN = (
+    Step(DECODE),
+    Step(PREPROCESS),
+    Step(SEGMENTATION),
+    Step(ZOOM),
+    Step(SEGMENTATION, {IMAGE: ZOOM_IMAGE.name, MASK: ZOOM_MASK}),
+    Step(CROP, {WINDOW: ZOOM_WINDOW.name, MASK: ZOOM_MASK}),
+    Step(EMBEDDER),
+)
+
+STEPS: dict[Model, tuple[Step, ...]] = {
+    COIN_SEARCH: (*FIND_COIN, Step(SEARCH)),
+    COIN_EMBEDDING: FIND_COIN,
+    COIN_ENROLL: (*FIND_COIN, Step(ENROLL)),
+}
+
+
+class Target(Enum):
+    """Where the repository runs; the value is Triton's `--model-config-name`, the default one has config.pbtxt."""
+
+    GPU = "config"
+    CPU = "cpu"
+
+
+@dataclass(frozen=True)
+class Placement:
+    """How one model runs on one target."""
+
+    backend: str
+    kind: str  # of Triton's instance groups: KIND_GPU, KIND_CPU
+    instances: int
+    max_batch: int
+    artifact: str = ""  # file in the version folder, where it is not the backend's default
+    batching: bool = False  # dynamic batching
+    preferred_batches: tuple[int, ...] = ()
+    queue_delay_us: int = 0
+    parameters: dict[str, str] = field(default_factory=dict)
+
+
+REFERENCE_CORES = 2  # of the committed configs; the embedded server renders them for the cores that there are
+CPU_MAX_BATCH = 8  # larger ones only cost memory: a CPU gains nothing from them
+NETWORKS = (SEGMENTATION, EMBEDDER)
+
+
+def placement(model: Model, target: Target, cores: int = REFERENCE_CORES) -> Placement:
+    """How a model runs on a target.
+
+    Args:
+        model: one of the contract's models.
+        target: where.
+        cores: CPU cores that the server may use.
+
+    Raises:
+        ValueError: the model is not in the contract.
+    """
+    if model not in MODELS:
+        raise ValueError(f"{model.name} is not a model of the contract")
+    max_batch = CPU_MAX_BATCH if target is Target.CPU else MAX_BATCH
+    if model in STEPS:
+        return Placement("ensemble", "", 0, max_batch)
+    if model in PYTHON_MODELS:
+        return _python(model, target, cores, max_batch)
+    if target is Target.CPU:
+        return _openvino(model, cores)
+    return Placement(
+        "tensorrt",
+        "KIND_GPU",
+        instances=1,
+        max_batch=max_batch,
+        artifact="model.plan",
+        batching=True,
+        preferred_batches=(8, 16, 32),
+        queue_delay_us=500,
+    )
+
+
+def _python(model: Model, target: Target, cores: int, max_batch: int) -> Placement:
+    """Decoding scales with the cores; whatever holds the catalog open has one instance."""
+    decoders = max(2, cores // 2) if target is Target.CPU else 8
+    instances = {DECODE: decoders, SEARCH: 2 if target is Target.CPU else 1}.get(model, 1)
+    return Placement("python", "KIND_CPU", instances, max_batch, batching=model in (DECODE, SEARCH))
+
+
+def _openvino(model: Model, cores: int) -> Placement:
+    """One instance per model and eight cores: a request alone gets all of them, others overlap in other models."""
+    instances = max(1, cores // 8)
+    return Placement(
+        "openvino",
+        "KIND_CPU",
+        instances,
+        CPU_MAX_BATCH,
+        artifact="model.onnx",
+        batching=True,
+        parameters={
+            "threads": str(max(1, cores // instances)),
+            # The geometry stays in float32; bfloat16 would move windows by whole pixels.
+            "precision": "auto" if model in NETWORKS else "f32",
+        },
+    )
+
+
+def check_wiring(ensemble: Model, steps: tuple[Step, ...] | None = None) -> None:
+    """Hold an ensemble's steps to the contract: every input is made before it is used, with the same type and shape.
+
+    Args:
+        ensemble: one of the contract's.
+        steps: to check instead of the ensemble's own.
+
+    Raises:
+        ValueError: an input has no maker or comes in another shape, an output of the ensemble is never made, or a name
+            is made twice.
+    """
+    made = {tensor.name: tensor for tensor in ensemble.inputs}
+    for step in STEPS[ensemble] if steps is None else steps:
+        for tensor in step.model.inputs:
+            _check_same(ensemble, step.name_of(tensor), tensor, made)
+        for tensor in step.model.outputs:
+            if step.name_of(tensor) in made:
+                raise ValueError(f"{ensemble.name}: {step.model.name} makes {step.name_of(tensor)} again; rename it")
+            made[step.name_of(tensor)] = tensor
+    for tensor in ensemble.outputs:
+        _check_same(ensemble, tensor.name, tensor, made)
+
+
+def _check_same(ensemble: Model, name: str, tensor: Tensor, made: dict[str, Tensor]) -> None:
+    if name not in made:
+        raise ValueError(f"{ensemble.name}: nothing makes {name}; there are {sorted(made)}")
+    if (made[name].dtype, made[name].dims) != (tensor.dtype, tensor.dims):
+        raise ValueError(f"{ensemble.name}: {name} is made as {made[name]} but used as {tensor}")
+
+
+SETTINGS_MODELS = (SEARCH, ENROLL, CATALOG)  # are told the embedding's fingerprint and the threshold

@@ -1,0 +1,117 @@
+"""From a photo file to the canvas: the step of the pipeline that is no compute graph."""
+
+import io
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+from PIL import Image, ImageOps
+
+from ensemble.contract import CANVAS_SIZE, MAX_MEGAPIXELS, PHOTO_FORMATS
+
+Image.MAX_IMAGE_PIXELS = None  # the limit below is stricter, and is an error rather than a warning
+
+_MAGIC = {b"GIF8": "GIF", b"%PDF": "PDF", b"<svg": "SVG", b"\x00\x00\x00\x0cjP": "JPEG 2000", b"8BPS": "Photoshop"}
+_BRANDS = {b"heic": "HEIC", b"heix": "HEIC", b"mif1": "HEIF", b"avif": "AVIF"}
+
+
+class PhotoError(ValueError):
+    """The photo cannot be used; the message says why and, where there is one, the way out."""
+
+
+@dataclass(frozen=True)
+class Photo:
+    """A decoded photo.
+
+    Attributes:
+        canvas: [1024, 1024, 3] uint8 RGB, the photo top left, black elsewhere.
+        extent: [2] int32, its height and width there, px.
+        scale: [1] float32, photo pixels per canvas pixel, never below 1.
+    """
+
+    canvas: np.ndarray
+    extent: np.ndarray
+    scale: np.ndarray
+
+
+def decode(encoded: bytes) -> Photo:
+    """Decode a photo file and place it on the canvas, upright, shrunk only if it is too large.
+
+    Args:
+        encoded: JPEG, PNG, WebP, BMP or TIFF; of several frames the first.
+
+    Raises:
+        PhotoError: empty, truncated, damaged, of another format, or above 64 megapixels by its header.
+    """
+    image = _open(encoded)
+    _check_size(image)
+    factor = min(1.0, CANVAS_SIZE / max(image.size))
+    width, height = image.size
+    try:
+        # JPEG can decode at 1/2, 1/4 or 1/8, which saves most of the time; what is left is shrunk below.
+        image.draft(image.mode, (int(np.ceil(width * factor)), int(np.ceil(height * factor))))
+        image.load()
+        upright = ImageOps.exif_transpose(_to_rgb(image))
+    except Exception as error:  # decoders raise what they like on damaged files
+        raise PhotoError(f"the {image.format} photo is damaged or cut off: {error}") from error
+    if (upright.width > upright.height) != (width > height):
+        width, height = height, width
+    return _place(np.asarray(upright), width, height, factor)
+
+
+def _open(encoded: bytes) -> Image.Image:
+    if not encoded:
+        raise PhotoError("the photo is empty (0 bytes)")
+    try:
+        return Image.open(io.BytesIO(encoded), formats=PHOTO_FORMATS)
+    except Exception as error:
+        supported = ", ".join(PHOTO_FORMATS)
+        kind = next((name for start, name in _MAGIC.items() if encoded.startswith(start)), None)
+        if encoded[4:8] == b"ftyp":
+            kind = _BRANDS.get(encoded[8:12])
+        if kind:
+            raise PhotoError(f"{kind} photos are not supported; send one of {supported}") from error
+        problem = f"the photo is not an image, or is cut off in its header ({len(encoded)} bytes)"
+        raise PhotoError(f"{problem}; send one of {supported}") from error
+
+
+def _check_size(image: Image.Image) -> None:
+    megapixels = image.width * image.height / 1e6
+    if megapixels > MAX_MEGAPIXELS:
+        size = f"{image.width} x {image.height} pixels, {megapixels:.1f} megapixels"
+        raise PhotoError(f"the photo has {size}; the limit is {MAX_MEGAPIXELS:g}: send a smaller one")
+
+
+def _to_rgb(image: Image.Image) -> Image.Image:
+    """8-bit RGB from any mode; transparent parts become white. EXIF data stays with the image."""
+    if image.mode == "RGB" and "transparency" not in image.info:
+        return image
+    exif = image.getexif()
+    if image.mode.startswith(("I", "F")):
+        image = Image.fromarray(_to_8_bit(np.asarray(image)))
+    if image.has_transparency_data:
+        rgba = image.convert("RGBA")
+        image = Image.alpha_composite(Image.new("RGBA", rgba.size, "white"), rgba)
+    rgb = image.convert("RGB")
+    rgb.info["exif"] = exif.tobytes()
+    return rgb
+
+
+def _to_8_bit(values: np.ndarray) -> np.ndarray:
+    """Grey of any depth to uint8: 16 bits by their range, floats from 0 to 1, or by their maximum where that is larger."""
+    if values.dtype.kind == "f":
+        values = np.nan_to_num(values)
+        top = max(1.0, float(values.max(initial=0.0)))
+    else:
+        top = 65535.0 if values.max(initial=0) > 255 else 255.0
+    return np.clip(values * (255.0 / top), 0, 255).astype(np.uint8)
+
+
+def _place(picture: np.ndarray, width: int, height: int, factor: float) -> Photo:
+    """Put a decoded picture on the canvas; width and height are those of the whole upright photo."""
+    size = (max(1, round(width * factor)), max(1, round(height * factor)))
+    if (picture.shape[1], picture.shape[0]) != size:
+        picture = cv2.resize(picture, size, interpolation=cv2.INTER_AREA)
+    canvas = np.zeros((CANVAS_SIZE, CANVAS_SIZE, 3), np.uint8)
+    canvas[: size[1], : size[0]] = picture
+    return Photo(canvas, np.array(size[::-1], np.int32), np.array([1.0 / factor], np.float32))

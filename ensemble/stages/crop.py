@@ -1,0 +1,114 @@
+"""From a mask to the coin: zoom on the largest one, then rectify it."""
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from ensemble.contract import COIN_RADIUS, IMAGE_SIZE, MASK_THRESHOLD
+from ensemble.stages.components import largest_component
+from ensemble.stages.ellipse import Moments, angle, circle_to_ellipse, moments, semi_axes
+from ensemble.stages.resize import resize_window
+
+ZOOM_MARGIN = 1.35  # side of the zoom window over the coin's diameter
+MIN_AREA = 0.02  # share of the zoom window below which a blob is no coin
+MIN_FILL = 0.8  # area over that of the ellipse with the same moments; a disc has 1, a ring or a scrawl much less
+SOURCE_SIZE = 320  # px, antialiased picture that the rectification samples from
+
+
+def coin_mask(mask: Tensor) -> Tensor:
+    """The largest coin of a [B, 1, 256, 256] probability mask as a 0/1 mask [B, 256, 256].
+
+    Components are told apart at half the resolution, where the labels fit in a tenth of the memory; the edge is the
+    full mask's.
+    """
+    coarse = functional.avg_pool2d(mask, 2).squeeze(1)
+    component = largest_component((coarse > MASK_THRESHOLD).float())
+    near = functional.max_pool2d(component.unsqueeze(1), 3, stride=1, padding=1)
+    fine = functional.interpolate(near, scale_factor=2.0, mode="nearest")
+    return (fine * (mask > MASK_THRESHOLD).float()).squeeze(1)
+
+
+def _to_canvas(m: Moments, window: Tensor) -> Moments:
+    """Moments in mask pixels to canvas pixels."""
+    step = (window[:, 2] - window[:, 0]) / IMAGE_SIZE
+    x = window[:, 0] + (m.x + 0.5) * step
+    y = window[:, 1] + (m.y + 0.5) * step
+    square = step * step
+    return Moments(m.area * square, x, y, m.xx * square, m.yy * square, m.xy * square)
+
+
+def _square(x: Tensor, y: Tensor, half: Tensor) -> Tensor:
+    """Windows [B, 4] around centres, all [B]."""
+    return torch.stack([x - half, y - half, x + half, y + half], dim=1)
+
+
+class Zoom(nn.Module):
+    """A closer look at the largest coin, for the second pass of the segmentation."""
+
+    def forward(self, canvas: Tensor, extent: Tensor, window: Tensor, mask: Tensor) -> tuple[Tensor, Tensor]:
+        """Frame the largest coin.
+
+        Args:
+            canvas: [B, 1024, 1024, 3] uint8 RGB.
+            extent: [B, 2] int32 height and width of the photo, px.
+            window: [B, 4] what the mask covers, canvas px.
+            mask: [B, 1, 256, 256] probability.
+
+        Returns:
+            zoom_window [B, 4] in canvas px, zoom_image [B, 3, 256, 256] normalized. Where the mask shows no coin, the
+            window stays as it is.
+        """
+        m = _to_canvas(moments(coin_mask(mask)), window)
+        major, _ = semi_axes(m)
+        zoomed = _square(m.x, m.y, major * ZOOM_MARGIN)
+        zoomed = torch.where((m.area > 0)[:, None], zoomed, window)
+        return zoomed, resize_window(canvas, extent, zoomed, IMAGE_SIZE)
+
+
+class Crop(nn.Module):
+    """The coin alone: its ellipse drawn to a circle, everything around it gone."""
+
+    def forward(
+        self, canvas: Tensor, extent: Tensor, scale: Tensor, window: Tensor, mask: Tensor
+    ) -> tuple[Tensor, Tensor, Tensor]:
+        """Rectify the largest coin of the zoomed view.
+
+        Args:
+            canvas: [B, 1024, 1024, 3] uint8 RGB.
+            extent: [B, 2] int32 height and width of the photo, px.
+            scale: [B, 1] photo px per canvas px.
+            window: [B, 4] what the mask covers, canvas px.
+            mask: [B, 1, 256, 256] probability.
+
+        Returns:
+            coin [B, 3, 256, 256] normalized, zero outside the circle; ellipse [B, 5] cx, cy, a, b in photo px and
+            angle in degrees; found [B, 1]. All zero where there is no coin.
+        """
+        in_mask = moments(coin_mask(mask))
+        area, (a, b) = in_mask.area, semi_axes(in_mask)
+        shaped = area >= MIN_FILL * torch.pi * a * b
+        found = ((area >= MIN_AREA * IMAGE_SIZE * IMAGE_SIZE) & shaped).float()[:, None]
+        m = _to_canvas(in_mask, window)
+        coin = self._rectify(canvas, extent, m) * found[:, :, None, None]
+        return coin, self._in_photo(m, scale) * found, found
+
+    @staticmethod
+    def _rectify(canvas: Tensor, extent: Tensor, m: Moments) -> Tensor:
+        """[B, 3, 256, 256]: the ellipse as a circle of COIN_RADIUS."""
+        margin = IMAGE_SIZE / (2 * COIN_RADIUS)
+        half = (semi_axes(m)[0] * margin).clamp(min=1.0)
+        source = resize_window(canvas, extent, _square(m.x, m.y, half), SOURCE_SIZE)
+        line = (torch.arange(IMAGE_SIZE, dtype=torch.float32) - (IMAGE_SIZE - 1) / 2) / COIN_RADIUS
+        u, v = line.view(1, 1, -1), line.view(1, -1, 1)
+        xx, xy, yy = (term[:, None, None] for term in circle_to_ellipse(m))
+        reach = half[:, None, None]
+        grid = torch.stack([(xx * u + xy * v) / reach, (xy * u + yy * v) / reach], dim=3)
+        coin = functional.grid_sample(source, grid, mode="bilinear", padding_mode="zeros", align_corners=False)
+        return coin * (u * u + v * v <= 1.0).float()
+
+    @staticmethod
+    def _in_photo(m: Moments, scale: Tensor) -> Tensor:
+        """The ellipse [B, 5] in photo pixels, whose first pixel spans -0.5 … 0.5 as the canvas' does."""
+        a, b = semi_axes(m)
+        s = scale[:, 0]
+        return torch.stack([(m.x + 0.5) * s - 0.5, (m.y + 0.5) * s - 0.5, a * s, b * s, angle(m)], dim=1)
