@@ -1,0 +1,67 @@
+"""What the Python models share: inputs out of a request, one answer or one error for each request."""
+
+import json
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+import triton_python_backend_utils as pb_utils
+
+from catalog.access import AccessError
+from catalog.entry import EntryError, EntryNotFoundError
+from ensemble.contract import Tensor
+from ensemble.parameters import ParameterError
+from ensemble.photo import PhotoError
+
+Answer = dict[Tensor, np.ndarray]
+
+_CALLERS_FAULT = (PhotoError, EntryError, ParameterError, AccessError)
+
+
+def settings(args: dict[str, str]) -> dict[str, str]:
+    """Parameters of the model's config."""
+    return {key: value["string_value"] for key, value in json.loads(args["model_config"])["parameters"].items()}
+
+
+def array(request: Any, tensor: Tensor) -> np.ndarray:
+    """One input of a request, [B, …]."""
+    return pb_utils.get_input_tensor_by_name(request, tensor.name).as_numpy()
+
+
+def texts(request: Any, tensor: Tensor) -> list[str]:
+    """A BYTES input of a request as text, one per row of the batch.
+
+    Raises:
+        ParameterError: no valid UTF-8.
+    """
+    try:
+        return [row.decode() for row in array(request, tensor).reshape(-1)]
+    except UnicodeDecodeError as error:
+        raise ParameterError(f"{tensor.name} is not UTF-8 text: {error}") from error
+
+
+def parameters(request: Any) -> dict[str, Any]:
+    """Request parameters and forwarded headers."""
+    return dict(json.loads(request.parameters() or "{}"))
+
+
+def answer_each(requests: Sequence[Any], answer: Callable[[Any], Answer]) -> list[Any]:
+    """Answer every request on its own, so that what is wrong with one does not reach its neighbours."""
+    return [_respond(request, answer) for request in requests]
+
+
+def _respond(request: Any, answer: Callable[[Any], Answer]) -> Any:
+    try:
+        tensors = [pb_utils.Tensor(tensor.name, array) for tensor, array in answer(request).items()]
+        return pb_utils.InferenceResponse(tensors)
+    except _CALLERS_FAULT as error:
+        return _refuse(str(error), pb_utils.TritonError.INVALID_ARG)
+    except EntryNotFoundError as error:
+        return _refuse(str(error), pb_utils.TritonError.NOT_FOUND)
+    except Exception as error:
+        pb_utils.Logger.log_error(f"{type(error).__name__}: {error}")
+        return _refuse(f"internal error: {type(error).__name__}: {error}", pb_utils.TritonError.INTERNAL)
+
+
+def _refuse(message: str, code: Any) -> Any:
+    return pb_utils.InferenceResponse(error=pb_utils.TritonError(message, code))

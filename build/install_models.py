@@ -1,0 +1,42 @@
+"""Puts the compute models where Triton loads them: weights/ (compact) to model_repository/<model>/1/model.onnx.
+
+    python build/install_models.py
+
+Needs onnx and numpy, no torch. A model that is up to date is left alone.
+"""
+
+import sys
+from pathlib import Path
+
+import onnx
+
+ROOT = Path(__file__).resolve().parent.parent
+sys.path.insert(0, str(ROOT))
+
+from ensemble import artifacts
+from ensemble.contract import COMPUTE_MODELS
+
+
+def install(repository: Path) -> list[Path]:
+    """Write each model.onnx that is missing or older than its weights.
+
+    Returns:
+        The files written.
+    """
+    written = []
+    for model in COMPUTE_MODELS:
+        source = artifacts.weights_file(model.name)
+        served = repository / model.name / "1" / "model.onnx"
+        if served.is_file() and served.stat().st_mtime >= source.stat().st_mtime:
+            continue
+        served.parent.mkdir(parents=True, exist_ok=True)
+        part = served.with_suffix(".part")
+        part.write_bytes(artifacts.unpack(onnx.load(source)).SerializeToString())
+        part.replace(served)  # a reader sees the old file or the new one, never half of it
+        written.append(served)
+    return written
+
+
+if __name__ == "__main__":
+    for path in install(ROOT / "model_repository"):
+        print(f"wrote {path.relative_to(ROOT)}")

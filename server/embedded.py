@@ -1,0 +1,251 @@
+"""Starts Triton from the wheel, waits until every model answers, and stops it cleanly."""
+
+import contextlib
+import ctypes
+import os
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from types import TracebackType
+from typing import IO
+
+import tritonclient.grpc as grpc
+from tritonclient.utils import InferenceServerException
+
+from ensemble.contract import MODELS
+from ensemble.graph import Target
+from ensemble.render import REPOSITORY, ROOT
+from server.binary import ServerError, Triton, check_numpy, find_triton
+from server.staging import stage_backends, stage_models
+
+LOOPBACK = "127.0.0.1"  # this Triton predates fixes of authentication bypasses: it must not be reached from outside
+START_TIMEOUT = 300.0  # s; compiling the graphs for the first time takes most of it on a slow machine
+STOP_TIMEOUT = 30.0  # s, for requests in flight
+_DIE_WITH_PARENT = 1  # PR_SET_PDEATHSIG
+_POLL = 0.1  # s
+
+
+@dataclass(frozen=True)
+class Ports:
+    """Where a server listens, on loopback."""
+
+    grpc: int = 8001
+    http: int = 8000
+    metrics: int = 8002
+
+    @classmethod
+    def free(cls) -> "Ports":
+        """Three ports that nobody uses at the moment."""
+        with contextlib.ExitStack() as stack:
+            sockets = [stack.enter_context(socket.socket()) for _ in range(3)]
+            for each in sockets:
+                each.bind((LOOPBACK, 0))
+            return cls(*(each.getsockname()[1] for each in sockets))
+
+    def busy(self) -> list[int]:
+        """Those that somebody else listens on already."""
+        taken = []
+        for port in (self.grpc, self.http, self.metrics):
+            with socket.socket() as probe:
+                probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+                try:
+                    probe.bind((LOOPBACK, port))
+                except OSError:
+                    taken.append(port)
+        return taken
+
+
+class EmbeddedServer:
+    """One Triton process; a context manager that is ready inside and stopped after.
+
+    Args:
+        catalog: folder of the catalog; made where it is missing.
+        ports: where to listen; None picks free ones.
+        cores: CPU cores to use; None takes all that this process may use.
+        repository: model repository to serve.
+        log: file for the server's log; None takes one in a folder that goes with the server.
+        progress: called with the number of models loaded whenever it grows.
+        environment: variables to set for the server and its models.
+    """
+
+    def __init__(
+        self,
+        catalog: Path,
+        ports: Ports | None = None,
+        cores: int | None = None,
+        repository: Path = ROOT / REPOSITORY,
+        log: Path | None = None,
+        progress: Callable[[int], None] | None = None,
+        environment: dict[str, str] | None = None,
+    ) -> None:
+        self.ports = ports or Ports.free()
+        self._catalog = catalog
+        self._cores = cores or len(os.sched_getaffinity(0))
+        self._repository = repository
+        self._progress = progress or (lambda loaded: None)
+        self._extra = environment or {}
+        self._folder = tempfile.TemporaryDirectory(prefix="mintmark-")
+        self.log = log or Path(self._folder.name) / "server.log"
+        self._loaded = 0  # models, as last reported
+        self._process: subprocess.Popen[bytes] | None = None
+        self._log_file: IO[bytes] | None = None
+
+    @property
+    def url(self) -> str:
+        """Where gRPC clients find it."""
+        return f"{LOOPBACK}:{self.ports.grpc}"
+
+    @property
+    def pid(self) -> int:
+        """Id of the Triton process.
+
+        Raises:
+            ServerError: the server does not run.
+        """
+        if self._process is None:
+            raise ServerError("the server is not running")
+        return self._process.pid
+
+    def start(self) -> None:
+        """Start Triton and wait until every model is ready.
+
+        Raises:
+            ServerError: no Triton, numpy 2, a port is taken, a model fails (with its reason), or it takes too long.
+        """
+        check_numpy()
+        triton = find_triton()
+        if busy := self.ports.busy():
+            raise ServerError(f"port {', '.join(map(str, busy))} is in use; choose others or --free-ports")
+        staged = Path(self._folder.name)
+        stage_backends(triton, staged / "backends")
+        stage_models(self._repository, staged / "models", Target.CPU, self._cores)
+        self._catalog.mkdir(parents=True, exist_ok=True)
+        self._launch(triton, staged)
+        try:
+            self._wait_until_ready()
+        except BaseException:
+            self.stop()
+            raise
+
+    def _launch(self, triton: Triton, staged: Path) -> None:
+        self.log.parent.mkdir(parents=True, exist_ok=True)
+        self._log_file = self.log.open("wb")
+        libc = ctypes.CDLL(None)
+        self._process = subprocess.Popen(
+            self._command(triton, staged),
+            env=self._environment(triton),
+            stdout=self._log_file,
+            stderr=subprocess.STDOUT,
+            stdin=subprocess.DEVNULL,
+            start_new_session=True,  # Ctrl-C reaches this process alone, which then stops Triton in order
+            preexec_fn=lambda: libc.prctl(_DIE_WITH_PARENT, signal.SIGTERM),
+        )
+
+    def _command(self, triton: Triton, staged: Path) -> list[str]:
+        options = {
+            "model-repository": staged / "models",
+            "backend-directory": staged / "backends",
+            "grpc-address": LOOPBACK,
+            "grpc-port": self.ports.grpc,
+            "http-address": LOOPBACK,
+            "http-port": self.ports.http,
+            "metrics-address": LOOPBACK,
+            "metrics-port": self.ports.metrics,
+            "grpc-header-forward-pattern": "authorization",
+            "http-header-forward-pattern": "authorization",
+            "exit-on-error": "false",  # the reason of a failed model is asked for below
+            "exit-timeout-secs": int(STOP_TIMEOUT),
+        }
+        return [str(triton.executable), *(f"--{name}={value}" for name, value in options.items())]
+
+    def _environment(self, triton: Triton) -> dict[str, str]:
+        cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "mintmark"
+        cache.mkdir(parents=True, exist_ok=True)
+        libraries = [str(triton.libraries), os.environ.get("LD_LIBRARY_PATH", "")]
+        return {
+            **os.environ,
+            "PATH": os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", "")]),
+            "LD_LIBRARY_PATH": os.pathsep.join(filter(None, libraries)),
+            "PYTHONPATH": str(ROOT),
+            "MINTMARK_CATALOG": str(self._catalog.resolve()),
+            "MINTMARK_CACHE": str(cache),
+            **self._extra,
+        }
+
+    def _wait_until_ready(self) -> None:
+        deadline = time.monotonic() + START_TIMEOUT
+        with grpc.InferenceServerClient(self.url) as client:
+            while time.monotonic() < deadline:
+                if self._process is None or self._process.poll() is not None:
+                    raise ServerError(f"tritonserver ended at its start; its last words:\n{self._last_words()}")
+                self._report()
+                if _is_live(client):
+                    self._check_models(client)
+                    self._report()
+                    return
+                time.sleep(_POLL)
+        raise ServerError(f"the server was not ready after {START_TIMEOUT:.0f} s:\n{self._last_words()}")
+
+    def _report(self) -> None:
+        loaded = self.log.read_bytes().count(b"successfully loaded")
+        if loaded > self._loaded:
+            self._loaded = loaded
+            self._progress(loaded)
+
+    def _last_words(self, lines: int = 12) -> str:
+        return "\n".join(self.log.read_text(errors="replace").splitlines()[-lines:])
+
+    def _check_models(self, client: grpc.InferenceServerClient) -> None:
+        index = client.get_model_repository_index(as_json=True).get("models", [])
+        states = {entry["name"]: entry for entry in index}
+        problems = []
+        for model in MODELS:
+            entry = states.get(model.name, {"reason": "not in the repository"})
+            if entry.get("state") != "READY":
+                problems.append(f"model {model.name} failed: {entry.get('reason', 'no reason given')}")
+        if problems:
+            raise ServerError("\n".join(problems))
+
+    def wait(self) -> int:
+        """Wait until the server ends by itself; returns its exit status."""
+        if self._process is None:
+            raise ServerError("the server is not running")
+        return self._process.wait()
+
+    def stop(self) -> None:
+        """Let requests in flight finish, then end the server and its models; does nothing if it does not run."""
+        process, self._process = self._process, None
+        if process is not None:
+            process.terminate()
+            try:
+                process.wait(timeout=STOP_TIMEOUT + 10)
+            except subprocess.TimeoutExpired:
+                os.killpg(process.pid, signal.SIGKILL)
+                process.wait()
+        if self._log_file is not None:
+            self._log_file.close()
+        self._folder.cleanup()
+
+    def __enter__(self) -> "EmbeddedServer":
+        """Start it."""
+        self.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """Stop it."""
+        self.stop()
+
+
+def _is_live(client: grpc.InferenceServerClient) -> bool:
+    try:
+        return bool(client.is_server_live())
+    except InferenceServerException:
+        return False

@@ -1,0 +1,37 @@
+"""What a server of this machine reads: backends and models side by side, configs rendered for the cores there are."""
+
+import shutil
+from pathlib import Path
+
+from ensemble.contract import MODELS
+from ensemble.graph import Target
+from ensemble.render import ROOT, config_text
+from server.binary import Triton
+
+
+def stage_backends(triton: Triton, folder: Path) -> None:
+    """Copy the stock Python backend, with the stub of this Python, and the project's own backends into `folder`.
+
+    Triton refuses backends behind symbolic links.
+    """
+    shutil.copytree(triton.server / "backends" / "python", folder / "python")
+    shutil.copy2(triton.stub, folder / "python" / triton.stub.name)
+    for backend in (ROOT / "backends").glob("*/model.py"):
+        (folder / backend.parent.name).mkdir()
+        shutil.copy2(backend, folder / backend.parent.name / backend.name)
+
+
+def stage_models(repository: Path, folder: Path, target: Target, cores: int) -> None:
+    """Link every model's versions into `folder`, beside a config for this many cores.
+
+    With the reference number of cores the configs are the committed ones, letter for letter.
+    """
+    for model in MODELS:
+        staged = folder / model.name
+        staged.mkdir(parents=True)
+        versions = [path for path in (repository / model.name).glob("[0-9]*") if path.is_dir()]
+        for version in versions:
+            (staged / version.name).symlink_to(version)
+        if not versions:
+            (staged / "1").mkdir()  # ensembles have no files, but Triton wants a version
+        (staged / "config.pbtxt").write_text(config_text(model, target, cores))
