@@ -1,0 +1,51 @@
+"""Client of Mintmark, a visual search server for coins: photo in, matching catalog entries out."""
+
+from mintmark._client import DEFAULT_URL, Client, Photo
+from mintmark._contract import DEFAULT_K, MAX_K, MAX_MEGAPIXELS, PHOTO_FORMATS
+from mintmark._errors import (
+    EntryNotFound,
+    InvalidPhoto,
+    InvalidRequest,
+    MintmarkError,
+    NoCoinFound,
+    RequestTimeout,
+    ServerError,
+    ServerUnavailable,
+    Unauthorized,
+)
+from mintmark._transports.base import Transport
+from mintmark._transports.mock import MockTransport
+from mintmark._transports.triton import TritonTransport
+from mintmark._types import CatalogStatus, CoinEmbedding, Ellipse, Entry, EntryFields, Match, Recognition
+
+__version__ = "0.1.0"
+
+__all__ = [
+    "DEFAULT_K",
+    "DEFAULT_URL",
+    "MAX_K",
+    "MAX_MEGAPIXELS",
+    "PHOTO_FORMATS",
+    "CatalogStatus",
+    "Client",
+    "CoinEmbedding",
+    "Ellipse",
+    "Entry",
+    "EntryFields",
+    "EntryNotFound",
+    "InvalidPhoto",
+    "InvalidRequest",
+    "Match",
+    "MintmarkError",
+    "MockTransport",
+    "NoCoinFound",
+    "Photo",
+    "Recognition",
+    "RequestTimeout",
+    "ServerError",
+    "ServerUnavailable",
+    "Transport",
+    "TritonTransport",
+    "Unauthorized",
+    "__version__",
+]

@@ -1,0 +1,132 @@
+"""What the server answers, checked and turned into values.
+
+A Triton server whose Python stub runs on numpy 2 answers empty tensors and calls that success. So nothing is taken for
+granted here: an answer that is not what the contract says becomes a ServerError that names the tensor.
+"""
+
+import json
+from collections.abc import Mapping
+from dataclasses import fields
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from mintmark import _contract as contract
+from mintmark._errors import ServerError
+from mintmark._transports.base import Tensors
+from mintmark._types import CatalogStatus, CoinEmbedding, Ellipse, Entry, Match, Recognition
+
+# Kinds of numpy arrays that hold each of Triton's types here.
+_KINDS = {"BYTES": "O", "FP32": "f", "BOOL": "b"}
+
+_ENTRY_TEXTS = ("id", "name", "country", "currency", "denomination", "side")
+_STATUS_FIELDS = ("entries", "views", "model", "threshold")
+
+
+def take(outputs: Tensors, name: str, *dims: int) -> npt.NDArray[Any]:
+    """The tensor `name`, [1, *dims], without its batch axis. ServerError if it is missing or anything else."""
+    if name not in outputs:
+        raise ServerError(f"the server's answer lacks the tensor {name!r}")
+    array = outputs[name]
+    dtype = contract.DTYPES[name]
+    if array.shape != (1, *dims) or array.dtype.kind != _KINDS[dtype]:
+        hint = " (a server whose Python models run on numpy 2 answers so: see its log)" if array.size == 0 else ""
+        raise ServerError(
+            f"the server answered {name!r} as {array.dtype} {list(array.shape)}, not as {dtype} {[1, *dims]}{hint}"
+        )
+    row: npt.NDArray[Any] = array[0]
+    return row
+
+
+def text(outputs: Tensors, name: str) -> str:
+    """The single string of a BYTES tensor [1, 1]."""
+    return _text(take(outputs, name, 1)[0])
+
+
+def ellipse(outputs: Tensors) -> Ellipse | None:
+    """The coin's outline, None where the server found no coin."""
+    found = bool(take(outputs, contract.FOUND, 1)[0])
+    values = take(outputs, contract.ELLIPSE, len(fields(Ellipse)))
+    return Ellipse(*(float(value) for value in _finite(contract.ELLIPSE, values))) if found else None
+
+
+def recognition(outputs: Tensors, k: int) -> Recognition:
+    """From the outputs of coin_search with `k` rows; rows that only fill up are dropped."""
+    ids = take(outputs, contract.COIN_ID, k)
+    scores = _finite(contract.SCORE, take(outputs, contract.SCORE, k))
+    entries = take(outputs, contract.ENTRY, k)
+    outline = ellipse(outputs)
+    matches = tuple(
+        Match(entry(parse(row)), float(score)) for key, score, row in zip(ids, scores, entries, strict=True) if key
+    )
+    known = bool(take(outputs, contract.KNOWN, 1)[0])
+    return Recognition(found=outline is not None, known=known, ellipse=outline, matches=matches)
+
+
+def coin_embedding(outputs: Tensors) -> CoinEmbedding:
+    """From the outputs of coin_embedding; the coin becomes a picture that can be looked at."""
+    outline = ellipse(outputs)
+    vector = take(outputs, contract.EMBEDDING, contract.EMBEDDING_SIZE).astype(np.float32)
+    coin = take(outputs, contract.COIN, 3, contract.IMAGE_SIZE, contract.IMAGE_SIZE)
+    if outline is not None:
+        _finite(contract.EMBEDDING, vector)
+    return CoinEmbedding(found=outline is not None, ellipse=outline, embedding=vector, coin=_picture(coin))
+
+
+def parse(row: Any) -> dict[str, Any]:
+    """The JSON object in one BYTES element."""
+    raw = _text(row)
+    try:
+        value = json.loads(raw)
+    except ValueError:
+        value = None
+    if not isinstance(value, dict):
+        raise ServerError(f"the server answered {_short(raw)} where a JSON object belongs")
+    return value
+
+
+def entry(record: Any) -> Entry:
+    """A catalog entry from its JSON object."""
+    if not isinstance(record, Mapping) or any(not isinstance(record.get(key), str) for key in _ENTRY_TEXTS):
+        raise ServerError(f"the server answered {_short(record)} where an entry with {', '.join(_ENTRY_TEXTS)} belongs")
+    year = record.get("year")
+    return Entry(
+        **{key: record[key] for key in _ENTRY_TEXTS},
+        year=year if isinstance(year, int) else None,
+        metadata=record.get("metadata") or {},
+    )
+
+
+def catalog_status(record: Mapping[str, Any]) -> CatalogStatus:
+    """The catalog's status from its JSON object."""
+    try:
+        entries, views, model, threshold = (record[key] for key in _STATUS_FIELDS)
+        details = {key: value for key, value in record.items() if key not in _STATUS_FIELDS}
+        return CatalogStatus(int(entries), int(views), str(model), float(threshold), details)
+    except (KeyError, TypeError, ValueError) as error:
+        raise ServerError(f"the server answered {_short(record)} where the catalog's status belongs") from error
+
+
+def _picture(coin: npt.NDArray[np.float32]) -> npt.NDArray[np.uint8]:
+    """Undo the networks' normalization: float32 [3, h, w] to uint8 RGB [h, w, 3]."""
+    channels_last = coin.transpose(1, 2, 0)
+    colours = (channels_last * np.array(contract.IMAGE_STD) + np.array(contract.IMAGE_MEAN)) * 255
+    return np.asarray(np.rint(colours.clip(0, 255)), dtype=np.uint8)
+
+
+def _finite(name: str, values: npt.NDArray[Any]) -> npt.NDArray[Any]:
+    if not np.isfinite(values).all():
+        raise ServerError(f"the server answered {name!r} with values that are no numbers: {values.tolist()}")
+    return values
+
+
+def _text(value: Any) -> str:
+    if isinstance(value, bytes):
+        return value.decode("utf-8", errors="replace")
+    return str(value)
+
+
+def _short(value: Any) -> str:
+    shown = repr(value)
+    return shown if len(shown) <= 200 else f"{shown[:200]}…"

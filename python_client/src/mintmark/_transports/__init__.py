@@ -1,0 +1,1 @@
+"""How requests reach a server: one interface, and what implements it."""

@@ -1,0 +1,24 @@
+"""A transport that asks a function instead of a server: for tests of whatever uses the client."""
+
+from collections.abc import Callable, Mapping, Sequence
+
+from mintmark._transports.base import Tensors
+
+Handler = Callable[[str, Tensors, Mapping[str, str | int | bool]], Tensors]
+
+
+class MockTransport:
+    """Answers each inference with `handler(model, inputs, parameters)`, which may raise MintmarkError."""
+
+    def __init__(self, handler: Handler) -> None:
+        self._handler = handler
+
+    def infer(
+        self, model: str, inputs: Tensors, outputs: Sequence[str], parameters: Mapping[str, str | int | bool]
+    ) -> Tensors:
+        """See Transport. Gives those of the handler's tensors that were asked for."""
+        answer = self._handler(model, inputs, parameters)
+        return {name: answer[name] for name in outputs if name in answer}
+
+    def close(self) -> None:
+        """Nothing to let go of."""

@@ -1,0 +1,124 @@
+"""The transport that speaks gRPC to Triton."""
+
+import re
+import struct
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from queue import Empty, SimpleQueue
+
+import tritonclient.grpc as triton
+from tritonclient.utils import InferenceServerException
+
+from mintmark import _contract as contract
+from mintmark._errors import (
+    EntryNotFound,
+    InvalidPhoto,
+    InvalidRequest,
+    MintmarkError,
+    NoCoinFound,
+    RequestTimeout,
+    ServerError,
+    ServerUnavailable,
+    Unauthorized,
+)
+from mintmark._transports.base import Tensors
+
+
+class TritonTransport:
+    """Asks a Triton server over gRPC.
+
+    `url` is HOST:PORT; `timeout` is seconds for each inference; `token` goes along as a bearer token in the header
+    `authorization`; `tls` encrypts the connection.
+    """
+
+    def __init__(self, url: str, *, timeout: float, token: str | None = None, tls: bool = False) -> None:
+        if "://" in url:
+            raise InvalidRequest(f"the server's address is HOST:PORT without a scheme, not {url!r}")
+        self._url = url
+        self._timeout = timeout
+        self._headers = {"authorization": f"Bearer {token}"} if token else None
+        self._tls = tls
+        self._idle: SimpleQueue[triton.InferenceServerClient] = SimpleQueue()
+
+    def infer(
+        self, model: str, inputs: Tensors, outputs: Sequence[str], parameters: Mapping[str, str | int | bool]
+    ) -> Tensors:
+        """See Transport."""
+        wanted = [triton.InferRequestedOutput(name) for name in outputs]
+        try:
+            with self._connection() as connection:
+                result = connection.infer(
+                    model,
+                    _encode(inputs),
+                    outputs=wanted,
+                    parameters=dict(parameters),
+                    headers=self._headers,
+                    client_timeout=self._timeout,
+                )
+        except InferenceServerException as error:
+            raise error_of(model, error.status(), error.message(), self._url) from error
+        return _decode(model, result, outputs)
+
+    def close(self) -> None:
+        """Close all connections that are not in use."""
+        while True:
+            try:
+                self._idle.get_nowait().close()
+            except Empty:
+                return
+
+    @contextmanager
+    def _connection(self) -> Iterator[triton.InferenceServerClient]:
+        # Triton's client promises nothing about threads, so no two of them hold one at a time.
+        try:
+            connection = self._idle.get_nowait()
+        except Empty:
+            connection = triton.InferenceServerClient(self._url, ssl=self._tls)
+        try:
+            yield connection
+        finally:
+            self._idle.put(connection)
+
+
+def error_of(model: str, status: str | None, message: str, url: str) -> MintmarkError:
+    """The exception for a gRPC status that `model` answered with, such as 'StatusCode.NOT_FOUND'."""
+    code = (status or "").removeprefix("StatusCode.")
+    text = _plain(message)
+    if code == "INVALID_ARGUMENT":
+        return InvalidPhoto(text) if _blames_photo(model, text) else InvalidRequest(text)
+    if code == "NOT_FOUND" and "unknown model" not in text:
+        return EntryNotFound(text) if model == contract.CATALOG else NoCoinFound(text)
+    if code in ("UNAUTHENTICATED", "PERMISSION_DENIED"):
+        return Unauthorized(text)
+    if code == "UNAVAILABLE":
+        return ServerUnavailable(f"server {url} is unavailable: {text}")
+    if code == "DEADLINE_EXCEEDED":
+        return RequestTimeout(f"server {url} did not answer in time: {text}")
+    return ServerError(f"server {url} failed: {code or 'no status'}: {text}")
+
+
+def _blames_photo(model: str, text: str) -> bool:
+    # coin_embedding takes nothing but a photo; elsewhere only the words tell.
+    return model == contract.COIN_EMBEDDING or (model != contract.CATALOG and "photo" in text.lower())
+
+
+def _plain(message: str) -> str:
+    """The message on one line, without the prefix that ensembles put before it."""
+    return re.sub(r"^in ensemble '[^']*', ", "", " ".join(message.split()))
+
+
+def _encode(inputs: Tensors) -> list[triton.InferInput]:
+    encoded = []
+    for name, array in inputs.items():
+        tensor = triton.InferInput(name, list(array.shape), contract.DTYPES[name])
+        tensor.set_data_from_numpy(array)
+        encoded.append(tensor)
+    return encoded
+
+
+def _decode(model: str, result: triton.InferResult, outputs: Sequence[str]) -> Tensors:
+    try:
+        arrays = {name: result.as_numpy(name) for name in outputs}
+    except (ValueError, struct.error) as error:  # fewer bytes than the shape says
+        raise ServerError(f"{model} answered a tensor that cannot be read: {error}") from error
+    return {name: array for name, array in arrays.items() if array is not None}

@@ -1,0 +1,249 @@
+"""The client against a server in memory."""
+
+import math
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import FrozenInstanceError
+from pathlib import Path
+from typing import Any
+
+import mintmark
+import numpy as np
+import pytest
+from fake_coin_server import OUTLINE, Coin, FakeCoinServer, Tensors, strings
+from mintmark import (
+    Client,
+    Ellipse,
+    Entry,
+    EntryFields,
+    EntryNotFound,
+    InvalidPhoto,
+    InvalidRequest,
+    MockTransport,
+    NoCoinFound,
+    ServerError,
+)
+
+FIELDS = EntryFields(
+    name="1 złoty", country="Poland", currency="PLN", denomination="1", side="reverse", year=1990, metadata={"mint": 3}
+)
+
+
+def test_public_names() -> None:
+    """What is public changes only on purpose."""
+    assert mintmark.__all__ == [
+        "DEFAULT_K",
+        "DEFAULT_URL",
+        "MAX_K",
+        "MAX_MEGAPIXELS",
+        "PHOTO_FORMATS",
+        "CatalogStatus",
+        "Client",
+        "CoinEmbedding",
+        "Ellipse",
+        "Entry",
+        "EntryFields",
+        "EntryNotFound",
+        "InvalidPhoto",
+        "InvalidRequest",
+        "Match",
+        "MintmarkError",
+        "MockTransport",
+        "NoCoinFound",
+        "Photo",
+        "Recognition",
+        "RequestTimeout",
+        "ServerError",
+        "ServerUnavailable",
+        "Transport",
+        "TritonTransport",
+        "Unauthorized",
+        "__version__",
+    ]
+    assert all(hasattr(mintmark, name) for name in mintmark.__all__)
+
+
+def test_every_error_is_ours() -> None:
+    """One except clause catches everything."""
+    errors = [value for name in mintmark.__all__ if isinstance(value := getattr(mintmark, name), type)]
+    ours = [error for error in errors if issubclass(error, Exception)]
+    assert len(ours) == 9
+    assert all(issubclass(error, mintmark.MintmarkError) for error in ours)
+
+
+def test_recognize(server: FakeCoinServer, client: Client) -> None:
+    """Matches come best first; rows that fill up to k are dropped."""
+    server.photos = {b"photo": Coin((1, 0.1))}
+    server.add("far", (0, 1))
+    server.add("near", (1, 0), year=2002, metadata={"mint": "A"})
+    result = client.recognize(b"photo", k=5)
+    assert server.calls == [("coin_search", {"k": 5})]
+    assert result.found and result.known
+    assert result.ellipse == Ellipse(*OUTLINE)
+    assert [match.entry.name for match in result.matches] == ["near", "far"]
+    assert result.matches[0].score == pytest.approx(1 / math.hypot(1, 0.1))
+    assert result.matches[0].entry == Entry(
+        id="id2", name="near", country="Austria", currency="EUR", denomination="1", side="common", year=2002,
+        metadata={"mint": "A"},
+    )  # fmt: skip
+
+
+def test_recognize_unknown_coin(server: FakeCoinServer, client: Client) -> None:
+    """A coin unlike all others has matches, but is not known."""
+    server.photos = {b"photo": Coin((0, 0, 1))}
+    server.add("other", (1, 0))
+    result = client.recognize(b"photo")
+    assert result.found and not result.known and len(result.matches) == 1
+
+
+def test_recognize_no_coin(server: FakeCoinServer, client: Client) -> None:
+    """A photo without a coin is an answer, not an error."""
+    server.photos = {b"photo": None}
+    server.add("other", (1, 0))
+    result = client.recognize(b"photo")
+    assert (result.found, result.known, result.ellipse, result.matches) == (False, False, None, ())
+
+
+@pytest.mark.parametrize("k", [0, -1, 1001])
+def test_k_out_of_range(client: Client, server: FakeCoinServer, k: int) -> None:
+    """A k that the server refuses is refused before the photo travels."""
+    with pytest.raises(InvalidRequest, match=str(k)):
+        client.recognize(b"photo", k)
+    assert server.calls == []
+
+
+def test_photo_as_path_or_bytes(server: FakeCoinServer, client: Client, tmp_path: Path) -> None:
+    """The same photo as bytes, Path and str."""
+    server.photos = {b"photo\x00": Coin((1,))}
+    path = tmp_path / "p.jpg"
+    path.write_bytes(b"photo\x00")
+    for photo in (b"photo\x00", path, str(path)):
+        assert client.recognize(photo).found
+
+
+def test_bad_photo(client: Client, tmp_path: Path) -> None:
+    """Missing, empty and unreadable photos."""
+    with pytest.raises(InvalidPhoto, match=r"nowhere\.jpg: No such file"):
+        client.recognize(tmp_path / "nowhere.jpg")
+    with pytest.raises(InvalidPhoto, match="empty"):
+        client.embed(b"")
+    with pytest.raises(InvalidPhoto, match="not an image"):
+        client.embed(b"text")
+
+
+def test_embed(client: Client, server: FakeCoinServer) -> None:
+    """The embedding, and the coin as a picture: zero after normalization is the mean colour."""
+    server.photos = {b"photo": Coin((3, 4))}
+    result = client.embed(b"photo")
+    assert result.found and result.ellipse == Ellipse(*OUTLINE)
+    assert result.embedding.shape == (64,) and result.embedding.dtype == np.float32
+    np.testing.assert_allclose(result.embedding[:3], [0.6, 0.8, 0], atol=1e-6)
+    assert result.coin.shape == (256, 256, 3) and result.coin.dtype == np.uint8
+    assert result.coin[0, 0].tolist() == [124, 116, 104]
+
+
+def test_enroll_show_remove(client: Client, server: FakeCoinServer) -> None:
+    """An entry comes back as it was given, until it is removed."""
+    server.photos = {b"photo": Coin((1,))}
+    entry = client.enroll(b"photo", FIELDS)
+    assert entry.id == "id1"
+    assert client.show("id1") == entry
+    assert (entry.name, entry.year, entry.metadata) == ("1 złoty", 1990, {"mint": 3})
+    client.remove("id1")
+    with pytest.raises(EntryNotFound, match="id1"):
+        client.show("id1")
+    with pytest.raises(EntryNotFound, match="id1"):
+        client.remove("id1")
+
+
+def test_enroll_without_coin(client: Client, server: FakeCoinServer) -> None:
+    """Nothing to enroll."""
+    server.photos = {b"photo": None}
+    with pytest.raises(NoCoinFound):
+        client.enroll(b"photo", FIELDS)
+
+
+def test_metadata_must_be_json(client: Client) -> None:
+    """What JSON cannot hold is refused here."""
+    fields = EntryFields(name="a", country="b", currency="c", denomination="d", side="e", metadata={"x": object()})
+    with pytest.raises(InvalidRequest, match="JSON"):
+        client.enroll(b"photo", fields)
+
+
+def test_entries_come_in_pages(client: Client, server: FakeCoinServer) -> None:
+    """All of them, in order, a page at a time."""
+    assert list(client.entries()) == []
+    for number in range(250):
+        server.add(f"coin {number}", (1,))
+    server.calls.clear()
+    assert [entry.name for entry in client.entries()] == [f"coin {number}" for number in range(250)]
+    assert len(server.calls) == 3
+
+
+def test_status(client: Client, server: FakeCoinServer) -> None:
+    """What the server says beyond the promised fields is kept."""
+    server.add("coin", (1,))
+    status = client.status()
+    assert (status.entries, status.views, status.model, status.threshold) == (1, 1, "abc123", 0.5)
+    assert status.details == {"index": "Flat"}
+
+
+def test_results_are_frozen(client: Client) -> None:
+    """Values do not change under their holder."""
+    with pytest.raises(FrozenInstanceError):
+        client.status().entries = 2  # type: ignore[misc]
+
+
+def test_threads_share_a_client(client: Client, server: FakeCoinServer) -> None:
+    """Each thread gets the answer to its own photo."""
+    server.photos = {str(n).encode(): Coin((1,), (float(n), 0, 2, 1, 0)) for n in range(100)}
+    with ThreadPoolExecutor(8) as pool:
+        results = list(pool.map(lambda n: client.recognize(str(n).encode()), range(100)))
+    assert [result.ellipse.cx for result in results if result.ellipse] == list(range(100))
+
+
+def _search_answer(**changes: Any) -> Tensors:
+    answer: Tensors = {
+        "coin_id": strings(["id1"]),
+        "score": np.ones((1, 1), np.float32),
+        "entry": strings(['{"id":"id1","name":"a","country":"b","currency":"c","denomination":"d","side":"e"}']),
+        "known": np.array([[True]]),
+        "ellipse": np.ones((1, 5), np.float32),
+        "found": np.ones((1, 1), np.float32),
+    }
+    return {name: array for name, array in {**answer, **changes}.items() if array is not None}
+
+
+@pytest.mark.parametrize("name", ["coin_id", "score", "entry", "known", "ellipse", "found"])
+@pytest.mark.parametrize("array", [None, np.empty((0,), np.float32), np.empty((1, 0), object), np.zeros((1, 9), int)])
+def test_broken_answer(name: str, array: Any) -> None:
+    """A missing, empty or misshapen tensor is the server's error and names the tensor."""
+    client = Client(transport=MockTransport(lambda *_: _search_answer(**{name: array})))
+    with pytest.raises(ServerError, match=f"'{name}'"):
+        client.recognize(b"photo", k=1)
+
+
+def test_empty_answer_hints_at_numpy() -> None:
+    """The known trap is named."""
+    client = Client(transport=MockTransport(lambda *_: _search_answer(score=np.empty((1, 0), np.float32))))
+    with pytest.raises(ServerError, match="numpy 2"):
+        client.recognize(b"photo", k=1)
+
+
+@pytest.mark.parametrize(("name", "size"), [("score", 1), ("ellipse", 5)])
+def test_numbers_that_are_none(name: str, size: int) -> None:
+    """A model that overflowed must not look like a match or an outline."""
+    broken = {name: np.full((1, size), np.nan, np.float32)}
+    client = Client(transport=MockTransport(lambda *_: _search_answer(**broken)))
+    with pytest.raises(ServerError, match=f"'{name}'"):
+        client.recognize(b"photo", k=1)
+
+
+@pytest.mark.parametrize("text", ["", "{", "[]", '{"id": "id1"}'])
+def test_broken_json(text: str) -> None:
+    """Entries, pages and status that are not what was promised."""
+    client = Client(transport=MockTransport(lambda *_: _search_answer(entry=strings([text]), response=strings([text]))))
+    for call in (lambda: client.recognize(b"photo", k=1), client.status, lambda: next(client.entries())):
+        with pytest.raises(ServerError):
+            call()
+    with pytest.raises(ServerError):
+        client.show("id1")

@@ -1,0 +1,172 @@
+"""`mintmark evaluate` on a handful of photos whose result is known."""
+
+import csv
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from fake_coin_server import Coin, FakeCoinServer
+from mintmark import Client, MockTransport, ServerUnavailable
+from mintmark._cli import main
+
+# path, label, role, set, what the photo shows; the third axis is a distractor's
+PHOTOS: list[tuple[str, str, str, str, Coin | None]] = [
+    ("cat/a.jpg", "a", "catalog", "one", Coin((1, 0, 0))),
+    ("cat/b.jpg", "b", "catalog", "one", Coin((0, 1, 0))),
+    ("cat/gone.jpg", "b", "catalog", "one", None),
+    ("cat/other.jpg", "other", "distractor", "two", Coin((0, 0, 1))),
+    ("q/a1.jpg", "a", "query", "one", Coin((1, 0.1, 0.2))),  # a first
+    ("q/a2.jpg", "a", "query", "one", Coin((0.5, 0.1, 1))),  # the distractor, then a
+    ("q/b1.jpg", "b", "query", "one", Coin((0.3, 0.2, 1))),  # the distractor, a, b
+    ("q/b2.jpg", "b", "query", "one", None),  # a miss
+    ("q/u.jpg", "u", "unknown", "one", Coin((1, 1, 1))),
+    ("scene.jpg", "", "scene", "two", Coin((1, 0, 0), (10, 10, 8, 4, 0))),
+]
+
+
+@pytest.fixture
+def manifest(tmp_path: Path, server: FakeCoinServer) -> Path:
+    """The photos above, and the manifest that lists them."""
+    path = tmp_path / "manifest.csv"
+    with path.open("w", newline="") as file:
+        writer = csv.writer(file)
+        writer.writerow(["path", "label", "role", "set"])
+        for name, label, role, group, coin in PHOTOS:
+            writer.writerow([name, label, role, group])
+            (tmp_path / name).parent.mkdir(exist_ok=True)
+            (tmp_path / name).write_bytes(name.encode())
+            server.photos[name.encode()] = coin
+    return path
+
+
+@pytest.fixture
+def run(server: FakeCoinServer) -> Callable[..., int]:
+    """`mintmark evaluate` talking to `server`."""
+    connect = lambda args: Client(transport=MockTransport(server))  # noqa: E731
+    return lambda *argv: main(["evaluate", *(str(word) for word in argv)], connect)
+
+
+@pytest.fixture
+def report(run: Callable[..., int], capsys: pytest.CaptureFixture[str]) -> Callable[..., dict[str, Any]]:
+    """The JSON that `mintmark evaluate` prints."""
+
+    def measure(*argv: object) -> dict[str, Any]:
+        assert run(*argv, "--json") == 0
+        parsed: dict[str, Any] = json.loads(capsys.readouterr().out)
+        return parsed
+
+    return measure
+
+
+def test_recall(report: Any, manifest: Path, server: FakeCoinServer) -> None:
+    """Worked out by hand from PHOTOS."""
+    result = report(manifest)
+    assert result["photos"] == {"catalog": 3, "distractor": 1, "query": 4, "unknown": 1}
+    assert result["index"] == {"pictures": 3, "left_out": 1}
+    assert result["found"] == pytest.approx(
+        {"all": 7 / 9, "catalog": 2 / 3, "distractor": 1.0, "query": 0.75, "unknown": 1.0}
+    )
+    recalls = {"recall@1": 0.25, "recall@2": 0.5, "recall@5": 0.75, "recall@10": 0.75, "recall@20": 0.75}
+    assert result["recall"]["overall"] == {"queries": 4, **recalls}
+    assert [result["recall"]["labels"][label]["recall@2"] for label in "ab"] == [1.0, 0.0]
+    assert result["refused"] == {} and result["outlines"] is None
+    assert {model for model, _ in server.calls} == {"coin_embedding"}  # the catalog is left alone
+    assert len(server.calls) == 9
+
+
+def test_auroc(report: Any, manifest: Path) -> None:
+    """The unknown coin scores 0.58: below three of the queries, above the one without a coin."""
+    assert report(manifest)["auroc"] == 0.75
+
+
+def test_refused_photo(report: Any, manifest: Path, server: FakeCoinServer, run: Any, capsys: Any) -> None:
+    """It is named; as a query it is a miss, in the catalog it is left out."""
+    del server.photos[b"q/a1.jpg"], server.photos[b"cat/b.jpg"]
+    result = report(manifest)
+    assert result["refused"] == dict.fromkeys(["cat/b.jpg", "q/a1.jpg"], "photo is not an image")
+    assert result["index"] == {"pictures": 2, "left_out": 2}
+    assert result["recall"]["overall"]["recall@20"] == 0.25
+    run(manifest)
+    out, err = capsys.readouterr()
+    assert "mintmark: q/a1.jpg: photo is not an image" in err and "refused 2 photos" in out
+
+
+def test_set_and_root(report: Any, manifest: Path, tmp_path: Path) -> None:
+    """Rows of other sets are as if they were not there; paths may start elsewhere."""
+    elsewhere = tmp_path / "lists"
+    elsewhere.mkdir()
+    moved = manifest.rename(elsewhere / "m.csv")
+    result = report(moved, "--root", tmp_path, "--set", "one", "--concurrency", "1")
+    assert "distractor" not in result["photos"]
+    assert result["recall"]["overall"]["recall@1"] == 0.5
+
+
+def test_outlines(report: Any, manifest: Path, tmp_path: Path) -> None:
+    """Photos of any role are measured; doubtful outlines and unlisted photos are left out."""
+    outlines = tmp_path / "ellipses.csv"
+    outlines.write_text(
+        "path,cx,cy,a,b,angle,quality\n"
+        "scene.jpg,10,10,8,8,0,1\n"  # twice what the server says
+        "scene.jpg,10,10,8,4,180,1\n"  # the same
+        "q/a1.jpg,60,50,40,30,20,1\n"
+        "q/a1.jpg,60,50,90,90,0,0\n"
+        "q/b2.jpg,60,50,40,30,20,1\n"
+        "unlisted.jpg,0,0,1,1,0,1\n"
+    )
+    result = report(manifest, "--outlines", outlines)["outlines"]
+    assert (result["photos"], result["found"]) == (3, 2)
+    assert result["best"] == pytest.approx({"mean": 2 / 3, "median": 1, "share>=0.9": 2 / 3}, abs=1e-3)
+    assert result["largest"] == pytest.approx({"mean": 0.5, "median": 0.5, "share>=0.9": 1 / 3}, abs=1e-3)
+
+
+def test_text(run: Any, manifest: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """What people read."""
+    outlines = tmp_path / "ellipses.csv"
+    outlines.write_text("path,cx,cy,a,b,angle\nq/a1.jpg,60,50,40,30,20\n")
+    assert run(manifest, "--outlines", outlines) == 0
+    out, err = capsys.readouterr()
+    lines = out.splitlines()
+    assert lines[0] == "role        photos  coin found"
+    assert "label  queries  recall@1  recall@2  recall@5  recall@10  recall@20" in lines
+    assert "all          4    0.2500    0.5000    0.7500     0.7500     0.7500" in lines
+    assert any("AUROC" in line and line.endswith("0.7500") for line in lines)
+    assert "outlines: 1 photos, coin found in 1" in lines
+    assert err.splitlines()[0] == "photos: 9" and err.splitlines()[1].startswith("photos: 9 of 9 in 0:0")
+
+
+def test_nothing_to_search(report: Any, manifest: Path) -> None:
+    """Without queries or catalog there is no recall, and no crash."""
+    manifest.write_text("path,label,role\nq/a1.jpg,a,query\nq/u.jpg,u,unknown\n")
+    result = report(manifest)
+    assert (result["recall"], result["auroc"]) == (None, 0.5)
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("path,label\na,b\n", "lacks the column role"),
+        ("path,label,role\n", "no rows"),
+        ("path,label,role\nscene.jpg,,scene\n", "names no photo to evaluate"),
+        ("path,label,role\nnowhere.jpg,a,query\nq/a1.jpg,a,query\n", "1 of 2 photos are not under"),
+    ],
+)
+def test_bad_manifest(run: Any, manifest: Path, text: str, message: str, capsys: Any) -> None:
+    """One line says what is wrong."""
+    manifest.write_text(text)
+    assert run(manifest) == 1
+    assert message in capsys.readouterr().err
+
+
+def test_bad_set(run: Any, manifest: Path, capsys: Any) -> None:
+    """A set that no row belongs to."""
+    assert run(manifest, "--set", "three") == 1
+    assert "no rows of the set three" in capsys.readouterr().err
+
+
+def test_server_goes_away(run: Any, manifest: Path, server: FakeCoinServer, capsys: Any) -> None:
+    """That is no refusal: the work ends."""
+    server.error = ServerUnavailable("server is unavailable")
+    assert run(manifest) == 1
+    assert "mintmark: server is unavailable" in capsys.readouterr().err

@@ -1,0 +1,97 @@
+"""Metrics against cases worked out by hand, and against brute force."""
+
+import math
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+import pytest
+from mintmark import Ellipse
+from mintmark.metrics import MISS, auroc, ellipse_iou, hit_ranks, recall_at_k
+
+
+def _unit(*degrees: float) -> npt.NDArray[np.float32]:
+    angles = np.radians(degrees)
+    return np.asarray(np.stack([np.cos(angles), np.sin(angles)], axis=1), dtype=np.float32)
+
+
+def test_hit_ranks() -> None:
+    """Index at 0 (a), 10 (b), 20 (b), 90 (c) degrees; what comes before the first of the own label is counted."""
+    index, labels = _unit(0, 10, 20, 90), ["a", "b", "b", "c"]
+    ranks = hit_ranks(_unit(1, 1, 19, 1, 0), ["a", "b", "a", "c", "d"], index, labels)
+    assert ranks.tolist() == [0, 1, 2, 3, MISS]
+
+
+def test_ties_count_against_the_query() -> None:
+    """Two pictures alike, one of another label."""
+    assert hit_ranks(_unit(0), ["a"], _unit(0, 0), ["a", "b"]).tolist() == [1]
+
+
+def test_empty_index() -> None:
+    """Nothing can be found in nothing."""
+    assert hit_ranks(_unit(0), ["a"], np.empty((0, 2), np.float32), []).tolist() == [MISS]
+
+
+def test_recall() -> None:
+    """Ranks start at 0, so recall@1 counts rank 0 alone; a miss is beyond every k."""
+    ranks = np.array([0, 1, 4, MISS])
+    assert [recall_at_k(ranks, k) for k in (1, 2, 4, 5, 10**9)] == [0.25, 0.5, 0.5, 0.75, 0.75]
+    with pytest.raises(ValueError):
+        recall_at_k(np.array([], dtype=np.int64), 1)
+
+
+@pytest.mark.parametrize(
+    ("positives", "negatives", "expected"),
+    [([3, 2], [1, 0], 1.0), ([0], [1], 0.0), ([1], [1], 0.5), ([2, 1], [1, 0], 3.5 / 4), ([1, 3], [2], 0.5)],
+)
+def test_auroc(positives: list[float], negatives: list[float], expected: float) -> None:
+    """Pairs counted by hand, ties half."""
+    assert auroc(np.array(positives, float), np.array(negatives, float)) == pytest.approx(expected)
+
+
+def test_auroc_by_brute_force() -> None:
+    """All pairs of many scores with many ties."""
+    rng = np.random.default_rng(0)
+    positives, negatives = rng.integers(0, 20, 300) + 2.0, rng.integers(0, 20, 200) + 0.0
+    pairs = np.sign(positives[:, None] - negatives[None]) / 2 + 0.5
+    assert auroc(positives, negatives) == pytest.approx(pairs.mean())
+    with pytest.raises(ValueError):
+        auroc(positives, negatives[:0])
+
+
+CIRCLE = Ellipse(0, 0, 1, 1, 0)
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "expected"),
+    [
+        (CIRCLE, CIRCLE, 1.0),
+        (CIRCLE, Ellipse(0, 0, 1, 1, 77), 1.0),
+        (CIRCLE, Ellipse(0, 0, 2, 2, 0), 0.25),
+        (CIRCLE, Ellipse(0, 0, 2, 1, 33), 0.5),
+        (CIRCLE, Ellipse(2, 0, 1, 1, 0), 0.0),
+        (CIRCLE, Ellipse(0, 3, 1, 1, 0), 0.0),
+        (CIRCLE, Ellipse(0, 0, 1, 0, 0), 0.0),
+        (Ellipse(5, 6, 3, 1, 20), Ellipse(5, 6, 3, 1, 200), 1.0),
+        # a lens of two unit circles one radius apart: 2 pi / 3 - sqrt(3) / 2
+        (CIRCLE, Ellipse(1, 0, 1, 1, 0), (2 * math.pi / 3 - 3**0.5 / 2) / (2 * math.pi - 2 * math.pi / 3 + 3**0.5 / 2)),
+        # crossed ellipses of axes 2 and 1 share 4 a b atan(b / a)
+        (Ellipse(0, 0, 2, 1, 10), Ellipse(0, 0, 2, 1, 100), 8 * math.atan(0.5) / (4 * math.pi - 8 * math.atan(0.5))),
+    ],
+)
+def test_ellipse_iou(first: Ellipse, second: Ellipse, expected: float) -> None:
+    """Cases with a closed form, either way round."""
+    assert ellipse_iou(first, second) == pytest.approx(expected, abs=1e-4)
+    assert ellipse_iou(second, first) == pytest.approx(expected, abs=1e-4)
+
+
+def test_ellipse_iou_as_opencv_draws() -> None:
+    """The angle turns the way that cv2.ellipse turns it: compared with counted pixels."""
+    first, second = Ellipse(400, 380, 300, 120, 30), Ellipse(430, 400, 260, 150, 55)
+    masks = []
+    for one in (first, second):
+        mask = np.zeros((800, 800), np.uint8)
+        cv2.ellipse(mask, (int(one.cx), int(one.cy)), (int(one.a), int(one.b)), one.angle, 0, 360, (1,), -1)
+        masks.append(mask.astype(bool))
+    counted = (masks[0] & masks[1]).sum() / (masks[0] | masks[1]).sum()
+    assert ellipse_iou(first, second) == pytest.approx(counted, abs=0.005)

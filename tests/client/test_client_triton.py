@@ -1,0 +1,198 @@
+"""The gRPC transport against a small server that speaks Triton's protocol."""
+
+import struct
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+import grpc
+import pytest
+from mintmark import (
+    Client,
+    EntryNotFound,
+    InvalidPhoto,
+    InvalidRequest,
+    MintmarkError,
+    NoCoinFound,
+    RequestTimeout,
+    ServerError,
+    ServerUnavailable,
+    TritonTransport,
+    Unauthorized,
+)
+from mintmark._transports.triton import error_of
+from tritonclient.grpc import service_pb2, service_pb2_grpc
+
+Answer = Callable[[Any, grpc.ServicerContext], Any]
+
+
+class Servicer(service_pb2_grpc.GRPCInferenceServiceServicer):  # type: ignore[misc]
+    """Answers with whatever function a test puts here."""
+
+    answer: Answer
+
+    def ModelInfer(self, request: Any, context: grpc.ServicerContext) -> Any:
+        """One inference."""
+        return self.answer(request, context)
+
+
+@pytest.fixture
+def servicer() -> Servicer:
+    """What the server does."""
+    return Servicer()
+
+
+@pytest.fixture
+def url(servicer: Servicer) -> Iterator[str]:
+    """Address of a running server."""
+    server = grpc.server(ThreadPoolExecutor(8))
+    service_pb2_grpc.add_GRPCInferenceServiceServicer_to_server(servicer, server)
+    port = server.add_insecure_port("127.0.0.1:0")
+    server.start()
+    yield f"127.0.0.1:{port}"
+    server.stop(None).wait()
+
+
+def _bytes(*values: bytes) -> bytes:
+    return b"".join(struct.pack("<I", len(value)) + value for value in values)
+
+
+def _respond(**tensors: tuple[str, list[int], bytes]) -> Any:
+    response = service_pb2.ModelInferResponse()
+    for name, (dtype, shape, raw) in tensors.items():
+        response.outputs.add(name=name, datatype=dtype, shape=shape)
+        response.raw_output_contents.append(raw)
+    return response
+
+
+def _search_response(ellipse: bytes = struct.pack("<5f", 1, 2, 4, 3, 5)) -> Any:
+    entry = '{"id":"7","name":"złoty","country":"","currency":"","denomination":"","side":""}'.encode()
+    return _respond(
+        coin_id=("BYTES", [1, 2], _bytes(b"7", b"")),
+        score=("FP32", [1, 2], struct.pack("<2f", 0.5, -1)),
+        entry=("BYTES", [1, 2], _bytes(entry, b"")),
+        known=("BOOL", [1, 1], b"\x01"),
+        ellipse=("FP32", [1, 5], ellipse),
+        found=("FP32", [1, 1], struct.pack("<f", 1)),
+    )
+
+
+def test_request_and_answer(servicer: Servicer, url: str) -> None:
+    """What travels, both ways: photo, parameter, token; strings, numbers, booleans."""
+    requests: list[Any] = []
+
+    def answer(request: Any, context: grpc.ServicerContext) -> Any:
+        requests.append((request, dict(context.invocation_metadata())))
+        return _search_response()
+
+    servicer.answer = answer
+    with Client(url, token="secret") as client:
+        result = client.recognize(b"photo\x00", k=2)
+    request, headers = requests[0]
+    assert request.model_name == "coin_search"
+    assert request.parameters["k"].int64_param == 2
+    assert (request.inputs[0].name, request.inputs[0].datatype, list(request.inputs[0].shape)) == (
+        "encoded",
+        "BYTES",
+        [1, 1],
+    )
+    assert request.raw_input_contents[0] == _bytes(b"photo\x00")
+    assert headers["authorization"] == "Bearer secret"
+    assert result.known and result.ellipse is not None and result.ellipse.a == 4
+    assert [(match.entry.name, match.score) for match in result.matches] == [("złoty", 0.5)]
+
+
+def test_many_threads(servicer: Servicer, url: str) -> None:
+    """One client, many threads, each with its own answer."""
+
+    def answer(request: Any, context: grpc.ServicerContext) -> Any:
+        number = float(request.raw_input_contents[0][4:])
+        return _search_response(struct.pack("<5f", number, 2, 4, 3, 5))
+
+    servicer.answer = answer
+    with Client(url) as client, ThreadPoolExecutor(8) as pool:
+        results = list(pool.map(lambda n: client.recognize(str(n).encode(), k=2), range(200)))
+    assert [result.ellipse.cx for result in results if result.ellipse] == list(range(200))
+
+
+@pytest.mark.parametrize("raw", [b"", b"\x00" * 3, b"\x00" * 8])
+def test_tensors_cut_short(servicer: Servicer, url: str, raw: bytes) -> None:
+    """Fewer bytes than the shape says: the server's error, not a crash."""
+    servicer.answer = lambda request, context: _search_response(raw)
+    with Client(url) as client, pytest.raises(ServerError):
+        client.recognize(b"photo", k=2)
+
+
+def test_strings_cut_short(servicer: Servicer, url: str) -> None:
+    """A BYTES tensor whose length prefix promises more than there is."""
+    servicer.answer = lambda request, context: _respond(response=("BYTES", [1, 1], b"\x09\x00"))
+    with Client(url) as client, pytest.raises(ServerError):
+        client.status()
+
+
+def test_empty_answer(servicer: Servicer, url: str) -> None:
+    """No outputs at all."""
+    servicer.answer = lambda request, context: _respond()
+    with Client(url) as client, pytest.raises(ServerError, match="lacks"):
+        client.recognize(b"photo", k=2)
+
+
+def test_status_of_the_server_becomes_an_error(servicer: Servicer, url: str) -> None:
+    """A gRPC status, with the server's words."""
+    servicer.answer = lambda request, context: context.abort(grpc.StatusCode.UNAUTHENTICATED, "wrong token")
+    with Client(url) as client, pytest.raises(Unauthorized, match="wrong token"):
+        client.status()
+
+
+def test_timeout(servicer: Servicer, url: str) -> None:
+    """A server that is slower than the client is patient."""
+
+    def answer(request: Any, context: grpc.ServicerContext) -> Any:
+        time.sleep(0.5)
+        return _respond()
+
+    servicer.answer = answer
+    with Client(url, timeout=0.1) as client, pytest.raises(RequestTimeout):
+        client.status()
+
+
+def test_nobody_listens() -> None:
+    """The address is named."""
+    with Client("127.0.0.1:1", timeout=5) as client, pytest.raises(ServerUnavailable, match=r"127\.0\.0\.1:1"):
+        client.status()
+
+
+def test_address_with_scheme() -> None:
+    """A common slip."""
+    with pytest.raises(InvalidRequest, match="HOST:PORT"):
+        TritonTransport("http://localhost:8001", timeout=1)
+
+
+@pytest.mark.parametrize(
+    ("model", "status", "message", "kind"),
+    [
+        ("coin_search", "INVALID_ARGUMENT", "photo is truncated", InvalidPhoto),
+        ("coin_search", "INVALID_ARGUMENT", "k must be 1 to 1000", InvalidRequest),
+        ("coin_embedding", "INVALID_ARGUMENT", "truncated", InvalidPhoto),
+        ("catalog", "INVALID_ARGUMENT", "no photo operation", InvalidRequest),
+        ("catalog", "NOT_FOUND", "no entry x", EntryNotFound),
+        ("coin_enroll", "NOT_FOUND", "no coin", NoCoinFound),
+        ("coin_enroll", "NOT_FOUND", "Request for unknown model: 'coin_enroll' is not found", ServerError),
+        ("catalog", "UNAUTHENTICATED", "", Unauthorized),
+        ("catalog", "PERMISSION_DENIED", "", Unauthorized),
+        ("catalog", "UNAVAILABLE", "", ServerUnavailable),
+        ("catalog", "DEADLINE_EXCEEDED", "", RequestTimeout),
+        ("catalog", "INTERNAL", "", ServerError),
+    ],
+)
+def test_error_of_status(model: str, status: str, message: str, kind: type[MintmarkError]) -> None:
+    """Each status becomes exactly one kind of error."""
+    assert type(error_of(model, f"StatusCode.{status}", message, "host:1")) is kind
+
+
+def test_error_messages_are_one_line() -> None:
+    """Without the ensemble's prefix."""
+    error = error_of("coin_search", "StatusCode.INVALID_ARGUMENT", "in ensemble 'coin_search', bad\n  photo", "host:1")
+    assert str(error) == "bad photo"
+    assert type(error_of("catalog", None, "?", "host:1")) is ServerError
