@@ -25,6 +25,8 @@ from torch import nn
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
+from fold import fold_batch_norm
+
 from ensemble import artifacts
 from ensemble.contract import (
     COMPUTE_MODELS,
@@ -38,7 +40,6 @@ from ensemble.contract import (
     Model,
 )
 from ensemble.stages import Crop, Preprocess, Zoom
-from fold import fold_batch_norm
 from training.networks import Embedder, Segmenter
 
 OPSET = 20
@@ -159,12 +160,19 @@ def check_interface(graph: onnx.ModelProto, model: Model) -> None:
     Raises:
         ValueError: a name, an element type or a shape differs.
     """
-    types = {DType.UINT8: onnx.TensorProto.UINT8, DType.INT32: onnx.TensorProto.INT32, DType.FP32: onnx.TensorProto.FLOAT}
+    types = {
+        DType.UINT8: onnx.TensorProto.UINT8,
+        DType.INT32: onnx.TensorProto.INT32,
+        DType.FP32: onnx.TensorProto.FLOAT,
+    }
     for kind, found, expected in (
         ("inputs", graph.graph.input, model.inputs),
         ("outputs", graph.graph.output, model.outputs),
     ):
-        have = [(v.name, v.type.tensor_type.elem_type, [d.dim_value for d in v.type.tensor_type.shape.dim][1:]) for v in found]
+        have = [
+            (v.name, v.type.tensor_type.elem_type, [d.dim_value for d in v.type.tensor_type.shape.dim][1:])
+            for v in found
+        ]
         want = [(t.name, types[t.dtype], list(t.dims)) for t in expected]
         if have != want:
             raise ValueError(f"{model.name}: {kind} of the ONNX graph are {have}, the contract says {want}")
@@ -200,7 +208,9 @@ def compact(model: Model, graph: onnx.ModelProto, known_threshold: float | None)
 def storage_cost(model: Model, module: nn.Module, kept: onnx.ModelProto) -> float:
     """Largest difference that the compact storage makes to the network's output on the sample inputs."""
     inputs = sample_inputs(model, 3)
-    stored = onnxruntime.InferenceSession(artifacts.unpack(kept).SerializeToString(), providers=["CPUExecutionProvider"])
+    stored = onnxruntime.InferenceSession(
+        artifacts.unpack(kept).SerializeToString(), providers=["CPUExecutionProvider"]
+    )
     with torch.inference_mode():
         exact = module(*(torch.from_numpy(array) for array in inputs.values())).numpy()
     return float(np.abs(exact - stored.run(None, inputs)[0]).max())
@@ -221,7 +231,9 @@ def export(model: Model, checkpoint: Path | None, known_threshold: float | None,
         print(f"  {model.name:13} {'as committed' if same else 'STALE: run python build/export_onnx.py'}")
         return same and all(row.holds for row in rows)
     if model in STORED_AS and checkpoint is not None:
-        print(f"  {model.name:13} stored as {STORED_AS[model]}: output differs by {storage_cost(model, module, kept):.1e}")
+        print(
+            f"  {model.name:13} stored as {STORED_AS[model]}: output differs by {storage_cost(model, module, kept):.1e}"
+        )
     path.parent.mkdir(exist_ok=True)
     path.write_bytes(kept.SerializeToString(deterministic=True))
     return all(row.holds for row in rows)

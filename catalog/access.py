@@ -27,6 +27,8 @@ def check_token(parameters: Mapping[str, object], expected: str | None = None) -
         return
     given = str(parameters.get(HEADER, ""))
     if not given:
-        raise AccessError("unauthorized: changing this catalog needs a token; send the header 'authorization: Bearer …'")
+        raise AccessError(
+            "unauthorized: changing this catalog needs a token; send the header 'authorization: Bearer …'"
+        )
     if not hmac.compare_digest(given.encode(), f"Bearer {expected}".encode()):
         raise AccessError("unauthorized: wrong token")

@@ -29,7 +29,7 @@ class FollowingIndex:
             return
         changes = self._database.changes_since(self._sequence, self._fingerprint)
         if changes.removed.size:
-            self._index.remove_ids(changes.removed)
+            self._index.remove_ids(faiss.IDSelectorBatch(changes.removed))
         if changes.added.size:
             self._index.add_with_ids(changes.embeddings, changes.added)
         self._sequence = changes.sequence

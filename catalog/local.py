@@ -28,7 +28,9 @@ class LocalCatalog:
     def enroll(self, entry: Entry, view: View) -> str:
         """Store an entry with its first view; see `Catalog.enroll`."""
         if view.fingerprint != self._fingerprint:
-            raise EntryError(f"the embedding was made by model {view.fingerprint}, the catalog's is {self._fingerprint}")
+            raise EntryError(
+                f"the embedding was made by model {view.fingerprint}, the catalog's is {self._fingerprint}"
+            )
         return self._database.add(entry, view)
 
     def remove(self, entry_id: str) -> None:

@@ -60,7 +60,9 @@ def _pack_int8(graph: onnx.GraphProto, name: str, values: np.ndarray) -> onnx.No
     codes = np.clip(np.rint(values / column), -127, 127).astype(np.int8)
     graph.initializer.append(numpy_helper.from_array(codes, f"{name}.int8"))
     graph.initializer.append(numpy_helper.from_array(scale.astype(np.float32), f"{name}.scale"))
-    return helper.make_node("DequantizeLinear", [f"{name}.int8", f"{name}.scale"], [name], name=f"unpack {name}", axis=0)
+    return helper.make_node(
+        "DequantizeLinear", [f"{name}.int8", f"{name}.scale"], [name], name=f"unpack {name}", axis=0
+    )
 
 
 def _pack_float16(graph: onnx.GraphProto, name: str, values: np.ndarray) -> onnx.NodeProto:

@@ -98,7 +98,7 @@ def _to_rgb(image: Image.Image) -> Image.Image:
 
 
 def _to_8_bit(values: np.ndarray) -> np.ndarray:
-    """Grey of any depth to uint8: 16 bits by their range, floats from 0 to 1, or by their maximum where that is larger."""
+    """Grey of any depth to uint8: 16 bits by their range, floats from 0 to 1 or to their maximum above it."""
     if values.dtype.kind == "f":
         values = np.nan_to_num(values)
         top = max(1.0, float(values.max(initial=0.0)))

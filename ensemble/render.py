@@ -1,7 +1,7 @@
 """Writes what is generated from the contract and the graph: Triton's config.pbtxt files and the client's constants.
 
-    python -m ensemble.render           write them
-    python -m ensemble.render --check   fail, naming each file, where the committed ones differ
+python -m ensemble.render           write them
+python -m ensemble.render --check   fail, naming each file, where the committed ones differ
 """
 
 import argparse

@@ -15,7 +15,9 @@ from server import EmbeddedServer, Ports, ServerError
 def parse(argv: list[str] | None) -> argparse.Namespace:
     """Read the command line."""
     parser = argparse.ArgumentParser(prog="python -m server", description=__doc__)
-    parser.add_argument("--catalog", type=Path, default=Path("data/catalog"), help="folder of the catalog (%(default)s)")
+    parser.add_argument(
+        "--catalog", type=Path, default=Path("data/catalog"), help="folder of the catalog (%(default)s)"
+    )
     parser.add_argument("--grpc-port", type=int, default=Ports.grpc, help="%(default)s")
     parser.add_argument("--http-port", type=int, default=Ports.http, help="%(default)s")
     parser.add_argument("--metrics-port", type=int, default=Ports.metrics, help="%(default)s")
@@ -48,7 +50,10 @@ def main(argv: list[str] | None = None) -> int:
     except KeyboardInterrupt:
         return 130
     try:
-        print(f"ready: gRPC {server.url}, HTTP http://127.0.0.1:{ports.http}, metrics :{ports.metrics}/metrics", flush=True)
+        print(
+            f"ready: gRPC {server.url}, HTTP http://127.0.0.1:{ports.http}, metrics :{ports.metrics}/metrics",
+            flush=True,
+        )
         print(f"catalog: {options.catalog.resolve()}   stop with Ctrl-C", flush=True)
         status = server.wait()
         print(f"error: tritonserver ended with status {status}; see {options.log}", file=sys.stderr)

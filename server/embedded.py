@@ -13,7 +13,6 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
-from typing import IO
 
 import tritonclient.grpc as grpc
 from tritonclient.utils import InferenceServerException
@@ -29,6 +28,7 @@ START_TIMEOUT = 300.0  # s; compiling the graphs for the first time takes most o
 STOP_TIMEOUT = 30.0  # s, for requests in flight
 _DIE_WITH_PARENT = 1  # PR_SET_PDEATHSIG
 _POLL = 0.1  # s
+_SHARED_MEMORY = Path("/dev/shm")
 
 
 @dataclass(frozen=True)
@@ -69,9 +69,10 @@ class EmbeddedServer:
         ports: where to listen; None picks free ones.
         cores: CPU cores to use; None takes all that this process may use.
         repository: model repository to serve.
-        log: file for the server's log; None takes one in a folder that goes with the server.
+        log: file for the server's log; None takes `server.log` in the catalog's folder.
         progress: called with the number of models loaded whenever it grows.
         environment: variables to set for the server and its models.
+        target: whose configs to load; the others' backends are not in the wheel, but their configs can be tried.
     """
 
     def __init__(
@@ -83,6 +84,7 @@ class EmbeddedServer:
         log: Path | None = None,
         progress: Callable[[int], None] | None = None,
         environment: dict[str, str] | None = None,
+        target: Target = Target.CPU,
     ) -> None:
         self.ports = ports or Ports.free()
         self._catalog = catalog
@@ -90,11 +92,11 @@ class EmbeddedServer:
         self._repository = repository
         self._progress = progress or (lambda loaded: None)
         self._extra = environment or {}
-        self._folder = tempfile.TemporaryDirectory(prefix="mintmark-")
-        self.log = log or Path(self._folder.name) / "server.log"
+        self._target = target
+        self.log = log or catalog / "server.log"
         self._loaded = 0  # models, as last reported
         self._process: subprocess.Popen[bytes] | None = None
-        self._log_file: IO[bytes] | None = None
+        self._resources = contextlib.ExitStack()  # closed when the server has stopped
 
     @property
     def url(self) -> str:
@@ -122,12 +124,13 @@ class EmbeddedServer:
         triton = find_triton()
         if busy := self.ports.busy():
             raise ServerError(f"port {', '.join(map(str, busy))} is in use; choose others or --free-ports")
-        staged = Path(self._folder.name)
-        stage_backends(triton, staged / "backends")
-        stage_models(self._repository, staged / "models", Target.CPU, self._cores)
         self._catalog.mkdir(parents=True, exist_ok=True)
-        self._launch(triton, staged)
         try:
+            staged = Path(self._resources.enter_context(tempfile.TemporaryDirectory(prefix="mintmark-")))
+            self._resources.callback(_drop_shared_memory, staged.name)
+            stage_backends(triton, staged / "backends")
+            stage_models(self._repository, staged / "models", self._target, self._cores)
+            self._launch(triton, staged)
             self._wait_until_ready()
         except BaseException:
             self.stop()
@@ -135,17 +138,17 @@ class EmbeddedServer:
 
     def _launch(self, triton: Triton, staged: Path) -> None:
         self.log.parent.mkdir(parents=True, exist_ok=True)
-        self._log_file = self.log.open("wb")
         libc = ctypes.CDLL(None)
-        self._process = subprocess.Popen(
-            self._command(triton, staged),
-            env=self._environment(triton),
-            stdout=self._log_file,
-            stderr=subprocess.STDOUT,
-            stdin=subprocess.DEVNULL,
-            start_new_session=True,  # Ctrl-C reaches this process alone, which then stops Triton in order
-            preexec_fn=lambda: libc.prctl(_DIE_WITH_PARENT, signal.SIGTERM),
-        )
+        with self.log.open("wb") as log:
+            self._process = subprocess.Popen(
+                self._command(triton, staged),
+                env=self._environment(triton),
+                stdout=log,
+                stderr=subprocess.STDOUT,
+                stdin=subprocess.DEVNULL,
+                start_new_session=True,  # Ctrl-C reaches this process alone, which then stops Triton in order
+                preexec_fn=lambda: libc.prctl(_DIE_WITH_PARENT, signal.SIGTERM),
+            )
 
     def _command(self, triton: Triton, staged: Path) -> list[str]:
         options = {
@@ -162,7 +165,9 @@ class EmbeddedServer:
             "exit-on-error": "false",  # the reason of a failed model is asked for below
             "exit-timeout-secs": int(STOP_TIMEOUT),
         }
-        return [str(triton.executable), *(f"--{name}={value}" for name, value in options.items())]
+        # Regions of shared memory get names that tell whose they are, so that none is left behind.
+        regions = [f"--backend-config={name},shm-region-prefix-name={staged.name}_" for name in ("python", "openvino")]
+        return [str(triton.executable), *(f"--{name}={value}" for name, value in options.items()), *regions]
 
     def _environment(self, triton: Triton) -> dict[str, str]:
         cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "mintmark"
@@ -228,9 +233,7 @@ class EmbeddedServer:
             except subprocess.TimeoutExpired:
                 os.killpg(process.pid, signal.SIGKILL)
                 process.wait()
-        if self._log_file is not None:
-            self._log_file.close()
-        self._folder.cleanup()
+        self._resources.close()
 
     def __enter__(self) -> "EmbeddedServer":
         """Start it."""
@@ -242,6 +245,11 @@ class EmbeddedServer:
     ) -> None:
         """Stop it."""
         self.stop()
+
+
+def _drop_shared_memory(prefix: str) -> None:
+    for region in _SHARED_MEMORY.glob(f"{prefix}_*"):
+        region.unlink(missing_ok=True)
 
 
 def _is_live(client: grpc.InferenceServerClient) -> bool:

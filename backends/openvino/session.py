@@ -86,8 +86,10 @@ class Session:
 
 
 def agrees(exact: Sequence[np.ndarray], quick: Sequence[np.ndarray]) -> bool:
-    """Whether every array of `quick` lies within AGREEMENT of its counterpart."""
-    pairs = zip(exact, quick, strict=True)
+    """Whether every array of `quick` is finite and lies within AGREEMENT of its counterpart."""
+    pairs = list(zip(exact, quick, strict=True))
+    if not all(np.isfinite(a).all() and np.isfinite(b).all() for a, b in pairs):
+        return False
     return all(float(np.abs(a - b).max()) <= AGREEMENT * max(float(np.abs(a).max()), 1e-6) for a, b in pairs)
 
 
