@@ -6,6 +6,7 @@ processes go on meanwhile. Ids of views and changes are never used twice.
 
 import json
 import sqlite3
+import time
 import uuid
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -42,6 +43,7 @@ CREATE TABLE IF NOT EXISTS changes (
 PRAGMA user_version = 1;
 """
 _VERSION = 1
+_LOCK_TIMEOUT = 30.0  # s, to wait for other writers
 _FIELDS = "id, name, country, currency, denomination, side, year, metadata"
 _MOST_VARIABLES = 500  # of one statement; old SQLite builds take 999
 
@@ -68,8 +70,8 @@ class Database:
 
     def __init__(self, path: Path) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
-        self._connection = sqlite3.connect(path, timeout=30.0, isolation_level=None)
-        self._connection.execute("PRAGMA journal_mode = WAL")
+        self._connection = sqlite3.connect(path, timeout=_LOCK_TIMEOUT, isolation_level=None)
+        self._use_write_ahead_log()
         self._connection.execute("PRAGMA synchronous = FULL")
         self._connection.execute("PRAGMA foreign_keys = ON")
         version = self._connection.execute("PRAGMA user_version").fetchone()[0]
@@ -78,6 +80,18 @@ class Database:
         if version < _VERSION:
             # executescript commits whatever is open, so the lock is part of the script.
             self._connection.executescript(f"BEGIN IMMEDIATE; {_SCHEMA} COMMIT;")
+
+    def _use_write_ahead_log(self) -> None:
+        """Switch a new file over. SQLite does not wait for locks here, and several models open a catalog at once."""
+        deadline = time.monotonic() + _LOCK_TIMEOUT
+        while True:
+            try:
+                self._connection.execute("PRAGMA journal_mode = WAL")
+                return
+            except sqlite3.OperationalError:
+                if time.monotonic() > deadline:
+                    raise
+                time.sleep(0.02)
 
     def close(self) -> None:
         """Close the connection."""

@@ -2,6 +2,7 @@
 
 import json
 from dataclasses import asdict, dataclass, field
+from typing import Any
 
 import numpy as np
 
@@ -38,12 +39,7 @@ class Entry:
         Raises:
             EntryError: no JSON object, a field is missing, unknown, too long, or not text.
         """
-        try:
-            fields = json.loads(text)
-        except ValueError as error:
-            raise EntryError(f"metadata is not JSON: {error}") from error
-        if not isinstance(fields, dict):
-            raise EntryError(f"metadata must be a JSON object, got {type(fields).__name__}")
+        fields = json_object(text, "metadata")
         unknown = sorted(set(fields) - {*REQUIRED, "year", "metadata"})
         if unknown:
             raise EntryError(f"unknown fields {', '.join(unknown)}; free fields go into 'metadata'")
@@ -51,11 +47,37 @@ class Entry:
         if missing:
             raise EntryError(f"missing fields: {', '.join(missing)}")
         texts = {name: _text(name, fields[name]) for name in REQUIRED}
-        return cls(**texts, year=_year(fields.get("year")), metadata=_metadata(fields.get("metadata") or {}))
+        return cls(**texts, year=_year(fields.get("year")), metadata=_metadata(fields.get("metadata", {})))
 
     def to_json(self) -> str:
         """The entry as a client receives it."""
         return json.dumps(asdict(self), ensure_ascii=False)
+
+
+def json_object(text: str, what: str) -> dict[str, Any]:
+    """Read a JSON object that can be written again as such.
+
+    Args:
+        text: from a client.
+        what: it is called in errors.
+
+    Raises:
+        EntryError: no JSON, nested too deep, no object, or with numbers or characters that JSON and UTF-8 do not have.
+    """
+    try:
+        value = json.loads(text, parse_constant=_no_constant)
+        json.dumps(value, ensure_ascii=False).encode()
+    except RecursionError as error:
+        raise EntryError(f"{what} is nested too deep") from error
+    except ValueError as error:  # UnicodeEncodeError, of halves of surrogate pairs, is one too
+        raise EntryError(f"{what} is not JSON: {error}") from error
+    if not isinstance(value, dict):
+        raise EntryError(f"{what} must be a JSON object, got {type(value).__name__}")
+    return value
+
+
+def _no_constant(name: str) -> None:
+    raise ValueError(f"{name} is no number of JSON")
 
 
 def _text(name: str, value: object) -> str:

@@ -1,12 +1,11 @@
 """The catalog's management operations as JSON in, JSON out."""
 
-import json
 from collections.abc import Callable, Mapping
 from dataclasses import asdict
 from typing import Any
 
 from catalog.base import Catalog
-from catalog.entry import EntryError
+from catalog.entry import EntryError, json_object
 
 MAX_PAGE = 1000
 CHANGES = ("remove",)  # operations that need the token
@@ -18,11 +17,9 @@ def parse(text: str) -> dict[str, Any]:
     Raises:
         EntryError: no JSON object, or its operation is unknown.
     """
-    try:
-        request = json.loads(text)
-    except ValueError as error:
-        raise EntryError(f"the catalog request is not JSON: {error}") from error
-    if not isinstance(request, dict) or request.get("operation") not in _OPERATIONS:
+    request = json_object(text, "the catalog request")
+    operation = request.get("operation")
+    if not isinstance(operation, str) or operation not in _OPERATIONS:
         raise EntryError(f"the catalog request needs an 'operation': one of {', '.join(_OPERATIONS)}")
     return request
 

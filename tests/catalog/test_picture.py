@@ -1,0 +1,43 @@
+"""The picture kept beside an embedding is the coin that the network saw."""
+
+import cv2
+import numpy as np
+
+from catalog.picture import coin_jpeg
+from ensemble.contract import IMAGE_MEAN, IMAGE_SIZE, IMAGE_STD
+
+
+def normalized(rgb: np.ndarray) -> np.ndarray:
+    """[256, 256, 3] uint8 to [3, 256, 256] float32 as the networks see it."""
+    scaled = (rgb / 255 - np.array(IMAGE_MEAN)) / np.array(IMAGE_STD)
+    return scaled.astype(np.float32).transpose(2, 0, 1)
+
+
+def decoded(data: bytes) -> np.ndarray:
+    assert data[:3] == b"\xff\xd8\xff"
+    return cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR)[:, :, ::-1].astype(int)
+
+
+def test_the_picture_is_the_coin() -> None:
+    y, x = np.mgrid[:IMAGE_SIZE, :IMAGE_SIZE]
+    rgb = np.stack([x, y, 255 - (x + y) // 2], axis=2).astype(np.uint8)
+    picture = decoded(coin_jpeg(normalized(rgb)))
+    assert picture.shape == (IMAGE_SIZE, IMAGE_SIZE, 3)
+    assert np.abs(picture - rgb).mean() < 2 and np.abs(picture - rgb).max() < 16
+
+
+def test_zero_is_the_mean_colour() -> None:
+    picture = decoded(coin_jpeg(np.zeros((3, IMAGE_SIZE, IMAGE_SIZE), np.float32)))
+    np.testing.assert_allclose(picture.reshape(-1, 3).mean(axis=0), np.array(IMAGE_MEAN) * 255, atol=2)
+
+
+def test_values_out_of_range_are_clipped() -> None:
+    coin = np.full((3, IMAGE_SIZE, IMAGE_SIZE), 100.0, np.float32)
+    coin[:, :, :128] = -100.0
+    picture = decoded(coin_jpeg(coin))
+    assert picture[:, 140:].min() > 245 and picture[:, :116].max() < 10
+
+
+def test_it_is_small() -> None:
+    noise = np.random.default_rng(0).normal(size=(3, IMAGE_SIZE, IMAGE_SIZE)).astype(np.float32)
+    assert len(coin_jpeg(noise)) < 150_000

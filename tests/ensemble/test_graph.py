@@ -1,0 +1,137 @@
+"""The wiring of the ensembles holds, broken wirings are refused, and the placements make sense."""
+
+from dataclasses import replace
+
+import pytest
+
+from ensemble.contract import (
+    CANVAS,
+    COIN_EMBEDDING,
+    COIN_SEARCH,
+    COMPUTE_MODELS,
+    CROP,
+    DECODE,
+    EMBEDDER,
+    ENSEMBLES,
+    IMAGE,
+    MASK,
+    MODELS,
+    PREPROCESS,
+    PYTHON_MODELS,
+    SEGMENTATION,
+    WINDOW,
+    ZOOM,
+    ZOOM_IMAGE,
+    ZOOM_WINDOW,
+    DType,
+    Model,
+    Tensor,
+)
+from ensemble.graph import FIND_COIN, NETWORKS, STEPS, ZOOM_MASK, Step, Target, check_wiring, placement
+
+
+def with_step(number: int, step: Step) -> tuple[Step, ...]:
+    """The way from the photo to the embedding with one step exchanged."""
+    return (*FIND_COIN[:number], step, *FIND_COIN[number + 1 :])
+
+
+@pytest.mark.parametrize("ensemble", ENSEMBLES, ids=lambda model: model.name)
+def test_the_ensembles_are_wired(ensemble: Model) -> None:
+    check_wiring(ensemble)
+    assert STEPS[ensemble]
+
+
+def test_every_ensemble_and_nothing_else_has_steps() -> None:
+    assert set(STEPS) == set(ENSEMBLES)
+    assert {step.model for steps in STEPS.values() for step in steps} <= {*COMPUTE_MODELS, *PYTHON_MODELS}
+
+
+def test_the_second_pass_sees_the_zoom() -> None:
+    passes = [step for step in FIND_COIN if step.model == SEGMENTATION]
+    assert [step.name_of(IMAGE) for step in passes] == [IMAGE.name, ZOOM_IMAGE.name]
+    assert [step.name_of(MASK) for step in passes] == [MASK.name, ZOOM_MASK]
+    crop = FIND_COIN[5]
+    assert (crop.model, crop.name_of(WINDOW), crop.name_of(MASK)) == (CROP, ZOOM_WINDOW.name, ZOOM_MASK)
+    assert crop.name_of(CANVAS) == CANVAS.name
+
+
+def test_a_renamed_input_has_no_maker() -> None:
+    broken = with_step(2, Step(SEGMENTATION, {IMAGE: "picture"}))
+    with pytest.raises(ValueError, match=r"coin_embedding: nothing makes picture; there are \['canvas', 'encoded'"):
+        check_wiring(COIN_EMBEDDING, broken)
+
+
+def test_a_renamed_output_is_missed_by_what_takes_it() -> None:
+    with pytest.raises(ValueError, match="nothing makes zoom_mask"):
+        check_wiring(COIN_EMBEDDING, with_step(4, Step(SEGMENTATION, {IMAGE: ZOOM_IMAGE.name, MASK: "other"})))
+
+
+def test_an_output_of_the_ensemble_that_nothing_makes() -> None:
+    with pytest.raises(ValueError, match="coin_search: nothing makes coin_id"):
+        check_wiring(COIN_SEARCH, FIND_COIN)
+    with pytest.raises(ValueError, match="coin_embedding: nothing makes embedding"):
+        check_wiring(COIN_EMBEDDING, FIND_COIN[:-1])
+
+
+def test_steps_in_the_wrong_order() -> None:
+    with pytest.raises(ValueError, match="nothing makes canvas"):
+        check_wiring(COIN_EMBEDDING, (Step(PREPROCESS), Step(DECODE), *FIND_COIN[2:]))
+
+
+@pytest.mark.parametrize(
+    "other", [replace(MASK, dims=(1, 128, 128)), replace(MASK, dtype=DType.UINT8)], ids=["shape", "type"]
+)
+def test_a_tensor_of_another_shape_or_type(other: Tensor) -> None:
+    smaller = replace(SEGMENTATION, outputs=(other,))
+    with pytest.raises(ValueError, match=r"coin_embedding: mask is made as Tensor.* but used as Tensor"):
+        check_wiring(COIN_EMBEDDING, with_step(2, Step(smaller)))
+
+
+def test_an_output_of_another_shape() -> None:
+    short = replace(EMBEDDER, outputs=(Tensor("embedding", DType.FP32, (32,), ""),))
+    with pytest.raises(ValueError, match=r"embedding is made as .*\(32,\).* but used as .*\(64,\)"):
+        check_wiring(COIN_EMBEDDING, with_step(6, Step(short)))
+
+
+def test_a_tensor_made_twice() -> None:
+    with pytest.raises(ValueError, match="coin_embedding: segmentation makes mask again"):
+        check_wiring(COIN_EMBEDDING, with_step(4, Step(SEGMENTATION, {IMAGE: ZOOM_IMAGE.name})))
+
+
+@pytest.mark.parametrize("target", Target)
+def test_an_ensemble_takes_no_larger_batch_than_its_steps(target: Target) -> None:
+    for ensemble in ENSEMBLES:
+        smallest = min(placement(step.model, target).max_batch for step in STEPS[ensemble])
+        assert 1 <= placement(ensemble, target).max_batch <= smallest
+
+
+@pytest.mark.parametrize("target", Target)
+@pytest.mark.parametrize("cores", [1, 2, 8, 64])
+def test_placements(target: Target, cores: int) -> None:
+    for model in (*COMPUTE_MODELS, *PYTHON_MODELS):
+        place = placement(model, target, cores)
+        assert place.instances >= 1 and place.kind in ("KIND_GPU", "KIND_CPU")
+        assert all(batch <= place.max_batch for batch in place.preferred_batches)
+        assert place.batching or not (place.preferred_batches or place.queue_delay_us)
+        assert place.kind == "KIND_CPU" or target is Target.GPU
+        assert (place.backend == "python") == (model in PYTHON_MODELS)
+
+
+@pytest.mark.parametrize("cores", [1, 2, 8, 64])
+def test_a_cpu_runs_no_more_threads_in_a_model_than_it_has_cores(cores: int) -> None:
+    for model in COMPUTE_MODELS:
+        place = placement(model, Target.CPU, cores)
+        assert 1 <= place.instances * int(place.parameters["threads"]) <= cores
+
+
+def test_the_geometry_is_computed_in_float32() -> None:
+    for model in COMPUTE_MODELS:
+        precision = placement(model, Target.CPU).parameters["precision"]
+        assert precision == ("auto" if model in NETWORKS else "f32")
+    assert {PREPROCESS, ZOOM, CROP}.isdisjoint(NETWORKS)
+
+
+def test_a_model_that_is_not_in_the_contract_has_no_place() -> None:
+    assert all(placement(model, Target.GPU) for model in MODELS)
+    with pytest.raises(ValueError, match="other is not a model of the contract"):
+        placement(replace(DECODE, name="other"), Target.GPU)

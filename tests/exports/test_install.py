@@ -1,0 +1,73 @@
+"""Installing turns the compact weights into plain graphs that a runtime loads, and does nothing twice."""
+
+import os
+from collections.abc import Callable
+from pathlib import Path
+from types import ModuleType
+
+import numpy as np
+import onnx
+import pytest
+
+from ensemble import artifacts
+from ensemble.contract import COMPUTE_MODELS
+
+Install = Callable[[Path], list[Path]]
+
+
+@pytest.fixture(scope="module")
+def install(script: Callable[[str], ModuleType]) -> Install:
+    missing = [model.name for model in COMPUTE_MODELS if not artifacts.weights_file(model.name).is_file()]
+    if missing:
+        pytest.skip(f"no weights of {', '.join(missing)}")
+    return script("install_models").install  # type: ignore[no-any-return]
+
+
+@pytest.fixture(scope="module")
+def repository(install: Install, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A model repository with all models installed."""
+    folder = tmp_path_factory.mktemp("repository")
+    written = install(folder)
+    assert written == [folder / model.name / "1" / "model.onnx" for model in COMPUTE_MODELS]
+    return folder
+
+
+def served(repository: Path, model: str) -> Path:
+    return repository / model / "1" / "model.onnx"
+
+
+@pytest.mark.parametrize("model", COMPUTE_MODELS, ids=lambda model: model.name)
+def test_a_plain_graph_with_the_weights_is_written(repository: Path, model: object) -> None:
+    name = model.name  # type: ignore[attr-defined]
+    plain, compact = onnx.load(served(repository, name)), onnx.load(artifacts.weights_file(name))
+    onnx.checker.check_model(plain)
+    assert not any(node.name.startswith("unpack ") for node in plain.graph.node)
+    assert list(plain.graph.input) == list(compact.graph.input)
+    assert list(plain.graph.output) == list(compact.graph.output)
+    stored = {tensor.name: onnx.numpy_helper.to_array(tensor) for tensor in plain.graph.initializer}
+    expected = artifacts.parameters(compact)
+    assert set(stored) == set(expected)
+    assert all(np.array_equal(stored[key], expected[key]) for key in expected)
+
+
+def test_nothing_else_is_left(repository: Path) -> None:
+    files = sorted(path.relative_to(repository).as_posix() for path in repository.rglob("*") if path.is_file())
+    assert files == sorted(f"{model.name}/1/model.onnx" for model in COMPUTE_MODELS)
+
+
+def test_what_is_up_to_date_is_left_alone(install: Install, repository: Path) -> None:
+    before = {model.name: served(repository, model.name).stat().st_mtime_ns for model in COMPUTE_MODELS}
+    assert install(repository) == []
+    assert before == {model.name: served(repository, model.name).stat().st_mtime_ns for model in COMPUTE_MODELS}
+
+
+def test_what_is_older_or_missing_is_written_again(install: Install, repository: Path) -> None:
+    old, missing = served(repository, "crop"), served(repository, "zoom")
+    content = old.read_bytes()
+    old.write_bytes(b"old")
+    source = artifacts.weights_file("crop").stat().st_mtime
+    os.utime(old, (source - 10, source - 10))
+    missing.unlink()
+    assert sorted(install(repository)) == sorted([old, missing])
+    assert old.read_bytes() == content
+    assert missing.is_file()

@@ -1,0 +1,41 @@
+"""Real photos for the stages' tests."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from ensemble.photo import Photo, decode
+
+torch.set_num_threads(1)  # small work; more threads only get in each other's way
+
+COINS = Path(__file__).resolve().parents[3] / "shared" / "coins"
+
+
+def _sample() -> list[Path]:
+    """A few photos of different sources."""
+    folders = (COINS / name for name in ("scenes", "krw", "eur_phone"))
+    return [path for folder in folders for path in sorted(folder.rglob("*.jpg"))[:1]]
+
+
+@pytest.fixture(scope="session")
+def real_photos() -> list[Photo]:
+    """Decoded photos, where the collection lies beside the project."""
+    paths = _sample()
+    if not paths:
+        pytest.skip(f"no photos under {COINS}")
+    return [decode(path.read_bytes()) for path in paths]
+
+
+@pytest.fixture(scope="session")
+def synthetic_photos() -> list[Photo]:
+    """Noise of several scales, landscape, portrait and square."""
+    photos = []
+    for seed, (height, width) in enumerate(((700, 1024), (1024, 431), (513, 513))):
+        rng = np.random.default_rng(seed)
+        canvas = np.zeros((1024, 1024, 3), np.uint8)
+        coarse = rng.integers(0, 128, (1 + height // 16, 1 + width // 16, 3)).repeat(16, 0).repeat(16, 1)
+        canvas[:height, :width] = coarse[:height, :width] + rng.integers(0, 128, (height, width, 3))
+        photos.append(Photo(canvas, np.array([height, width], np.int32), np.ones(1, np.float32)))
+    return photos
