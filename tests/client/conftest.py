@@ -12,6 +12,7 @@ if importlib.util.find_spec("mintmark") is None:
     sys.path.insert(0, str(HERE.parents[1] / "python_client" / "src"))
 
 from fake_coin_server import FakeCoinServer  # noqa: E402
+
 from mintmark import Client, MockTransport  # noqa: E402
 
 

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+
 from mintmark import EntryNotFound, InvalidPhoto, InvalidRequest, NoCoinFound
 
 Tensors = dict[str, npt.NDArray[Any]]

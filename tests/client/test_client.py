@@ -6,10 +6,11 @@ from dataclasses import FrozenInstanceError
 from pathlib import Path
 from typing import Any
 
-import mintmark
 import numpy as np
 import pytest
 from fake_coin_server import OUTLINE, Coin, FakeCoinServer, Tensors, strings
+
+import mintmark
 from mintmark import (
     Client,
     Ellipse,

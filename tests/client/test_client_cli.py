@@ -12,6 +12,7 @@ import cv2
 import numpy as np
 import pytest
 from fake_coin_server import Coin, FakeCoinServer
+
 from mintmark import Client, MockTransport, ServerUnavailable
 from mintmark._cli import main
 

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 from fake_coin_server import Coin, FakeCoinServer
+
 from mintmark import Client, MockTransport, ServerUnavailable
 from mintmark._cli import main
 

@@ -6,6 +6,7 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 import pytest
+
 from mintmark import Ellipse
 from mintmark.metrics import MISS, auroc, ellipse_iou, hit_ranks, recall_at_k
 

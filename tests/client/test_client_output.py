@@ -4,6 +4,7 @@ import io
 import sys
 
 import pytest
+
 from mintmark._ascii import ascii_text
 from mintmark._progress import Progress
 from mintmark._tables import align

@@ -8,6 +8,8 @@ from typing import Any
 
 import grpc
 import pytest
+from tritonclient.grpc import service_pb2, service_pb2_grpc
+
 from mintmark import (
     Client,
     EntryNotFound,
@@ -22,7 +24,6 @@ from mintmark import (
     Unauthorized,
 )
 from mintmark._transports.triton import error_of
-from tritonclient.grpc import service_pb2, service_pb2_grpc
 
 Answer = Callable[[Any, grpc.ServicerContext], Any]
 
