@@ -1,15 +1,21 @@
-"""Folds batch normalization into the convolution before it, so that the served graph and its parameters are one."""
+"""Folds batch normalization into the layer before it, so that the served graph and its parameters are one."""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 
 import torch
 from torch import Tensor, nn
-from torch.nn.utils import fuse_conv_bn_eval
+from torch.nn.utils import fuse_conv_bn_eval, fuse_linear_bn_eval
+
+_LINEAR = (nn.Conv2d, nn.Linear)
+_NORMS = (nn.BatchNorm1d, nn.BatchNorm2d)
 
 
 def fold_batch_norm(network: nn.Module, example: Tensor) -> nn.Module:
-    """Replace every convolution followed by batch normalization by one convolution, in place.
+    """Replace every linear layer or convolution followed by batch normalization by one layer, in place.
 
     Which follows which is seen by running the network, so it works for any module whose normalizations each take the
-    output of one convolution unchanged.
+    output of one such layer unchanged.
 
     Args:
         network: in evaluation mode.
@@ -19,46 +25,56 @@ def fold_batch_norm(network: nn.Module, example: Tensor) -> nn.Module:
         The network: same output up to rounding, no batch normalization left.
 
     Raises:
-        ValueError: a batch normalization takes something other than a convolution's output, or the network trains.
+        ValueError: the network trains, or a batch normalization takes something other than the output of a layer of
+            its own.
     """
     if network.training:
         raise ValueError("batch normalization can only be folded in evaluation mode: call eval() first")
-    for convolution, norm in _pairs(network, example):
-        parent, leaf = _parent(network, convolution)
-        setattr(parent, leaf, fuse_conv_bn_eval(network.get_submodule(convolution), network.get_submodule(norm)))
-        parent, leaf = _parent(network, norm)
+    for layer, norm in _pairs(network, example):
+        before, after = network.get_submodule(layer), network.get_submodule(norm)
+        fuse = fuse_conv_bn_eval if isinstance(before, nn.Conv2d) else fuse_linear_bn_eval
+        _replace(network, layer, fuse(before, after))
         # timm's normalization brings its activation along.
-        setattr(parent, leaf, getattr(network.get_submodule(norm), "act", nn.Identity()))
+        _replace(network, norm, getattr(after, "act", nn.Identity()))
     return network
 
 
-def _parent(network: nn.Module, name: str) -> tuple[nn.Module, str]:
+def _replace(network: nn.Module, name: str, module: nn.Module) -> None:
     path, _, leaf = name.rpartition(".")
-    return network.get_submodule(path), leaf
+    setattr(network.get_submodule(path), leaf, module)
 
 
 def _pairs(network: nn.Module, example: Tensor) -> list[tuple[str, str]]:
-    """Names of each convolution and the normalization that takes its output."""
+    """Names of each layer and the normalization that takes its output."""
     maker: dict[int, str] = {}
     kept: list[Tensor] = []  # holds the tensors, so that no id is used twice
     pairs: list[tuple[str, str]] = []
 
-    def watch(name: str, module: nn.Module) -> torch.utils.hooks.RemovableHandle:
-        def hook(_: nn.Module, inputs: tuple[Tensor, ...], output: Tensor) -> None:
-            if isinstance(module, nn.Conv2d):
-                maker[id(output)] = name
-                kept.append(output)
-            elif id(inputs[0]) in maker:
-                pairs.append((maker[id(inputs[0])], name))
-            else:
-                raise ValueError(f"{name} does not take the output of a convolution")
+    def see(name: str, module: nn.Module, inputs: tuple[Tensor, ...], output: Tensor) -> None:
+        if isinstance(module, _LINEAR):
+            maker[id(output)] = name
+            kept.append(output)
+            return
+        layer = maker.get(id(inputs[0]))
+        if layer is None or layer in dict(pairs):
+            raise ValueError(f"{name} does not take the output of a layer of its own")
+        pairs.append((layer, name))
 
-        return module.register_forward_hook(hook)
-
-    watched = (nn.Conv2d, nn.BatchNorm2d)
-    handles = [watch(name, module) for name, module in network.named_modules() if isinstance(module, watched)]
-    with torch.inference_mode():
+    with _watched(network, see), torch.inference_mode():
         network(example)
-    for handle in handles:
-        handle.remove()
     return pairs
+
+
+@contextmanager
+def _watched(network: nn.Module, see: Callable[[str, nn.Module, tuple[Tensor, ...], Tensor], None]) -> Iterator[None]:
+    """Call `see` with name, module, inputs and output of every layer and normalization that runs."""
+    handles = [
+        module.register_forward_hook(lambda m, inputs, output, name=name: see(name, m, inputs, output))
+        for name, module in network.named_modules()
+        if isinstance(module, (*_LINEAR, *_NORMS))
+    ]
+    try:
+        yield
+    finally:
+        for handle in handles:
+            handle.remove()

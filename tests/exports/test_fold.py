@@ -76,6 +76,34 @@ def test_the_answer_stays_and_no_normalization_is_left(fold: Fold, norm: Callabl
     assert not norms(folded)
 
 
+def test_a_linear_layer_folds_too(fold: Fold) -> None:
+    head = nn.Sequential(nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(3, 7, bias=False), nn.BatchNorm1d(7)).eval()
+    nn.init.normal_(head[3].weight)
+    head[3].running_mean.normal_()  # type: ignore[union-attr,operator]
+    with torch.inference_mode():
+        before = head(picture())
+        torch.testing.assert_close(fold(head, picture(1))(picture()), before, rtol=1e-4, atol=1e-5)
+    assert isinstance(head[3], nn.Identity)
+
+
+class Shared(nn.Module):
+    """One convolution whose output two normalizations take."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.layer, self.one, self.two = nn.Conv2d(3, 4, 1), nn.BatchNorm2d(4), nn.BatchNorm2d(4)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """[B, 3, H, W] to [B, 4, H, W]."""
+        x = self.layer(x)
+        return self.one(x) + self.two(x)  # type: ignore[no-any-return]
+
+
+def test_a_layer_with_two_normalizations_is_refused(fold: Fold) -> None:
+    with pytest.raises(ValueError, match="two does not take the output of a layer of its own"):
+        fold(Shared().eval(), picture())
+
+
 def test_the_activation_of_a_normalization_stays(fold: Fold) -> None:
     network = fold(trained(Block(NormAct)), picture())
     assert sum(isinstance(module, nn.SiLU) for module in network.modules()) == 2
@@ -113,7 +141,7 @@ def test_a_network_in_training_is_refused(fold: Fold) -> None:
     ids=["first", "after an activation", "after another"],
 )
 def test_a_normalization_that_follows_no_convolution_is_refused(fold: Fold, network: nn.Module) -> None:
-    with pytest.raises(ValueError, match=r"^\d does not take the output of a convolution"):
+    with pytest.raises(ValueError, match=r"^\d does not take the output of a layer of its own"):
         fold(trained(network), picture())
 
 
