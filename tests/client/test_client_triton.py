@@ -146,6 +146,12 @@ def test_status_of_the_server_becomes_an_error(servicer: Servicer, url: str) -> 
         client.status()
 
 
+def test_refused_token_is_told_by_its_words() -> None:
+    """Triton's Python models cannot answer UNAUTHENTICATED."""
+    error = error_of("coin_enroll", "StatusCode.INVALID_ARGUMENT", "in ensemble 'e', unauthorized: wrong token", "u")
+    assert isinstance(error, Unauthorized)
+
+
 def test_timeout(servicer: Servicer, url: str) -> None:
     """A server that is slower than the client is patient."""
 

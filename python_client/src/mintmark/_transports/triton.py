@@ -80,16 +80,20 @@ class TritonTransport:
             self._idle.put(connection)
 
 
+# Triton's Python models have no status of their own for this; their message begins with the word.
+_UNAUTHORIZED = "unauthorized: "
+
+
 def error_of(model: str, status: str | None, message: str, url: str) -> MintmarkError:
     """The exception for a gRPC status that `model` answered with, such as 'StatusCode.NOT_FOUND'."""
     code = (status or "").removeprefix("StatusCode.")
     text = _plain(message)
+    if code in ("UNAUTHENTICATED", "PERMISSION_DENIED") or text.startswith(_UNAUTHORIZED):
+        return Unauthorized(text)
     if code == "INVALID_ARGUMENT":
         return InvalidPhoto(text) if _blames_photo(model, text) else InvalidRequest(text)
     if code == "NOT_FOUND" and "unknown model" not in text:
         return EntryNotFound(text) if model == contract.CATALOG else NoCoinFound(text)
-    if code in ("UNAUTHENTICATED", "PERMISSION_DENIED"):
-        return Unauthorized(text)
     if code == "UNAVAILABLE":
         return ServerUnavailable(f"server {url} is unavailable: {text}")
     if code == "DEADLINE_EXCEEDED":

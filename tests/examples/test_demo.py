@@ -1,0 +1,31 @@
+"""`make demo` as a newcomer runs it: the coin in the photo is recognized and the annotated picture is written."""
+
+import csv
+import os
+import subprocess
+from pathlib import Path
+
+import cv2
+
+from tests.server.conftest import ROOT, SERVE_PYTHON
+
+
+def test_demo_recognizes_its_coin(tmp_path: Path) -> None:
+    done = subprocess.run(
+        [str(ROOT / SERVE_PYTHON), "-m", "examples.demo"],
+        cwd=tmp_path,
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    folder = tmp_path / "data" / "demo"
+    with (folder / "collection" / "manifest.csv").open(newline="") as file:
+        label = next(row["label"] for row in csv.DictReader(file) if row["role"] == "query")
+    with (folder / "collection" / "labels.csv").open(newline="") as file:
+        name = next(row["name"] for row in csv.DictReader(file) if label in row["path"])
+    best = next(line for line in done.stdout.splitlines() if line.strip().startswith("1 "))
+    assert name in best
+    picture = cv2.imread(str(folder / "answer.png"))
+    assert picture is not None and picture.std() > 0

@@ -1,0 +1,122 @@
+"""A real Triton server for the tests of this folder, and photos to send it."""
+
+import ctypes
+import os
+import re
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+
+from mintmark import Client, EntryFields
+from training.mint import CATALOG, QUERY, make_design, photograph, strike
+
+ROOT = Path(__file__).resolve().parents[2]
+TOKEN = "the right token"
+SERVE_PYTHON = os.environ.get("MINTMARK_SERVE_PYTHON", sys.executable)  # an environment without torch, under make
+DIE_WITH_PARENT = 1  # PR_SET_PDEATHSIG
+
+
+@dataclass
+class Running:
+    """A server in a process of its own."""
+
+    process: "subprocess.Popen[bytes]"
+    url: str
+    http: str
+
+    def stop(self, number: int = signal.SIGTERM) -> int:
+        """End it with a signal; its exit status."""
+        self.process.send_signal(number)
+        return self.process.wait(timeout=60)
+
+
+def launch(folder: Path, *arguments: str, **environment: str) -> Running:
+    """Run `python -m server` on free ports until it says that it is ready."""
+    libc = ctypes.CDLL(None)
+    folder.mkdir(exist_ok=True)
+    output = folder / "output.txt"
+    with output.open("wb") as file:
+        process = subprocess.Popen(
+            [
+                *(str(ROOT / SERVE_PYTHON), "-m", "server", "--free-ports"),
+                *("--catalog", str(folder / "catalog"), "--log", str(folder / "server.log")),
+                *arguments,
+            ],
+            cwd=ROOT,
+            env={**os.environ, **environment},
+            stdout=file,
+            stderr=subprocess.STDOUT,
+            preexec_fn=lambda: libc.prctl(DIE_WITH_PARENT, signal.SIGTERM),
+        )
+    while (ready := re.search(r"ready: gRPC (\S+), HTTP (\S+),", output.read_text())) is None:
+        if process.poll() is not None:
+            raise AssertionError(f"the server did not start: {output.read_text()}")
+        time.sleep(0.1)
+    return Running(process, ready[1], ready[2])
+
+
+@pytest.fixture(scope="session")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
+    """A server whose catalog needs a token to be changed."""
+    running = launch(tmp_path_factory.mktemp("server"), MINTMARK_TOKEN=TOKEN)
+    yield running
+    running.stop()
+
+
+@pytest.fixture(scope="session")
+def client(server: Running) -> Iterator[Client]:
+    """A client that holds the token."""
+    with Client(server.url, token=TOKEN) as client:
+        yield client
+
+
+def jpeg(picture: np.ndarray) -> bytes:
+    """JPEG file of an RGB picture."""
+    return cv2.imencode(".jpg", picture[:, :, ::-1])[1].tobytes()
+
+
+@dataclass(frozen=True)
+class Coin:
+    """A rendered coin: what it is called, a catalog picture and another photo of it."""
+
+    fields: EntryFields
+    catalog: np.ndarray
+    query: np.ndarray
+    ellipse: tuple[float, ...]  # of the query: cx, cy, a, b, angle
+
+
+@pytest.fixture(scope="session")
+def coins() -> list[Coin]:
+    """A handful of coins."""
+    return [make_coin(seed) for seed in (900_001, 900_012, 900_023, 900_034)]
+
+
+def make_coin(seed: int) -> Coin:
+    """Render one coin."""
+    rng = np.random.default_rng(seed)
+    design = make_design(seed)
+    name = design.identity
+    catalog = photograph([strike(design, rng, mint_state=True)], CATALOG, rng)
+    query = photograph([strike(design, rng)], QUERY, rng)
+    e = query.ellipse
+    return Coin(
+        EntryFields(
+            name=name.name,
+            country=name.country,
+            currency=name.currency,
+            denomination=str(name.denomination),
+            side=name.side,
+            year=name.year,
+        ),
+        catalog.picture,
+        query.picture,
+        (e.cx, e.cy, e.a, e.b, e.angle),
+    )

@@ -1,0 +1,154 @@
+"""The embedded server starts, fails and stops as it should."""
+
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import time
+from pathlib import Path
+
+import onnx
+import pytest
+
+from ensemble.contract import COMPUTE_MODELS, DECODE, ENSEMBLES, PYTHON_MODELS, SEGMENTATION
+from ensemble.graph import Target
+from ensemble.render import REPOSITORY, config_path, config_text
+from mintmark import Client
+from server import EmbeddedServer, Ports, ServerError
+from server.binary import check_numpy, find_triton
+from server.staging import stage_models
+from tests.server.conftest import ROOT, SERVE_PYTHON, Coin, jpeg, launch
+
+
+def children(pid: int) -> list[int]:
+    """Processes started by a process, theirs included."""
+    direct = [int(child) for path in Path(f"/proc/{pid}/task").glob("*/children") for child in path.read_text().split()]
+    return direct + [each for child in direct for each in children(child)]
+
+
+def alive(pid: int) -> bool:
+    """Whether a process runs; one that has ended but was not yet waited for does not."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()[0] != "Z"
+    except OSError:
+        return False
+
+
+def all_end(pids: list[int], seconds: float = 30) -> bool:
+    deadline = time.monotonic() + seconds
+    while any(alive(pid) for pid in pids) and time.monotonic() < deadline:
+        time.sleep(0.1)
+    return not any(alive(pid) for pid in pids)
+
+
+def test_survives_kill_and_stops_on_interrupt(tmp_path: Path, coins: list[Coin]) -> None:
+    """What enroll has acknowledged is found after kill -9; Ctrl-C then leaves nothing behind."""
+    running = launch(tmp_path)
+    with Client(running.url) as client:
+        entry = client.enroll(jpeg(coins[0].catalog), coins[0].fields)
+    processes = children(running.process.pid)
+    triton = next(pid for pid in processes if "tritonserver" in Path(f"/proc/{pid}/cmdline").read_text())
+    os.kill(triton, signal.SIGKILL)
+    assert running.process.wait(timeout=60) == 1  # says that Triton has ended
+    assert all_end(processes)
+
+    again = launch(tmp_path)
+    with Client(again.url) as client:
+        assert client.recognize(jpeg(coins[0].catalog)).matches[0].entry.id == entry.id
+    processes = children(again.process.pid)
+    regions = set(Path("/dev/shm").glob("mintmark-*"))
+    assert regions
+    assert again.stop(signal.SIGINT) == 0
+    assert all_end(processes)
+    assert not regions & set(Path("/dev/shm").glob("mintmark-*"))
+
+
+def test_ends_with_its_parent(tmp_path: Path) -> None:
+    running = launch(tmp_path)
+    processes = children(running.process.pid)
+    assert processes
+    running.stop(signal.SIGKILL)
+    assert all_end(processes, seconds=60)
+
+
+def test_failed_model_is_named_with_its_reason(tmp_path: Path) -> None:
+    """Also: a wrong tensor name in a compute graph keeps the server from starting."""
+    repository = tmp_path / "repository"
+    shutil.copytree(ROOT / REPOSITORY, repository)
+    graph = onnx.load(repository / "zoom" / "1" / "model.onnx")
+    for node in graph.graph.node:
+        for place, name in enumerate(node.input):
+            if name == "extent":
+                node.input[place] = "size"
+    next(value for value in graph.graph.input if value.name == "extent").name = "size"
+    onnx.save(graph, repository / "zoom" / "1" / "model.onnx")
+    with pytest.raises(
+        ServerError, match=r"model zoom failed: [\s\S]*inputs are .*'size'.* the config says .*'extent'"
+    ):
+        EmbeddedServer(tmp_path / "catalog", repository=repository).start()
+
+
+def test_default_target_loads_as_far_as_the_wheel_goes(tmp_path: Path) -> None:
+    """The GPU's configs: Triton takes them all and lacks only the TensorRT backend."""
+    with pytest.raises(ServerError) as failed:
+        EmbeddedServer(tmp_path / "catalog", target=Target.GPU).start()
+    problems = str(failed.value).split("\n")
+    reasons = {line.split(" ")[1]: line for line in problems if line.startswith("model ")}
+    assert set(reasons) == {model.name for model in (*COMPUTE_MODELS, *ENSEMBLES)}
+    for model in COMPUTE_MODELS:
+        assert "unable to find backend library for backend 'tensorrt'" in reasons[model.name]
+    assert not {model.name for model in PYTHON_MODELS} & set(reasons)
+
+
+def test_reference_cores_get_the_committed_configs(tmp_path: Path) -> None:
+    stage_models(ROOT / REPOSITORY, tmp_path, Target.CPU, cores=2)
+    for model in (*COMPUTE_MODELS, *PYTHON_MODELS, *ENSEMBLES):
+        committed = ROOT / REPOSITORY / config_path(model, Target.CPU)
+        assert (tmp_path / model.name / "config.pbtxt").read_text() == committed.read_text()
+
+
+def test_more_cores_get_more_instances_and_threads() -> None:
+    assert "count: 16" in config_text(DECODE, Target.CPU, cores=32)
+    assert "count: 4" in config_text(SEGMENTATION, Target.CPU, cores=32)
+    assert 'string_value: "8"' in config_text(SEGMENTATION, Target.CPU, cores=32)
+
+
+def test_taken_port_is_named(tmp_path: Path) -> None:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        port = taken.getsockname()[1]
+        free = Ports.free()
+        with pytest.raises(ServerError, match=f"port {port} is in use"):
+            EmbeddedServer(tmp_path, Ports(port, free.http, free.metrics)).start()
+
+
+def test_free_ports_differ() -> None:
+    ports = Ports.free()
+    assert len({ports.grpc, ports.http, ports.metrics}) == 3
+    assert not ports.busy()
+
+
+@pytest.mark.parametrize("version", ["2.0.0", "2.4.1", "3.0.0"])
+def test_numpy_2_is_refused(version: str) -> None:
+    with pytest.raises(ServerError, match=rf"numpy {version} is installed.*install numpy<2"):
+        check_numpy(version)
+
+
+def test_numpy_1_is_taken() -> None:
+    check_numpy("1.26.4")
+
+
+def test_missing_triton_is_said(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("MINTMARK_TRITON", str(tmp_path))
+    with pytest.raises(ServerError, match=r"run python build/get_triton\.py"):
+        find_triton()
+
+
+def test_serving_has_no_torch() -> None:
+    """The environment that `make serve` uses."""
+    probe = "import importlib.util as u, sys; sys.exit(u.find_spec('torch') is not None)"
+    if "MINTMARK_SERVE_PYTHON" not in os.environ:
+        pytest.skip("MINTMARK_SERVE_PYTHON is not set: make test sets it")
+    assert subprocess.run([str(ROOT / SERVE_PYTHON), "-c", probe], check=False).returncode == 0

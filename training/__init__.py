@@ -1,0 +1,1 @@
+"""Rendered coins, the networks that learn from them, and how they are trained."""

@@ -1,0 +1,123 @@
+"""The two trained networks: which pixels are coin, and which coin it is."""
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from ensemble.contract import COIN_RADIUS, EMBEDDING_SIZE, IMAGE_SIZE
+from training import torchvision_shim  # noqa: F401  before the two imports below
+
+import segmentation_models_pytorch as smp  # isort: skip
+import timm  # isort: skip
+
+REDUCTION = 2  # of the coin's 256 px: no finer detail survives the unrolling
+CONTRAST_WIDTH = 25  # px after the reduction, odd: a fifth of the coin
+STAGES = (1, 2, 3, 4)  # of EfficientNet: at 1/4, 1/8, 1/16 and 1/32 of the picture
+BRANCH_WIDTH = 128  # channels that each stage gives to the head
+RADII, ANGLES, WRAP = 48, 128, 16  # of the unrolled coin, samples
+CONTRAST_FLOOR = 0.1  # of the networks' unit range: what is flatter than this stays faint
+
+
+class Segmenter(nn.Module):
+    """U-Net (Ronneberger et al. 2015) on EfficientNet-b4 (Tan and Le 2019).
+
+    Args:
+        pretrained: start the encoder from ImageNet weights, fetched from the model hub.
+
+    """
+
+    def __init__(self, pretrained: bool = False) -> None:
+        super().__init__()
+        self.unet = smp.Unet("efficientnet-b4", encoder_weights="imagenet" if pretrained else None)
+        # The encoder's classification head takes part in no output.
+        for name in ("_conv_head", "_bn1"):
+            setattr(self.unet.encoder, name, nn.Identity())
+
+    def logits(self, image: Tensor) -> Tensor:
+        """[B, 3, H, W] normalized picture to [B, 1, H, W] log odds; H and W are multiples of 32."""
+        return self.unet(image)
+
+    def forward(self, image: Tensor) -> Tensor:
+        """[B, 3, H, W] normalized picture to [B, 1, H, W] probability that a pixel is coin."""
+        return torch.sigmoid(self.logits(image))
+
+
+class Embedder(nn.Module):
+    """EfficientNet-b0 on the unrolled coin; a linear head over the features of four of its stages, unit length.
+
+    A coin lies at any angle. Unrolled into polar coordinates its rotation is a shift, which a convolutional network
+    with average pooling hardly sees, so nothing has to be learned about it.
+
+    Each stage's features pass a convolution of 1 x 1 before they are averaged over the picture. Reaching into the
+    earlier stages (deep supervision: Lee et al. 2015) lets the network learn from scratch in minutes where the last
+    stage alone stands still. The linear layer ends in batch normalization (BNNeck: Luo et al. 2019, section 3.5).
+
+    Args:
+        pretrained: start the backbone from ImageNet weights, fetched from the model hub.
+    """
+
+    def __init__(self, pretrained: bool = False) -> None:
+        super().__init__()
+        self.backbone = timm.create_model(
+            "efficientnet_b0", pretrained=pretrained, features_only=True, out_indices=STAGES
+        )
+        if not pretrained:
+            _start_shallow(self.backbone)
+        widths = self.backbone.feature_info.channels()
+        self.branches = nn.ModuleList(_branch(width) for width in widths)
+        self.head = nn.Sequential(
+            nn.Linear(BRANCH_WIDTH * len(widths), EMBEDDING_SIZE, bias=False), nn.BatchNorm1d(EMBEDDING_SIZE)
+        )
+
+    def embed(self, small: Tensor) -> Tensor:
+        """[B, 3, h, w] coin already reduced to [B, 64] unit vectors; training renders at this size directly."""
+        stages = self.backbone(unroll(even_out(small)))
+        means = [branch(stage).mean((2, 3)) for branch, stage in zip(self.branches, stages, strict=True)]
+        return functional.normalize(self.head(torch.cat(means, 1)), dim=1)
+
+    def forward(self, coin: Tensor) -> Tensor:
+        """[B, 3, H, W] normalized rectified coin to [B, 64] unit vectors."""
+        return self.embed(functional.avg_pool2d(coin, REDUCTION))
+
+
+def _branch(width: int) -> nn.Module:
+    return nn.Sequential(nn.Conv2d(width, BRANCH_WIDTH, 1, bias=False), nn.BatchNorm2d(BRANCH_WIDTH), nn.ReLU())
+
+
+def _start_shallow(backbone: nn.Module) -> None:
+    """Let every residual block begin as the identity (Goyal et al. 2017, section 5.1)."""
+    for block in backbone.modules():
+        last = getattr(block, "bn3", None)
+        if isinstance(last, nn.BatchNorm2d) and getattr(block, "has_skip", False):
+            nn.init.zeros_(last.weight)
+
+
+def even_out(coin: Tensor) -> Tensor:
+    """Divide exposure, shading and contrast out of [B, 3, h, w]: relief tells coins apart, light does not.
+
+    Local contrast normalization (Jarrett et al. 2009, section 2.1) of the grey value over a square, plus the colour's
+    difference from grey.
+    """
+
+    def mean(x: Tensor) -> Tensor:  # one axis after the other: 2 x 25 instead of 25 x 25 terms for the same result
+        half = CONTRAST_WIDTH // 2
+        rows = functional.avg_pool2d(x, (CONTRAST_WIDTH, 1), 1, (half, 0), count_include_pad=False)
+        return functional.avg_pool2d(rows, (1, CONTRAST_WIDTH), 1, (0, half), count_include_pad=False)
+
+    grey = coin.mean(1, keepdim=True)
+    centred = grey - mean(grey)
+    return centred / torch.sqrt(mean(centred * centred) + CONTRAST_FLOOR**2) + (coin - grey)
+
+
+def unroll(coin: Tensor) -> Tensor:
+    """[B, C, h, w] coin to polar coordinates [B, C, RADII, ANGLES + 2 * WRAP]: centre to rim down, one turn across.
+
+    The picture is wider than a turn by WRAP on either side, so that the network sees no seam.
+    """
+    radius = (torch.arange(RADII, device=coin.device) + 0.5) / RADII * (2 * COIN_RADIUS / IMAGE_SIZE)
+    turn = torch.arange(2 * ANGLES, device=coin.device) * (torch.pi / ANGLES)
+    grid = torch.stack([radius[:, None] * torch.cos(turn), radius[:, None] * torch.sin(turn)], dim=2)
+    grid = grid.expand(coin.shape[0], RADII, 2 * ANGLES, 2)
+    fine = functional.grid_sample(coin, grid, mode="bilinear", padding_mode="border", align_corners=False)
+    polar = functional.avg_pool2d(fine, (1, 2))  # twice the angles, averaged: the rim has more pixels than ANGLES
+    return torch.cat([polar[..., -WRAP:], polar, polar[..., :WRAP]], dim=3)

@@ -1,0 +1,143 @@
+"""Render the training data once, so that training reads instead of rendering.
+
+    python -m training.render crops --out DIR --classes 2000 --views 10
+    python -m training.render scenes --out DIR --count 6000
+
+Crops: `<split>.npy`, uint8 [classes, views, 256, 256, 3], coins rectified to a circle of CROP_RADIUS px with their
+surroundings; view 0 is a catalog picture. Scenes: `<split>.npy`, uint8 [count, 256, 256, 3], and `<split>_masks.npy`,
+uint8 [count, 256, 256]; even rows are whole photos, odd rows zoomed views. Splits: train, and test of other designs.
+"""
+
+import argparse
+from collections.abc import Callable, Iterable
+from concurrent.futures import ProcessPoolExecutor
+from functools import partial
+from multiprocessing import get_context
+from pathlib import Path
+
+import cv2
+import numpy as np
+from numpy.lib.format import open_memmap
+from tqdm import tqdm
+
+from ensemble.contract import IMAGE_MEAN, IMAGE_SIZE
+from training import mint
+from training.rectify import rectify
+
+CROP_RADIUS = 100.0  # px of the coin in stored crops: leaves room to jitter its ellipse
+VIEWS_PER_SPECIMEN = 2
+SCENES_PER_TASK = 20  # scenes that share a pool of specimens
+FIRST_SEED = {"train": 0, "test": 10_000_000}  # of the designs
+CATALOG_SHOT = mint.Shot(288, 288, (0.36, 0.46), 4.0, studio=True, quality=mint.STUDIO)
+QUERY_SHOT = mint.Shot(288, 288, (0.24, 0.46), 33.0, spread=0.7)
+
+
+def render_crops(seed: int, views: int) -> np.ndarray:
+    """All views of one class, [views, 256, 256, 3]."""
+    cv2.setNumThreads(1)
+    rng, design = np.random.default_rng([seed, 2]), mint.make_design(seed)
+    crops = []
+    for view in range(views):
+        if view == 0 or view % VIEWS_PER_SPECIMEN == 1:
+            specimen = mint.strike(design, rng, mint_state=view == 0)
+        shot = CATALOG_SHOT if view == 0 or rng.random() < 0.15 else QUERY_SHOT
+        photo = mint.photograph([specimen], shot, rng)
+        crops.append(rectify(photo.picture, photo.ellipse, IMAGE_SIZE, CROP_RADIUS))
+    return np.stack(crops)
+
+
+def _whole(pool: list[mint.Specimen], rng: np.random.Generator) -> mint.Photo:
+    """A photo of its own aspect with no coin, one, a few or many."""
+    short, long = int(rng.integers(144, IMAGE_SIZE + 1)), IMAGE_SIZE
+    height, width = (short, long) if rng.random() < 0.5 else (long, short)
+    count = int(rng.choice((0, 1, rng.integers(2, 6), rng.integers(6, 30)), p=(0.06, 0.49, 0.27, 0.18)))
+    coin = (0.08, 0.16) if count > 5 else (0.1, 0.49)
+    shot = mint.Shot(height, width, coin, 40.0, spread=1.0)
+    chosen = [pool[i] for i in rng.integers(0, len(pool), count)]
+    return mint.photograph(chosen, shot, rng, things=int(rng.integers(0, 7)) if rng.random() < 0.5 else 0)
+
+
+def _zoomed(pool: list[mint.Specimen], rng: np.random.Generator) -> mint.Photo:
+    """A view in which the main coin takes about three quarters of the side."""
+    shot = mint.Shot(IMAGE_SIZE, IMAGE_SIZE, (0.28, 0.48), 40.0, spread=1.0)
+    count = 1 if rng.random() < 0.5 else int(rng.integers(2, 7))
+    chosen = [pool[i] for i in rng.integers(0, len(pool), count)]
+    return mint.photograph(chosen, shot, rng, things=int(rng.integers(0, 4)) if rng.random() < 0.3 else 0)
+
+
+def _letterbox(photo: mint.Photo, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
+    """The photo and its mask on a square of the mean colour, centred or at the top left."""
+    h, w = photo.all_coins.shape
+    share = 0.5 if rng.random() < 0.5 else 0.0
+    y, x = int(share * (IMAGE_SIZE - h)), int(share * (IMAGE_SIZE - w))
+    picture = np.empty((IMAGE_SIZE, IMAGE_SIZE, 3), np.uint8)
+    picture[:] = np.rint(np.array(IMAGE_MEAN) * 255)
+    mask = np.zeros((IMAGE_SIZE, IMAGE_SIZE), np.uint8)
+    picture[y : y + h, x : x + w], mask[y : y + h, x : x + w] = photo.picture, photo.all_coins
+    return picture, mask
+
+
+def render_scenes(seed: int) -> tuple[np.ndarray, np.ndarray]:
+    """SCENES_PER_TASK scenes and their masks, whole and zoomed in turn."""
+    cv2.setNumThreads(1)
+    rng = np.random.default_rng([seed, 3])
+    designs = [mint.make_design(seed * SCENES_PER_TASK + k) for k in range(SCENES_PER_TASK)]
+    pool = [mint.strike(design, rng) for design in designs]
+    photos = [(_whole if k % 2 == 0 else _zoomed)(pool, rng) for k in range(SCENES_PER_TASK)]
+    pictures, masks = zip(*(_letterbox(photo, rng) for photo in photos), strict=True)
+    return np.stack(pictures), np.stack(masks)
+
+
+def _parallel(function: Callable, seeds: Iterable[int], workers: int, title: str) -> Iterable:
+    seeds = list(seeds)
+    with ProcessPoolExecutor(workers, get_context("spawn")) as pool:
+        yield from tqdm(pool.map(function, seeds), total=len(seeds), desc=title)
+
+
+def write_crops(out: Path, split: str, classes: int, views: int, workers: int) -> None:
+    """Render and store the crops of one split."""
+    shape = (classes, views, IMAGE_SIZE, IMAGE_SIZE, 3)
+    store = open_memmap(out / f"{split}.npy", mode="w+", dtype=np.uint8, shape=shape)
+    seeds = range(FIRST_SEED[split], FIRST_SEED[split] + classes)
+    for row, crops in enumerate(_parallel(partial(render_crops, views=views), seeds, workers, f"{split} crops")):
+        store[row] = crops
+    store.flush()
+
+
+def write_scenes(out: Path, split: str, count: int, workers: int) -> None:
+    """Render and store the scenes of one split; the count is rounded down to whole tasks."""
+    tasks = count // SCENES_PER_TASK
+    shape = (tasks * SCENES_PER_TASK, IMAGE_SIZE, IMAGE_SIZE)
+    store = open_memmap(out / f"{split}.npy", mode="w+", dtype=np.uint8, shape=(*shape, 3))
+    mask_store = open_memmap(out / f"{split}_masks.npy", mode="w+", dtype=np.uint8, shape=shape)
+    first = FIRST_SEED[split] // SCENES_PER_TASK
+    for task, (pictures, masks) in enumerate(
+        _parallel(render_scenes, range(first, first + tasks), workers, f"{split} scenes")
+    ):
+        rows = slice(task * SCENES_PER_TASK, (task + 1) * SCENES_PER_TASK)
+        store[rows], mask_store[rows] = pictures, masks
+    store.flush()
+    mask_store.flush()
+
+
+def main() -> None:
+    """Command line."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("what", choices=("crops", "scenes"))
+    parser.add_argument("--out", type=Path, required=True)
+    parser.add_argument("--classes", type=int, default=2000, help="of crops for training; a tenth more for testing")
+    parser.add_argument("--views", type=int, default=10, help="per class")
+    parser.add_argument("--count", type=int, default=6000, help="of scenes for training; a twentieth more for testing")
+    parser.add_argument("--workers", type=int, default=2)
+    args = parser.parse_args()
+    args.out.mkdir(parents=True, exist_ok=True)
+    if args.what == "crops":
+        write_crops(args.out, "test", max(args.classes // 10, 1), min(args.views, 4), args.workers)
+        write_crops(args.out, "train", args.classes, args.views, args.workers)
+    else:
+        write_scenes(args.out, "test", args.count // 20, args.workers)
+        write_scenes(args.out, "train", args.count, args.workers)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,159 @@
+"""Train the segmenter on rendered scenes.
+
+python -m training.render scenes --out DATA
+python -m training.train_segmentation --data DATA --name segmentation --minutes 75
+"""
+
+import argparse
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+from torch import Tensor
+from torch.utils.data import DataLoader
+from tqdm import tqdm
+
+from ensemble.contract import IMAGE_SIZE
+from training import loop
+from training.data import SceneDataset
+from training.losses import dice_loss
+from training.networks import Segmenter
+
+
+@dataclass(frozen=True)
+class Settings:
+    """Everything that is tuned."""
+
+    rate: float = 1.5e-3  # peak learning rate of AdamW
+    decay: float = 0.01  # weight decay
+    warmup: float = 0.04  # share of the time budget
+    pixels: int = 16 * 128 * 128  # per batch: smaller pictures come in larger batches
+    sizes: tuple[tuple[float, int], ...] = ((0.6, 128), (1.0, 256))  # (end of stage as a share of the time, px)
+    large: int = 4  # while pictures are small, every so many batches one has full size: coins of every scale
+    average: float = 0.99  # decay of the averaged weights, per step
+    samples: int = 2400  # training pictures between evaluations
+    held_out: int = 160  # pictures per evaluation
+    calibration_batch: int = 8  # pictures that the batch normalization is measured on at a time
+    calibration_batches: int = 10
+
+
+@torch.no_grad()
+def evaluate(network: Segmenter, data: SceneDataset, count: int) -> dict[str, float]:
+    """Mean intersection over union of masks at two thresholds, over held-out pictures with a coin.
+
+    The network is in evaluation mode.
+    """
+    scores: dict[str, list[float]] = {"iou_0.3": [], "iou_0.5": []}
+    for index in range(min(count, len(data))):
+        image, mask = data[index]
+        truth = mask.to(loop.device()) > 0.5
+        if not truth.any():
+            continue
+        probability = network(image[None].to(loop.device()))[0]
+        for threshold in (0.3, 0.5):
+            found = probability > threshold
+            scores[f"iou_{threshold}"].append(float((found & truth).sum() / (found | truth).sum()))
+    return {name: sum(values) / len(values) for name, values in scores.items()}
+
+
+class Training:
+    """State of one run."""
+
+    def __init__(self, settings: Settings, args: argparse.Namespace) -> None:
+        self.settings, self.data = settings, args.data
+        self.run = loop.Run(args.name)
+        self.network = loop.place(Segmenter(args.pretrained))
+        self.optimizer = torch.optim.AdamW(self.network.parameters(), settings.rate, weight_decay=settings.decay)
+        self.average = loop.Average(self.network, settings.average)
+        self.shadow = loop.place(Segmenter())
+        self.held_out = SceneDataset(args.data, "test", IMAGE_SIZE, augment=False)
+        full = SceneDataset(args.data, "train", IMAGE_SIZE, augment=True)
+        some = iter(DataLoader(full, settings.calibration_batch, shuffle=True))
+        self.calibration = [next(some)[0] for _ in range(settings.calibration_batches)]
+        self.best, self.step, spent = 0.0, 0, 0.0
+        last = self.run.load_last() if args.resume else None
+        if last:
+            self.network.load_state_dict(last["network"])
+            self.optimizer.load_state_dict(last["optimizer"])
+            self.average.state, self.average.steps = last["average"], last["step"]
+            self.best, self.step, spent = last["best"], last["step"], last["spent"]
+        self.clock = loop.Clock(args.minutes, spent)
+
+    def _batches(self, size: int) -> Iterator[tuple[Tensor, Tensor]]:
+        data = SceneDataset(self.data, "train", size, augment=True, seed=self.step + size)
+        batch = max(self.settings.pixels // size**2, 2)
+        while True:
+            yield from DataLoader(data, batch, shuffle=True, drop_last=True)
+
+    def _learn(self, image: Tensor, mask: Tensor) -> float:
+        loop.set_rate(self.optimizer, self.settings.rate * loop.cosine(self.clock.progress, self.settings.warmup))
+        image = image.to(loop.device(), memory_format=torch.channels_last)
+        loss = dice_loss(self.network.logits(image), mask.to(loop.device()))
+        self.optimizer.zero_grad()
+        loss.backward()
+        torch.nn.utils.clip_grad_norm_(self.network.parameters(), 5.0)
+        self.optimizer.step()
+        self.average.update(self.network)
+        self.step += 1
+        return float(loss.detach())
+
+    def epoch(self, batches: dict[int, Iterator[tuple[Tensor, Tensor]]]) -> dict[str, float]:
+        """Train on about `samples` pictures or until the time is over; returns what happened."""
+        self.network.train()
+        size, seen, losses = loop.pick_size(self.settings.sizes, self.clock.progress), 0, []
+        with tqdm(total=self.settings.samples, desc=f"{size} px", mininterval=10) as bar:
+            while seen < self.settings.samples and not self.clock.over:
+                now = IMAGE_SIZE if self.step % self.settings.large == 0 else size
+                image, mask = next(batches[now])
+                losses.append(self._learn(image, mask))
+                count = len(image) * now**2 // size**2
+                seen += count
+                bar.update(count)
+                bar.set_postfix(loss=f"{losses[-1]:.3f}", minutes_left=f"{self.clock.minutes - self.clock.spent:.0f}")
+        return {"minutes": self.clock.spent, "step": self.step, "size": size, "loss": sum(losses) / max(len(losses), 1)}
+
+    def finish_epoch(self, row: dict[str, float]) -> None:
+        """Evaluate the averaged weights at full size, log, store."""
+        self.shadow.load_state_dict(self.average.state)
+        loop.recalibrate(self.shadow, self.calibration, self.shadow)
+        row |= evaluate(self.shadow, self.held_out, self.settings.held_out)
+        self.run.log(row)
+        if row["iou_0.5"] >= self.best:
+            self.best = row["iou_0.5"]
+            self.run.save_best(self.shadow.state_dict())
+        self.run.save_last(
+            {
+                "network": self.network.state_dict(),
+                "optimizer": self.optimizer.state_dict(),
+                "average": self.average.state,
+                "best": self.best,
+                "step": self.step,
+                "spent": self.clock.spent,
+            }
+        )
+
+    def fit(self) -> None:
+        """Train until the time is over."""
+        batches = {size: self._batches(size) for size in {IMAGE_SIZE, *(size for _, size in self.settings.sizes)}}
+        while not self.clock.over:
+            self.finish_epoch(self.epoch(batches))
+
+
+def main() -> None:
+    """Command line."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--data", type=Path, required=True, help="folder of `training.render scenes`")
+    parser.add_argument("--name", default="segmentation", help="of the run")
+    parser.add_argument("--minutes", type=float, default=75.0, help="time budget; the schedules end with it")
+    parser.add_argument("--threads", type=int, default=torch.get_num_threads())
+    parser.add_argument("--pretrained", action="store_true", help="start from ImageNet weights")
+    parser.add_argument("--resume", action="store_true", help="continue from last.pt")
+    args = parser.parse_args()
+    torch.set_num_threads(args.threads)
+    torch.manual_seed(0)
+    Training(Settings(), args).fit()
+
+
+if __name__ == "__main__":
+    main()
