@@ -1,5 +1,6 @@
 """What both trainings share: a clock that drives the schedules, averaged weights, checkpoints, a log."""
 
+import argparse
 import csv
 import math
 import time
@@ -13,6 +14,27 @@ from torch.optim import Optimizer
 
 _Network = TypeVar("_Network", bound=nn.Module)
 RUNS = Path(__file__).parent / "runs"
+
+
+def start(description: str | None, name: str, data: str) -> argparse.Namespace:
+    """Read the command line that every training has, and set threads and seed.
+
+    Args:
+        description: of the script.
+        name: of the run, where none is given.
+        data: what `training.render` makes for it.
+    """
+    parser = argparse.ArgumentParser(description=description, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--data", type=Path, required=True, help=f"folder of `training.render {data}`")
+    parser.add_argument("--name", default=name, help="of the run (%(default)s)")
+    parser.add_argument("--minutes", type=float, default=75.0, help="time budget; the schedules end with it (75)")
+    parser.add_argument("--threads", type=int, default=torch.get_num_threads())
+    parser.add_argument("--pretrained", action="store_true", help="start from ImageNet weights, from the model hub")
+    parser.add_argument("--resume", action="store_true", help="continue from last.pt")
+    options = parser.parse_args()
+    torch.set_num_threads(options.threads)
+    torch.manual_seed(0)
+    return options
 
 
 class Clock:

@@ -7,7 +7,6 @@ python -m training.train_segmentation --data DATA --name segmentation --minutes 
 import argparse
 from collections.abc import Iterator
 from dataclasses import dataclass
-from pathlib import Path
 
 import torch
 from torch import Tensor
@@ -142,17 +141,7 @@ class Training:
 
 def main() -> None:
     """Command line."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--data", type=Path, required=True, help="folder of `training.render scenes`")
-    parser.add_argument("--name", default="segmentation", help="of the run")
-    parser.add_argument("--minutes", type=float, default=75.0, help="time budget; the schedules end with it")
-    parser.add_argument("--threads", type=int, default=torch.get_num_threads())
-    parser.add_argument("--pretrained", action="store_true", help="start from ImageNet weights")
-    parser.add_argument("--resume", action="store_true", help="continue from last.pt")
-    args = parser.parse_args()
-    torch.set_num_threads(args.threads)
-    torch.manual_seed(0)
-    Training(Settings(), args).fit()
+    Training(Settings(), loop.start(__doc__, "segmentation", data="scenes")).fit()
 
 
 if __name__ == "__main__":
