@@ -142,6 +142,7 @@ class EmbeddedServer:
         with self.log.open("wb") as log:
             self._process = subprocess.Popen(
                 self._command(triton, staged),
+                cwd=ROOT,  # the Python models import this project from here
                 env=self._environment(triton),
                 stdout=log,
                 stderr=subprocess.STDOUT,
@@ -177,7 +178,6 @@ class EmbeddedServer:
             **os.environ,
             "PATH": os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", "")]),
             "LD_LIBRARY_PATH": os.pathsep.join(filter(None, libraries)),
-            "PYTHONPATH": str(ROOT),
             "MINTMARK_CATALOG": str(self._catalog.resolve()),
             "MINTMARK_CACHE": str(cache),
             **self._extra,
