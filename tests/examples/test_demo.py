@@ -7,6 +7,7 @@ from pathlib import Path
 
 import cv2
 
+from examples.demo import ASKED
 from tests.server.conftest import ROOT, SERVE_PYTHON
 
 
@@ -21,10 +22,8 @@ def test_demo_recognizes_its_coin(tmp_path: Path) -> None:
     )
     assert done.returncode == 0, done.stderr
     folder = tmp_path / "data" / "demo"
-    with (folder / "collection" / "manifest.csv").open(newline="") as file:
-        label = next(row["label"] for row in csv.DictReader(file) if row["role"] == "query")
     with (folder / "collection" / "labels.csv").open(newline="") as file:
-        name = next(row["name"] for row in csv.DictReader(file) if label in row["path"])
+        name = next(row["name"] for row in csv.DictReader(file) if ASKED in row["path"])
     best = next(line for line in done.stdout.splitlines() if line.strip().startswith("1 "))
     assert name in best
     picture = cv2.imread(str(folder / "answer.png"))

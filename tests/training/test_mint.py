@@ -1,6 +1,8 @@
 """The coin renderer: repeatable, and exact about where the coin is."""
 
 import csv
+import subprocess
+import sys
 from pathlib import Path
 
 import cv2
@@ -8,8 +10,8 @@ import numpy as np
 import pytest
 
 from training import mint
-from training.mint.__main__ import write_collection
 from training.mint.camera import aim, project_circle
+from training.mint.collection import write_collection
 from training.mint.light import draw_lighting, shade
 from training.rectify import rectify
 
@@ -100,3 +102,12 @@ def test_collection(tmp_path: Path) -> None:
     assert len(rows) == 7
     assert all((tmp_path / row["path"]).is_file() and row["side"] in row["name"] for row in rows)
     assert (tmp_path / "contact_sheet.jpg").is_file()
+
+
+def test_command_line_renders_in_processes_of_its_own(tmp_path: Path) -> None:
+    command = [sys.executable, "-m", "training.mint", "--classes", "2", "--size", "160", "--out", str(tmp_path)]
+    subprocess.run(command, cwd=Path(__file__).parents[2], check=True, capture_output=True)
+    with (tmp_path / "manifest.csv").open(newline="") as file:
+        rows = list(csv.DictReader(file))
+    assert {row["role"] for row in rows} == {"catalog", "query"}
+    assert all((tmp_path / row["path"]).is_file() for row in rows)

@@ -1,0 +1,86 @@
+"""The whole chain on this machine: render coins, enroll them, recognize a photo of one, draw the answer.
+
+python -m examples.demo            a rendered photo: other light, angle and background
+python -m examples.demo PHOTO      your own, against the same collection
+"""
+
+import argparse
+import csv
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+from tqdm import tqdm
+
+from ensemble.contract import MODELS
+from server import EmbeddedServer, ServerError
+from training.mint.collection import write_collection
+
+FOLDER = Path("data/demo")
+CLASSES = 24  # one in eight of them is never enrolled
+SEED = 7
+ASKED = "00010"  # label of the coin whose photo is recognized
+PHOTO_SIZE = 960  # px, longer side
+
+
+def collection() -> Path:
+    """Render the demo's collection unless it is there; returns its folder."""
+    folder = FOLDER / "collection"
+    if not (folder / "manifest.csv").is_file():
+        print("rendering a collection of invented coins …")
+        write_collection(folder, CLASSES, SEED, PHOTO_SIZE, queries=1, workers=len(os.sched_getaffinity(0)))
+    return folder
+
+
+def query_photo(folder: Path) -> Path:
+    """A photo of a coin whose catalog picture is enrolled."""
+    with (folder / "manifest.csv").open(newline="") as file:
+        rows = [row for row in csv.DictReader(file) if (row["role"], row["label"]) == ("query", ASKED)]
+    return folder / rows[0]["path"]
+
+
+def mintmark(server: EmbeddedServer, *arguments: str) -> int:
+    """Run the command line client against a server; its exit status."""
+    return subprocess.run([sys.executable, "-m", "mintmark", "--url", server.url, *arguments], check=False).returncode
+
+
+def started_server() -> EmbeddedServer:
+    """A server with an empty catalog, on free ports."""
+    shutil.rmtree(FOLDER / "catalog", ignore_errors=True)
+    with tqdm(total=len(MODELS), desc="loading models", unit="model", leave=False) as bar:
+
+        def show(loaded: int) -> None:
+            bar.update(loaded - bar.n)
+
+        server = EmbeddedServer(FOLDER / "catalog", log=FOLDER / "server.log", progress=show)
+        server.start()
+    return server
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Run the demo; 0 when an answer was printed and drawn."""
+    parser = argparse.ArgumentParser(prog="make demo", description=__doc__)
+    parser.add_argument("photo", nargs="?", type=Path, help="your own photo")
+    given = parser.parse_args(argv).photo
+    folder = collection()
+    photo = given or query_photo(folder)
+    answer = FOLDER / "answer.png"
+    try:
+        server = started_server()
+    except ServerError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 1
+    try:
+        status = mintmark(server, "enroll", "--from", str(folder / "labels.csv"))
+        print(f"\nrecognizing {photo} …\n", flush=True)
+        status = mintmark(server, "recognize", str(photo), "--draw", str(answer)) or status
+    finally:
+        server.stop()
+    print(f"\nannotated picture: {answer}\ncollection:        {folder / 'contact_sheet.jpg'}")
+    return status
+
+
+if __name__ == "__main__":
+    sys.exit(main())
