@@ -1,0 +1,75 @@
+# make demo          recognize a coin end to end; PHOTO=path takes your own
+# make serve         keep the server running
+# make test          everything, the real server included
+# make lint          ruff, mypy, generated files
+# make help          the rest
+
+PYTHON ?= python3
+SERVE := .venv/serve
+DEV := .venv/dev
+PIP_FLAGS := --quiet --disable-pip-version-check --constraint requirements/constraints.txt
+
+.DEFAULT_GOAL := help
+.PHONY: help demo serve test lint format configs export check-export models clean
+
+help:  ## list the commands
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
+
+# --- environments ---------------------------------------------------------------------------------------------------
+
+$(SERVE)/.ready: requirements/serve.txt requirements/constraints.txt python_client/pyproject.toml build/get_triton.py
+	@$(PYTHON) -c 'import sys; ok = (3, 10) <= sys.version_info[:2] <= (3, 12); sys.exit(None if ok else "Python 3.10, 3.11 or 3.12 is needed: make PYTHON=python3.11 …")'
+	@echo "installing the serving environment into $(SERVE) …"
+	$(PYTHON) -m venv --clear $(SERVE)
+	$(SERVE)/bin/python -m pip install $(PIP_FLAGS) --requirement requirements/serve.txt --editable python_client
+	$(SERVE)/bin/python build/get_triton.py
+	@touch $@
+
+$(DEV)/.ready: requirements/*.txt python_client/pyproject.toml
+	@echo "installing the training and test environment into $(DEV) …"
+	$(PYTHON) -m venv --clear $(DEV)
+	$(DEV)/bin/python -m pip install $(PIP_FLAGS) torch
+	$(DEV)/bin/python -m pip install $(PIP_FLAGS) --no-deps --requirement requirements/train-no-deps.txt
+	$(DEV)/bin/python -m pip install $(PIP_FLAGS) --requirement requirements/serve.txt \
+		--requirement requirements/train.txt --requirement requirements/test.txt --editable python_client
+	@touch $@
+
+models: $(SERVE)/.ready  ## unpack the weights into the model repository
+	@$(SERVE)/bin/python build/install_models.py
+
+# --- running --------------------------------------------------------------------------------------------------------
+
+demo: models  ## enroll rendered coins, recognize a photo; PHOTO=path takes your own
+	@$(SERVE)/bin/python -m examples.demo $(if $(PHOTO),"$(PHOTO)")
+
+serve: models  ## serve on this machine until Ctrl-C; ARGS="--help" shows the options
+	@exec $(SERVE)/bin/python -m server $(ARGS)
+
+# --- quality --------------------------------------------------------------------------------------------------------
+
+test: models $(DEV)/.ready  ## everything, the real server included; ARGS= goes to pytest
+	@MINTMARK_SERVE_PYTHON=$(SERVE)/bin/python MINTMARK_TRITON=$(CURDIR)/$(SERVE)/triton $(DEV)/bin/python -m pytest $(ARGS)
+
+lint: $(DEV)/.ready  ## style, types, generated files
+	$(DEV)/bin/ruff check .
+	$(DEV)/bin/ruff format --check .
+	$(DEV)/bin/mypy ensemble catalog server training backends/adapter.py backends/openvino/session.py python_client/src
+	$(DEV)/bin/python -m ensemble.render --check
+
+format: $(DEV)/.ready  ## format the code
+	$(DEV)/bin/ruff check --fix .
+	$(DEV)/bin/ruff format .
+
+# --- generated files ------------------------------------------------------------------------------------------------
+
+configs: $(SERVE)/.ready  ## write Triton's configs and the client's constants
+	$(SERVE)/bin/python -m ensemble.render
+
+export: $(DEV)/.ready  ## export the compute models; ARGS="--embedding best.pt --known-threshold 0.6" takes new weights
+	$(DEV)/bin/python build/export_onnx.py $(ARGS)
+
+check-export: $(DEV)/.ready  ## fail where a committed graph is not what the code exports
+	$(DEV)/bin/python build/export_onnx.py --check
+
+clean:  ## remove the environments, unpacked models and local data
+	rm -rf .venv data model_repository/*/1/model.onnx

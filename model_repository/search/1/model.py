@@ -1,0 +1,32 @@
+"""Triton model `search`: embeddings to catalog entries."""
+
+import os
+from typing import Any
+
+from backends.adapter import Answer, answer_each, array, parameters, settings
+from catalog import open_catalog
+from catalog.answer import search_answer
+from ensemble.contract import EMBEDDING, FOUND
+from ensemble.parameters import search_k
+
+
+class TritonPythonModel:
+    """Adapts the catalog's search to Triton."""
+
+    def initialize(self, args: dict[str, str]) -> None:
+        """Open the catalog and load its index."""
+        config = settings(args)
+        self.threshold = float(config["known_threshold"])
+        self.catalog = open_catalog(os.environ.get("MINTMARK_CATALOG", ""), config["fingerprint"])
+
+    def execute(self, requests: list[Any]) -> list[Any]:
+        """Search for the embeddings of every request."""
+        return answer_each(requests, self._answer)
+
+    def _answer(self, request: Any) -> Answer:
+        k = search_k(parameters(request))
+        return search_answer(self.catalog, array(request, EMBEDDING), array(request, FOUND), k, self.threshold)
+
+    def finalize(self) -> None:
+        """Close the catalog."""
+        self.catalog.close()
