@@ -35,7 +35,8 @@ def main(argv: list[str] | None = None) -> int:
     """Serve until told to stop; 1 where the server fails."""
     options = parse(argv)
     ports = Ports.free() if options.free_ports else Ports(options.grpc_port, options.http_port, options.metrics_port)
-    signal.signal(signal.SIGTERM, _interrupt)
+    for number in (signal.SIGTERM, signal.SIGINT):  # a shell starts background jobs with SIGINT ignored
+        signal.signal(number, _interrupt)
     try:
         with tqdm(total=len(MODELS), desc="loading models", unit="model", leave=False) as bar:
 
