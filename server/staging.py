@@ -29,9 +29,6 @@ def stage_models(repository: Path, folder: Path, target: Target, cores: int) -> 
     for model in MODELS:
         staged = folder / model.name
         staged.mkdir(parents=True)
-        versions = [path for path in (repository / model.name).glob("[0-9]*") if path.is_dir()]
-        for version in versions:
+        for version in (repository / model.name).glob("[0-9]*"):
             (staged / version.name).symlink_to(version)
-        if not versions:
-            (staged / "1").mkdir()  # ensembles have no files, but Triton wants a version
         (staged / "config.pbtxt").write_text(config_text(model, target, cores))
