@@ -20,6 +20,8 @@ from server.binary import check_numpy, find_triton
 from server.staging import stage_models
 from tests.server.conftest import ROOT, SERVE_PYTHON, Coin, jpeg, launch
 
+SHARED_MEMORY = Path("/dev/shm")
+
 
 def children(pid: int) -> list[int]:
     """Processes started by a process, theirs included."""
@@ -53,15 +55,16 @@ def test_survives_kill_and_stops_on_interrupt(tmp_path: Path, coins: list[Coin])
     assert running.process.wait(timeout=60) == 1  # says that Triton has ended
     assert all_end(processes)
 
+    others = set(SHARED_MEMORY.glob("mintmark-*"))
     again = launch(tmp_path)
     with Client(again.url) as client:
         assert client.recognize(jpeg(coins[0].catalog)).matches[0].entry.id == entry.id
     processes = children(again.process.pid)
-    regions = set(Path("/dev/shm").glob("mintmark-*"))
+    regions = set(SHARED_MEMORY.glob("mintmark-*")) - others
     assert regions
     assert again.stop(signal.SIGINT) == 0
     assert all_end(processes)
-    assert not regions & set(Path("/dev/shm").glob("mintmark-*"))
+    assert not regions & set(SHARED_MEMORY.glob("mintmark-*"))
 
 
 def test_ends_with_its_parent(tmp_path: Path) -> None:
