@@ -10,7 +10,7 @@ DEV := .venv/dev
 PIP_FLAGS := --quiet --disable-pip-version-check --constraint requirements/constraints.txt
 
 .DEFAULT_GOAL := help
-.PHONY: help demo serve test lint format configs export check-export models clean
+.PHONY: help demo serve test lint format train configs export check-export models clean
 
 help:  ## list the commands
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -59,6 +59,15 @@ lint: $(DEV)/.ready  ## style, types, generated files
 format: $(DEV)/.ready  ## format the code
 	$(DEV)/bin/ruff check --fix .
 	$(DEV)/bin/ruff format .
+
+# --- training -------------------------------------------------------------------------------------------------------
+
+RECIPE ?= laptop
+WORK ?= data/training-$(RECIPE)
+
+train: models $(DEV)/.ready  ## render, train, export, evaluate; RECIPE=smoke, laptop, gpu or full; goes on after a stop
+	@MINTMARK_TRITON=$(CURDIR)/$(SERVE)/triton \
+		$(DEV)/bin/python -m training.recipe $(RECIPE) --work $(WORK) $(if $(PHOTOS),--photos "$(PHOTOS)")
 
 # --- generated files ------------------------------------------------------------------------------------------------
 

@@ -25,8 +25,6 @@ from torch import nn
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
-from fold import fold_batch_norm
-
 from ensemble import artifacts
 from ensemble.contract import (
     COMPUTE_MODELS,
@@ -40,6 +38,7 @@ from ensemble.contract import (
     Model,
 )
 from ensemble.stages import Crop, Preprocess, Zoom
+from training.fold import fold_batch_norm
 from training.networks import Embedder, Segmenter
 
 OPSET = 20

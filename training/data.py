@@ -1,4 +1,4 @@
-"""Rendered pictures as training samples: augmentation and normalization."""
+"""Stored pictures as training samples: augmentation and normalization."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -10,9 +10,14 @@ from torch import Tensor
 from torch.utils.data import Dataset, Sampler
 
 from ensemble.contract import COIN_RADIUS, IMAGE_MEAN, IMAGE_SIZE, IMAGE_STD
+from training.augment import Cutout, compose, recolour
+from training.mint.background import SURFACES
+from training.mint.design import FAMILY
 from training.render import CROP_RADIUS
 
 Bytes = np.ndarray
+PHOTO_SHARE = 0.25  # of a batch of crops, where there are photos
+PASTED_SHARE = 0.25  # of the training scenes, where there are cutouts
 _MEAN = np.array(IMAGE_MEAN, np.float32) * 255
 _STD = np.array(IMAGE_STD, np.float32) * 255
 
@@ -20,27 +25,6 @@ _STD = np.array(IMAGE_STD, np.float32) * 255
 def normalize(picture: np.ndarray) -> Tensor:
     """[h, w, 3] RGB 0 … 255 to the networks' [3, h, w]."""
     return torch.from_numpy(((picture - _MEAN) / _STD).transpose(2, 0, 1).copy())
-
-
-def recolour(picture: Bytes, rng: np.random.Generator, strength: float = 1.0) -> np.ndarray:
-    """Random gains, contrast, gamma, saturation, blur, loss of resolution and noise; RGB 0 … 255 in and out."""
-    if rng.random() < 0.25:
-        picture = cv2.GaussianBlur(picture, (0, 0), rng.uniform(0.3, 1.2) * picture.shape[0] / 128)
-    elif rng.random() < 0.15:
-        small = cv2.resize(picture, None, fx=0.5, fy=0.5, interpolation=cv2.INTER_AREA)
-        picture = cv2.resize(small, picture.shape[1::-1], interpolation=cv2.INTER_LINEAR)
-    x = picture.astype(np.float32)
-    if rng.random() < 0.3:
-        grey = x.mean(2, keepdims=True)
-        x = grey + np.float32(rng.uniform(0, 1.4)) * (x - grey)
-    gains = np.exp(rng.normal(0, 0.12 * strength) + rng.normal(0, 0.07 * strength, 3)).astype(np.float32)
-    x = (x - 110) * np.float32(np.exp(rng.normal(0, 0.15 * strength))) + 110
-    x = np.clip(x * gains, 0, 255)
-    if rng.random() < 0.3:
-        x = 255 * np.power(x / 255, np.float32(np.exp(rng.normal(0, 0.25 * strength))))
-    if rng.random() < 0.3:
-        x += np.float32(rng.uniform(0, 10)) * rng.standard_normal(x.shape, dtype=np.float32)
-    return np.clip(x, 0, 255)
 
 
 def _about_centre(linear: np.ndarray, shift: np.ndarray, size: int, source: int) -> np.ndarray:
@@ -52,17 +36,26 @@ def _about_centre(linear: np.ndarray, shift: np.ndarray, size: int, source: int)
 class CropDataset(Dataset):
     """Rectified coins as the crop stage makes them: (coin [3, size, size], label).
 
+    Rendered classes have the labels 0 … room - 1, classes of photos those from `room` on. `classes` counts what has
+    been rendered so far: training may begin while `training.render` is still writing.
+
     Args:
         path: file of `training.render crops`.
         size: px, side of the pictures; the coin's radius is COIN_RADIUS at IMAGE_SIZE.
         augment: jitter ellipse and colours; in-plane rotation is random either way, mirroring never happens.
         seed: of the augmentation.
+        photos: file of `training.crops`, photos of real coins to train on as well.
 
     """
 
-    def __init__(self, path: Path, size: int, augment: bool, seed: int = 0) -> None:
+    def __init__(self, path: Path, size: int, augment: bool, seed: int = 0, photos: Path | None = None) -> None:
         self.crops = np.load(path, mmap_mode="r")
-        self.classes, self.views = self.crops.shape[:2]
+        self.room, self.views = self.crops.shape[:2]  # classes that the file will hold
+        middle = self.crops.shape[2] // 2
+        empty = ~self.crops[:, -1, middle].any(axis=(1, 2))  # a row of pixels that is black throughout
+        self.classes = int(np.argmax(empty)) if empty.any() else self.room
+        self.photos, self.photo_labels = _load_photos(photos)
+        self.labels = self.room + int(self.photo_labels.max(initial=-1)) + 1  # rendered and photographed
         self.size, self.augment, self.seed = size, augment, seed
         self.rng = np.random.default_rng(seed)
         self.radius = COIN_RADIUS * size / IMAGE_SIZE
@@ -70,12 +63,35 @@ class CropDataset(Dataset):
         self.outside = torch.from_numpy(np.hypot(u, v) > self.radius)
 
     def __len__(self) -> int:
-        return int(self.classes * self.views)
+        return int(self.classes * self.views) + len(self.photos)
+
+    def pictures(self, label: int) -> np.ndarray:
+        """Indices of all pictures of a class."""
+        if label < self.room:
+            return label * self.views + np.arange(self.views)
+        return self.classes * self.views + np.flatnonzero(self.photo_labels == label - self.room)
+
+    def families(self) -> tuple[np.ndarray, np.ndarray]:
+        """Labels in groups [n, FAMILY]: rendered classes that look alike, and photographed classes in their order."""
+        rendered = np.arange(self.classes // FAMILY * FAMILY)
+        photographed = np.arange(self.room, self.labels)
+        whole = len(photographed) // FAMILY * FAMILY
+        return rendered.reshape(-1, FAMILY), photographed[:whole].reshape(-1, FAMILY)
 
     def coin(self, label: int, view: int) -> Tensor:
-        """One view of one class, turned at random, [3, size, size]."""
-        rng = self.rng if self.augment else np.random.default_rng([self.seed, label, view])
-        stored = self.crops[label, view]
+        """One view of one rendered class, turned at random, [3, size, size]."""
+        return self._coin(self.crops[label, view], [label, view])
+
+    def __getitem__(self, index: int) -> tuple[Tensor, int]:
+        rendered = self.classes * self.views
+        if index >= rendered:
+            label = self.room + int(self.photo_labels[index - rendered])
+            return self._coin(self.photos[index - rendered], [label, index]), label
+        label, view = divmod(index, self.views)
+        return self.coin(label, view), label
+
+    def _coin(self, stored: Bytes, identity: list[int]) -> Tensor:
+        rng = self.rng if self.augment else np.random.default_rng([self.seed, *identity])
         ratio = CROP_RADIUS / self.radius  # stored px per output px
         if ratio > 1.25:
             side = round(stored.shape[0] / ratio)
@@ -97,52 +113,87 @@ class CropDataset(Dataset):
         coin = normalize(recolour(picture, rng) if self.augment else picture.astype(np.float32))
         return coin.masked_fill_(self.outside, 0.0)
 
-    def __getitem__(self, index: int) -> tuple[Tensor, int]:
-        label, view = divmod(index, self.views)
-        return self.coin(label, view), label
+
+def _load_photos(path: Path | None) -> tuple[Bytes, np.ndarray]:
+    """Pictures [n, 256, 256, 3] and labels [n] from 0 of `training.crops`; none where there is no file."""
+    if path is None or not path.exists():
+        return np.zeros((0, IMAGE_SIZE, IMAGE_SIZE, 3), np.uint8), np.zeros(0, np.int64)
+    return np.load(path, mmap_mode="r"), np.load(path.with_name(f"{path.stem}_labels.npy"))
 
 
 class PairSampler(Sampler[list[int]]):
-    """Batches of random classes with two of their views each, for ever.
+    """Batches of random families of classes with two pictures of each class, for ever.
+
+    Rendered classes of a family look alike: within a batch they are the hard negatives of the contrastive loss. A class
+    with one photo gives it twice, to be augmented in two ways.
 
     Args:
         data: the crops.
-        batch: pictures, rounded down to an even number.
+        batch: pictures, rounded down to whole families.
         seed: of the choice.
     """
 
     def __init__(self, data: CropDataset, batch: int, seed: int) -> None:
-        self.data, self.pairs, self.rng = data, batch // 2, np.random.default_rng(seed)
+        self.data, self.count, self.rng = data, batch // (2 * FAMILY), np.random.default_rng(seed)
 
     def __iter__(self) -> Iterator[list[int]]:
+        rendered, photographed = self.data.families()
+        of_photos = min(round(PHOTO_SHARE * self.count), len(photographed))
         while True:
-            labels = self.rng.choice(self.data.classes, self.pairs, replace=False)
-            views = [self.rng.choice(self.data.views, 2, replace=False) for _ in labels]
-            yield [
-                int(label * self.data.views + view) for label, pair in zip(labels, views, strict=True) for view in pair
+            chosen = [
+                families[self.rng.choice(len(families), count, replace=False)]
+                for families, count in ((rendered, self.count - of_photos), (photographed, of_photos))
             ]
+            batch: list[int] = []
+            for label in np.concatenate(chosen).ravel():
+                pictures = self.data.pictures(int(label))
+                batch += self.rng.choice(pictures, 2, replace=len(pictures) < 2).tolist()
+            yield batch
 
 
 class SceneDataset(Dataset):
     """Photos and zoomed views with the mask of all coins: (image [3, size, size], mask [1, size, size] of 0 and 1).
 
+    Training mixes what `training.render scenes` wrote with what `training.photos` made of
+    outlined photos, where there are any: their windows, and their coins pasted onto rendered grounds.
+
     Args:
-        folder: of `training.render scenes`.
-        split: train or test.
+        folder: of `training.render scenes` and `training.photos`.
+        split: train, test (rendered) or photos_test (photos kept apart).
         size: px, side of the pictures.
-        augment: flip, turn, scale, shift and recolour.
+        augment: paste, flip, turn, scale, shift and recolour; without it, pictures as they are stored.
         seed: of the augmentation.
 
     """
 
     def __init__(self, folder: Path, split: str, size: int, augment: bool, seed: int = 0) -> None:
-        self.pictures = np.load(folder / f"{split}.npy", mmap_mode="r")
-        self.masks = np.load(folder / f"{split}_masks.npy", mmap_mode="r")
-        self.size, self.augment = size, augment
+        names = [split, "photos"] if split == "train" and (folder / "photos.npy").exists() else [split]
+        self.stores = [
+            tuple(np.load(folder / f"{name}{kind}.npy", mmap_mode="r") for kind in ("", "_masks")) for name in names
+        ]
+        cutouts = folder / "cutouts.npy"
+        pasted = augment and split == "train" and cutouts.exists()
+        self.cutouts: Bytes = np.load(cutouts, mmap_mode="r") if pasted else np.zeros((0, 1, 1, 4), np.uint8)
+        self.size, self.augment, self.seed = size, augment, seed
         self.rng = np.random.default_rng(seed)
 
     def __len__(self) -> int:
-        return len(self.pictures)
+        return sum(len(pictures) for pictures, _ in self.stores)
+
+    def _stored(self, index: int) -> tuple[Bytes, Bytes]:
+        for pictures, masks in self.stores:
+            if index < len(pictures):
+                return np.asarray(pictures[index]), np.asarray(masks[index])
+            index -= len(pictures)
+        raise IndexError(index)
+
+    def _pasted(self, cutouts: Bytes) -> tuple[Bytes, Bytes]:
+        surface = SURFACES[int(self.rng.integers(len(SURFACES)))](self.rng, IMAGE_SIZE)
+        ground = 255 * np.sqrt(np.clip(surface, 0, 1))  # linear light to a picture, as `mint` exposes
+        count = 1 if self.rng.random() < 0.5 else int(self.rng.integers(2, 6))
+        chosen = (np.asarray(cutouts[i]) for i in self.rng.integers(0, len(cutouts), count))
+        picture, mask = compose([Cutout(c[..., :3], c[..., 3]) for c in chosen], ground, IMAGE_SIZE, self.rng)
+        return picture.astype(np.uint8), mask
 
     def _warp(self, picture: Bytes, mask: Bytes) -> tuple[Bytes, Bytes]:
         turn = [np.eye(2), np.array([[0.0, -1], [1, 0]])][int(self.rng.integers(2))]
@@ -157,7 +208,10 @@ class SceneDataset(Dataset):
         )
 
     def __getitem__(self, index: int) -> tuple[Tensor, Tensor]:
-        picture, mask = np.asarray(self.pictures[index]), np.asarray(self.masks[index])
+        if len(self.cutouts) and self.rng.random() < PASTED_SHARE:
+            picture, mask = self._pasted(self.cutouts)
+        else:
+            picture, mask = self._stored(index)
         if self.size != picture.shape[0]:
             picture, mask = (
                 cv2.resize(x, (self.size, self.size), interpolation=cv2.INTER_AREA) for x in (picture, mask)

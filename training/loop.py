@@ -3,45 +3,91 @@
 import argparse
 import csv
 import math
+import os
 import time
 from collections.abc import Callable
+from dataclasses import fields, replace
 from pathlib import Path
 from typing import Any, TypeVar
 
+import numpy as np
 import torch
 from torch import nn
 from torch.optim import Optimizer
 
 _Network = TypeVar("_Network", bound=nn.Module)
+_Value = TypeVar("_Value")
+_Settings = TypeVar("_Settings")
 RUNS = Path(__file__).parent / "runs"
 
 
-def start(description: str | None, name: str, data: str) -> argparse.Namespace:
+def start(description: str | None, name: str, data: str, settings: _Settings) -> tuple[_Settings, argparse.Namespace]:
     """Read the command line that every training has, and set threads and seed.
 
     Args:
         description: of the script.
         name: of the run, where none is given.
         data: what `training.render` makes for it.
+        settings: dataclass of the defaults.
+
+    Returns:
+        The settings as the command line changes them, and the other options.
     """
     parser = argparse.ArgumentParser(description=description, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--data", type=Path, required=True, help=f"folder of `training.render {data}`")
     parser.add_argument("--name", default=name, help="of the run (%(default)s)")
     parser.add_argument("--minutes", type=float, default=75.0, help="time budget; the schedules end with it (75)")
+    parser.add_argument("--steps", type=int, help="budget in optimizer steps instead: the same weights every time")
     parser.add_argument("--threads", type=int, default=torch.get_num_threads())
+    workers = min(os.cpu_count() or 1, 16) if torch.cuda.is_available() else 0
+    parser.add_argument("--workers", type=int, default=workers, help="processes that load data (%(default)s)")
     parser.add_argument("--pretrained", action="store_true", help="start from ImageNet weights, from the model hub")
+    parser.add_argument("--shipped", action="store_true", help="start from the weights in weights/")
     parser.add_argument("--resume", action="store_true", help="continue from last.pt")
+    parser.add_argument(
+        "--set", nargs="+", default=[], metavar="NAME=NUMBER", help=f"change settings: {', '.join(_numbers(settings))}"
+    )
     options = parser.parse_args()
     torch.set_num_threads(options.threads)
     torch.manual_seed(0)
-    return options
+    try:
+        return change(settings, options.set), options
+    except ValueError as error:
+        parser.error(str(error))
+
+
+def _numbers(settings: Any) -> dict[str, type]:
+    """Names and types of the settings that are plain numbers."""
+    return {f.name: type(getattr(settings, f.name)) for f in fields(settings) if not isinstance(f.default, tuple)}
+
+
+def change(settings: _Settings, assignments: list[str]) -> _Settings:
+    """A copy of a dataclass of settings with some numbers changed, each given as NAME=NUMBER.
+
+    Raises:
+        ValueError: no such setting, or not a number of its type.
+    """
+    types, changes = _numbers(settings), {}
+    for assignment in assignments:
+        name, _, value = assignment.partition("=")
+        if name not in types:
+            raise ValueError(f"there is no setting {name!r}; there are {', '.join(types)}")
+        try:
+            changes[name] = types[name](value)
+        except ValueError:
+            raise ValueError(f"{assignment}: {name} is of type {types[name].__name__}") from None
+    return replace(settings, **changes)  # type: ignore[type-var]
 
 
 class Clock:
-    """Training time: `progress` runs from 0 to 1 over the budget, resumed runs included."""
+    """How far a training is: `progress` runs from 0 to 1 over its budget of minutes or of steps, resumed runs included.
 
-    def __init__(self, minutes: float, spent: float = 0.0) -> None:
-        self.minutes, self._start = minutes, time.monotonic() - 60 * spent
+    Minutes suit a machine of unknown speed; only a budget of steps gives the same weights twice.
+    """
+
+    def __init__(self, minutes: float, steps: int | None = None, spent: float = 0.0, step: int = 0) -> None:
+        self.minutes, self.steps, self.step = minutes, steps, step
+        self._start = time.monotonic() - 60 * spent
 
     @property
     def spent(self) -> float:
@@ -51,12 +97,16 @@ class Clock:
     @property
     def progress(self) -> float:
         """Share of the budget used, 0 … 1."""
-        return min(self.spent / self.minutes, 1.0)
+        return min(self.step / self.steps if self.steps else self.spent / self.minutes, 1.0)
 
     @property
     def over(self) -> bool:
         """Whether the budget is used up."""
-        return self.spent >= self.minutes
+        return self.progress >= 1.0
+
+    def next_stop(self, stops: int) -> float:
+        """The progress at which the present one of `stops` equal parts of the budget ends."""
+        return min((math.floor(self.progress * stops + 1e-9) + 1) / stops, 1.0)
 
 
 def cosine(progress: float, warmup: float) -> float:
@@ -148,15 +198,32 @@ class Run:
         part.replace(self.folder / name)
 
 
-def pick_size(sizes: tuple[tuple[float, int], ...], progress: float) -> int:
-    """The picture size whose stage `progress` falls into; stages are (end as a share of the budget, px)."""
-    return next((size for end, size in sizes if progress < end), sizes[-1][1])
+def stage(stages: tuple[tuple[float, _Value], ...], progress: float) -> _Value:
+    """What belongs to the stage that `progress` falls into; stages are (end as a share of the budget, value)."""
+    return next((value for end, value in stages if progress < end), stages[-1][1])
 
 
 def place(network: _Network) -> _Network:
     """The network on the device, channels last: a quarter faster on a CPU."""
     network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
     return network.to(device())
+
+
+def autocast() -> torch.autocast:
+    """bfloat16 where the hardware computes in it: CUDA GPUs, and CPUs with AMX or AVX-512 BF16.
+
+    A CPU without either only emulates it, slower than float32.
+    """
+    kind = device().type
+    native = kind == "cuda" or torch.cpu._is_amx_tile_supported() or torch.cpu._is_avx512_bf16_supported()
+    return torch.autocast(kind, torch.bfloat16, enabled=native)
+
+
+def reseed(worker: int) -> None:
+    """Give each loading process a random stream of its own in every pass; for DataLoader's worker_init_fn."""
+    info = torch.utils.data.get_worker_info()
+    if info is not None:
+        info.dataset.rng = np.random.default_rng([info.seed, worker])  # type: ignore[attr-defined]
 
 
 def device() -> torch.device:

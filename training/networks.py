@@ -13,8 +13,9 @@ import timm  # isort: skip
 REDUCTION = 2  # of the coin's 256 px: no finer detail survives the unrolling
 CONTRAST_WIDTH = 25  # px after the reduction, odd: a fifth of the coin
 STAGES = (1, 2, 3, 4)  # of EfficientNet: at 1/4, 1/8, 1/16 and 1/32 of the picture
-BRANCH_WIDTH = 128  # channels that each stage gives to the head
-RADII, ANGLES, WRAP = 48, 128, 16  # of the unrolled coin, samples
+BRANCH_WIDTH = 64  # channels that each stage gives to the head
+RADII, ANGLES = 48, 160  # of the unrolled coin, samples
+BANDS, HARMONICS = 3, 4  # of radii and along the angle, that the head tells apart
 CONTRAST_FLOOR = 0.1  # of the networks' unit range: what is flatter than this stays faint
 
 
@@ -45,12 +46,14 @@ class Segmenter(nn.Module):
 class Embedder(nn.Module):
     """EfficientNet-b0 on the unrolled coin; a linear head over the features of four of its stages, unit length.
 
-    A coin lies at any angle. Unrolled into polar coordinates its rotation is a shift, which a convolutional network
-    with average pooling hardly sees, so nothing has to be learned about it.
+    A coin lies at any angle. Unrolled into polar coordinates its rotation is a shift along the angle. Every
+    convolution wraps round that axis, so the features shift with the coin, and the head sees them through `Spectrum`,
+    which a shift leaves as it is: nothing has to be learned about rotation, and where things stand on the coin still
+    counts.
 
-    Each stage's features pass a convolution of 1 x 1 before they are averaged over the picture. Reaching into the
-    earlier stages (deep supervision: Lee et al. 2015) lets the network learn from scratch in minutes where the last
-    stage alone stands still. The linear layer ends in batch normalization (BNNeck: Luo et al. 2019, section 3.5).
+    Each stage's features pass a convolution of 1 x 1 before that. Reaching into the earlier stages (deep supervision:
+    Lee et al. 2015) lets the network learn from scratch in minutes where the last stage alone stands still. The linear
+    layer ends in batch normalization (BNNeck: Luo et al. 2019, section 3.5).
 
     Args:
         pretrained: start the backbone from ImageNet weights, fetched from the model hub.
@@ -63,21 +66,83 @@ class Embedder(nn.Module):
         )
         if not pretrained:
             _start_shallow(self.backbone)
+        _wrap_angles(self.backbone)
         widths = self.backbone.feature_info.channels()
         self.branches = nn.ModuleList(_branch(width) for width in widths)
-        self.head = nn.Sequential(
-            nn.Linear(BRANCH_WIDTH * len(widths), EMBEDDING_SIZE, bias=False), nn.BatchNorm1d(EMBEDDING_SIZE)
-        )
+        spectra = [
+            Spectrum(ANGLES // reduction, -(-RADII // reduction))
+            for reduction in self.backbone.feature_info.reduction()
+        ]
+        self.spectra = nn.ModuleList(spectra)
+        size = BRANCH_WIDTH * sum(spectrum.size for spectrum in spectra)
+        self.head = nn.Sequential(nn.Linear(size, EMBEDDING_SIZE, bias=False), nn.BatchNorm1d(EMBEDDING_SIZE))
 
-    def embed(self, small: Tensor) -> Tensor:
-        """[B, 3, h, w] coin already reduced to [B, 64] unit vectors; training renders at this size directly."""
-        stages = self.backbone(unroll(even_out(small)))
-        means = [branch(stage).mean((2, 3)) for branch, stage in zip(self.branches, stages, strict=True)]
-        return functional.normalize(self.head(torch.cat(means, 1)), dim=1)
+    def embed(self, small: Tensor, grid: tuple[int, int] = (RADII, ANGLES)) -> Tensor:
+        """[B, 3, h, w] coin already reduced to [B, 64] unit vectors; training renders at this size directly.
+
+        grid: radii and angles to unroll to; training begins with fewer.
+        """
+        stages = self.backbone(unroll(even_out(small), *grid))
+        parts = [
+            spectrum(branch(stage)) for branch, spectrum, stage in zip(self.branches, self.spectra, stages, strict=True)
+        ]
+        return functional.normalize(self.head(torch.cat(parts, 1)), dim=1)
 
     def forward(self, coin: Tensor) -> Tensor:
         """[B, 3, H, W] normalized rectified coin to [B, 64] unit vectors."""
         return self.embed(functional.avg_pool2d(coin, REDUCTION))
+
+
+class Spectrum(nn.Module):
+    """Amplitudes of the lowest harmonics along the angle, per channel and band of radii: [B, C, h, w] to [B, C * size].
+
+    The amplitude of a discrete Fourier transform does not change when its input is shifted round the circle (the
+    shift theorem); harmonic 0, the mean, is all that average pooling keeps.
+
+    Args:
+        angles: w at the serving size; smaller pictures in training have fewer.
+        radii: h at the serving size, pooled into at most BANDS bands.
+    """
+
+    def __init__(self, angles: int, radii: int) -> None:
+        super().__init__()
+        self.bands, self.harmonics = min(radii, BANDS), min(HARMONICS, (angles - 1) // 2)
+        self.size = self.bands * (1 + self.harmonics)
+
+    def forward(self, features: Tensor) -> Tensor:
+        """See the class."""
+        h, w = features.shape[2:]
+        if h % self.bands:
+            features = functional.adaptive_avg_pool2d(features, (self.bands, w))
+        else:
+            features = functional.avg_pool2d(features, (h // self.bands, 1))
+        angle = torch.arange(w, device=features.device) * (2 * torch.pi / w)
+        turn = angle[:, None] * torch.arange(1, 1 + self.harmonics, device=features.device)
+        even, odd = (features @ (2 / w * wave(turn)) for wave in (torch.cos, torch.sin))
+        amplitude = torch.sqrt(even * even + odd * odd + 1e-6)  # a root has no slope at 0
+        return torch.cat([features.mean(3, keepdim=True), amplitude], 3).flatten(1)
+
+
+class _AngularConv(nn.Module):
+    """A convolution that wraps round along the last axis and is padded with zeros along the other."""
+
+    def __init__(self, conv: nn.Conv2d) -> None:
+        super().__init__()
+        rows, self.wrap = (int(side) for side in conv.padding)
+        conv.padding = (rows, 0)
+        self.conv = conv
+
+    def forward(self, x: Tensor) -> Tensor:
+        """[B, C, h, w] to [B, C', h', w']."""
+        return self.conv(torch.cat([x[..., -self.wrap :], x, x[..., : self.wrap]], 3))
+
+
+def _wrap_angles(backbone: nn.Module) -> None:
+    """Put _AngularConv in the place of every convolution wider than a pixel."""
+    for module in list(backbone.modules()):
+        for name, child in list(module.named_children()):
+            if isinstance(child, nn.Conv2d) and int(child.padding[1]) > 0:
+                setattr(module, name, _AngularConv(child))
 
 
 def _branch(width: int) -> nn.Module:
@@ -109,15 +174,11 @@ def even_out(coin: Tensor) -> Tensor:
     return centred / torch.sqrt(mean(centred * centred) + CONTRAST_FLOOR**2) + (coin - grey)
 
 
-def unroll(coin: Tensor) -> Tensor:
-    """[B, C, h, w] coin to polar coordinates [B, C, RADII, ANGLES + 2 * WRAP]: centre to rim down, one turn across.
-
-    The picture is wider than a turn by WRAP on either side, so that the network sees no seam.
-    """
-    radius = (torch.arange(RADII, device=coin.device) + 0.5) / RADII * (2 * COIN_RADIUS / IMAGE_SIZE)
-    turn = torch.arange(2 * ANGLES, device=coin.device) * (torch.pi / ANGLES)
+def unroll(coin: Tensor, radii: int = RADII, angles: int = ANGLES) -> Tensor:
+    """[B, C, h, w] coin to polar coordinates [B, C, radii, angles]: centre to rim down, one turn across."""
+    radius = (torch.arange(radii, device=coin.device) + 0.5) / radii * (2 * COIN_RADIUS / IMAGE_SIZE)
+    turn = torch.arange(2 * angles, device=coin.device) * (torch.pi / angles)
     grid = torch.stack([radius[:, None] * torch.cos(turn), radius[:, None] * torch.sin(turn)], dim=2)
-    grid = grid.expand(coin.shape[0], RADII, 2 * ANGLES, 2)
+    grid = grid.expand(coin.shape[0], radii, 2 * angles, 2)
     fine = functional.grid_sample(coin, grid, mode="bilinear", padding_mode="border", align_corners=False)
-    polar = functional.avg_pool2d(fine, (1, 2))  # twice the angles, averaged: the rim has more pixels than ANGLES
-    return torch.cat([polar[..., -WRAP:], polar, polar[..., :WRAP]], dim=3)
+    return functional.avg_pool2d(fine, (1, 2))  # twice the angles, averaged: the rim has more pixels than angles

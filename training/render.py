@@ -26,6 +26,7 @@ from training.rectify import rectify
 
 CROP_RADIUS = 100.0  # px of the coin in stored crops: leaves room to jitter its ellipse
 VIEWS_PER_SPECIMEN = 2
+DIES = 3  # per class
 SCENES_PER_TASK = 20  # scenes that share a pool of specimens
 FIRST_SEED = {"train": 0, "test": 10_000_000}  # of the designs
 CATALOG_SHOT = mint.Shot(288, 288, (0.36, 0.46), 4.0, studio=True, quality=mint.STUDIO)
@@ -35,11 +36,11 @@ QUERY_SHOT = mint.Shot(288, 288, (0.24, 0.46), 33.0, spread=0.7)
 def render_crops(seed: int, views: int) -> np.ndarray:
     """All views of one class, [views, 256, 256, 3]."""
     cv2.setNumThreads(1)
-    rng, design = np.random.default_rng([seed, 2]), mint.make_design(seed)
+    rng, designs = np.random.default_rng([seed, 2]), [mint.make_design(seed, die) for die in range(DIES)]
     crops = []
     for view in range(views):
         if view == 0 or view % VIEWS_PER_SPECIMEN == 1:
-            specimen = mint.strike(design, rng, mint_state=view == 0)
+            specimen = mint.strike(designs[int(rng.integers(DIES))], rng, mint_state=view == 0)
         shot = CATALOG_SHOT if view == 0 or rng.random() < 0.15 else QUERY_SHOT
         photo = mint.photograph([specimen], shot, rng)
         crops.append(rectify(photo.picture, photo.ellipse, IMAGE_SIZE, CROP_RADIUS))
@@ -50,8 +51,8 @@ def _whole(pool: list[mint.Specimen], rng: np.random.Generator) -> mint.Photo:
     """A photo of its own aspect with no coin, one, a few or many."""
     short, long = int(rng.integers(144, IMAGE_SIZE + 1)), IMAGE_SIZE
     height, width = (short, long) if rng.random() < 0.5 else (long, short)
-    count = int(rng.choice((0, 1, rng.integers(2, 6), rng.integers(6, 30)), p=(0.06, 0.49, 0.27, 0.18)))
-    coin = (0.08, 0.16) if count > 5 else (0.1, 0.49)
+    count = int(rng.choice((0, 1, rng.integers(2, 6), rng.integers(6, 30)), p=(0.06, 0.36, 0.28, 0.3)))
+    coin = (0.05, 0.16) if count > 5 else (0.08, 0.49)
     shot = mint.Shot(height, width, coin, 40.0, spread=1.0)
     chosen = [pool[i] for i in rng.integers(0, len(pool), count)]
     return mint.photograph(chosen, shot, rng, things=int(rng.integers(0, 7)) if rng.random() < 0.5 else 0)

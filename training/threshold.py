@@ -7,6 +7,7 @@ many of the first are refused as of the second are accepted.
 """
 
 import argparse
+import re
 from pathlib import Path
 
 import numpy as np
@@ -39,6 +40,18 @@ def equal_error(known: np.ndarray, unknown: np.ndarray) -> tuple[float, float]:
     accepted = 1 - np.searchsorted(np.sort(unknown), candidates) / len(unknown)
     best = int(np.argmin(np.abs(refused - accepted)))
     return float(candidates[best]), float((refused[best] + accepted[best]) / 2)
+
+
+def read_threshold(report: str) -> float:
+    """The threshold in what this command printed.
+
+    Raises:
+        ValueError: there is none.
+    """
+    found = re.search(r"known_threshold (-?[\d.]+):", report)
+    if found is None:
+        raise ValueError(f"no known_threshold in {report!r}")
+    return float(found[1])
 
 
 @torch.no_grad()

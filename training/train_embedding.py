@@ -1,6 +1,7 @@
-"""Train the embedder on rendered, rectified coins.
+"""Train the embedder on rectified coins, rendered and photographed.
 
 python -m training.render crops --out DATA
+python -m training.crops FOLDER --out DATA      photos of your own coins, if there are any
 python -m training.train_embedding --data DATA --name embedding --minutes 75
 """
 
@@ -18,7 +19,9 @@ from ensemble.contract import EMBEDDING_SIZE, IMAGE_SIZE
 from training import loop
 from training.data import CropDataset, PairSampler
 from training.losses import ArcFace, pair_loss
-from training.networks import REDUCTION, Embedder
+from training.networks import ANGLES, RADII, REDUCTION, Embedder
+
+RECALL_AT = (1, 2, 5, 10, 20)
 
 
 @dataclass(frozen=True)
@@ -36,9 +39,11 @@ class Settings:
     first_scale: float = 10.0
     ramp: float = 0.4  # share of the time budget until margin, scale and weight of ArcFace are full
     pair_weight: float = 1.0  # of the contrastive loss within the batch, which needs no class centres
-    batch: int = 64  # pictures, two of each class
+    # (end of stage as a share of the time, radii and angles of the unrolled coin): small first, as it is faster
+    grids: tuple[tuple[float, tuple[int, int]], ...] = ((0.45, (24, 96)), (0.75, (32, 128)), (1.0, (RADII, ANGLES)))
+    batch: int = 64  # pictures: families of classes, two of each class
     average: float = 0.995  # decay of the averaged weights, per step
-    samples: int = 9000  # training pictures between evaluations
+    evaluations: int = 10  # over the whole budget
     queries: int = 2  # per held-out class
     calibration_batch: int = 64  # pictures that the batch normalization is measured on at a time
     calibration_batches: int = 8
@@ -46,7 +51,7 @@ class Settings:
 
 @torch.no_grad()
 def evaluate(network: Embedder, data: CropDataset, queries: int) -> dict[str, float]:
-    """recall@1 and @5 by cosine: one catalog picture per class never trained on, the other views ask.
+    """recall@k by cosine: one catalog picture per class never trained on, the other views ask.
 
     The network is in evaluation mode.
     """
@@ -61,7 +66,7 @@ def evaluate(network: Embedder, data: CropDataset, queries: int) -> dict[str, fl
         true = score.diagonal()[:, None]
         hits.append((score > true).sum(1))  # how many entries come before the right one
     rank = torch.cat(hits)
-    return {f"recall@{k}": float((rank < k).float().mean()) for k in (1, 5)}
+    return {f"recall@{k}": float((rank < k).float().mean()) for k in RECALL_AT}
 
 
 class Training:
@@ -70,9 +75,9 @@ class Training:
     def __init__(self, settings: Settings, args: argparse.Namespace) -> None:
         self.settings, self.data = settings, args.data
         self.run = loop.Run(args.name)
-        classes = CropDataset(args.data / "train.npy", 32, augment=False).classes
+        full = self._crops(seed=0)
         self.network = loop.place(Embedder(args.pretrained))
-        self.arcface = ArcFace(classes, EMBEDDING_SIZE, settings.margin, settings.scale).to(loop.device())
+        self.arcface = ArcFace(full.labels, EMBEDDING_SIZE, settings.margin, settings.scale).to(loop.device())
         parts = (self.network.branches, self.network.head, self.arcface)
         head = [parameter for part in parts for parameter in part.parameters()]
         self.backbone_optimizer = torch.optim.AdamW(
@@ -81,7 +86,6 @@ class Training:
         self.head_optimizer = torch.optim.AdamW(head, settings.head_rate, weight_decay=settings.head_decay)
         self.average = loop.Average(self.network, settings.average)
         self.shadow = loop.place(Embedder())
-        full = CropDataset(args.data / "train.npy", IMAGE_SIZE // REDUCTION, augment=True)
         some = iter(DataLoader(full, settings.calibration_batch, shuffle=True))
         self.calibration = [next(some)[0] for _ in range(settings.calibration_batches)]
         self.best, self.step, spent = 0.0, 0, 0.0
@@ -91,11 +95,23 @@ class Training:
                 getattr(self, name).load_state_dict(last[name])
             self.average.state, self.average.steps = last["average"], last["step"]
             self.best, self.step, spent = last["best"], last["step"], last["spent"]
-        self.clock, self.ramp = loop.Clock(args.minutes, spent), 0.0
+        self.workers, self.ramp = args.workers, 0.0
+        self.clock = loop.Clock(args.minutes, args.steps, spent, self.step)
+
+    def _crops(self, seed: int) -> CropDataset:
+        size, photos = IMAGE_SIZE // REDUCTION, self.data / "photos.npy"
+        return CropDataset(self.data / "train.npy", size, augment=True, seed=seed, photos=photos)
 
     def _batches(self) -> Iterator[tuple[Tensor, Tensor]]:
-        data = CropDataset(self.data / "train.npy", IMAGE_SIZE // REDUCTION, augment=True, seed=self.step)
-        yield from DataLoader(data, batch_sampler=PairSampler(data, self.settings.batch, seed=self.step))
+        data = self._crops(seed=self.step)
+        sampler = PairSampler(data, self.settings.batch, seed=self.step)
+        yield from DataLoader(
+            data,
+            batch_sampler=sampler,
+            num_workers=self.workers,
+            worker_init_fn=loop.reseed,
+            generator=torch.Generator().manual_seed(self.step),
+        )
 
     def _schedule(self) -> None:
         s, progress = self.settings, self.clock.progress
@@ -110,7 +126,9 @@ class Training:
         self._schedule()
         coin = coin.to(loop.device(), memory_format=torch.channels_last)
         label = label.to(loop.device())
-        embedding = self.network.embed(coin)
+        grid = loop.stage(self.settings.grids, self.clock.progress)
+        with loop.autocast():
+            embedding = self.network.embed(coin, grid).float()
         loss = self.settings.pair_weight * pair_loss(embedding, label)
         loss = loss + self.ramp * functional.cross_entropy(self.arcface(embedding, label), label)
         self.backbone_optimizer.zero_grad()
@@ -120,20 +138,21 @@ class Training:
         self.backbone_optimizer.step()
         self.head_optimizer.step()
         self.average.update(self.network)
-        self.step += 1
+        self.step = self.clock.step = self.step + 1
         return float(loss.detach())
 
-    def epoch(self, batches: Iterator[tuple[Tensor, Tensor]]) -> dict[str, float]:
-        """Train on about `samples` pictures or until the time is over; returns what happened."""
+    def epoch(self) -> dict[str, float]:
+        """Train until the next evaluation is due; returns what happened.
+
+        What is drawn depends on the step alone, so that a resumed run goes on as it would have.
+        """
         self.network.train()
-        seen, losses = 0, []
-        with tqdm(total=self.settings.samples, desc="coins", mininterval=10) as bar:
-            while seen < self.settings.samples and not self.clock.over:
-                coin, label = next(batches)
-                losses.append(self._learn(coin, label))
-                seen += len(coin)
-                bar.update(len(coin))
-                bar.set_postfix(loss=f"{losses[-1]:.3f}", minutes_left=f"{self.clock.minutes - self.clock.spent:.0f}")
+        batches, losses = self._batches(), []
+        stop = self.clock.next_stop(self.settings.evaluations)
+        while self.clock.progress < stop:
+            losses.append(self._learn(*next(batches)))
+            self.bar.set_postfix(loss=f"{losses[-1]:.3f}", refresh=False)
+            self.bar.update(round(100 * self.clock.progress, 1) - self.bar.n)
         return {"minutes": self.clock.spent, "step": self.step, "loss": sum(losses) / max(len(losses), 1)}
 
     def finish_epoch(self, row: dict[str, float]) -> None:
@@ -153,16 +172,17 @@ class Training:
         rest = {"average": self.average.state, "best": self.best, "step": self.step, "spent": self.clock.spent}
         self.run.save_last(state | rest)
 
-    def fit(self) -> None:
-        """Train until the time is over."""
-        batches = self._batches()
-        while not self.clock.over:
-            self.finish_epoch(self.epoch(batches))
+    def fit(self, epochs: int | None = None) -> None:
+        """Train until the budget is used up, or for some epochs of it."""
+        with tqdm(total=100, desc="embedding", unit="%", mininterval=10) as self.bar:
+            while not self.clock.over and epochs != 0:
+                self.finish_epoch(self.epoch())
+                epochs = None if epochs is None else epochs - 1
 
 
 def main() -> None:
     """Command line."""
-    Training(Settings(), loop.start(__doc__, "embedding", data="crops")).fit()
+    Training(*loop.start(__doc__, "embedding", data="crops", settings=Settings())).fit()
 
 
 if __name__ == "__main__":

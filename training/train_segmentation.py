@@ -1,6 +1,7 @@
 """Train the segmenter on rendered scenes.
 
 python -m training.render scenes --out DATA
+python -m training.photos PHOTOS/ellipses.csv --out DATA      outlined photos, if there are any
 python -m training.train_segmentation --data DATA --name segmentation --minutes 75
 """
 
@@ -13,9 +14,10 @@ from torch import Tensor
 from torch.utils.data import DataLoader
 from tqdm import tqdm
 
-from ensemble.contract import IMAGE_SIZE
+from ensemble.contract import IMAGE_SIZE, SEGMENTATION
 from training import loop
 from training.data import SceneDataset
+from training.fold import start_from_shipped
 from training.losses import dice_loss
 from training.networks import Segmenter
 
@@ -25,14 +27,15 @@ class Settings:
     """Everything that is tuned."""
 
     rate: float = 1.5e-3  # peak learning rate of AdamW
+    shipped_rate: float = 5e-4  # the same where training goes on from shipped weights
     decay: float = 0.01  # weight decay
     warmup: float = 0.04  # share of the time budget
     pixels: int = 16 * 128 * 128  # per batch: smaller pictures come in larger batches
     sizes: tuple[tuple[float, int], ...] = ((0.6, 128), (1.0, 256))  # (end of stage as a share of the time, px)
     large: int = 4  # while pictures are small, every so many batches one has full size: coins of every scale
     average: float = 0.99  # decay of the averaged weights, per step
-    samples: int = 2400  # training pictures between evaluations
-    held_out: int = 160  # pictures per evaluation
+    evaluations: int = 8  # over the whole budget
+    held_out: int = 100  # pictures of each kind per evaluation
     calibration_batch: int = 8  # pictures that the batch normalization is measured on at a time
     calibration_batches: int = 10
 
@@ -66,60 +69,81 @@ class Training:
         self.optimizer = torch.optim.AdamW(self.network.parameters(), settings.rate, weight_decay=settings.decay)
         self.average = loop.Average(self.network, settings.average)
         self.shadow = loop.place(Segmenter())
-        self.held_out = SceneDataset(args.data, "test", IMAGE_SIZE, augment=False)
+        splits = ["test", "photos_test"] if (args.data / "photos_test.npy").exists() else ["test"]
+        self.held_out = {split: SceneDataset(args.data, split, IMAGE_SIZE, augment=False) for split in splits}
         full = SceneDataset(args.data, "train", IMAGE_SIZE, augment=True)
         some = iter(DataLoader(full, settings.calibration_batch, shuffle=True))
         self.calibration = [next(some)[0] for _ in range(settings.calibration_batches)]
         self.best, self.step, spent = 0.0, 0, 0.0
+        self.rate = settings.shipped_rate if args.shipped else settings.rate
+        if args.shipped:
+            start_from_shipped(self.network, SEGMENTATION.name, self.calibration[0])
+            self.average = loop.Average(self.network, settings.average)
         last = self.run.load_last() if args.resume else None
         if last:
             self.network.load_state_dict(last["network"])
             self.optimizer.load_state_dict(last["optimizer"])
             self.average.state, self.average.steps = last["average"], last["step"]
             self.best, self.step, spent = last["best"], last["step"], last["spent"]
-        self.clock = loop.Clock(args.minutes, spent)
+        self.workers, self.clock = args.workers, loop.Clock(args.minutes, args.steps, spent, self.step)
 
     def _batches(self, size: int) -> Iterator[tuple[Tensor, Tensor]]:
         data = SceneDataset(self.data, "train", size, augment=True, seed=self.step + size)
         batch = max(self.settings.pixels // size**2, 2)
+        loader = DataLoader(
+            data,
+            batch,
+            shuffle=True,
+            drop_last=True,
+            num_workers=self.workers,
+            worker_init_fn=loop.reseed,
+            generator=torch.Generator().manual_seed(self.step + size),
+        )
         while True:
-            yield from DataLoader(data, batch, shuffle=True, drop_last=True)
+            yield from loader
 
     def _learn(self, image: Tensor, mask: Tensor) -> float:
-        loop.set_rate(self.optimizer, self.settings.rate * loop.cosine(self.clock.progress, self.settings.warmup))
+        loop.set_rate(self.optimizer, self.rate * loop.cosine(self.clock.progress, self.settings.warmup))
         image = image.to(loop.device(), memory_format=torch.channels_last)
-        loss = dice_loss(self.network.logits(image), mask.to(loop.device()))
+        with loop.autocast():
+            logits = self.network.logits(image).float()
+        loss = dice_loss(logits, mask.to(loop.device()))
         self.optimizer.zero_grad()
         loss.backward()
         torch.nn.utils.clip_grad_norm_(self.network.parameters(), 5.0)
         self.optimizer.step()
         self.average.update(self.network)
-        self.step += 1
+        self.step = self.clock.step = self.step + 1
         return float(loss.detach())
 
-    def epoch(self, batches: dict[int, Iterator[tuple[Tensor, Tensor]]]) -> dict[str, float]:
-        """Train on about `samples` pictures or until the time is over; returns what happened."""
+    def epoch(self) -> dict[str, float]:
+        """Train until the next evaluation is due; returns what happened.
+
+        What is drawn depends on the step alone, so that a resumed run goes on as it would have.
+        """
         self.network.train()
-        size, seen, losses = loop.pick_size(self.settings.sizes, self.clock.progress), 0, []
-        with tqdm(total=self.settings.samples, desc=f"{size} px", mininterval=10) as bar:
-            while seen < self.settings.samples and not self.clock.over:
-                now = IMAGE_SIZE if self.step % self.settings.large == 0 else size
-                image, mask = next(batches[now])
-                losses.append(self._learn(image, mask))
-                count = len(image) * now**2 // size**2
-                seen += count
-                bar.update(count)
-                bar.set_postfix(loss=f"{losses[-1]:.3f}", minutes_left=f"{self.clock.minutes - self.clock.spent:.0f}")
+        batches = {size: self._batches(size) for size in {IMAGE_SIZE, *(size for _, size in self.settings.sizes)}}
+        size, losses = loop.stage(self.settings.sizes, self.clock.progress), []
+        stop = self.clock.next_stop(self.settings.evaluations)
+        while self.clock.progress < stop:
+            now = IMAGE_SIZE if self.step % self.settings.large == 0 else size
+            losses.append(self._learn(*next(batches[now])))
+            self.bar.set_postfix(loss=f"{losses[-1]:.3f}", px=now, refresh=False)
+            self.bar.update(round(100 * self.clock.progress, 1) - self.bar.n)
         return {"minutes": self.clock.spent, "step": self.step, "size": size, "loss": sum(losses) / max(len(losses), 1)}
 
     def finish_epoch(self, row: dict[str, float]) -> None:
         """Evaluate the averaged weights at full size, log, store."""
         self.shadow.load_state_dict(self.average.state)
         loop.recalibrate(self.shadow, self.calibration, self.shadow)
-        row |= evaluate(self.shadow, self.held_out, self.settings.held_out)
+        scores = []
+        for split, data in self.held_out.items():
+            measured = evaluate(self.shadow, data, self.settings.held_out)
+            row |= {f"{split}_{name}": value for name, value in measured.items()}
+            scores.append(measured["iou_0.5"])
         self.run.log(row)
-        if row["iou_0.5"] >= self.best:
-            self.best = row["iou_0.5"]
+        if sum(scores) / len(scores) >= self.best:
+            self.best = sum(scores) / len(scores)
             self.run.save_best(self.shadow.state_dict())
         self.run.save_last(
             {
@@ -133,15 +157,15 @@ class Training:
         )
 
     def fit(self) -> None:
-        """Train until the time is over."""
-        batches = {size: self._batches(size) for size in {IMAGE_SIZE, *(size for _, size in self.settings.sizes)}}
-        while not self.clock.over:
-            self.finish_epoch(self.epoch(batches))
+        """Train until the budget is used up."""
+        with tqdm(total=100, desc="segmentation", unit="%", mininterval=10) as self.bar:
+            while not self.clock.over:
+                self.finish_epoch(self.epoch())
 
 
 def main() -> None:
     """Command line."""
-    Training(Settings(), loop.start(__doc__, "segmentation", data="scenes")).fit()
+    Training(*loop.start(__doc__, "segmentation", data="scenes", settings=Settings())).fit()
 
 
 if __name__ == "__main__":

@@ -1,10 +1,11 @@
 """One coin type: who issued it, and the relief that a die gives every specimen of it.
 
-Seeds come in families of `FAMILY`: members share a country, its style of writing and its border, and often the device,
-so that some classes differ only in a numeral, a year or a few small marks.
+Seeds come in families of `FAMILY`: members share a country, its style of writing and its border, and often the device.
+In some families, the series, everything is shared but the denomination, as in the sets of coins that people carry.
+A class is struck from several dies, which differ in the year, in how deep they are cut and in small shifts.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -16,6 +17,7 @@ from .relief import ByteMap, FloatMap, Profile, emboss, rasterize, ring
 from .shapes import Shape, ellipse, fill, leaf, line, moved, polygon, shifted, star
 
 FAMILY = 4  # designs that share a country
+SERIES_SHARE = 0.5  # of the families
 METALS = ("copper", "brass", "nickel", "silver", "gold", "steel", "bronze")
 DEVICES = LIVING + GEOMETRIC
 
@@ -42,6 +44,15 @@ class Design:
     ring_metal: str | None  # of the outer part of a bimetal coin
     ring_radius: float  # where that part begins, radii
     reeds: int  # notches of the edge; 0 is smooth
+
+
+@dataclass(frozen=True)
+class Die:
+    """What one die of a class has of its own."""
+
+    year: int
+    depth: float  # factor on the heights
+    bevel: float  # factor on the slopes' widths
 
 
 def _style(rng: np.random.Generator) -> Style:
@@ -90,7 +101,7 @@ def _ornaments(radius: float, rng: np.random.Generator) -> list[Shape]:
 
 
 def _legends(
-    identity: names.Identity, style: Style, free: float, rng: np.random.Generator
+    identity: names.Identity, year: int, style: Style, free: float, rng: np.random.Generator
 ) -> tuple[list[ByteMap], float]:
     """Lettering along the border, and the radius it leaves free."""
     height = style.legend_height
@@ -102,7 +113,7 @@ def _legends(
     start = float(rng.choice((-np.pi / 2, -np.pi / 2, np.pi, 0.0)))
     masks = [lettering.on_arc(top, style.face, radius, height, start, 3.6, inward=False)]
     if rng.random() < 0.75:
-        low = str(identity.year) if rng.random() < 0.6 else f"{word} {identity.year}"
+        low = str(year) if rng.random() < 0.6 else f"{word} {year}"
         masks.append(lettering.on_arc(low, style.face, radius, height, start + np.pi, 2.2, inward=True))
     return masks, free - height - 0.05
 
@@ -124,10 +135,10 @@ def _device(side: str, family: np.random.Generator, member: np.random.Generator)
 
 
 def _layout(
-    identity: names.Identity, style: Style, free: float, device: list[Shape], rng: np.random.Generator
+    identity: names.Identity, style: Style, free: float, device: list[Shape], rng: np.random.Generator, numbered: bool
 ) -> tuple[list[Shape], list[ByteMap]]:
-    """Device, numeral and small marks on the field within `free` radii."""
-    if identity.side == "obverse" or rng.random() < 0.15:
+    """Device, numeral (always where `numbered`) and small marks on the field within `free` radii."""
+    if not numbered and (identity.side == "obverse" or rng.random() < 0.15):
         shapes = moved(device, y=rng.uniform(-0.04, 0.04), scale=free * rng.uniform(0.78, 0.95))
         return shapes + (_ornaments(free * 0.97, rng) if rng.random() < 0.3 else []), []
     kind = rng.integers(4)
@@ -148,28 +159,51 @@ def _layout(
     return (_ornaments(free * 0.95, rng) if rng.random() < 0.5 else []), [numeral, text]
 
 
-def _relief(identity: names.Identity, style: Style, family: np.random.Generator, rng: np.random.Generator) -> FloatMap:
+def _relief(
+    identity: names.Identity,
+    style: Style,
+    family: np.random.Generator,
+    rng: np.random.Generator,
+    numbered: bool,
+    die: Die,
+) -> FloatMap:
     border, free = _border(style)
-    legends, free = _legends(identity, style, free, rng)
+    legends, free = _legends(identity, die.year, style, free, rng)
     device = _device(identity.side, family, rng)
-    shapes, texts = _layout(identity, style, free, device, rng)
-    low = Profile(style.profile.amount * 0.9, style.profile.bevel * 0.6, 0.0)
-    height = emboss(ring(1 - style.rim, 1.0), Profile(style.profile.amount * rng.uniform(0.9, 1.3), 0.025, 0.0))
+    shapes, texts = _layout(identity, style, free, device, rng, numbered)
+    profile = replace(style.profile, amount=style.profile.amount * die.depth, bevel=style.profile.bevel * die.bevel)
+    low = Profile(profile.amount * 0.9, profile.bevel * 0.6, 0.0)
+    height = emboss(ring(1 - style.rim, 1.0), Profile(profile.amount * rng.uniform(0.9, 1.3), 0.025, 0.0))
     for mask in [rasterize(border), *legends, *texts]:
         np.maximum(height, emboss(mask, low), out=height)
-    np.maximum(height, emboss(rasterize(shapes), style.profile), out=height)
+    np.maximum(height, emboss(rasterize(shapes), profile), out=height)
     if rng.random() < 0.2:
         frame = rasterize([line(ellipse(0, 0, free + 0.02, n=180), 0.014, True)])
         np.maximum(height, emboss(frame, low), out=height)
     return height
 
 
-def make_design(seed: int) -> Design:
-    """The design with this seed; the same seed gives the same design."""
-    family, rng = np.random.default_rng([seed // FAMILY, 0]), np.random.default_rng([seed, 1])
-    identity = names.draw_identity(*names.draw_country(family), rng)
-    height = _relief(identity, _style(family), family, rng)
-    bimetal = rng.random() < 0.15
-    metal, outer = rng.choice(METALS, 2, replace=False)
+def _draw_die(first_year: int, seed: int, number: int) -> Die:
+    """The first die bears the year of the identity."""
+    rng = np.random.default_rng([seed, 6, number])
+    year = first_year if number == 0 else first_year + int(rng.integers(1, 40))
+    return Die(year, rng.uniform(0.8, 1.25), rng.uniform(0.85, 1.2))
+
+
+def make_design(seed: int, die: int = 0) -> Design:
+    """The design with this seed as one of its dies strikes it; the same arguments give the same design."""
+    family, own = np.random.default_rng([seed // FAMILY, 0]), np.random.default_rng([seed, 1])
+    country, style = names.draw_country(family), _style(family)
+    series = family.random() < SERIES_SHARE
+    rng = np.random.default_rng([seed // FAMILY, 5]) if series else own
+    identity = names.draw_identity(*country, rng)
+    if series:
+        value = int(family.permutation(names.VALUES)[seed % FAMILY])
+        identity = replace(identity, denomination=value, side="reverse")
+    height = _relief(identity, style, family, rng, series, _draw_die(identity.year, seed, die))
     reeds = int(rng.integers(60, 150)) if rng.random() < 0.6 else 0
-    return Design(identity, height, str(metal), str(outer) if bimetal else None, rng.uniform(0.6, 0.75), reeds)
+    ring_radius = rng.uniform(0.6, 0.75)
+    look = own if series and own.random() < 0.5 else rng  # half of a series is of one metal
+    bimetal = look.random() < 0.15
+    metal, outer = look.choice(METALS, 2, replace=False)
+    return Design(identity, height, str(metal), str(outer) if bimetal else None, ring_radius, reeds)

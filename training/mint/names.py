@@ -26,7 +26,7 @@ _MIDDLES = ("d", "v", "m", "th", "r", "nd", "l", "st", "rn", "k", "b", "z")
 _ENDS = ("ora", "ania", "avia", "ium", "esia", "ovo", "mark", "land", "eth", "ia", "undo", "istan")
 _CURRENCIES = ("taler", "ducat", "florin", "penny", "groat", "crown", "lira", "mark", "peso", "denar", "kopa", "real")
 _PLURALS = {"penny": "pence", "mark": "marks", "real": "reales"}
-_VALUES = (1, 2, 3, 5, 10, 15, 20, 25, 30, 50, 100, 200, 500, 1000)
+VALUES = (1, 2, 3, 5, 10, 15, 20, 25, 30, 50, 100, 200, 500, 1000)
 
 
 @dataclass(frozen=True)
@@ -61,4 +61,4 @@ def draw_country(rng: np.random.Generator) -> tuple[str, str]:
 def draw_identity(country: str, currency: str, rng: np.random.Generator) -> Identity:
     """One coin side of a country's currency."""
     side = "obverse" if rng.random() < 0.5 else "reverse"
-    return Identity(country, currency, int(rng.choice(_VALUES)), side, int(rng.integers(1880, 2025)))
+    return Identity(country, currency, int(rng.choice(VALUES)), side, int(rng.integers(1880, 2025)))

@@ -11,6 +11,7 @@ from .light import Lighting, draw_lighting, shade
 from .relief import MAP_RADIUS, MAP_SIZE
 from .specimen import Specimen
 
+HEAP_SHARE = 0.5  # of the photos with several coins: the coins touch
 _SHIFT = 4  # fractional bits of cv2's drawing coordinates
 _NO_RIM = Ellipse(0.0, 0.0, 0.0, 0.0, 0.0)
 
@@ -56,15 +57,24 @@ class _Place:
 
 
 def _places(count: int, rng: np.random.Generator, reach: float, upright: bool) -> list[_Place]:
-    """The main coin at the origin and up to `count` smaller ones that touch none."""
+    """The main coin at the origin and up to `count` smaller ones: apart, or in a heap where they touch."""
+    heap = rng.random() < HEAP_SHARE
     places = [_Place(0, 0, 1, rng.normal(0, 0.05) if upright else rng.uniform(0, 2 * np.pi))]
     for _ in range(6 * count):
         if len(places) > count:
             break
-        radius, (x, y) = rng.uniform(0.55, 0.93), rng.uniform(-reach, reach, 2)
-        if all(np.hypot(x - p.x, y - p.y) > 1.04 * (radius + p.radius) for p in places):
+        radius = rng.uniform(0.55, 0.97)
+        x, y = _beside(places, radius, rng) if heap else rng.uniform(-reach, reach, 2)
+        if all(np.hypot(x - p.x, y - p.y) > (1.0 if heap else 1.04) * (radius + p.radius) for p in places):
             places.append(_Place(x, y, radius, rng.uniform(0, 2 * np.pi)))
     return places
+
+
+def _beside(places: list[_Place], radius: float, rng: np.random.Generator) -> tuple[float, float]:
+    """Where a coin of this radius touches one that lies there already, or almost."""
+    other, turn = places[int(rng.integers(len(places)))], rng.uniform(0, 2 * np.pi)
+    distance = (radius + other.radius) * rng.uniform(1.001, 1.05)
+    return other.x + distance * np.cos(turn), other.y + distance * np.sin(turn)
 
 
 def _polygon(points: np.ndarray) -> np.ndarray:
@@ -159,9 +169,9 @@ def _camera(shot: Shot, rng: np.random.Generator) -> Camera:
 
 
 def _separate(own: np.ndarray, others: np.ndarray) -> np.ndarray:
-    """The union of two masks with a line of background where they would touch."""
-    near = cv2.dilate(others, np.ones((3, 3), np.uint8))
-    return others | np.where(near > 0, 0, own).astype(np.uint8)
+    """The union of two masks with a line of background where they would touch, taken from both."""
+    square = np.ones((3, 3), np.uint8)
+    return (own & ~cv2.dilate(others, square)) | (others & ~cv2.dilate(own, square))
 
 
 def photograph(specimens: list[Specimen], shot: Shot, rng: np.random.Generator, things: int = 0) -> Photo:
@@ -174,13 +184,17 @@ def photograph(specimens: list[Specimen], shot: Shot, rng: np.random.Generator, 
     all_coins, main, rim = np.zeros(shape, np.uint8), np.zeros(shape, np.uint8), _NO_RIM
     main_size = np.sqrt(abs(np.linalg.det(camera.plane(0)[:2, :2] / camera.plane(0)[2, 2])))
     places = _places(len(specimens) - 1, rng, max(shape) / main_size, shot.studio)
-    for place, specimen in zip(places, specimens, strict=False):
-        if not camera.sees(place.x, place.y):
-            continue
-        top = project_circle(place.on(camera.plane(0)))
+    pairs = zip(places, specimens, strict=False)
+    seen = [(place, specimen) for place, specimen in pairs if camera.sees(place.x, place.y)]
+    rims = [project_circle(place.on(camera.plane(0))) for place, _ in seen]
+    # What lies below the faces comes first: no neighbour's wall or shadow falls on a face.
+    for place, specimen in seen:
         base = project_circle(place.on(camera.plane(-specimen.thickness * place.radius)))
         _shadow(picture, base, camera, lighting, place, specimen.thickness)
+    for (place, specimen), top in zip(seen, rims, strict=True):
+        base = project_circle(place.on(camera.plane(-specimen.thickness * place.radius)))
         _wall(specimen, top, base, picture, rng)
+    for (place, specimen), top in zip(seen, rims, strict=True):
         cover = _cover(top.outline(), shape)
         _blend(picture, cover, _face(specimen, lighting, camera, place, top, shape))
         solid = np.where(cover > 127, 255, 0).astype(np.uint8)

@@ -1,0 +1,109 @@
+"""Schedules, settings from the command line, and a training that goes on after a stop as if there had been none."""
+
+from argparse import Namespace
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from training import loop
+from training.mint.design import FAMILY
+from training.train_embedding import RECALL_AT, Settings, Training
+
+CLASSES, VIEWS = 2 * FAMILY, 2
+
+
+def test_a_budget_of_steps_is_counted_in_steps() -> None:
+    clock = loop.Clock(minutes=0.0, steps=8, step=2)
+    assert clock.progress == 0.25 and not clock.over
+    clock.step = 8
+    assert clock.progress == 1.0 and clock.over
+
+
+def test_a_budget_of_minutes_counts_those_of_the_runs_before() -> None:
+    clock = loop.Clock(minutes=10.0, spent=4.0)
+    assert clock.progress == pytest.approx(0.4, abs=1e-3)
+    assert loop.Clock(minutes=10.0, spent=11.0).over
+
+
+@pytest.mark.parametrize(("step", "stop"), [(0, 0.25), (1, 0.25), (2, 0.5), (3, 0.5), (7, 1.0)])
+def test_evaluations_divide_the_budget_evenly(step: int, stop: float) -> None:
+    assert loop.Clock(minutes=0.0, steps=8, step=step).next_stop(4) == stop
+
+
+def test_the_rate_rises_then_falls_to_nothing() -> None:
+    rates = [loop.cosine(progress, warmup=0.1) for progress in np.linspace(0, 1, 21)]
+    assert rates.index(max(rates)) == 2 and rates[2] == 1.0
+    assert rates[2:] == sorted(rates[2:], reverse=True) and rates[-1] == pytest.approx(0)
+
+
+@dataclass(frozen=True)
+class Some:
+    rate: float = 0.5
+    batch: int = 64
+    grids: tuple[int, ...] = (1, 2)
+
+
+def test_settings_change_by_name() -> None:
+    assert loop.change(Some(), ["rate=0.25", "batch=8"]) == Some(0.25, 8)
+    assert loop.change(Some(), []) == Some()
+
+
+@pytest.mark.parametrize(
+    ("assignment", "message"),
+    [("speed=3", "no setting 'speed'; there are rate, batch"), ("batch=x", "of type int"), ("grids=1", "no setting")],
+)
+def test_a_setting_that_cannot_be_is_refused(assignment: str, message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        loop.change(Some(), [assignment])
+
+
+@pytest.fixture(scope="module")
+def crops(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("crops")
+    rng = np.random.default_rng(0)
+    for name, classes in (("train", CLASSES), ("test", 3)):
+        coarse = rng.integers(20, 235, (classes, 1, 16, 16, 3)).repeat(VIEWS + 1, axis=1)
+        np.save(folder / f"{name}.npy", coarse.repeat(16, axis=2).repeat(16, axis=3).astype(np.uint8))
+    return folder
+
+
+@pytest.fixture
+def settings() -> Settings:
+    return Settings(batch=4 * FAMILY, evaluations=2, calibration_batch=4, calibration_batches=1)
+
+
+def options(crops: Path, name: str, resume: bool = False) -> Namespace:
+    return Namespace(data=crops, name=name, minutes=1.0, steps=4, workers=0, pretrained=False, resume=resume)
+
+
+def test_a_resumed_training_ends_with_the_same_weights(
+    crops: Path, settings: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(loop, "RUNS", tmp_path)
+
+    torch.manual_seed(0)
+    Training(settings, options(crops, "whole")).fit()
+    torch.manual_seed(0)
+    Training(settings, options(crops, "broken")).fit(epochs=1)
+    assert torch.load(tmp_path / "broken" / "last.pt", weights_only=True)["step"] == 2
+    torch.manual_seed(5)  # a new process starts with other random numbers
+    Training(settings, options(crops, "broken", resume=True)).fit()
+
+    whole, broken = (torch.load(tmp_path / name / "last.pt", weights_only=True) for name in ("whole", "broken"))
+    assert whole["step"] == broken["step"] == 4
+    for part in ("network", "arcface", "average"):
+        for name, value in whole[part].items():
+            assert torch.equal(value, broken[part][name]), f"{part} {name}"
+
+
+def test_every_evaluation_is_a_row_of_the_log(
+    crops: Path, settings: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(loop, "RUNS", tmp_path)
+    Training(settings, options(crops, "logged")).fit()
+    header, *rows = (tmp_path / "logged" / "log.csv").read_text().splitlines()
+    assert header == "minutes,step,loss," + ",".join(f"recall@{k}" for k in RECALL_AT)
+    assert [int(row.split(",")[1]) for row in rows] == [2, 4]

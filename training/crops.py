@@ -1,0 +1,73 @@
+"""Photos of your own coins as training pictures for the embedding, in the form that `training.render crops` writes.
+
+    python -m training.dataset split FOLDER --out SPLIT
+    python -m training.crops FOLDER --split SPLIT --out DATA/crops
+
+Every photo of the training set goes through the segmentation and the crop that serving uses, with the weights that are
+served now. Writes `photos.npy`, uint8 [count, 256, 256, 3], coins as circles of CROP_RADIUS px with their
+surroundings; `photos_labels.npy`, int64 [count]; and `photos_classes.txt`, the classes in the order of their labels.
+Photos in which no coin is found are named and left out.
+"""
+
+import argparse
+import csv
+from collections.abc import Iterable
+from pathlib import Path
+
+import numpy as np
+from tqdm import tqdm
+
+from ensemble.contract import IMAGE_SIZE
+from training.labelling.outlines import read_photo
+from training.rectify import rectify
+from training.render import CROP_RADIUS
+from training.served import ServedFinder
+
+SPLIT = "split.csv"
+
+
+def read_training_set(split: Path) -> list[tuple[str, str]]:
+    """Path and class of the photos that may be trained on."""
+    with split.open(newline="", encoding="utf-8") as file:
+        return [(row["path"], row["label"]) for row in csv.DictReader(file) if row["set"] == "train"]
+
+
+def write_crops(photos: Iterable[tuple[str, str]], root: Path, out: Path) -> list[str]:
+    """Write the stores; returns the paths of photos without a coin.
+
+    Raises:
+        ValueError: no photo shows a coin.
+    """
+    finder, missed, pictures, classes = ServedFinder(), [], [], []
+    for path, name in tqdm(list(photos), desc="photos"):
+        ellipse = finder.find((root / path).read_bytes())
+        if ellipse is None:
+            missed.append(path)
+            continue
+        picture = np.ascontiguousarray(read_photo(root / path)[..., ::-1])
+        pictures.append(rectify(picture, ellipse, IMAGE_SIZE, CROP_RADIUS))
+        classes.append(name)
+    if not pictures:
+        raise ValueError(f"no coin was found in any of {len(missed)} photos under {root}")
+    names, labels = np.unique(classes, return_inverse=True)
+    out.mkdir(parents=True, exist_ok=True)
+    np.save(out / "photos.npy", np.stack(pictures))
+    np.save(out / "photos_labels.npy", labels.astype(np.int64))
+    (out / "photos_classes.txt").write_text("".join(f"{name}\n" for name in names), encoding="utf-8")
+    return missed
+
+
+def main() -> None:
+    """Command line."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("folder", type=Path, help="the data set, with labels.csv")
+    parser.add_argument("--split", type=Path, help="folder of split.csv (the data set's own)")
+    parser.add_argument("--out", type=Path, required=True)
+    args = parser.parse_args()
+    photos = read_training_set((args.split or args.folder) / SPLIT)
+    for path in write_crops(photos, args.folder, args.out):
+        print(f"no coin found: {path}")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,125 @@
+"""Outlines in tables and in pictures: what the steps of the labelling hand to each other."""
+
+import csv
+from collections.abc import Iterable, Sequence
+from dataclasses import astuple, dataclass
+from pathlib import Path
+
+import cv2
+import numpy as np
+
+import mintmark
+from mintmark.metrics import ellipse_iou
+from training.mint import Ellipse
+
+PHOTO_SUFFIXES = (".jpg", ".jpeg", ".png", ".webp", ".bmp", ".tif", ".tiff")
+ELLIPSE_COLUMNS = ("path", "cx", "cy", "a", "b", "angle")  # px of the photo and degrees, as in cv2.ellipse
+_SHIFT = 4  # fractional bits of cv2's drawing coordinates
+Colour = tuple[int, int, int]  # BGR
+
+
+class LabellingError(ValueError):
+    """A photo or a table cannot be used; the message says which and why."""
+
+
+@dataclass(frozen=True)
+class Proposal:
+    """One row of proposals.csv."""
+
+    path: str  # of the photo, relative to the folder of all photos
+    ellipse: Ellipse  # px of the photo
+    quality: float  # share of the outline that has an edge, 0 … 1
+    keep: bool  # what the person who reviews edits
+    line: int = 0  # in the file, as editors count: the header is line 1
+
+
+def read_photo(path: Path) -> np.ndarray:
+    """The photo as a person sees it, [h, w, 3] uint8 BGR; LabellingError if it cannot be read."""
+    picture = cv2.imread(str(path), cv2.IMREAD_COLOR)  # turned as EXIF says
+    if picture is None:
+        raise LabellingError(f"{path} is not a photo that can be read; supported are {' '.join(PHOTO_SUFFIXES)}")
+    return picture
+
+
+def read_table(path: Path, columns: Sequence[str]) -> list[tuple[int, dict[str, str]]]:
+    """Rows of a CSV file with their lines; LabellingError if it cannot be read or lacks a column."""
+    try:
+        with path.open(newline="", encoding="utf-8-sig") as file:
+            reader = csv.DictReader(file, restval="")
+            missing = [column for column in columns if column not in (reader.fieldnames or ())]
+            if missing:
+                raise LabellingError(f"{path} lacks the column {', '.join(missing)}")
+            return [(reader.line_num, row) for row in reader]
+    except (OSError, UnicodeDecodeError) as error:
+        raise LabellingError(f"cannot read {path}: {error}") from error
+
+
+def parse_ellipse(path: Path, line: int, row: dict[str, str]) -> Ellipse:
+    """The ellipse of a row; LabellingError if a number is none."""
+    try:
+        ellipse = Ellipse(*(float(row[name]) for name in ELLIPSE_COLUMNS[1:]))
+    except ValueError as error:
+        raise LabellingError(f"{path}:{line}: {error}") from error
+    if not (np.isfinite(astuple(ellipse)).all() and ellipse.a > 0 and ellipse.b > 0):
+        raise LabellingError(f"{path}:{line}: semi-axes must be above 0, all numbers finite; got {ellipse}")
+    return ellipse
+
+
+def read_proposals(path: Path) -> list[Proposal]:
+    """All rows of proposals.csv; LabellingError if a number is none or `keep` is neither 0 nor 1."""
+    proposals = []
+    for line, row in read_table(path, (*ELLIPSE_COLUMNS, "quality", "keep")):
+        if row["keep"].strip() not in ("0", "1"):
+            raise LabellingError(f"{path}:{line}: keep is {row['keep']!r}; write 1 or 0")
+        try:
+            quality = float(row["quality"])
+        except ValueError as error:
+            raise LabellingError(f"{path}:{line}: {error}") from error
+        kept = row["keep"].strip() == "1"
+        proposals.append(Proposal(row["path"], parse_ellipse(path, line, row), quality, kept, line))
+    return proposals
+
+
+def write_rows(path: Path, header: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
+    """Write a CSV file, and its folder where there is none."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with path.open("w", newline="", encoding="utf-8") as file:
+        writer = csv.writer(file, lineterminator="\n")
+        writer.writerow(header)
+        writer.writerows(rows)
+
+
+def ellipse_cells(ellipse: Ellipse) -> list[str]:
+    """The numbers of an ellipse as tables hold them."""
+    return [f"{value:.2f}" for value in astuple(ellipse)]
+
+
+def scale_ellipse(ellipse: Ellipse, factor: float) -> Ellipse:
+    """The ellipse in a picture that is scaled by `factor`; pixel centres lie on whole numbers in both."""
+    cx, cy = (factor * (value + 0.5) - 0.5 for value in (ellipse.cx, ellipse.cy))
+    return Ellipse(cx, cy, factor * ellipse.a, factor * ellipse.b, ellipse.angle)
+
+
+def overlap(first: Ellipse, second: Ellipse) -> float:
+    """Intersection over union."""
+    return ellipse_iou(mintmark.Ellipse(*astuple(first)), mintmark.Ellipse(*astuple(second)))
+
+
+def _polygon(ellipse: Ellipse) -> np.ndarray:
+    return np.rint(ellipse.outline(360) * 2**_SHIFT).astype(np.int32)
+
+
+def draw(picture: np.ndarray, ellipse: Ellipse, colour: Colour, thickness: int = 2) -> None:
+    """Draw an outline into the picture, in place."""
+    cv2.polylines(picture, [_polygon(ellipse)], True, colour, thickness, cv2.LINE_AA, _SHIFT)
+
+
+def fill(mask: np.ndarray, ellipse: Ellipse) -> None:
+    """Set the pixels [h, w] uint8 whose centres lie in the ellipse to 255, in place."""
+    left, top = (max(0, int(np.floor(c - ellipse.a))) for c in (ellipse.cx, ellipse.cy))
+    right, bottom = (max(0, int(np.ceil(c + ellipse.a)) + 1) for c in (ellipse.cx, ellipse.cy))
+    cut = mask[top:bottom, left:right]
+    y, x = np.mgrid[top : top + cut.shape[0], left : left + cut.shape[1]]
+    c, s = np.cos(np.radians(ellipse.angle)), np.sin(np.radians(ellipse.angle))
+    x, y = x - ellipse.cx, y - ellipse.cy
+    cut[((c * x + s * y) / ellipse.a) ** 2 + ((c * y - s * x) / ellipse.b) ** 2 <= 1] = 255

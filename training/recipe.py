@@ -1,0 +1,155 @@
+"""From nothing to exported, evaluated weights: every step of a recipe, in order.
+
+    python -m training.recipe laptop --work DIR [--photos PHOTOS/ellipses.csv]
+
+The steps are the commands that can be given by hand; each is printed before it runs. What has finished is not run
+again, and an interrupted training goes on from its last epoch, so the same command continues after a stop. Writes
+weights/ of this checkout, DIR/curves_*.png and DIR/evaluation.txt.
+"""
+
+import argparse
+import os
+import shlex
+import subprocess
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+
+from training import loop
+from training.threshold import read_threshold
+
+ROOT = Path(__file__).resolve().parent.parent
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """How much of everything."""
+
+    classes: int  # rendered for the embedding
+    views: int  # pictures of each
+    scenes: int  # rendered for the segmentation
+    segmentation_minutes: float
+    embedding_minutes: float
+    held_out: int  # classes of the collection that the server is measured on
+    from_shipped: bool  # whether the segmentation starts from weights/
+    embedding_settings: tuple[str, ...] = ()
+    segmentation_settings: tuple[str, ...] = ()
+
+
+RECIPES = {
+    "smoke": Recipe(40, 4, 60, 0.5, 0.5, 8, True),  # minutes in all: shows that every step works
+    "laptop": Recipe(2000, 10, 2000, 75, 120, 300, True),  # four hours on two cores
+    # Half an hour and half a day on one GPU with 16 cores.
+    "gpu": Recipe(8000, 10, 8000, 7, 11, 1200, True, ("batch=512",), ("pixels=1048576",)),
+    "full": Recipe(20000, 12, 30000, 180, 360, 1200, False, ("batch=512",), ("pixels=1048576",)),
+}
+
+
+@dataclass(frozen=True)
+class Step:
+    """One command; its output goes to the terminal, and into `saved` where that is given."""
+
+    name: str
+    command: tuple[str, ...]
+    saved: Path | None = None
+
+
+def steps(recipe: Recipe, work: Path, photos: Path | None) -> Iterator[Step]:
+    """All steps; a command is made when its turn comes, as the export needs a threshold that was measured before."""
+    python, data = sys.executable, work / "data"
+    workers = str(os.cpu_count() or 1)
+
+    def module(name: str, *arguments: object) -> tuple[str, ...]:
+        return (python, "-m", name, *(str(argument) for argument in arguments))
+
+    def run(name: str) -> str:
+        return f"{work.name}-{name}"
+
+    def best(name: str) -> Path:
+        return loop.RUNS / run(name) / "best.pt"
+
+    scenes, crops = data / "scenes", data / "crops"
+    render = ("--workers", workers, "--out")
+    yield Step("scenes", module("training.render", "scenes", "--count", recipe.scenes, *render, scenes))
+    if photos:
+        yield Step("photos", module("training.photos", photos, "--out", scenes))
+    yield Step(
+        "crops",
+        module("training.render", "crops", "--classes", recipe.classes, "--views", recipe.views, *render, crops),
+    )
+    shipped = ("--shipped",) if recipe.from_shipped else ()
+    for name, folder, minutes, settings, more in (
+        ("segmentation", scenes, recipe.segmentation_minutes, recipe.segmentation_settings, shipped),
+        ("embedding", crops, recipe.embedding_minutes, recipe.embedding_settings, ()),
+    ):
+        budget = (
+            "--minutes",
+            minutes,
+            "--name",
+            run(name),
+            "--resume",
+            *more,
+            *(("--set", *settings) if settings else ()),
+        )
+        yield Step(name, module(f"training.train_{name}", "--data", folder, *budget))
+        log, picture = loop.RUNS / run(name) / "log.csv", work / f"curves_{name}.png"
+        yield Step(f"curves of {name}", module("training.curves", log, "--out", picture))
+    whitened, measured = work / "embedding.pt", work / "threshold.txt"
+    trained = ("--weights", best("embedding"), "--out", whitened)
+    yield Step("whitening", module("training.whiten", "--data", crops, *trained), work / "whitening.txt")
+    yield Step("threshold", module("training.threshold", "--data", crops, "--weights", whitened), measured)
+    weights = ("--segmentation", str(best("segmentation")), "--embedding", str(whitened))
+    threshold = ("--known-threshold", f"{read_threshold(measured.read_text()):.3f}")
+    yield Step("export", (python, str(ROOT / "build" / "export_onnx.py"), *weights, *threshold))
+    yield Step("configs", module("ensemble.render"))
+    yield Step("install", (python, str(ROOT / "build" / "install_models.py")))
+    coins = data / "held_out"
+    collection = ("--classes", recipe.held_out, "--seed", 50, "--workers", workers, "--out", coins)
+    yield Step("held-out coins", module("training.mint", *collection))
+    outlines = ("--outlines", coins / "ellipses.csv")
+    report = work / "evaluation.txt"
+    yield Step("evaluation", module("training.evaluate", coins / "manifest.csv", *outlines), report)
+
+
+def run_step(step: Step) -> None:
+    """Run one command to its end.
+
+    Raises:
+        SystemExit: it failed.
+    """
+    if step.saved is None:
+        status = subprocess.run(step.command, cwd=ROOT).returncode
+    else:
+        done = subprocess.run(step.command, cwd=ROOT, stdout=subprocess.PIPE, text=True)
+        print(done.stdout, end="", flush=True)
+        status = done.returncode
+        if status == 0:
+            step.saved.write_text(done.stdout)
+    if status:
+        sys.exit(f"{step.name} failed with status {status}; the same command goes on from here")
+
+
+def main() -> None:
+    """Command line."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("recipe", choices=sorted(RECIPES))
+    parser.add_argument("--work", type=Path, required=True, help="folder for data, pictures and reports")
+    parser.add_argument("--photos", type=Path, help="ellipses.csv of outlined photos that may be trained on")
+    args = parser.parse_args()
+    work = args.work.resolve()
+    (work / "done").mkdir(parents=True, exist_ok=True)
+    print(f"{args.recipe} on {torch.cuda.get_device_name() if torch.cuda.is_available() else 'the CPU'}")
+    for step in steps(RECIPES[args.recipe], work, args.photos and args.photos.resolve()):
+        stamp, line = work / "done" / step.name.replace(" ", "_"), shlex.join(step.command)
+        if stamp.is_file() and stamp.read_text() == line:
+            continue
+        print(f"\n== {step.name}\n{line}", flush=True)
+        run_step(step)
+        stamp.write_text(line)
+
+
+if __name__ == "__main__":
+    main()
