@@ -2,6 +2,8 @@
 
 import csv
 import math
+import subprocess
+import sys
 from pathlib import Path
 
 import cv2
@@ -199,17 +201,26 @@ def test_truths_are_of_the_manifest_and_good(tmp_path: Path) -> None:
     assert (second.path, second.scene, len(second.outlines), len(second.doubtful)) == ("b.jpg", True, 1, 1)
 
 
-def test_served_graphs_find_what_is_drawn() -> None:
-    served = pytest.importorskip("training.served")
-    try:
-        finder = served.ServedFinder()
-    except ValueError as error:
-        pytest.skip(f"no weights: {error}")
+ROOT = Path(__file__).resolve().parents[2]
+FIND = """
+import sys
+from pathlib import Path
+from training.served import ServedFinder
+ellipse = ServedFinder().find(Path(sys.argv[1]).read_bytes())
+print(ellipse.cx, ellipse.cy, ellipse.a, ellipse.b, ellipse.angle)
+"""
+
+
+def test_served_graphs_find_what_is_drawn(tmp_path: Path) -> None:
+    if not (ROOT / "model_repository" / "segmentation" / "1" / "model.onnx").is_file():
+        pytest.skip("no weights: make models unpacks them")
     photo = _rendered(3)
-    encoded = cv2.imencode(".png", np.ascontiguousarray(photo.picture[..., ::-1]))[1].tobytes()
-    found = finder.find(encoded)
-    assert found is not None
-    assert overlap(found, photo.ellipse) > 0.85
+    cv2.imwrite(str(tmp_path / "photo.png"), np.ascontiguousarray(photo.picture[..., ::-1]))
+    # In a process of its own: OpenVINO's threads beside torch's have crashed the tests that came after.
+    done = subprocess.run(
+        [sys.executable, "-c", FIND, str(tmp_path / "photo.png")], cwd=ROOT, capture_output=True, text=True, check=True
+    )
+    assert overlap(Ellipse(*map(float, done.stdout.split())), photo.ellipse) > 0.85
 
 
 @pytest.mark.skipif(not (COINS / "ellipses.csv").is_file(), reason="no real photos in ../shared/coins")
