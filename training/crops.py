@@ -18,18 +18,17 @@ import numpy as np
 from tqdm import tqdm
 
 from ensemble.contract import IMAGE_SIZE
+from training.dataset.split import SPLIT, TRAIN
 from training.labelling.outlines import read_photo
 from training.rectify import rectify
 from training.render import CROP_RADIUS
 from training.served import ServedFinder
 
-SPLIT = "split.csv"
-
 
 def read_training_set(split: Path) -> list[tuple[str, str]]:
     """Path and class of the photos that may be trained on."""
     with split.open(newline="", encoding="utf-8") as file:
-        return [(row["path"], row["label"]) for row in csv.DictReader(file) if row["set"] == "train"]
+        return [(row["path"], row["label"]) for row in csv.DictReader(file) if row["set"] == TRAIN]
 
 
 def write_crops(photos: Iterable[tuple[str, str]], root: Path, out: Path) -> list[str]:

@@ -154,8 +154,8 @@ class PairSampler(Sampler[list[int]]):
 class SceneDataset(Dataset):
     """Photos and zoomed views with the mask of all coins: (image [3, size, size], mask [1, size, size] of 0 and 1).
 
-    Training mixes what `training.render scenes` wrote with what `training.photos` made of
-    outlined photos, where there are any: their windows, and their coins pasted onto rendered grounds.
+    Training mixes what `training.render scenes` wrote with what `training.photos` made of outlined photos, where there
+    are any: their windows, and their coins pasted onto rendered grounds.
 
     Args:
         folder: of `training.render scenes` and `training.photos`.
