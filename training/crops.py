@@ -19,7 +19,7 @@ from tqdm import tqdm
 
 from ensemble.contract import IMAGE_SIZE
 from training.dataset.split import SPLIT, TRAIN
-from training.labelling.outlines import read_photo
+from training.outlines import read_photo
 from training.rectify import rectify
 from training.render import CROP_RADIUS
 from training.served import ServedFinder

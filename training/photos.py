@@ -10,7 +10,6 @@ of their names, is kept apart for testing: `photos_test.npy`, `photos_test_masks
 """
 
 import argparse
-import csv
 from pathlib import Path
 
 import cv2
@@ -19,27 +18,16 @@ from tqdm import tqdm
 
 from ensemble.contract import IMAGE_MEAN, IMAGE_SIZE
 from training.mint import Ellipse
+from training.outlines import fill, read_outlines, read_photo, scale_ellipse
 
 KEPT_OUT = 3  # one photo in so many is for testing
 WORKING_SIDE = 1600  # px: photos are reduced to it, no coin needs more
 COIN_SHARE = (0.05, 0.49)  # radius of the window's main coin over the window's side
 CUTOUT_RADIUS = 112  # px
 SMALLEST = 12.0  # px: smaller coins are not worth a cutout
-EDGE = -0.4  # px: cv2 also paints the pixels that an outline only touches
 GAP = 1.5  # px of background that each of two touching coins gives, per 256 px of window
 
 Outlines = dict[str, list[Ellipse]]
-
-
-def read_outlines(path: Path, under: str) -> Outlines:
-    """Outlines by photo, of the photos whose path begins with `under`."""
-    outlines: Outlines = {}
-    with path.open(newline="") as file:
-        for row in csv.DictReader(file):
-            if row["path"].startswith(under):
-                values = (float(row[name]) for name in ("cx", "cy", "a", "b", "angle"))
-                outlines.setdefault(row["path"], []).append(Ellipse(*values))
-    return outlines
 
 
 def split_photos(paths: list[str]) -> tuple[list[str], list[str]]:
@@ -56,16 +44,10 @@ def split_photos(paths: list[str]) -> tuple[list[str], list[str]]:
 
 def _load(path: Path, ellipses: list[Ellipse]) -> tuple[np.ndarray, list[Ellipse]]:
     """RGB picture of at most WORKING_SIDE px and its outlines."""
-    picture = cv2.imread(str(path), cv2.IMREAD_COLOR)
-    if picture is None:
-        raise OSError(f"cannot read {path}")
+    picture = read_photo(path)
     scale = min(1.0, WORKING_SIDE / max(picture.shape[:2]))
     picture = cv2.resize(picture, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)
-    moved = [
-        Ellipse((e.cx + 0.5) * scale - 0.5, (e.cy + 0.5) * scale - 0.5, e.a * scale, e.b * scale, e.angle)
-        for e in ellipses
-    ]
-    return np.ascontiguousarray(picture[..., ::-1]), moved
+    return np.ascontiguousarray(picture[..., ::-1]), [scale_ellipse(e, scale) for e in ellipses]
 
 
 def _window(picture: np.ndarray, ellipses: list[Ellipse], rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
@@ -79,21 +61,18 @@ def _window(picture: np.ndarray, ellipses: list[Ellipse], rng: np.random.Generat
     matrix = np.array([[scale, 0, IMAGE_SIZE / 2 - scale * cx], [0, scale, IMAGE_SIZE / 2 - scale * cy]])
     if scale < 0.7:
         picture = cv2.GaussianBlur(picture, (0, 0), 0.4 / scale)
-    fill = tuple(255.0 * c for c in IMAGE_MEAN)
+    grey = tuple(255.0 * c for c in IMAGE_MEAN)
     size = (IMAGE_SIZE, IMAGE_SIZE)
-    view = cv2.warpAffine(picture, matrix, size, flags=cv2.INTER_LINEAR, borderValue=fill)
+    view = cv2.warpAffine(picture, matrix, size, flags=cv2.INTER_LINEAR, borderValue=grey)
     owners = np.zeros(size, np.uint8)  # how many coins reach each pixel, each widened by GAP
     mask = np.zeros(size, np.uint8)
     for e in ellipses:
         x, y = matrix @ (e.cx, e.cy, 1)
-        if min(x, y) + scale * e.a < -4 or max(x, y) - scale * e.a > IMAGE_SIZE + 4:
-            continue
-        wide, own = np.zeros_like(mask), np.zeros_like(mask)
-        for canvas, margin in ((wide, GAP), (own, EDGE)):
-            axes = tuple(round(16 * (scale * axis + margin)) for axis in (e.a, e.b))
-            cv2.ellipse(canvas, (round(16 * x), round(16 * y)), axes, e.angle, 0, 360, (1,), -1, cv2.LINE_8, 4)
-        owners += wide
-        mask |= own
+        a, b = scale * e.a, scale * e.b
+        wide = np.zeros_like(mask)
+        fill(wide, Ellipse(x, y, a + GAP, b + GAP, e.angle))
+        owners += wide > 0
+        fill(mask, Ellipse(x, y, a, b, e.angle))
     return view, np.where((mask > 0) & (owners < 2), 255, 0).astype(np.uint8)
 
 
@@ -108,8 +87,7 @@ def _cutout(picture: np.ndarray, e: Ellipse) -> np.ndarray:
         picture, matrix, (IMAGE_SIZE, IMAGE_SIZE), flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE
     )
     mask = np.zeros((IMAGE_SIZE, IMAGE_SIZE), np.uint8)
-    centre, axes = round(16 * middle), (16 * CUTOUT_RADIUS, round(16 * CUTOUT_RADIUS * e.b / e.a))
-    cv2.ellipse(mask, (centre, centre), axes, e.angle, 0, 360, (255,), -1, cv2.LINE_AA, 4)
+    fill(mask, Ellipse(middle, middle, scale * e.a, scale * e.b, e.angle))
     return np.dstack([view, mask])
 
 

@@ -23,7 +23,7 @@ from ensemble.stages.crop import ZOOM_MARGIN, coin_mask
 from training import loop
 from training.mint import Ellipse
 from training.networks import Segmenter
-from training.photos import read_outlines
+from training.outlines import read_outlines, scale_ellipse
 
 THRESHOLDS = (0.3, 0.5)
 PASSES = ("one pass", "two passes")
@@ -41,14 +41,14 @@ class Truth:
 
 def locate(ellipse: Ellipse, scale: float) -> Truth:
     """Window and mask of an outline in photo px; scale: photo px per canvas px."""
-    cx, cy = (ellipse.cx + 0.5) / scale - 0.5, (ellipse.cy + 0.5) / scale - 0.5
-    half = ellipse.a / scale * ZOOM_MARGIN
+    coin = scale_ellipse(ellipse, 1 / scale)
+    half = coin.a * ZOOM_MARGIN
     line = (torch.arange(IMAGE_SIZE) + 0.5) / IMAGE_SIZE * 2 - 1
     u, v = line[None, :] * half, line[:, None] * half
-    turn = torch.deg2rad(torch.tensor(ellipse.angle))
+    turn = torch.deg2rad(torch.tensor(coin.angle))
     along, across = u * torch.cos(turn) + v * torch.sin(turn), v * torch.cos(turn) - u * torch.sin(turn)
-    mask = (along / (ellipse.a / scale)) ** 2 + (across / (ellipse.b / scale)) ** 2 <= 1
-    x, y = cx + 0.5, cy + 0.5  # windows count from the outer edge of the first pixel
+    mask = (along / coin.a) ** 2 + (across / coin.b) ** 2 <= 1
+    x, y = coin.cx + 0.5, coin.cy + 0.5  # windows count from the outer edge of the first pixel
     return Truth(torch.tensor([[x - half, y - half, x + half, y + half]]), mask)
 
 
@@ -103,7 +103,7 @@ def main() -> None:
     parser.add_argument("--under", default="", help="take only photos whose path begins with this")
     parser.add_argument("--out", type=Path, help="write the table here, too")
     args = parser.parse_args()
-    outlines = read_outlines(args.ellipses, args.under)
+    outlines = read_outlines(args.ellipses, args.under, doubtful=False)
     if not outlines:
         parser.error(f"{args.ellipses} names no photo under {args.under!r}")
     results: dict[str, Scores] = {}

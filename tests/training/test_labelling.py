@@ -15,10 +15,10 @@ from training.labelling import compare
 from training.labelling.__main__ import find_kept, main
 from training.labelling.compare import Result, Truth
 from training.labelling.fit import fit_ellipse
-from training.labelling.outlines import fill, overlap, read_photo, scale_ellipse
 from training.labelling.propose import propose_circles, unique
 from training.labelling.refine import refine_circle
 from training.mint import Ellipse
+from training.outlines import fill, overlap, read_photo, scale_ellipse
 
 COINS = Path(__file__).parents[3] / "shared" / "coins"
 SHOT = mint.Shot(480, 640, (0.25, 0.42), 25.0, spread=0.8)

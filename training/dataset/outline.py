@@ -7,6 +7,7 @@ import cv2
 import numpy as np
 
 from training.mint import Ellipse
+from training.outlines import fill
 
 from .table import Photo
 
@@ -47,11 +48,9 @@ def overhang(ellipse: Ellipse, height: int, width: int) -> float:
 
 def inside(ellipse: Ellipse, height: int, width: int) -> np.ndarray:
     """Pixels whose centres lie in the ellipse, bool [h, w]."""
-    c, s = math.cos(math.radians(ellipse.angle)), math.sin(math.radians(ellipse.angle))
-    x = np.arange(width, dtype=np.float32)[None] - np.float32(ellipse.cx)
-    y = np.arange(height, dtype=np.float32)[:, None] - np.float32(ellipse.cy)
-    along, across = (c * x + s * y) / ellipse.a, (c * y - s * x) / ellipse.b
-    return along**2 + across**2 <= 1
+    mask = np.zeros((height, width), np.uint8)
+    fill(mask, ellipse)
+    return mask > 0
 
 
 def agreement(ellipse: Ellipse, mask: np.ndarray) -> float:

@@ -19,20 +19,20 @@ from tqdm import tqdm
 
 from training.labelling import compare
 from training.labelling.export import write_labels
-from training.labelling.outlines import (
-    ELLIPSE_COLUMNS,
-    PHOTO_SUFFIXES,
-    LabellingError,
-    ellipse_cells,
-    read_photo,
-    read_proposals,
-    scale_ellipse,
-    write_rows,
-)
+from training.labelling.proposals import read_proposals
 from training.labelling.propose import propose_circles, reduce
 from training.labelling.refine import Outline, refine
 from training.labelling.review import Layout, write_review
 from training.mint import Ellipse
+from training.outlines import (
+    ELLIPSE_COLUMNS,
+    PHOTO_SUFFIXES,
+    OutlineError,
+    ellipse_cells,
+    read_photo,
+    scale_ellipse,
+    write_rows,
+)
 
 LONGER_SIDE = 1800  # px that outlines are looked for in; finer ones do not help
 KEEP = 0.7  # quality from which a proposal is kept until a person says otherwise
@@ -56,7 +56,7 @@ def _propose(options: argparse.Namespace) -> int:
     if options.within:
         paths = [path for path in paths if path.relative_to(root).is_relative_to(options.within)]
     if not paths:
-        raise LabellingError(f"no photos under {root / options.within}; supported are {' '.join(PHOTO_SUFFIXES)}")
+        raise OutlineError(f"no photos under {root / options.within}; supported are {' '.join(PHOTO_SUFFIXES)}")
     rows: list[list[object]] = []
     for path in tqdm(paths, desc="propose", unit="photo"):
         for outline in find_outlines(read_photo(path)):
@@ -86,7 +86,7 @@ def _compare(options: argparse.Namespace) -> int:
 
     truths = compare.read_truths(options.manifest, options.outlines)
     if not truths:
-        raise LabellingError(f"no photo of {options.manifest} has a good outline in {options.outlines}")
+        raise OutlineError(f"no photo of {options.manifest} has a good outline in {options.outlines}")
     results = compare.find_both(options.photos, truths, find_kept, ServedFinder(options.threads).find)
     text = compare.table(results)
     options.out.mkdir(parents=True, exist_ok=True)
@@ -139,7 +139,7 @@ def main(argv: list[str] | None = None) -> int:
     cv2.setNumThreads(options.threads)
     try:
         return int(options.run(options))
-    except (ValueError, OSError) as error:  # LabellingError, PhotoError and missing weights are ValueErrors
+    except (ValueError, OSError) as error:  # OutlineError, PhotoError and missing weights are ValueErrors
         print(f"error: {error}", file=sys.stderr)
         return 2
 

@@ -8,7 +8,9 @@ import cv2
 import numpy as np
 from tqdm import tqdm
 
-from training.labelling.outlines import (
+from training.labelling.review import fit_photo, mount, tile
+from training.mint import Ellipse
+from training.outlines import (
     ELLIPSE_COLUMNS,
     Colour,
     draw,
@@ -18,8 +20,6 @@ from training.labelling.outlines import (
     read_table,
     scale_ellipse,
 )
-from training.labelling.review import fit_photo, mount, tile
-from training.mint import Ellipse
 
 GOOD = 0.9  # IoU from which an outline is good
 MATCH = 0.8  # IoU from which a proposal stands for a coin, for recall and precision
@@ -69,7 +69,7 @@ def read_truths(manifest: Path, outlines: Path) -> list[Truth]:
     """Photos of the manifest (path, role) with an outline of quality 1; those of role `scene` show many coins.
 
     Raises:
-        LabellingError: a file cannot be read or holds a number that is none.
+        OutlineError: a file cannot be read or holds a number that is none.
     """
     drawn: dict[tuple[str, bool], list[Ellipse]] = {}
     for line, row in read_table(outlines, ELLIPSE_COLUMNS):

@@ -7,15 +7,8 @@ import cv2
 import numpy as np
 from tqdm import tqdm
 
-from training.labelling.outlines import (
-    ELLIPSE_COLUMNS,
-    LabellingError,
-    Proposal,
-    ellipse_cells,
-    fill,
-    read_photo,
-    write_rows,
-)
+from training.labelling.proposals import Proposal
+from training.outlines import ELLIPSE_COLUMNS, OutlineError, ellipse_cells, fill, read_photo, write_rows
 
 
 def write_labels(root: Path, proposals: Sequence[Proposal], out: Path) -> int:
@@ -24,7 +17,7 @@ def write_labels(root: Path, proposals: Sequence[Proposal], out: Path) -> int:
     Photos of which nothing is kept get neither: an empty mask would say that they show no coin.
 
     Raises:
-        LabellingError: a photo cannot be read, or lies outside of `root`.
+        OutlineError: a photo cannot be read, or lies outside of `root`.
     """
     kept: dict[str, list[Proposal]] = {}
     for proposal in proposals:
@@ -32,7 +25,7 @@ def write_labels(root: Path, proposals: Sequence[Proposal], out: Path) -> int:
             kept.setdefault(proposal.path, []).append(proposal)
     for path, coins in tqdm(kept.items(), desc="masks", unit="photo"):
         if Path(path).is_absolute() or ".." in Path(path).parts:
-            raise LabellingError(f"{path} must be a path inside of the folder of photos")
+            raise OutlineError(f"{path} must be a path inside of the folder of photos")
         mask = np.zeros(read_photo(root / path).shape[:2], np.uint8)
         for coin in coins:
             fill(mask, coin.ellipse)

@@ -8,7 +8,8 @@ import cv2
 import numpy as np
 from tqdm import tqdm
 
-from training.labelling.outlines import Colour, Proposal, draw, read_photo, scale_ellipse
+from training.labelling.proposals import Proposal
+from training.outlines import Colour, draw, read_photo, scale_ellipse
 
 KEPT: Colour = (60, 220, 60)
 DROPPED: Colour = (40, 120, 255)
@@ -71,7 +72,7 @@ def write_review(root: Path, proposals: Sequence[Proposal], out: Path, layout: L
     """Write page-001.png and so on into `out`; the pages.
 
     Raises:
-        LabellingError: a photo cannot be read.
+        OutlineError: a photo cannot be read.
     """
     by_photo: dict[str, list[Proposal]] = {}
     for proposal in proposals:

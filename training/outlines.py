@@ -1,8 +1,8 @@
-"""Outlines in tables and in pictures: what the steps of the labelling hand to each other."""
+"""Outlines of coins in tables and in pictures."""
 
 import csv
 from collections.abc import Iterable, Sequence
-from dataclasses import astuple, dataclass
+from dataclasses import astuple
 from pathlib import Path
 
 import cv2
@@ -18,66 +18,58 @@ _SHIFT = 4  # fractional bits of cv2's drawing coordinates
 Colour = tuple[int, int, int]  # BGR
 
 
-class LabellingError(ValueError):
+class OutlineError(ValueError):
     """A photo or a table cannot be used; the message says which and why."""
 
 
-@dataclass(frozen=True)
-class Proposal:
-    """One row of proposals.csv."""
-
-    path: str  # of the photo, relative to the folder of all photos
-    ellipse: Ellipse  # px of the photo
-    quality: float  # share of the outline that has an edge, 0 … 1
-    keep: bool  # what the person who reviews edits
-    line: int = 0  # in the file, as editors count: the header is line 1
-
-
 def read_photo(path: Path) -> np.ndarray:
-    """The photo as a person sees it, [h, w, 3] uint8 BGR; LabellingError if it cannot be read."""
+    """The photo as a person sees it, [h, w, 3] uint8 BGR; OutlineError if it cannot be read."""
     picture = cv2.imread(str(path), cv2.IMREAD_COLOR)  # turned as EXIF says
     if picture is None:
-        raise LabellingError(f"{path} is not a photo that can be read; supported are {' '.join(PHOTO_SUFFIXES)}")
+        raise OutlineError(f"{path} is not a photo that can be read; supported are {' '.join(PHOTO_SUFFIXES)}")
     return picture
 
 
 def read_table(path: Path, columns: Sequence[str]) -> list[tuple[int, dict[str, str]]]:
-    """Rows of a CSV file with their lines; LabellingError if it cannot be read or lacks a column."""
+    """Rows of a CSV file with their lines; OutlineError if it cannot be read or lacks a column."""
     try:
         with path.open(newline="", encoding="utf-8-sig") as file:
             reader = csv.DictReader(file, restval="")
             missing = [column for column in columns if column not in (reader.fieldnames or ())]
             if missing:
-                raise LabellingError(f"{path} lacks the column {', '.join(missing)}")
+                raise OutlineError(f"{path} lacks the column {', '.join(missing)}")
             return [(reader.line_num, row) for row in reader]
     except (OSError, UnicodeDecodeError) as error:
-        raise LabellingError(f"cannot read {path}: {error}") from error
+        raise OutlineError(f"cannot read {path}: {error}") from error
 
 
 def parse_ellipse(path: Path, line: int, row: dict[str, str]) -> Ellipse:
-    """The ellipse of a row; LabellingError if a number is none."""
+    """The ellipse of a row; OutlineError if a number is none."""
     try:
         ellipse = Ellipse(*(float(row[name]) for name in ELLIPSE_COLUMNS[1:]))
     except ValueError as error:
-        raise LabellingError(f"{path}:{line}: {error}") from error
+        raise OutlineError(f"{path}:{line}: {error}") from error
     if not (np.isfinite(astuple(ellipse)).all() and ellipse.a > 0 and ellipse.b > 0):
-        raise LabellingError(f"{path}:{line}: semi-axes must be above 0, all numbers finite; got {ellipse}")
+        raise OutlineError(f"{path}:{line}: semi-axes must be above 0, all numbers finite; got {ellipse}")
     return ellipse
 
 
-def read_proposals(path: Path) -> list[Proposal]:
-    """All rows of proposals.csv; LabellingError if a number is none or `keep` is neither 0 nor 1."""
-    proposals = []
-    for line, row in read_table(path, (*ELLIPSE_COLUMNS, "quality", "keep")):
-        if row["keep"].strip() not in ("0", "1"):
-            raise LabellingError(f"{path}:{line}: keep is {row['keep']!r}; write 1 or 0")
-        try:
-            quality = float(row["quality"])
-        except ValueError as error:
-            raise LabellingError(f"{path}:{line}: {error}") from error
-        kept = row["keep"].strip() == "1"
-        proposals.append(Proposal(row["path"], parse_ellipse(path, line, row), quality, kept, line))
-    return proposals
+def read_outlines(path: Path, under: str = "", doubtful: bool = True) -> dict[str, list[Ellipse]]:
+    """Outlines by photo, of the photos whose path begins with `under`.
+
+    Args:
+        path: ellipses.csv.
+        under: start of the paths that are taken.
+        doubtful: whether outlines of quality 0 are taken, too.
+
+    Raises:
+        OutlineError: the table cannot be read or holds a number that is none.
+    """
+    outlines: dict[str, list[Ellipse]] = {}
+    for line, row in read_table(path, ELLIPSE_COLUMNS):
+        if row["path"].startswith(under) and (doubtful or row.get("quality") != "0"):
+            outlines.setdefault(row["path"], []).append(parse_ellipse(path, line, row))
+    return outlines
 
 
 def write_rows(path: Path, header: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
