@@ -13,7 +13,7 @@ from ensemble.contract import COIN_RADIUS, IMAGE_MEAN, IMAGE_SIZE, IMAGE_STD
 from training.augment import Cutout, compose, recolour
 from training.mint.background import SURFACES
 from training.mint.design import FAMILY
-from training.render import CROP_RADIUS
+from training.render import CROP_RADIUS, rendered_classes
 
 Bytes = np.ndarray
 PHOTO_SHARE = 0.25  # of a batch of crops, where there are photos
@@ -51,9 +51,7 @@ class CropDataset(Dataset):
     def __init__(self, path: Path, size: int, augment: bool, seed: int = 0, photos: Path | None = None) -> None:
         self.crops = np.load(path, mmap_mode="r")
         self.room, self.views = self.crops.shape[:2]  # classes that the file will hold
-        middle = self.crops.shape[2] // 2
-        empty = ~self.crops[:, -1, middle].any(axis=(1, 2))  # a row of pixels that is black throughout
-        self.classes = int(np.argmax(empty)) if empty.any() else self.room
+        self.classes = rendered_classes(self.crops)
         self.photos, self.photo_labels = _load_photos(photos)
         self.labels = self.room + int(self.photo_labels.max(initial=-1)) + 1  # rendered and photographed
         self.size, self.augment, self.seed = size, augment, seed

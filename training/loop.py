@@ -43,6 +43,7 @@ def start(description: str | None, name: str, data: str, settings: _Settings) ->
     parser.add_argument("--workers", type=int, default=workers, help="processes that load data (%(default)s)")
     parser.add_argument("--pretrained", action="store_true", help="start from ImageNet weights, from the model hub")
     parser.add_argument("--shipped", action="store_true", help="start from the weights in weights/")
+    parser.add_argument("--plain", action="store_true", help="train on the pictures as stored, without augmentation")
     parser.add_argument("--resume", action="store_true", help="continue from last.pt")
     parser.add_argument(
         "--set", nargs="+", default=[], metavar="NAME=NUMBER", help=f"change settings: {', '.join(_numbers(settings))}"

@@ -4,8 +4,9 @@
     python -m training.render scenes --out DIR --count 6000
 
 Crops: `<split>.npy`, uint8 [classes, views, 256, 256, 3], coins rectified to a circle of CROP_RADIUS px with their
-surroundings; view 0 is a catalog picture. Scenes: `<split>.npy`, uint8 [count, 256, 256, 3], and `<split>_masks.npy`,
-uint8 [count, 256, 256]; even rows are whole photos, odd rows zoomed views. Splits: train, and test of other designs.
+surroundings; view 0 is a catalog picture. A call that was stopped goes on when it is made again. Scenes:
+`<split>.npy`, uint8 [count, 256, 256, 3], and `<split>_masks.npy`, uint8 [count, 256, 256]; even rows are whole photos,
+odd rows zoomed views. Splits: train, and test of other designs.
 """
 
 import argparse
@@ -96,13 +97,25 @@ def _parallel(function: Callable, seeds: Iterable[int], workers: int, title: str
 
 
 def write_crops(out: Path, split: str, classes: int, views: int, workers: int) -> None:
-    """Render and store the crops of one split."""
-    shape = (classes, views, IMAGE_SIZE, IMAGE_SIZE, 3)
-    store = open_memmap(out / f"{split}.npy", mode="w+", dtype=np.uint8, shape=shape)
-    seeds = range(FIRST_SEED[split], FIRST_SEED[split] + classes)
-    for row, crops in enumerate(_parallel(partial(render_crops, views=views), seeds, workers, f"{split} crops")):
+    """Render and store the crops of one split; goes on where an earlier call of the same shape was stopped."""
+    path, shape = out / f"{split}.npy", (classes, views, IMAGE_SIZE, IMAGE_SIZE, 3)
+    if path.exists() and np.load(path, mmap_mode="r").shape == shape:
+        store = open_memmap(path, mode="r+")
+        first = rendered_classes(store)
+    else:
+        store = open_memmap(path, mode="w+", dtype=np.uint8, shape=shape)
+        first = 0
+    seeds = range(FIRST_SEED[split] + first, FIRST_SEED[split] + classes)
+    for row, crops in enumerate(_parallel(partial(render_crops, views=views), seeds, workers, f"{split} crops"), first):
         store[row] = crops
     store.flush()
+
+
+def rendered_classes(crops: np.ndarray) -> int:
+    """How many classes of a store [classes, views, h, w, 3] are there so far; the rest of it is zeros."""
+    middle = crops.shape[2] // 2
+    empty = ~crops[:, -1, middle].any(axis=(1, 2))  # a row of pixels that is black throughout
+    return int(np.argmax(empty)) if empty.any() else len(crops)
 
 
 def write_scenes(out: Path, split: str, count: int, workers: int) -> None:

@@ -73,7 +73,7 @@ class Training:
     """State of one run."""
 
     def __init__(self, settings: Settings, args: argparse.Namespace) -> None:
-        self.settings, self.data = settings, args.data
+        self.settings, self.data, self.augment = settings, args.data, not args.plain
         self.run = loop.Run(args.name)
         full = self._crops(seed=0)
         self.network = loop.place(Embedder(args.pretrained))
@@ -100,7 +100,7 @@ class Training:
 
     def _crops(self, seed: int) -> CropDataset:
         size, photos = IMAGE_SIZE // REDUCTION, self.data / "photos.npy"
-        return CropDataset(self.data / "train.npy", size, augment=True, seed=seed, photos=photos)
+        return CropDataset(self.data / "train.npy", size, self.augment, seed=seed, photos=photos)
 
     def _batches(self) -> Iterator[tuple[Tensor, Tensor]]:
         data = self._crops(seed=self.step)

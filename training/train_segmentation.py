@@ -63,7 +63,7 @@ class Training:
     """State of one run."""
 
     def __init__(self, settings: Settings, args: argparse.Namespace) -> None:
-        self.settings, self.data = settings, args.data
+        self.settings, self.data, self.augment = settings, args.data, not args.plain
         self.run = loop.Run(args.name)
         self.network = loop.place(Segmenter(args.pretrained))
         self.optimizer = torch.optim.AdamW(self.network.parameters(), settings.rate, weight_decay=settings.decay)
@@ -71,7 +71,7 @@ class Training:
         self.shadow = loop.place(Segmenter())
         splits = ["test", "photos_test"] if (args.data / "photos_test.npy").exists() else ["test"]
         self.held_out = {split: SceneDataset(args.data, split, IMAGE_SIZE, augment=False) for split in splits}
-        full = SceneDataset(args.data, "train", IMAGE_SIZE, augment=True)
+        full = SceneDataset(args.data, "train", IMAGE_SIZE, self.augment)
         some = iter(DataLoader(full, settings.calibration_batch, shuffle=True))
         self.calibration = [next(some)[0] for _ in range(settings.calibration_batches)]
         self.best, self.step, spent = 0.0, 0, 0.0
@@ -88,7 +88,7 @@ class Training:
         self.workers, self.clock = args.workers, loop.Clock(args.minutes, args.steps, spent, self.step)
 
     def _batches(self, size: int) -> Iterator[tuple[Tensor, Tensor]]:
-        data = SceneDataset(self.data, "train", size, augment=True, seed=self.step + size)
+        data = SceneDataset(self.data, "train", size, self.augment, seed=self.step + size)
         batch = max(self.settings.pixels // size**2, 2)
         loader = DataLoader(
             data,

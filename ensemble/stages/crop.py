@@ -4,28 +4,15 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from ensemble.contract import COIN_RADIUS, IMAGE_SIZE, MASK_THRESHOLD
-from ensemble.stages.components import largest_component
-from ensemble.stages.ellipse import Moments, angle, circle_to_ellipse, moments, semi_axes
+from ensemble.contract import COIN_RADIUS, IMAGE_SIZE
+from ensemble.stages.ellipse import Moments, angle, circle_to_ellipse, ellipse_area, moments, semi_axes
 from ensemble.stages.resize import resize_window
+from ensemble.stages.single import coin_mask
 
 ZOOM_MARGIN = 1.35  # side of the zoom window over the coin's diameter
 MIN_AREA = 0.02  # share of the zoom window below which a blob is no coin
 MIN_FILL = 0.8  # area over that of the ellipse with the same moments; a disc has 1, a ring or a scrawl much less
 SOURCE_SIZE = 320  # px, antialiased picture that the rectification samples from
-
-
-def coin_mask(mask: Tensor) -> Tensor:
-    """The largest coin of a [B, 1, 256, 256] probability mask as a 0/1 mask [B, 256, 256].
-
-    Components are told apart at half the resolution, where the labels fit in a tenth of the memory; the edge is the
-    full mask's.
-    """
-    coarse = functional.avg_pool2d(mask, 2).squeeze(1)
-    component = largest_component((coarse > MASK_THRESHOLD).float())
-    near = functional.max_pool2d(component.unsqueeze(1), 3, stride=1, padding=1)
-    fine = functional.interpolate(near, scale_factor=2.0, mode="nearest")
-    return (fine * (mask > MASK_THRESHOLD).float()).squeeze(1)
 
 
 def _to_canvas(m: Moments, window: Tensor) -> Moments:
@@ -85,9 +72,9 @@ class Crop(nn.Module):
             angle in degrees; found [B, 1]. All zero where there is no coin.
         """
         in_mask = moments(coin_mask(mask))
-        area, (a, b) = in_mask.area, semi_axes(in_mask)
-        shaped = area >= MIN_FILL * torch.pi * a * b
-        found = ((area >= MIN_AREA * IMAGE_SIZE * IMAGE_SIZE) & shaped).float()[:, None]
+        large = in_mask.area >= MIN_AREA * IMAGE_SIZE * IMAGE_SIZE
+        shaped = in_mask.area >= MIN_FILL * ellipse_area(in_mask)
+        found = (large & shaped).float()[:, None]
         m = _to_canvas(in_mask, window)
         coin = self._rectify(canvas, extent, m) * found[:, :, None, None]
         return coin, self._in_photo(m, scale) * found, found

@@ -40,6 +40,12 @@ def semi_axes(m: Moments) -> tuple[Tensor, Tensor]:
     return 2 * torch.sqrt(mean + spread), 2 * torch.sqrt((mean - spread).clamp(min=0.0))
 
 
+def ellipse_area(m: Moments) -> Tensor:
+    """Area [B] of the ellipse with these second moments, px²; that of the mask itself where it is an ellipse."""
+    a, b = semi_axes(m)
+    return torch.pi * a * b
+
+
 def angle(m: Moments) -> Tensor:
     """Direction [B] of the major axis in degrees, 0 <= angle < 180, from x towards y (down), as in `cv2.ellipse`."""
     half = (m.xx - m.yy) / 2

@@ -1,0 +1,73 @@
+"""One coin is taken out of a mask, alone or among coins that touch it."""
+
+import cv2
+import numpy as np
+import pytest
+import torch
+
+from ensemble.stages.single import coin_mask
+
+SIZE = 256
+Outline = tuple[float, float, float, float, float]  # centre, semi-axes, degrees
+ALONE: list[Outline] = [(128, 128, 90, 90, 0), (90, 140, 70, 45, 30), (200, 60, 20, 18, 110), (128, 128, 110, 60, 90)]
+# Coins that touch or overlap a little, the one to be found first.
+TOUCHING: list[list[Outline]] = [
+    [(90, 128, 60, 60, 0), (195, 128, 46, 46, 0)],
+    [(90, 128, 60, 55, 20), (178, 168, 40, 36, 20), (150, 60, 35, 31, 20)],
+    [(60, 60, 30, 28, 0), (105, 60, 17, 16, 0), (60, 104, 17, 16, 0), (200, 200, 18, 17, 0)],
+    [(128, 128, 44, 44, 0), (196, 128, 28, 28, 0), (128, 196, 28, 28, 0), (60, 128, 28, 28, 0), (128, 60, 28, 28, 0)],
+]
+
+
+def painted(outlines: list[Outline]) -> np.ndarray:
+    mask = np.zeros((SIZE, SIZE), np.uint8)
+    for x, y, a, b, degrees in outlines:
+        cv2.ellipse(mask, ((x, y), (2 * a, 2 * b), degrees), 1, -1)
+    return mask
+
+
+def found(mask: np.ndarray) -> np.ndarray:
+    return coin_mask(torch.from_numpy(mask).float()[None, None])[0].numpy()
+
+
+def overlap(first: np.ndarray, second: np.ndarray) -> float:
+    return float((first * second).sum() / np.maximum(first, second).sum())
+
+
+@pytest.mark.parametrize("outline", ALONE)
+def test_a_coin_alone_is_taken_as_it_is(outline: Outline) -> None:
+    mask = painted([outline])
+    np.testing.assert_array_equal(found(mask), mask)
+
+
+@pytest.mark.parametrize("outlines", TOUCHING)
+def test_of_coins_that_touch_the_largest_is_taken(outlines: list[Outline]) -> None:
+    assert overlap(found(painted(outlines)), painted(outlines[:1])) > 0.92
+
+
+def test_of_equal_coins_that_touch_one_is_taken() -> None:
+    pair: list[Outline] = [(70, 128, 50, 50, 0), (169, 128, 50, 50, 0)]
+    result = found(painted(pair))
+    assert max(overlap(result, painted([coin])) for coin in pair) > 0.94
+
+
+def test_cracks_do_not_divide_a_coin() -> None:
+    mask = painted(ALONE[:1])
+    cracked = mask.copy()
+    cracked[80:180:9, 60:200] = 0
+    assert overlap(found(cracked), cracked) == 1.0
+
+
+def test_a_smaller_coin_apart_is_left_out() -> None:
+    apart: list[Outline] = [(80, 80, 60, 60, 0), (210, 210, 30, 30, 0)]
+    np.testing.assert_array_equal(found(painted(apart)), painted(apart[:1]))
+
+
+def test_an_empty_mask_has_no_coin() -> None:
+    assert not found(np.zeros((SIZE, SIZE), np.uint8)).any()
+
+
+def test_a_batch_equals_single_runs() -> None:
+    masks = torch.stack([torch.from_numpy(painted(outlines)).float()[None] for outlines in TOUCHING])
+    for row, mask in zip(coin_mask(masks), masks, strict=True):
+        assert torch.equal(row, coin_mask(mask[None])[0])
