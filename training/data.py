@@ -18,6 +18,7 @@ from training.render import CROP_RADIUS, rendered_classes
 Bytes = np.ndarray
 PHOTO_SHARE = 0.25  # of a batch of crops, where there are photos
 PASTED_SHARE = 0.25  # of the training scenes, where there are cutouts
+WHITE_SHARE = 0.3  # of these, on a white ground as in catalogs
 _MEAN = np.array(IMAGE_MEAN, np.float32) * 255
 _STD = np.array(IMAGE_STD, np.float32) * 255
 
@@ -186,8 +187,11 @@ class SceneDataset(Dataset):
         raise IndexError(index)
 
     def _pasted(self, cutouts: Bytes) -> tuple[Bytes, Bytes]:
-        surface = SURFACES[int(self.rng.integers(len(SURFACES)))](self.rng, IMAGE_SIZE)
-        ground = 255 * np.sqrt(np.clip(surface, 0, 1))  # linear light to a picture, as `mint` exposes
+        if self.rng.random() < WHITE_SHARE:
+            ground = np.full((IMAGE_SIZE, IMAGE_SIZE, 3), self.rng.uniform(215, 255), np.float32)
+        else:
+            surface = SURFACES[int(self.rng.integers(len(SURFACES)))](self.rng, IMAGE_SIZE)
+            ground = 255 * np.sqrt(np.clip(surface, 0, 1))  # linear light to a picture, as `mint` exposes
         count = 1 if self.rng.random() < 0.5 else int(self.rng.integers(2, 6))
         chosen = (np.asarray(cutouts[i]) for i in self.rng.integers(0, len(cutouts), count))
         picture, mask = compose([Cutout(c[..., :3], c[..., 3]) for c in chosen], ground, IMAGE_SIZE, self.rng)

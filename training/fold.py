@@ -120,9 +120,9 @@ def start_from_shipped(network: nn.Module, model: str, example: Tensor) -> nn.Mo
         KeyError: they belong to another network.
     """
     stored = artifacts.parameters(onnx.load(artifacts.weights_file(model)))
-    return unfold_batch_norm(
-        network, {name: torch.from_numpy(values.copy()) for name, values in stored.items()}, example
-    )
+    # A parameter is named by the path of its module, a constant of the exporter by one word.
+    kept = {name: torch.from_numpy(values.copy()) for name, values in stored.items() if "." in name}
+    return unfold_batch_norm(network, kept, example)
 
 
 def _replace(network: nn.Module, name: str, module: nn.Module) -> None:

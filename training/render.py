@@ -5,8 +5,8 @@
 
 Crops: `<split>.npy`, uint8 [classes, views, 256, 256, 3], coins rectified to a circle of CROP_RADIUS px with their
 surroundings; view 0 is a catalog picture. A call that was stopped goes on when it is made again. Scenes:
-`<split>.npy`, uint8 [count, 256, 256, 3], and `<split>_masks.npy`, uint8 [count, 256, 256]; even rows are whole photos,
-odd rows zoomed views. Splits: train, and test of other designs.
+`<split>.npy`, uint8 [count, 256, 256, 3], and `<split>_masks.npy`, uint8 [count, 256, 256]; of five rows two are
+whole photos, two zoomed views, one a close-up. Splits: train, and test of other designs.
 """
 
 import argparse
@@ -67,11 +67,18 @@ def _zoomed(pool: list[mint.Specimen], rng: np.random.Generator) -> mint.Photo:
     return mint.photograph(chosen, shot, rng, things=int(rng.integers(0, 4)) if rng.random() < 0.3 else 0)
 
 
+def _close_up(pool: list[mint.Specimen], rng: np.random.Generator) -> mint.Photo:
+    """One coin that fills its photo, as catalogs show it, down to a small photo on the letterbox."""
+    side, studio = int(rng.integers(112, IMAGE_SIZE + 1)), rng.random() < 0.7
+    shot = mint.Shot(side, side, (0.42, 0.51), 6.0, studio, spread=1.0, quality=mint.STUDIO if studio else mint.PHONE)
+    return mint.photograph([pool[int(rng.integers(len(pool)))]], shot, rng)
+
+
 def _letterbox(photo: mint.Photo, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
-    """The photo and its mask on a square of the mean colour, centred or at the top left."""
+    """The photo and its mask on a square of the mean colour, at the top left or anywhere."""
     h, w = photo.all_coins.shape
-    share = 0.5 if rng.random() < 0.5 else 0.0
-    y, x = int(share * (IMAGE_SIZE - h)), int(share * (IMAGE_SIZE - w))
+    down, right = (0.0, 0.0) if rng.random() < 0.5 else rng.random(2)
+    y, x = int(down * (IMAGE_SIZE - h)), int(right * (IMAGE_SIZE - w))
     picture = np.empty((IMAGE_SIZE, IMAGE_SIZE, 3), np.uint8)
     picture[:] = np.rint(np.array(IMAGE_MEAN) * 255)
     mask = np.zeros((IMAGE_SIZE, IMAGE_SIZE), np.uint8)
@@ -80,12 +87,13 @@ def _letterbox(photo: mint.Photo, rng: np.random.Generator) -> tuple[np.ndarray,
 
 
 def render_scenes(seed: int) -> tuple[np.ndarray, np.ndarray]:
-    """SCENES_PER_TASK scenes and their masks, whole and zoomed in turn."""
+    """SCENES_PER_TASK scenes and their masks: whole, zoomed and close-up in turn."""
     cv2.setNumThreads(1)
     rng = np.random.default_rng([seed, 3])
     designs = [mint.make_design(seed * SCENES_PER_TASK + k) for k in range(SCENES_PER_TASK)]
     pool = [mint.strike(design, rng) for design in designs]
-    photos = [(_whole if k % 2 == 0 else _zoomed)(pool, rng) for k in range(SCENES_PER_TASK)]
+    views = (_whole, _zoomed, _whole, _zoomed, _close_up)
+    photos = [views[k % len(views)](pool, rng) for k in range(SCENES_PER_TASK)]
     pictures, masks = zip(*(_letterbox(photo, rng) for photo in photos), strict=True)
     return np.stack(pictures), np.stack(masks)
 

@@ -9,15 +9,17 @@ import argparse
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+import numpy as np
 import torch
 from torch import Tensor
 from torch.nn import functional
 from torch.utils.data import DataLoader
 from tqdm import tqdm
 
-from ensemble.contract import EMBEDDING_SIZE, IMAGE_SIZE
+from ensemble.contract import EMBEDDER, EMBEDDING_SIZE, IMAGE_SIZE
 from training import loop
 from training.data import CropDataset, PairSampler
+from training.fold import start_from_shipped
 from training.losses import ArcFace, pair_loss
 from training.networks import ANGLES, RADII, REDUCTION, Embedder
 
@@ -84,10 +86,15 @@ class Training:
             self.network.backbone.parameters(), settings.backbone_rate, weight_decay=settings.backbone_decay
         )
         self.head_optimizer = torch.optim.AdamW(head, settings.head_rate, weight_decay=settings.head_decay)
-        self.average = loop.Average(self.network, settings.average)
         self.shadow = loop.place(Embedder())
         some = iter(DataLoader(full, settings.calibration_batch, shuffle=True))
         self.calibration = [next(some)[0] for _ in range(settings.calibration_batches)]
+        if args.shipped:
+            large = CropDataset(args.data / "train.npy", IMAGE_SIZE, self.augment)
+            spread = np.linspace(0, len(large) - 1, settings.calibration_batch).astype(int)
+            example = torch.stack([large[int(index)][0] for index in spread])
+            start_from_shipped(self.network, EMBEDDER.name, example.to(loop.device()))
+        self.average = loop.Average(self.network, settings.average)
         self.best, self.step, spent = 0.0, 0, 0.0
         last = self.run.load_last() if args.resume else None
         if last:

@@ -1,4 +1,4 @@
-"""The largest connected component of a mask, without loops that depend on the data."""
+"""Connected components of masks, without loops that depend on the data."""
 
 import torch
 from torch import Tensor
@@ -10,16 +10,34 @@ ROUNDS = 8  # 6 suffice for spirals, mazes and noise at 128 px, the hardest mask
 def largest_component(mask: Tensor) -> Tensor:
     """The largest 4-connected component of each mask; ties go to one of them.
 
-    Every pixel points at a pixel of its component. A round hooks the roots of neighbours onto each other, always
-    towards the larger index, and then shortens the pointers (Shiloach and Vishkin, An O(log n) parallel connectivity
-    algorithm, 1982). A root may be offered several larger labels at once. Whichever of them is written, the root moves
-    up, so no scatter reduction is needed, which TensorRT would refuse.
-
     Args:
         mask: [B, N, N] float, 1 inside and 0 outside.
 
     Returns:
         [B, N, N] float, 1 on the component; all 0 where the mask is empty.
+    """
+    labels, own = _label(mask)
+    sizes = _count(labels, mask.shape[-1])
+    largest = sizes.amax(dim=(1, 2), keepdim=True)
+    winner = torch.where(sizes == largest, own, torch.full_like(own, -1.0)).amax(dim=(1, 2), keepdim=True)
+    return ((labels == winner) & (mask > 0.5)).float()
+
+
+def fill_holes(mask: Tensor) -> Tensor:
+    """Masks [B, N, N] of 0 and 1 with the background that no path of 4-neighbours joins to the edge filled in."""
+    labels, _ = _label(functional.pad(1.0 - mask, (1, 1, 1, 1), value=1.0))
+    around = (labels == labels[:, :1, :1]).float()
+    return 1.0 - around[:, 1:-1, 1:-1]
+
+
+def _label(mask: Tensor) -> tuple[Tensor, Tensor]:
+    """Labels [B, N, N] of the 4-connected components, and every pixel's own number [1, N, N].
+
+    A component is labelled by the number of one of its pixels, the background by -1. Every pixel points at a pixel of
+    its component. A round hooks the roots of neighbours onto each other, always towards the larger index, and then
+    shortens the pointers (Shiloach and Vishkin, An O(log n) parallel connectivity algorithm, 1982). A root may be
+    offered several larger labels at once. Whichever of them is written, the root moves up, so no scatter reduction is
+    needed, which TensorRT would refuse.
     """
     size = mask.shape[-1]
     own = torch.arange(size * size, dtype=torch.float32).view(1, size, size)
@@ -27,10 +45,7 @@ def largest_component(mask: Tensor) -> Tensor:
     labels = torch.where(inside, own, torch.full_like(own, -1.0))
     for _ in range(ROUNDS):
         labels = _round(labels, own, inside)
-    sizes = _count(labels, size)
-    largest = sizes.amax(dim=(1, 2), keepdim=True)
-    winner = torch.where(sizes == largest, own, torch.full_like(own, -1.0)).amax(dim=(1, 2), keepdim=True)
-    return ((labels == winner) & inside).float()
+    return labels, own
 
 
 def _round(labels: Tensor, own: Tensor, inside: Tensor) -> Tensor:

@@ -5,11 +5,12 @@ from torch import Tensor
 from torch.nn import functional
 
 from ensemble.contract import MASK_THRESHOLD
-from ensemble.stages.components import largest_component
+from ensemble.stages.components import fill_holes, largest_component
 from ensemble.stages.distance import distance_to_background
 from ensemble.stages.ellipse import Moments, angle, ellipse_area, moments, semi_axes
 
-WHOLE_FILL = 0.97  # area over that of the ellipse with the same moments: one coin has 0.99, two that touch 0.9
+SOLID = 0.8  # of a coin's mask, at least; the rest are holes
+WHOLE_FILL = 0.94  # area over that of the ellipse with the same moments: one coin has 0.99, two that touch 0.9
 CORE_DEPTH = 0.6  # of the greatest depth: what is deeper is the core of a coin
 SLACK = 0.5  # px at half the resolution, by which the core's outline is drawn too wide
 
@@ -17,22 +18,31 @@ SLACK = 0.5  # px at half the resolution, by which the core's outline is drawn t
 def coin_mask(mask: Tensor) -> Tensor:
     """The largest coin of a [B, 1, 256, 256] probability mask as a 0/1 mask [B, 256, 256].
 
-    That is the largest component where it is an ellipse. Where it is none, coins touch each other, and the largest core
-    is taken: the part of the mask that is deep inside, where the necks between coins are gone. Its ellipse, moved out
-    by the depth at which it was cut, bounds the coin.
+    That is the largest component, its holes filled, where it is an ellipse. Where it is none, coins touch each other,
+    and the largest core is taken: the part of the mask that is deep inside, where the necks between coins are gone.
+    Its ellipse, moved out by the depth at which it was cut, bounds the coin.
 
     Components are told apart at half the resolution, where the labels fit in a tenth of the memory; the edge is the
-    full mask's.
+    full mask's, two pixels deep.
     """
     coarse = functional.avg_pool2d(mask, 2)
     inside = (coarse > MASK_THRESHOLD).float()
-    whole = largest_component(inside.squeeze(1))
+    largest = largest_component(inside.squeeze(1))
+    whole = fill_holes(largest)
     shape = moments(whole)
-    one_coin = (shape.area >= WHOLE_FILL * ellipse_area(shape))[:, None, None]
+    solid = largest.sum(dim=(1, 2)) >= SOLID * shape.area
+    one_coin = (solid & (shape.area >= WHOLE_FILL * ellipse_area(shape)))[:, None, None]
     component = torch.where(one_coin, whole, inside.squeeze(1) * _around_core(inside))
-    near = functional.max_pool2d(component.unsqueeze(1), 3, stride=1, padding=1)
-    fine = functional.interpolate(near, scale_factor=2.0, mode="nearest")
-    return (fine * (mask > MASK_THRESHOLD).float()).squeeze(1)
+    return _refine(component.unsqueeze(1), (mask > MASK_THRESHOLD).float()).squeeze(1)
+
+
+def _refine(component: Tensor, fine: Tensor) -> Tensor:
+    """A component [B, 1, N, N] with the edge of the mask [B, 1, 2N, 2N]: all 1 inside and all 0 farther outside."""
+    background = functional.pad(1.0 - component, (1, 1, 1, 1), value=1.0)
+    within = 1.0 - functional.max_pool2d(background, 3, stride=1)
+    near = functional.max_pool2d(component, 3, stride=1, padding=1)
+    within, near = (functional.interpolate(part, scale_factor=2.0, mode="nearest") for part in (within, near))
+    return torch.maximum(within, near * fine)
 
 
 def _around_core(inside: Tensor) -> Tensor:

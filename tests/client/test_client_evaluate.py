@@ -6,11 +6,16 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import cv2
+import numpy as np
 import pytest
 from fake_coin_server import Coin, FakeCoinServer
 
-from mintmark import Client, MockTransport, ServerUnavailable
+from mintmark import Client, Ellipse, MockTransport, ServerUnavailable
 from mintmark._cli import main
+from mintmark._contract import EMBEDDING_SIZE
+from mintmark._evaluation import Row, Sight
+from mintmark._worst import COLUMNS, misses
 
 # path, label, role, set, what the photo shows; the third axis is a distractor's
 PHOTOS: list[tuple[str, str, str, str, Coin | None]] = [
@@ -120,6 +125,39 @@ def test_outlines(report: Any, manifest: Path, tmp_path: Path) -> None:
     assert (result["photos"], result["found"]) == (3, 2)
     assert result["best"] == pytest.approx({"mean": 2 / 3, "median": 1, "share>=0.9": 2 / 3}, abs=1e-3)
     assert result["largest"] == pytest.approx({"mean": 0.5, "median": 0.5, "share>=0.9": 1 / 3}, abs=1e-3)
+
+
+def test_the_worst_queries_are_drawn(run: Any, manifest: Path, tmp_path: Path) -> None:
+    sheet = tmp_path / "worst.png"
+    assert run(manifest, "--worst", sheet) == 0
+    picture = cv2.imread(str(sheet))
+    assert picture is not None
+    inked = (picture < 60).all(axis=2)
+    tiles = np.array_split(inked, COLUMNS, axis=1)
+    assert all(tile.any() for tile in tiles), "three queries went wrong: one tile each"
+
+
+def test_misses_come_worst_first() -> None:
+    def sight(*vector: float) -> Sight:
+        values = np.zeros(EMBEDDING_SIZE, np.float32)
+        values[: len(vector)] = vector
+        return Sight(values / np.linalg.norm(values), Ellipse(40, 30, 20, 18, 0))
+
+    rows = [
+        Row("a", "a", "catalog"), Row("b", "b", "catalog"), Row("d", "d", "distractor"),
+        Row("right", "a", "query"), Row("close", "a", "query"), Row("far", "b", "query"),
+        Row("none", "a", "query"), Row("lacking", "z", "query"), Row("other", "a", "unknown"),
+    ]  # fmt: skip
+    sights = {
+        "a": sight(1), "b": sight(0, 1), "d": sight(0, 0, 1), "right": sight(1, 0.1), "close": sight(1, 1.2),
+        "far": sight(0.1, 0.1, 1), "none": Sight(), "lacking": sight(1, 0.2, 0), "other": sight(0, 1),
+    }  # fmt: skip
+    wrong = misses(rows, sights)
+    assert [miss.query.path for miss in wrong] == ["none", "lacking", "far", "close"]
+    assert [miss.first and miss.first.path for miss in wrong] == [None, "a", "d", "b"]
+    assert [miss.right and miss.right.path for miss in wrong] == ["a", None, "b", "a"]
+    assert wrong[3].score == pytest.approx(1.2 / np.hypot(1, 1.2))
+    assert misses([row for row in rows if row.role == "query"], sights) == []
 
 
 def test_text(run: Any, manifest: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

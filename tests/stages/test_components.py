@@ -1,11 +1,11 @@
-"""The largest component is OpenCV's, on masks made to be hard."""
+"""Components are OpenCV's, on masks made to be hard."""
 
 import cv2
 import numpy as np
 import pytest
 import torch
 
-from ensemble.stages.components import largest_component
+from ensemble.stages.components import fill_holes, largest_component
 
 SIZE = 128
 
@@ -103,3 +103,13 @@ def test_masks_of_a_batch_do_not_mix() -> None:
     together = largest_component(batch)
     for i in range(len(names)):
         assert torch.equal(together[i], largest_component(batch[i : i + 1])[0])
+
+
+@pytest.mark.parametrize("name", MASKS)
+def test_holes_are_the_background_that_opencvs_flood_does_not_reach(name: str) -> None:
+    mask = MASKS[name].astype(np.uint8)
+    outside = np.pad(1 - mask, 1, constant_values=1)
+    cv2.floodFill(outside, None, (0, 0), 2)
+    expected = (outside != 2).astype(np.float32)[1:-1, 1:-1]
+    ours = fill_holes(torch.from_numpy(mask)[None].float())[0].numpy()
+    np.testing.assert_array_equal(ours, expected)

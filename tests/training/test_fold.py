@@ -10,8 +10,10 @@ import torch
 from torch import Tensor, nn
 
 from ensemble import artifacts
+from ensemble.contract import EMBEDDER, SEGMENTATION, Model
 from training import torchvision_shim
 from training.fold import fold_batch_norm, start_from_shipped, unfold_batch_norm
+from training.networks import Embedder, Segmenter
 
 
 class NormAct(nn.BatchNorm2d):
@@ -274,3 +276,15 @@ def test_training_starts_from_the_weights_kept(tmp_path: Path, monkeypatch: pyte
         torch.testing.assert_close(network(pictures(2)), folded(pictures(2)), rtol=1e-2, atol=1e-2)
     with pytest.raises(FileNotFoundError):
         start_from_shipped(fresh, "stub", pictures(1))
+
+
+@pytest.mark.parametrize(("model", "build"), [(SEGMENTATION, Segmenter), (EMBEDDER, Embedder)])
+def test_training_starts_from_the_weights_that_ship(model: Model, build: type[nn.Module]) -> None:
+    stored = artifacts.parameters(onnx.load(artifacts.weights_file(model.name)))
+    example = torch.randn(8, 3, 64, 64)
+    network = build()
+    start_from_shipped(network, model.name, example)
+    folded = fold_batch_norm(deepcopy(network), example)
+    for name, values in folded.state_dict().items():
+        expected = torch.from_numpy(stored[name].copy())
+        torch.testing.assert_close(values, expected, rtol=1e-3, atol=1e-3 * float(expected.abs().max()))

@@ -44,23 +44,25 @@ def draw(photo: Picture, recognition: Recognition) -> Picture:
     size = (photo.shape[1] * factor, photo.shape[0] * factor)
     canvas = np.array(cv2.resize(photo, size, interpolation=cv2.INTER_CUBIC) if factor > 1 else photo, dtype=np.uint8)
     colour = _GREEN if recognition.known else _AMBER
-    outline = _enlarged(recognition.ellipse, factor) if recognition.ellipse else None
+    outline = enlarged(recognition.ellipse, factor) if recognition.ellipse else None
     panel = _panel(canvas, _captions(recognition), at_top=outline is not None and outline.cy > canvas.shape[0] / 2)
     strip = canvas[panel.top : panel.top + panel.height]
     strip[:] = (strip * 0.3).astype(np.uint8)
     if outline is not None:  # over the strip: in a close-up the coin reaches under it
-        _draw_outline(canvas, outline, colour)
+        draw_outline(canvas, outline, colour)
     _write(canvas, panel, colour)
     return canvas
 
 
-def _enlarged(ellipse: Ellipse, factor: int) -> Ellipse:
+def enlarged(ellipse: Ellipse, factor: float) -> Ellipse:
+    """The ellipse in a picture scaled by `factor`."""
     # Pixel centres lie on whole numbers, so the photo's corner lies at -0.5.
     cx, cy = ((value + 0.5) * factor - 0.5 for value in (ellipse.cx, ellipse.cy))
     return Ellipse(cx, cy, ellipse.a * factor, ellipse.b * factor, ellipse.angle)
 
 
-def _draw_outline(canvas: Picture, outline: Ellipse, colour: tuple[int, int, int]) -> None:
+def draw_outline(canvas: Picture, outline: Ellipse, colour: tuple[int, int, int]) -> None:
+    """Draw an outline, BGR, into the picture, in place."""
     thickness = max(2, round(min(canvas.shape[:2]) / 200))
     centre, axes = (
         (round(x * 2**_SHIFT), round(y * 2**_SHIFT)) for x, y in ((outline.cx, outline.cy), (outline.a, outline.b))

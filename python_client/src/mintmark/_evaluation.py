@@ -110,7 +110,7 @@ def evaluate(rows: Sequence[Row], sights: Sights) -> dict[str, Any]:
     queries = [row for row in rows if row.role == "query"]
     unknown = [row for row in rows if row.role == "unknown" and sights[row.path].refusal is None]
     indexed = [row for row in index if sights[row.path].embedding is not None]
-    pictures = _stack(indexed, sights)
+    pictures = stack(indexed, sights)
     return {
         "photos": dict(Counter(row.role for row in rows)),
         "index": {"pictures": len(indexed), "left_out": len(index) - len(indexed)},
@@ -138,7 +138,7 @@ def _recall(
     searched = [row for row, hit in zip(queries, found, strict=True) if hit]
     ranks = np.full(len(queries), MISS, dtype=np.int64)
     ranks[found] = hit_ranks(
-        _stack(searched, sights), [row.label for row in searched], pictures, [row.label for row in indexed]
+        stack(searched, sights), [row.label for row in searched], pictures, [row.label for row in indexed]
     )
     labels = np.array([row.label for row in queries], dtype=np.str_)
     return {
@@ -192,6 +192,7 @@ def _summary(overlaps: Sequence[float]) -> dict[str, float]:
     }
 
 
-def _stack(rows: Sequence[Row], sights: Sights) -> npt.NDArray[np.float32]:
+def stack(rows: Sequence[Row], sights: Sights) -> npt.NDArray[np.float32]:
+    """The embeddings [n, 64] of photos that show a coin."""
     vectors = [vector for row in rows if (vector := sights[row.path].embedding) is not None]
     return np.stack(vectors) if vectors else np.empty((0, EMBEDDING_SIZE), dtype=np.float32)

@@ -6,6 +6,7 @@ from typing import Any
 
 from mintmark._cli.common import Commands, add_command, positive, print_json, print_table
 from mintmark._client import Client
+from mintmark._draw import save
 from mintmark._errors import InvalidRequest
 from mintmark._evaluation import (
     KS,
@@ -20,6 +21,9 @@ from mintmark._evaluation import (
     see,
 )
 from mintmark._progress import Progress
+from mintmark._worst import draw_misses, misses
+
+SHOWN = 24  # misses on a sheet
 
 
 def add_commands(commands: Commands, common: argparse.ArgumentParser) -> None:
@@ -33,6 +37,7 @@ def add_commands(commands: Commands, common: argparse.ArgumentParser) -> None:
     parser.add_argument("--root", type=Path, metavar="DIR", help="where the paths start (the manifest's folder)")
     parser.add_argument("--set", action="append", default=[], dest="sets", metavar="NAME", help="only rows of this set")
     parser.add_argument("--outlines", metavar="ELLIPSES.csv", help="columns path, cx, cy, a, b, angle, quality")
+    parser.add_argument("--worst", type=Path, metavar="SHEET.png", help=f"draw the {SHOWN} worst queries")
     parser.add_argument("--concurrency", type=positive, default=4, metavar="N", help="photos at a time (4)")
     parser.add_argument("--json", action="store_true", help="print a JSON object")
     parser.set_defaults(run=run)
@@ -51,6 +56,8 @@ def run(client: Client, args: argparse.Namespace) -> int:
     sights = _see(client, root, paths, args.concurrency)
     report = evaluate(rows, sights)
     report["outlines"] = evaluate_outlines(outlines, sights) if outlines else None
+    if args.worst:
+        save(args.worst, draw_misses(root, misses(rows, sights)[:SHOWN], sights))
     if args.json:
         print_json(report)
     else:
