@@ -13,6 +13,7 @@ import io
 import logging
 import sys
 import warnings
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -39,7 +40,7 @@ from ensemble.contract import (
 )
 from ensemble.stages import Crop, Preprocess, Zoom
 from training.fold import fold_batch_norm
-from training.networks import Embedder, Segmenter
+from training.networks import Segmenter, embedder_with
 
 OPSET = 20
 STORED_AS = {SEGMENTATION: "int8", EMBEDDER: "float16"}  # the other graphs hold no weights
@@ -87,15 +88,20 @@ def load_module(model: Model, checkpoint: Path | None) -> nn.Module:
     """
     if model not in STORED_AS:
         return {PREPROCESS: Preprocess, ZOOM: Zoom, CROP: Crop}[model]().eval()
-    network = (Segmenter if model is SEGMENTATION else Embedder)().eval()
     example = torch.from_numpy(sample_inputs(model, batch=1)[model.inputs[0].name])
     if checkpoint is not None:
-        network.load_state_dict(torch.load(checkpoint, map_location="cpu", weights_only=True))
+        state = torch.load(checkpoint, map_location="cpu", weights_only=True)
+        network = _network(model, state)
+        network.load_state_dict(state)
         return fold_batch_norm(network, example)
     stored = artifacts.parameters(onnx.load(artifacts.weights_file(model.name)))
-    folded = fold_batch_norm(network, example)
+    folded = fold_batch_norm(_network(model, stored), example)
     folded.load_state_dict({name: torch.from_numpy(stored[name].copy()) for name in folded.state_dict()})
     return folded
+
+
+def _network(model: Model, parameters: Iterable[str]) -> nn.Module:
+    return (Segmenter() if model is SEGMENTATION else embedder_with(parameters)).eval()
 
 
 def sample_inputs(model: Model, batch: int, seed: int = 0) -> dict[str, np.ndarray]:

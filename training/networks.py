@@ -1,5 +1,7 @@
 """The two trained networks: which pixels are coin, and which coin it is."""
 
+from collections.abc import Iterable
+
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
@@ -59,6 +61,8 @@ class Embedder(nn.Module):
         pretrained: start the backbone from ImageNet weights, fetched from the model hub.
     """
 
+    reduction = REDUCTION
+
     def __init__(self, pretrained: bool = False) -> None:
         super().__init__()
         self.backbone = timm.create_model(
@@ -75,7 +79,7 @@ class Embedder(nn.Module):
         ]
         self.spectra = nn.ModuleList(spectra)
         size = BRANCH_WIDTH * sum(spectrum.size for spectrum in spectra)
-        self.head = nn.Sequential(nn.Linear(size, EMBEDDING_SIZE, bias=False), nn.BatchNorm1d(EMBEDDING_SIZE))
+        self.head = _head(size)
 
     def embed(self, small: Tensor, grid: tuple[int, int] = (RADII, ANGLES)) -> Tensor:
         """[B, 3, h, w] coin already reduced to [B, 64] unit vectors; training renders at this size directly.
@@ -91,6 +95,38 @@ class Embedder(nn.Module):
     def forward(self, coin: Tensor) -> Tensor:
         """[B, 3, H, W] normalized rectified coin to [B, 64] unit vectors."""
         return self.embed(functional.avg_pool2d(coin, REDUCTION))
+
+
+class PlainEmbedder(nn.Module):
+    """EfficientNet-b0 on the coin as it is cut; a linear head over its pooled last features, unit length.
+
+    What the published recipe trains; `Embedder` is what measures better.
+
+    Args:
+        pretrained: start the backbone from ImageNet weights, fetched from the model hub.
+    """
+
+    reduction = 1
+
+    def __init__(self, pretrained: bool = False) -> None:
+        super().__init__()
+        self.backbone = timm.create_model("efficientnet_b0", pretrained=pretrained, num_classes=0)
+        self.branches = nn.ModuleList()
+        self.head = _head(self.backbone.num_features)
+
+    def embed(self, coin: Tensor, grid: tuple[int, int] = (RADII, ANGLES)) -> Tensor:
+        """[B, 3, h, w] normalized rectified coin to [B, 64] unit vectors; there is no grid to unroll to."""
+        del grid
+        return functional.normalize(self.head(self.backbone(coin)), dim=1)
+
+    def forward(self, coin: Tensor) -> Tensor:
+        """[B, 3, H, W] normalized rectified coin to [B, 64] unit vectors."""
+        return self.embed(coin)
+
+
+def embedder_with(parameters: Iterable[str]) -> Embedder | PlainEmbedder:
+    """The network that parameters of these names belong to, untrained."""
+    return Embedder() if any(name.startswith("branches.") for name in parameters) else PlainEmbedder()
 
 
 class Spectrum(nn.Module):
@@ -143,6 +179,10 @@ def _wrap_angles(backbone: nn.Module) -> None:
         for name, child in list(module.named_children()):
             if isinstance(child, nn.Conv2d) and int(child.padding[1]) > 0:
                 setattr(module, name, _AngularConv(child))
+
+
+def _head(size: int) -> nn.Sequential:
+    return nn.Sequential(nn.Linear(size, EMBEDDING_SIZE, bias=False), nn.BatchNorm1d(EMBEDDING_SIZE))
 
 
 def _branch(width: int) -> nn.Module:

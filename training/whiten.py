@@ -21,7 +21,7 @@ from tqdm import tqdm
 from ensemble.contract import IMAGE_SIZE
 from training import loop
 from training.data import CropDataset
-from training.networks import Embedder
+from training.networks import Embedder, PlainEmbedder, embedder_with
 from training.train_embedding import Settings, evaluate
 
 CLASSES, VIEWS = 400, 6  # that the covariance is measured on
@@ -42,7 +42,7 @@ def inverse_root(covariance: np.ndarray, floor: float = FLOOR) -> np.ndarray:
 
 
 @torch.no_grad()
-def fold_into_head(network: Embedder, matrix: np.ndarray) -> None:
+def fold_into_head(network: Embedder | PlainEmbedder, matrix: np.ndarray) -> None:
     """Multiply the embedding by a matrix [n, n] before it is brought to unit length, in place.
 
     The normalization after the linear layer becomes a plain shift. Meant for a network whose training is over.
@@ -60,7 +60,7 @@ def fold_into_head(network: Embedder, matrix: np.ndarray) -> None:
 
 
 @torch.no_grad()
-def embed_views(network: Embedder, data: CropDataset, classes: int, views: int) -> np.ndarray:
+def embed_views(network: nn.Module, data: CropDataset, classes: int, views: int) -> np.ndarray:
     """[classes, views, 64] embeddings of augmented pictures, of classes spread over the whole set."""
     chosen = np.linspace(0, data.classes - 1, min(classes, data.classes)).astype(int)
     views = min(views, data.views)
@@ -78,8 +78,9 @@ def main() -> None:
     parser.add_argument("--weights", type=Path, required=True)
     parser.add_argument("--out", type=Path, required=True)
     args = parser.parse_args()
-    network = loop.place(Embedder())
-    network.load_state_dict(torch.load(args.weights, map_location=loop.device(), weights_only=True))
+    state = torch.load(args.weights, map_location=loop.device(), weights_only=True)
+    network = loop.place(embedder_with(state))
+    network.load_state_dict(state)
     network.eval()
     held_out = CropDataset(args.data / "test.npy", IMAGE_SIZE, augment=False, seed=1)
     train = CropDataset(args.data / "train.npy", IMAGE_SIZE, augment=True, seed=2)

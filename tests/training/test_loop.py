@@ -10,6 +10,7 @@ import torch
 
 from training import loop
 from training.mint.design import FAMILY
+from training.networks import PlainEmbedder, embedder_with
 from training.train_embedding import RECALL_AT, Settings, Training
 
 CLASSES, VIEWS = 2 * FAMILY, 2
@@ -76,7 +77,8 @@ def settings() -> Settings:
 
 
 def options(crops: Path, name: str, resume: bool = False) -> Namespace:
-    return Namespace(data=crops, name=name, minutes=1.0, steps=4, workers=0, pretrained=False, resume=resume)
+    flags = {"pretrained": False, "shipped": False, "plain": False, "resume": resume}
+    return Namespace(data=crops, name=name, minutes=1.0, steps=4, workers=0, **flags)
 
 
 def test_a_resumed_training_ends_with_the_same_weights(
@@ -107,3 +109,19 @@ def test_every_evaluation_is_a_row_of_the_log(
     header, *rows = (tmp_path / "logged" / "log.csv").read_text().splitlines()
     assert header == "minutes,step,loss," + ",".join(f"recall@{k}" for k in RECALL_AT)
     assert [int(row.split(",")[1]) for row in rows] == [2, 4]
+
+
+@pytest.mark.parametrize("case", ["published", "plain", "shipped"])
+def test_every_kind_of_training_makes_weights_that_load(
+    case: str, crops: Path, settings: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(loop, "RUNS", tmp_path)
+    arguments = options(crops, case)
+    arguments.plain, arguments.shipped = case == "plain", case == "shipped"
+    published = ["unrolled=0", "pair_weight=0", "ramp=0.001", "first_scale=25"] if case == "published" else []
+    Training(loop.change(settings, published), arguments).fit()
+    state = torch.load(tmp_path / case / "best.pt", weights_only=True)
+    network = embedder_with(state)
+    network.load_state_dict(state)
+    assert isinstance(network, PlainEmbedder) == (case == "published")
+    assert all(values.isfinite().all() for values in state.values())
