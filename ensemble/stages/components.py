@@ -19,7 +19,7 @@ def largest_component(mask: Tensor) -> Tensor:
     labels, own = _label(mask)
     sizes = _count(labels, mask.shape[-1])
     largest = sizes.amax(dim=(1, 2), keepdim=True)
-    winner = torch.where(sizes == largest, own, torch.full_like(own, -1.0)).amax(dim=(1, 2), keepdim=True)
+    winner = torch.where(sizes == largest, own, -1.0).amax(dim=(1, 2), keepdim=True)
     return ((labels == winner) & (mask > 0.5)).float()
 
 
@@ -42,7 +42,7 @@ def _label(mask: Tensor) -> tuple[Tensor, Tensor]:
     size = mask.shape[-1]
     own = torch.arange(size * size, dtype=torch.float32).view(1, size, size)
     inside = mask > 0.5
-    labels = torch.where(inside, own, torch.full_like(own, -1.0))
+    labels = torch.where(inside, own, -1.0)
     for _ in range(ROUNDS):
         labels = _round(labels, own, inside)
     return labels, own
@@ -62,7 +62,7 @@ def _round(labels: Tensor, own: Tensor, inside: Tensor) -> Tensor:
     pointers = torch.maximum(pointers, hooked)
     for _ in range(3):
         pointers = pointers.gather(1, pointers.long())
-    return torch.where(inside, pointers.view_as(labels), torch.full_like(labels, -1.0))
+    return torch.where(inside, pointers.view_as(labels), -1.0)
 
 
 def _count(labels: Tensor, size: int) -> Tensor:

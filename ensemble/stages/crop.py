@@ -91,7 +91,7 @@ class Crop(nn.Module):
         reach = half[:, None, None]
         grid = torch.stack([(xx * u + xy * v) / reach, (xy * u + yy * v) / reach], dim=3)
         coin = functional.grid_sample(source, grid, mode="bilinear", padding_mode="zeros", align_corners=False)
-        return coin * (u * u + v * v <= 1.0).float()
+        return torch.where(u * u <= 1.0 - v * v, coin, 0.0)
 
     @staticmethod
     def _in_photo(m: Moments, scale: Tensor) -> Tensor:
