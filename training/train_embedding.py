@@ -10,6 +10,7 @@ The published recipe, without what was found to help: --set unrolled=0 pair_weig
 import argparse
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import islice
 
 import numpy as np
 import torch
@@ -91,8 +92,8 @@ class Training:
         )
         self.head_optimizer = torch.optim.AdamW(head, settings.head_rate, weight_decay=settings.head_decay)
         self.shadow = loop.place(network())
-        some = iter(DataLoader(full, settings.calibration_batch, shuffle=True))
-        self.calibration = [next(some)[0] for _ in range(settings.calibration_batches)]
+        some = DataLoader(full, settings.calibration_batch, shuffle=True)
+        self.calibration = [batch[0] for batch in islice(some, settings.calibration_batches)]
         if args.shipped:
             large = CropDataset(args.data / "train.npy", IMAGE_SIZE, self.augment)
             spread = np.linspace(0, len(large) - 1, settings.calibration_batch).astype(int)

@@ -8,6 +8,7 @@ python -m training.train_segmentation --data DATA --name segmentation --minutes 
 import argparse
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import islice
 
 import torch
 from torch import Tensor
@@ -72,8 +73,8 @@ class Training:
         splits = ["test", "photos_test"] if (args.data / "photos_test.npy").exists() else ["test"]
         self.held_out = {split: SceneDataset(args.data, split, IMAGE_SIZE, augment=False) for split in splits}
         full = SceneDataset(args.data, "train", IMAGE_SIZE, self.augment)
-        some = iter(DataLoader(full, settings.calibration_batch, shuffle=True))
-        self.calibration = [next(some)[0] for _ in range(settings.calibration_batches)]
+        some = DataLoader(full, settings.calibration_batch, shuffle=True)
+        self.calibration = [batch[0] for batch in islice(some, settings.calibration_batches)]
         self.best, self.step, spent = 0.0, 0, 0.0
         self.rate = settings.shipped_rate if args.shipped else settings.rate
         if args.shipped:

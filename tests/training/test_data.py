@@ -15,7 +15,7 @@ from ensemble.contract import COIN_RADIUS, IMAGE_MEAN, IMAGE_SIZE, IMAGE_STD
 from training import data, loop
 from training.data import CropDataset, PairSampler, SceneDataset, normalize
 from training.mint.design import FAMILY
-from training.render import CROP_RADIUS
+from training.render import CROP_RADIUS, write_crops
 
 SIDE = 64  # px, of stored scenes
 V, U = np.mgrid[:IMAGE_SIZE, :IMAGE_SIZE] - (IMAGE_SIZE - 1) / 2
@@ -293,3 +293,16 @@ def test_the_next_pass_draws_anew(tmp_path: Path, workers: int) -> None:
     _scenes(tmp_path, "train", 1, first=30)
     first, second = _passes(SceneDataset(tmp_path, "train", SIDE, augment=True), workers)
     assert not torch.equal(first[0], second[0])
+
+
+def test_rendering_goes_on_where_it_was_stopped(tmp_path: Path) -> None:
+    write_crops(tmp_path, "train", classes=2, views=1, workers=1)
+    store = np.load(tmp_path / "train.npy", mmap_mode="r+")
+    whole = np.array(store)
+    store[0] = 77  # would be written over by a rendering from the start
+    store[1] = 0  # as in a file whose rendering was stopped
+    store.flush()
+    write_crops(tmp_path, "train", classes=2, views=1, workers=1)
+    continued = np.load(tmp_path / "train.npy")
+    assert (continued[0] == 77).all()
+    np.testing.assert_array_equal(continued[1], whole[1])

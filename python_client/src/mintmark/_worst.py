@@ -16,6 +16,7 @@ from mintmark._types import Ellipse
 
 CELL, CAPTION, GAP = 200, 34, 6  # px: side of a photo, height of the two lines under it, space around it
 COLUMNS = 3  # misses side by side
+WIDEST = 25  # letters under a photo
 _INK, _FAINT, _OUTLINE = (32, 32, 32), (120, 120, 120), (255, 0, 255)  # BGR; no coin is magenta
 _FONT = cv2.FONT_HERSHEY_SIMPLEX
 
@@ -83,7 +84,7 @@ def draw_misses(root: Path, wrong: Sequence[Miss], sights: Sights) -> Picture:
             lines = ascii_text(title), "" if score is None else f"{score:.3f}" if row else "none"
             for line, text in enumerate(lines):
                 place = (left, GAP + CELL + 14 + 15 * line)
-                cv2.putText(tile, text[:30], place, _FONT, 0.42, _FAINT if line else _INK, 1, cv2.LINE_AA)
+                cv2.putText(tile, text[:WIDEST], place, _FONT, 0.42, _FAINT if line else _INK, 1, cv2.LINE_AA)
         tiles.append(tile)
     tiles += [blank] * (-len(tiles) % COLUMNS or (0 if tiles else COLUMNS))
     return np.vstack([np.hstack(tiles[at : at + COLUMNS]) for at in range(0, len(tiles), COLUMNS)]).astype(np.uint8)
