@@ -157,7 +157,7 @@ def main() -> None:
         write_crops(args.out, "test", max(args.classes // 10, 1), min(args.views, 4), args.workers)
         write_crops(args.out, "train", args.classes, args.views, args.workers)
     else:
-        write_scenes(args.out, "test", args.count // 20, args.workers)
+        write_scenes(args.out, "test", max(args.count // 20, SCENES_PER_TASK), args.workers)
         write_scenes(args.out, "train", args.count, args.workers)
 
 
