@@ -97,7 +97,7 @@ class Embedder(nn.Module):
         return self.embed(functional.avg_pool2d(coin, REDUCTION))
 
 
-class PlainEmbedder(nn.Module):
+class PublishedEmbedder(nn.Module):
     """EfficientNet-b0 on the coin as it is cut; a linear head over its pooled last features, unit length.
 
     What the published recipe trains; `Embedder` is what measures better.
@@ -124,9 +124,9 @@ class PlainEmbedder(nn.Module):
         return self.embed(coin)
 
 
-def embedder_with(parameters: Iterable[str]) -> Embedder | PlainEmbedder:
+def embedder_with(parameters: Iterable[str]) -> Embedder | PublishedEmbedder:
     """The network that parameters of these names belong to, untrained."""
-    return Embedder() if any(name.startswith("branches.") for name in parameters) else PlainEmbedder()
+    return Embedder() if any(name.startswith("branches.") for name in parameters) else PublishedEmbedder()
 
 
 class Spectrum(nn.Module):

@@ -24,7 +24,7 @@ from training import loop
 from training.data import CropDataset, PairSampler
 from training.fold import start_from_shipped
 from training.losses import ArcFace, pair_loss
-from training.networks import ANGLES, RADII, Embedder, PlainEmbedder
+from training.networks import ANGLES, RADII, Embedder, PublishedEmbedder
 
 RECALL_AT = (1, 2, 5, 10, 20)
 
@@ -33,7 +33,7 @@ RECALL_AT = (1, 2, 5, 10, 20)
 class Settings:
     """Everything that is tuned."""
 
-    unrolled: int = 1  # 0 trains PlainEmbedder
+    unrolled: int = 1  # 0 trains PublishedEmbedder
     backbone_rate: float = 5e-3  # peak learning rate of AdamW
     head_rate: float = 5e-3  # the same for branches, head and class centres
     backbone_decay: float = 0.02  # weight decay
@@ -81,7 +81,7 @@ class Training:
     def __init__(self, settings: Settings, args: argparse.Namespace) -> None:
         self.settings, self.data, self.augment = settings, args.data, not args.plain
         self.run = loop.Run(args.name)
-        network = Embedder if settings.unrolled else PlainEmbedder
+        network = Embedder if settings.unrolled else PublishedEmbedder
         self.network = loop.place(network(args.pretrained))
         full = self._crops(seed=0)
         self.arcface = ArcFace(full.labels, EMBEDDING_SIZE, settings.margin, settings.scale).to(loop.device())

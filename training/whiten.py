@@ -21,7 +21,7 @@ from tqdm import tqdm
 from ensemble.contract import IMAGE_SIZE
 from training import loop
 from training.data import CropDataset
-from training.networks import Embedder, PlainEmbedder, embedder_with
+from training.networks import Embedder, PublishedEmbedder, embedder_with
 from training.train_embedding import Settings, evaluate
 
 CLASSES, VIEWS = 400, 6  # that the covariance is measured on
@@ -42,7 +42,7 @@ def inverse_root(covariance: np.ndarray, floor: float = FLOOR) -> np.ndarray:
 
 
 @torch.no_grad()
-def fold_into_head(network: Embedder | PlainEmbedder, matrix: np.ndarray) -> None:
+def fold_into_head(network: Embedder | PublishedEmbedder, matrix: np.ndarray) -> None:
     """Multiply the embedding by a matrix [n, n] before it is brought to unit length, in place.
 
     The normalization after the linear layer becomes a plain shift. Meant for a network whose training is over.

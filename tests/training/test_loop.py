@@ -10,7 +10,7 @@ import torch
 
 from training import loop
 from training.mint.design import FAMILY
-from training.networks import PlainEmbedder, embedder_with
+from training.networks import PublishedEmbedder, embedder_with
 from training.train_embedding import RECALL_AT, Settings, Training
 
 CLASSES, VIEWS = 2 * FAMILY, 2
@@ -123,5 +123,5 @@ def test_every_kind_of_training_makes_weights_that_load(
     state = torch.load(tmp_path / case / "best.pt", weights_only=True)
     network = embedder_with(state)
     network.load_state_dict(state)
-    assert isinstance(network, PlainEmbedder) == (case == "published")
+    assert isinstance(network, PublishedEmbedder) == (case == "published")
     assert all(values.isfinite().all() for values in state.values())

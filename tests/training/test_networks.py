@@ -22,7 +22,7 @@ from training.networks import (  # noqa: E402
     HARMONICS,
     RADII,
     Embedder,
-    PlainEmbedder,
+    PublishedEmbedder,
     Segmenter,
     Spectrum,
     embedder_with,
@@ -39,21 +39,21 @@ def test_segmenter_gives_probabilities() -> None:
     assert mask.min() >= 0 and mask.max() <= 1
 
 
-@pytest.mark.parametrize("build", [Segmenter, Embedder, PlainEmbedder])
+@pytest.mark.parametrize("build", [Segmenter, Embedder, PublishedEmbedder])
 def test_every_parameter_learns(build: type) -> None:
     network = build().train()
     network(torch.randn(2, 3, 64, 64))[:, 0].square().sum().backward()
     assert [name for name, p in network.named_parameters() if p.grad is None] == []
 
 
-@pytest.mark.parametrize("build", [Embedder, PlainEmbedder])
+@pytest.mark.parametrize("build", [Embedder, PublishedEmbedder])
 def test_the_names_of_parameters_tell_the_network(build: type) -> None:
     network = build()
     embedder_with(network.state_dict()).load_state_dict(network.state_dict())
     assert type(embedder_with(network.state_dict())) is build
 
 
-@pytest.mark.parametrize("build", [Embedder, PlainEmbedder])
+@pytest.mark.parametrize("build", [Embedder, PublishedEmbedder])
 def test_embeddings_have_unit_length(build: type) -> None:
     network = build().eval()
     with torch.no_grad():
