@@ -13,7 +13,7 @@ import os
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -22,22 +22,18 @@ import cv2
 import numpy as np
 from tqdm import tqdm
 
-from backends.openvino.session import Session
+from backends.openvino.served import served
 from catalog import open_catalog
 from catalog.answer import search_answer
 from ensemble.artifacts import fingerprint, known_threshold
-from ensemble.contract import COIN_SEARCH, DECODE, DEFAULT_K, EMBEDDING, FOUND, SEARCH, Model
-from ensemble.graph import STEPS, Step, Target, placement
-from ensemble.photo import decode
-from ensemble.render import REPOSITORY, ROOT
+from ensemble.chain import Arrays, Chain
+from ensemble.contract import COIN_SEARCH, DEFAULT_K, EMBEDDING, FOUND, SEARCH
+from ensemble.graph import STEPS, Step
 from mintmark import Client
 from server import EmbeddedServer
 
 WARM_UP = 3  # requests of either kind that are not counted
 PHOTO_SIZE = (3000, 4000)  # height and width, px: 12 megapixels
-
-Arrays = dict[str, np.ndarray]
-Run = Callable[[Arrays], Arrays]
 
 
 def make_photo() -> bytes:
@@ -80,23 +76,8 @@ class BarePipeline:
     def __init__(self, catalog: Path, cores: int) -> None:
         self._catalog = open_catalog(str(catalog), fingerprint())
         self._threshold = known_threshold()
-        self._runs = {step.model: self._runner(step.model, cores) for step in STEPS[COIN_SEARCH]}
+        self._chain = Chain(STEPS[COIN_SEARCH], lambda model: self._search if model is SEARCH else served(model, cores))
         self.seconds: dict[str, list[float]] = {}
-
-    def _runner(self, model: Model, cores: int) -> Run:
-        if model is DECODE:
-            return lambda inputs: {k: v[None] for k, v in vars(decode(inputs["encoded"][0])).items()}
-        if model is SEARCH:
-            return self._search
-        place = placement(model, Target.CPU, cores)
-        session = Session(
-            ROOT / REPOSITORY / model.name / "1" / place.artifact,
-            [tensor.name for tensor in model.inputs],
-            [tensor.name for tensor in model.outputs],
-            threads=int(place.parameters["threads"]),
-            precision=place.parameters["precision"],
-        )
-        return lambda inputs: session.run([inputs])[0]
 
     def _search(self, inputs: Arrays) -> Arrays:
         embedding, found = inputs[EMBEDDING.name], inputs[FOUND.name]
@@ -105,19 +86,10 @@ class BarePipeline:
 
     def run(self, photo: bytes, counted: bool) -> Arrays:
         """One photo through all steps; the time of each is kept if it counts."""
-        tensors: Arrays = {"encoded": np.array([photo], object)}
-        for number, step in enumerate(STEPS[COIN_SEARCH]):
-            inputs = {tensor.name: tensors[step.name_of(tensor)] for tensor in step.model.inputs}
-            start = time.perf_counter()
-            outputs = self._runs[step.model](inputs)
-            if counted:
-                self.seconds.setdefault(_label(number, step), []).append(time.perf_counter() - start)
-            tensors |= {step.name_of(tensor): outputs[tensor.name] for tensor in step.model.outputs}
-        return tensors
+        return self._chain.run(photo, self._keep if counted else None)
 
-
-def _label(number: int, step: Step) -> str:
-    return f"{number + 1} {step.model.name}"
+    def _keep(self, number: int, step: Step, seconds: float) -> None:
+        self.seconds.setdefault(f"{number + 1} {step.model.name}", []).append(seconds)
 
 
 @contextmanager

@@ -1,18 +1,10 @@
 """The served graphs run in this process: the coin that the server would return, without a server."""
 
-from collections.abc import Callable
-
-import numpy as np
-
-from backends.openvino.session import Session
-from ensemble.contract import DECODE, ELLIPSE, EMBEDDER, FOUND, Model
-from ensemble.graph import FIND_COIN, Target, placement
-from ensemble.photo import decode
-from ensemble.render import REPOSITORY, ROOT
+from backends.openvino.served import served
+from ensemble.chain import Chain
+from ensemble.contract import ELLIPSE, EMBEDDER, FOUND
+from ensemble.graph import FIND_COIN
 from training.mint import Ellipse
-
-Arrays = dict[str, np.ndarray]
-_STEPS = tuple(step for step in FIND_COIN if step.model is not EMBEDDER)
 
 
 class ServedFinder:
@@ -23,8 +15,8 @@ class ServedFinder:
     """
 
     def __init__(self, threads: int = 1) -> None:
-        models = {step.model for step in _STEPS}
-        self._runs = {model: _runner(model, threads) for model in models}
+        steps = [step for step in FIND_COIN if step.model is not EMBEDDER]
+        self._chain = Chain(steps, lambda model: served(model, threads))
 
     def find(self, photo: bytes) -> Ellipse | None:
         """The ellipse in px of the photo after EXIF rotation, or None where no coin is found.
@@ -32,24 +24,7 @@ class ServedFinder:
         Raises:
             PhotoError: the photo cannot be decoded.
         """
-        tensors: Arrays = {"encoded": np.array([photo], object)}
-        for step in _STEPS:
-            outputs = self._runs[step.model]({t.name: tensors[step.name_of(t)] for t in step.model.inputs})
-            tensors |= {step.name_of(t): outputs[t.name] for t in step.model.outputs}
+        tensors = self._chain.run(photo)
         if tensors[FOUND.name][0, 0] <= 0.5:
             return None
         return Ellipse(*tensors[ELLIPSE.name][0].tolist())
-
-
-def _runner(model: Model, threads: int) -> Callable[[Arrays], Arrays]:
-    if model is DECODE:
-        return lambda inputs: {name: array[None] for name, array in vars(decode(inputs["encoded"][0])).items()}
-    place = placement(model, Target.CPU)
-    session = Session(
-        ROOT / REPOSITORY / model.name / "1" / place.artifact,
-        [tensor.name for tensor in model.inputs],
-        [tensor.name for tensor in model.outputs],
-        threads=threads,
-        precision=place.parameters["precision"],
-    )
-    return lambda inputs: session.run([inputs])[0]
