@@ -65,6 +65,24 @@ class Target(Enum):
 
     GPU = "config"
     CPU = "cpu"
+    RTX = "rtx"
+
+
+@dataclass(frozen=True)
+class Queue:
+    """What waits in front of a model, and for how long: what is more is refused at once, with a clear error."""
+
+    size: int  # requests
+    timeout_us: int  # a request may ask for less, never for more
+
+
+@dataclass(frozen=True)
+class Profile:
+    """Batch sizes that an engine is built for: smallest, the one it is tuned for, and largest."""
+
+    smallest: int
+    tuned: int
+    largest: int
 
 
 @dataclass(frozen=True)
@@ -79,12 +97,21 @@ class Placement:
     batching: bool = False  # dynamic batching
     preferred_batches: tuple[int, ...] = ()
     queue_delay_us: int = 0
+    queue: Queue | None = None
+    warmup_batches: tuple[int, ...] = ()  # run before the model counts as ready, so that no request pays for it
+    cuda_graphs: bool = False  # replay what was recorded for the preferred batches instead of launching each kernel
     parameters: dict[str, str] = field(default_factory=dict)
 
 
 REFERENCE_CORES = 2  # of the committed configs; the embedded server renders them for the cores that there are
 CPU_MAX_BATCH = 8  # larger ones only cost memory: a CPU gains nothing from them
-NETWORKS = (SEGMENTATION, EMBEDDER)
+NETWORKS = (SEGMENTATION, EMBEDDER)  # what may run in less than float32; the geometry may not
+
+PROFILE = Profile(1, 8, MAX_BATCH)
+PREFERRED_BATCHES = (8, 16, MAX_BATCH)
+QUEUE_DELAY_US = 500
+# A GPU answers some hundred photos a second: what waits longer than two seconds has been given up by most clients.
+QUEUE = Queue(size=4 * MAX_BATCH, timeout_us=2_000_000)
 
 
 def placement(model: Model, target: Target, cores: int = REFERENCE_CORES) -> Placement:
@@ -107,15 +134,26 @@ def placement(model: Model, target: Target, cores: int = REFERENCE_CORES) -> Pla
         return _python(model, target, cores, max_batch)
     if target is Target.CPU:
         return _openvino(model, cores)
+    return _engine(target)
+
+
+def _engine(target: Target) -> Placement:
+    """An engine of its own for each GPU: Triton puts one instance on every device that it sees."""
+    rtx = target is Target.RTX
     return Placement(
-        "tensorrt",
+        "tensorrt_rtx" if rtx else "tensorrt",
         "KIND_GPU",
         instances=1,
-        max_batch=max_batch,
+        max_batch=MAX_BATCH,
         artifact="model.plan",
         batching=True,
-        preferred_batches=(8, 16, 32),
-        queue_delay_us=500,
+        preferred_batches=PREFERRED_BATCHES,
+        queue_delay_us=QUEUE_DELAY_US,
+        queue=QUEUE,
+        warmup_batches=(1, *PREFERRED_BATCHES),
+        cuda_graphs=not rtx,  # TensorRT-RTX records by itself
+        # Triton's Python backend copies inputs to the host unless it is told not to.
+        parameters={"FORCE_CPU_ONLY_INPUT_TENSORS": "no"} if rtx else {},
     )
 
 

@@ -43,9 +43,8 @@ def decode(encoded: bytes) -> Photo:
     Raises:
         PhotoError: empty, truncated, damaged, of another format, or above 64 megapixels by its header.
     """
-    image = _open(encoded)
-    _check_size(image)
-    factor = min(1.0, CANVAS_SIZE / max(image.size))
+    image = read_header(encoded)
+    factor = shrinking(*image.size)
     width, height = image.size
     try:
         # JPEG can decode at 1/2, 1/4 or 1/8, which saves most of the time; what is left is shrunk below.
@@ -56,7 +55,23 @@ def decode(encoded: bytes) -> Photo:
         raise PhotoError(f"the {image.format} photo is damaged or cut off: {error}") from error
     if (upright.width > upright.height) != (width > height):
         width, height = height, width
-    return _place(np.asarray(upright), width, height, factor)
+    return place(np.asarray(upright), width, height, factor)
+
+
+def read_header(encoded: bytes) -> Image.Image:
+    """Open a photo file without decoding it.
+
+    Raises:
+        PhotoError: empty, damaged in its header, of another format, or above 64 megapixels.
+    """
+    image = _open(encoded)
+    _check_size(image)
+    return image
+
+
+def shrinking(width: int, height: int) -> float:
+    """Canvas pixels per photo pixel, at most 1."""
+    return min(1.0, CANVAS_SIZE / max(width, height))
 
 
 def _open(encoded: bytes) -> Image.Image:
@@ -107,11 +122,23 @@ def _to_8_bit(values: np.ndarray) -> np.ndarray:
     return np.clip(values * (255.0 / top), 0, 255).astype(np.uint8)
 
 
-def _place(picture: np.ndarray, width: int, height: int, factor: float) -> Photo:
-    """Put a decoded picture on the canvas; width and height are those of the whole upright photo."""
+def shrink(picture: np.ndarray, width: int, height: int, factor: float) -> np.ndarray:
+    """Bring a decoded picture to canvas pixels, antialiased; width and height are those of the whole photo."""
     size = (max(1, round(width * factor)), max(1, round(height * factor)))
-    if (picture.shape[1], picture.shape[0]) != size:
-        picture = cv2.resize(picture, size, interpolation=cv2.INTER_AREA)
+    if (picture.shape[1], picture.shape[0]) == size:
+        return picture
+    return cv2.resize(picture, size, interpolation=cv2.INTER_AREA)
+
+
+def place(picture: np.ndarray, width: int, height: int, factor: float) -> Photo:
+    """Put a decoded picture on the canvas.
+
+    Args:
+        picture: [h, w, 3] uint8 RGB, upright; of any size between the canvas's and the photo's.
+        width, height: of the whole photo, upright.
+        factor: canvas pixels per photo pixel.
+    """
+    small = shrink(picture, width, height, factor)
     canvas = np.zeros((CANVAS_SIZE, CANVAS_SIZE, 3), np.uint8)
-    canvas[: size[1], : size[0]] = picture
-    return Photo(canvas, np.array(size[::-1], np.int32), np.array([1.0 / factor], np.float32))
+    canvas[: small.shape[0], : small.shape[1]] = small
+    return Photo(canvas, np.array(small.shape[:2], np.int32), np.array([1.0 / factor], np.float32))

@@ -35,6 +35,7 @@ def model_config(model: Model, target: Target, cores: int = REFERENCE_CORES) -> 
         _add_steps(config, model)
     else:
         _add_placement(config, place)
+        _add_warmup(config, model, place.warmup_batches)
     if model in SETTINGS_MODELS:
         config.parameters["fingerprint"].string_value = artifacts.fingerprint()
         config.parameters["known_threshold"].string_value = str(artifacts.known_threshold())
@@ -59,8 +60,27 @@ def _add_placement(config: pb.ModelConfig, place: Placement) -> None:
         config.dynamic_batching.preferred_batch_size.extend(place.preferred_batches)
         config.dynamic_batching.max_queue_delay_microseconds = place.queue_delay_us
         config.dynamic_batching.SetInParent()
+    if place.queue:
+        policy = config.dynamic_batching.default_queue_policy
+        policy.timeout_action = pb.ModelQueuePolicy.TimeoutAction.REJECT
+        policy.default_timeout_microseconds = place.queue.timeout_us
+        policy.allow_timeout_override = True  # downwards only
+        policy.max_queue_size = place.queue.size
+    if place.cuda_graphs:
+        config.optimization.cuda.graphs = True
     for key, value in place.parameters.items():
         config.parameters[key].string_value = value
+
+
+def _add_warmup(config: pb.ModelConfig, model: Model, batches: tuple[int, ...]) -> None:
+    """Requests of zeros that run before the model counts as ready."""
+    for batch in batches:
+        sample = config.model_warmup.add(name=f"batch {batch}", batch_size=batch)
+        for tensor in model.inputs:
+            entry = sample.inputs[tensor.name]
+            entry.data_type = _PB_TYPES[tensor.dtype]
+            entry.dims.extend(tensor.dims)
+            entry.zero_data = True
 
 
 def config_text(model: Model, target: Target, cores: int = REFERENCE_CORES) -> str:

@@ -9,6 +9,7 @@ from types import FrameType
 from tqdm import tqdm
 
 from ensemble.contract import MODELS
+from ensemble.graph import Target
 from server import EmbeddedServer, Ports, ServerError
 
 
@@ -22,6 +23,14 @@ def parse(argv: list[str] | None) -> argparse.Namespace:
     parser.add_argument("--http-port", type=int, default=Ports.http, help="%(default)s")
     parser.add_argument("--metrics-port", type=int, default=Ports.metrics, help="%(default)s")
     parser.add_argument("--free-ports", action="store_true", help="pick ports that nobody uses")
+    parser.add_argument(
+        "--target",
+        type=Target,
+        choices=(Target.CPU, Target.RTX),
+        default=Target.CPU,
+        metavar="{cpu,rtx}",
+        help="rtx computes on a GPU and needs requirements/rtx.txt and engines (cpu)",
+    )
     parser.add_argument("--cores", type=int, help="CPU cores to use (all)")
     parser.add_argument("--log", type=Path, default=Path("data/server.log"), help="Triton's log (%(default)s)")
     return parser.parse_args(argv)
@@ -43,7 +52,9 @@ def main(argv: list[str] | None = None) -> int:
             def show(loaded: int) -> None:
                 bar.update(loaded - bar.n)
 
-            server = EmbeddedServer(options.catalog, ports, options.cores, log=options.log, progress=show)
+            server = EmbeddedServer(
+                options.catalog, ports, options.cores, log=options.log, progress=show, target=options.target
+            )
             server.start()
     except ServerError as error:
         print(f"error: {error}\nTriton's log: {options.log}", file=sys.stderr)

@@ -167,7 +167,10 @@ class EmbeddedServer:
             "exit-timeout-secs": int(STOP_TIMEOUT),
         }
         # Regions of shared memory get names that tell whose they are, so that none is left behind.
-        regions = [f"--backend-config={name},shm-region-prefix-name={staged.name}_" for name in ("python", "openvino")]
+        regions = [
+            f"--backend-config={name},shm-region-prefix-name={staged.name}_"
+            for name in ("python", "openvino", "tensorrt_rtx")
+        ]
         return [str(triton.executable), *(f"--{name}={value}" for name, value in options.items()), *regions]
 
     def _environment(self, triton: Triton) -> dict[str, str]:

@@ -27,7 +27,7 @@ from ensemble.contract import (
     Model,
     Tensor,
 )
-from ensemble.graph import FIND_COIN, NETWORKS, STEPS, ZOOM_MASK, Step, Target, check_wiring, placement
+from ensemble.graph import FIND_COIN, NETWORKS, PROFILE, STEPS, ZOOM_MASK, Step, Target, check_wiring, placement
 
 
 def with_step(number: int, step: Step) -> tuple[Step, ...]:
@@ -113,7 +113,7 @@ def test_placements(target: Target, cores: int) -> None:
         assert place.instances >= 1 and place.kind in ("KIND_GPU", "KIND_CPU")
         assert all(batch <= place.max_batch for batch in place.preferred_batches)
         assert place.batching or not (place.preferred_batches or place.queue_delay_us)
-        assert place.kind == "KIND_CPU" or target is Target.GPU
+        assert place.kind == "KIND_CPU" or target is not Target.CPU
         assert (place.backend == "python") == (model in PYTHON_MODELS)
 
 
@@ -122,6 +122,17 @@ def test_a_cpu_runs_no_more_threads_in_a_model_than_it_has_cores(cores: int) -> 
     for model in COMPUTE_MODELS:
         place = placement(model, Target.CPU, cores)
         assert 1 <= place.instances * int(place.parameters["threads"]) <= cores
+
+
+@pytest.mark.parametrize("target", [Target.GPU, Target.RTX])
+def test_an_engine_is_built_for_every_batch_that_it_is_given(target: Target) -> None:
+    for model in COMPUTE_MODELS:
+        place = placement(model, target)
+        assert place.max_batch == PROFILE.largest
+        assert PROFILE.smallest == min(place.warmup_batches) and PROFILE.largest == max(place.warmup_batches)
+        assert set(place.preferred_batches) <= set(place.warmup_batches)
+        assert PROFILE.smallest <= PROFILE.tuned <= PROFILE.largest
+        assert place.queue is not None and place.queue.size >= place.max_batch
 
 
 def test_the_geometry_is_computed_in_float32() -> None:

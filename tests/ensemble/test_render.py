@@ -138,6 +138,35 @@ def test_where_models_run(target: Target) -> None:
             assert (ROOT / REPOSITORY / model.name / "1" / "model.py").is_file()
 
 
+@pytest.mark.parametrize("target", [Target.GPU, Target.RTX])
+def test_overload_is_refused_instead_of_queued(target: Target) -> None:
+    for model in contract.COMPUTE_MODELS:
+        policy = parsed(model, target).dynamic_batching.default_queue_policy
+        queue = placement(model, target).queue
+        assert queue is not None
+        assert (policy.max_queue_size, policy.default_timeout_microseconds) == (queue.size, queue.timeout_us)
+        assert policy.timeout_action == pb.ModelQueuePolicy.TimeoutAction.REJECT
+
+
+@pytest.mark.parametrize("target", [Target.GPU, Target.RTX])
+def test_a_model_warms_up_with_its_own_tensors(target: Target) -> None:
+    for model in contract.COMPUTE_MODELS:
+        config = parsed(model, target)
+        assert [sample.batch_size for sample in config.model_warmup] == list(placement(model, target).warmup_batches)
+        for sample in config.model_warmup:
+            given = {name: (entry.data_type, list(entry.dims)) for name, entry in sample.inputs.items()}
+            assert given == {t.name: (TYPES[t.dtype], list(t.dims)) for t in model.inputs}
+            assert all(entry.zero_data for entry in sample.inputs.values())
+
+
+@pytest.mark.parametrize("target", Target)
+def test_cuda_graphs_are_for_tensorrt(target: Target) -> None:
+    for model in MODELS:
+        assert parsed(model, target).optimization.cuda.graphs == (
+            target is Target.GPU and model in contract.COMPUTE_MODELS
+        )
+
+
 @pytest.mark.parametrize("target", Target)
 def test_who_is_told_the_fingerprint_and_the_threshold(target: Target) -> None:
     for model in MODELS:
