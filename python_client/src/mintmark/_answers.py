@@ -1,7 +1,8 @@
 """What the server answers, checked and turned into values.
 
-A Triton server whose Python stub runs on numpy 2 answers empty tensors and calls that success. So nothing is taken for
-granted here: an answer that is not what the contract says becomes a ServerError that names the tensor.
+A Triton server whose Python stub runs on numpy 2 answers empty tensors and calls that success; so does one whose pool
+of CUDA memory is exhausted. So nothing is taken for granted here: an answer that is not what the contract says becomes
+a ServerError that names the tensor.
 """
 
 import json
@@ -20,6 +21,10 @@ from mintmark._types import CatalogStatus, CoinEmbedding, Ellipse, Entry, Match,
 # Kinds of numpy arrays that hold each of Triton's types here.
 _KINDS = {"BYTES": "O", "FP32": "f", "BOOL": "b"}
 
+_EMPTY = (
+    " (a server answers so where its CUDA memory pool is exhausted, see --cuda-memory-pool-byte-size, or where its"
+    " Python models run on numpy 2: see its log)"
+)
 _ENTRY_TEXTS = ("id", "name", "country", "currency", "denomination", "side")
 _STATUS_FIELDS = ("entries", "views", "model", "threshold")
 
@@ -31,7 +36,7 @@ def take(outputs: Tensors, name: str, *dims: int) -> npt.NDArray[Any]:
     array = outputs[name]
     dtype = contract.DTYPES[name]
     if array.shape != (1, *dims) or array.dtype.kind != _KINDS[dtype]:
-        hint = " (a server whose Python models run on numpy 2 answers so: see its log)" if array.size == 0 else ""
+        hint = _EMPTY if array.size == 0 else ""
         raise ServerError(
             f"the server answered {name!r} as {array.dtype} {list(array.shape)}, not as {dtype} {[1, *dims]}{hint}"
         )
