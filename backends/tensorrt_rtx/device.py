@@ -26,6 +26,9 @@ class Device(Protocol):
     def copy(self, into: DeviceArray, source: Any) -> None:
         """Queue a copy; the source lies on the host or on the device."""
 
+    def to_host(self, array: DeviceArray) -> np.ndarray:
+        """A copy on the host, of what is done."""
+
     @property
     def stream(self) -> int:
         """CUDA's handle of the queue."""
@@ -60,6 +63,7 @@ class CudaDevice:
                 f"no GPU {index} here ({error}): the target `rtx` needs one, the target `cpu` none"
             ) from error
         self.capability = f"{digits[:-1]}.{digits[-1]}"
+        self.name = str(cupy.cuda.runtime.getDeviceProperties(index)["name"].decode())
 
     @property
     def stream(self) -> int:
@@ -87,6 +91,11 @@ class CudaDevice:
                 into.set(source, stream=self._stream)
             else:
                 into[...] = source
+
+    def to_host(self, array: DeviceArray) -> np.ndarray:
+        """A copy on the host, of what is done."""
+        with self._device:
+            return np.asarray(self._cupy.asnumpy(array))
 
     def synchronize(self) -> None:
         """Wait until all that was queued is done."""

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from itertools import accumulate
 from pathlib import Path
+from types import ModuleType
 from typing import Any, Protocol
 
 import numpy as np
@@ -114,13 +115,28 @@ def open_session(engine: Path, model: Model, index: int) -> Session:
         raise EngineError(f"TensorRT-RTX cannot be imported ({error}): pip install -r requirements/rtx.txt") from error
     device = CudaDevice(index)
     check_stamp(engine, model, FLAVOR, trt.__version__, device.capability)
+    return Session(model, load_context(trt, engine, record=True), device)
+
+
+def load_context(trt: ModuleType, engine: Path, record: bool) -> Context:
+    """An execution context of an engine, on the GPU that CUDA has in use.
+
+    Args:
+        trt: the Python module of TensorRT-RTX or of TensorRT; both have the same API.
+        engine: file.
+        record: let TensorRT-RTX record CUDA graphs, one for each batch size; TensorRT has no such setting.
+
+    Raises:
+        EngineError: the engine cannot be loaded, or there is no memory for the context.
+    """
     runtime = trt.Runtime(trt.Logger(trt.Logger.WARNING))
     loaded = runtime.deserialize_cuda_engine(engine.read_bytes())
     if loaded is None:
-        raise EngineError(f"TensorRT-RTX {trt.__version__} cannot load {engine}; its reason is in the server's log")
+        raise EngineError(f"TensorRT {trt.__version__} cannot load {engine}; its reason is in the server's log")
     config = loaded.create_runtime_config()
-    config.cuda_graph_strategy = trt.CudaGraphStrategy.WHOLE_GRAPH_CAPTURE
+    if record:
+        config.cuda_graph_strategy = trt.CudaGraphStrategy.WHOLE_GRAPH_CAPTURE
     context = loaded.create_execution_context(config)
     if context is None:
-        raise EngineError(f"{model.name}: no memory for an execution context on GPU {index}")
-    return Session(model, context, device)
+        raise EngineError(f"{engine}: no memory on the GPU for an execution context")
+    return context  # type: ignore[no-any-return]

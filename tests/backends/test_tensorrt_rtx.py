@@ -3,82 +3,17 @@
 The device is numpy's memory here, and ONNX Runtime computes in place of the engine.
 """
 
-import ctypes
 import importlib.util
 from pathlib import Path
-from typing import Any
 
 import numpy as np
-import onnx
-import onnxruntime
 import pytest
 
 from backends.tensorrt_rtx.device import CudaDevice, DeviceError
 from backends.tensorrt_rtx.session import DTYPES, EngineError, Session, open_session
-from ensemble import artifacts
 from ensemble.contract import CROP, EMBEDDER, ZOOM, Model
 from ensemble.graph import PROFILE
-
-
-class HostDevice:
-    """numpy's memory; copies happen only when the queue is waited for, as on a GPU."""
-
-    def __init__(self) -> None:
-        self.queue: list[tuple[np.ndarray, np.ndarray]] = []
-        self.stream = 7
-
-    def empty(self, shape: tuple[int, ...], dtype: np.dtype) -> np.ndarray:
-        return np.full(shape, 77, dtype)
-
-    def view(self, source: Any) -> np.ndarray:
-        return np.from_dlpack(source)
-
-    def address(self, array: np.ndarray) -> int:
-        return int(array.ctypes.data)
-
-    def copy(self, into: np.ndarray, source: Any) -> None:
-        self.queue.append((into, source))
-
-    def synchronize(self) -> None:
-        for into, source in self.queue:
-            into[...] = source
-        self.queue.clear()
-
-
-class RuntimeContext:
-    """Computes from and to addresses, as an execution context does."""
-
-    def __init__(self, model: Model, device: HostDevice, fails: bool = False) -> None:
-        data = artifacts.unpack(onnx.load(artifacts.weights_file(model.name))).SerializeToString()
-        self.model, self.device, self.fails = model, device, fails
-        self.session = onnxruntime.InferenceSession(data, providers=["CPUExecutionProvider"])
-        self.shapes: dict[str, tuple[int, ...]] = {}
-        self.addresses: dict[str, int] = {}
-        self.batches: list[int] = []
-
-    def set_input_shape(self, name: str, shape: tuple[int, ...]) -> bool:
-        self.shapes[name] = shape
-        return True
-
-    def set_tensor_address(self, name: str, address: int) -> bool:
-        self.addresses[name] = address
-        return True
-
-    def execute_async_v3(self, stream: int) -> bool:
-        assert stream == self.device.stream
-        self.device.synchronize()  # what is queued on a stream happens in order
-        batch = self.shapes[self.model.inputs[0].name][0]
-        self.batches.append(batch)
-        feed = {tensor.name: self._at(tensor, batch) for tensor in self.model.inputs}
-        for tensor, array in zip(self.model.outputs, self.session.run(None, feed), strict=True):
-            self._at(tensor, batch)[...] = array
-        return not self.fails
-
-    def _at(self, tensor: Any, batch: int) -> np.ndarray:
-        shape, dtype = (batch, *tensor.dims), DTYPES[tensor.dtype]
-        size = int(np.prod(shape)) * dtype.itemsize
-        memory = (ctypes.c_char * size).from_address(self.addresses[tensor.name])
-        return np.frombuffer(memory, dtype).reshape(shape)
+from tests.backends.host import HostDevice, RuntimeContext
 
 
 def inputs(model: Model, batch: int, seed: int) -> dict[str, np.ndarray]:

@@ -1,0 +1,114 @@
+"""What `check_gpu.py` finds, as figures and as tables."""
+
+from dataclasses import dataclass
+
+from ensemble.graph import FIND_COIN
+
+BATCHES = (1, 8, 32)
+
+# Largest absolute difference to the CPU, per output of one step that both are given the same inputs for. Pictures are
+# in units of normalized colour (one grey level is 0.017), windows and ellipses in pixels and degrees.
+TOLERANCE = {
+    "window": 1e-2,
+    "image": 1e-2,
+    "mask": 6e-2,
+    "zoom_window": 0.1,
+    "zoom_image": 2e-2,
+    "coin": 5e-2,
+    "ellipse": 0.1,
+    "found": 0.0,
+    "embedding": 1e-2,
+}
+
+
+@dataclass(frozen=True)
+class Parity:
+    """Largest absolute difference of one output between GPU and CPU, over all photos."""
+
+    step: str
+    output: str
+    difference: float
+
+    @property
+    def holds(self) -> bool:
+        """Whether it is within the tolerance."""
+        return self.difference <= TOLERANCE[self.output]
+
+
+@dataclass(frozen=True)
+class EngineSpeed:
+    """One engine alone, tensors on the GPU."""
+
+    model: str
+    batch: int
+    per_second: float  # pictures
+
+
+@dataclass(frozen=True)
+class ServedSpeed:
+    """The whole pipeline through the server, with so many requests under way at any time."""
+
+    concurrency: int
+    per_second: float  # photos
+    p50_ms: float
+    p95_ms: float
+    p99_ms: float
+
+
+@dataclass(frozen=True)
+class Report:
+    """What one machine showed."""
+
+    device: str
+    runtime: str
+    parity: list[Parity]
+    engines: list[EngineSpeed]
+    served: list[ServedSpeed]
+
+    @property
+    def limit(self) -> float:
+        """Photos a second that the slowest engine alone would allow; each photo passes the segmentation twice."""
+        best = {speed.model: 0.0 for speed in self.engines}
+        for speed in self.engines:
+            best[speed.model] = max(best[speed.model], speed.per_second)
+        uses = {name: sum(step.model.name == name for step in FIND_COIN) for name in best}
+        return min(best[name] / uses[name] for name in best)
+
+    @property
+    def share(self) -> float:
+        """Served throughput as a share of that limit."""
+        return max(speed.per_second for speed in self.served) / self.limit
+
+    def markdown(self) -> str:
+        """The report as three tables."""
+        parity = [
+            f"| {row.step} | {row.output} | {row.difference:.1e} | {TOLERANCE[row.output]:.0e} |" for row in self.parity
+        ]
+        models = sorted({speed.model for speed in self.engines})
+        rates = {(speed.model, speed.batch): f"{speed.per_second:.0f}" for speed in self.engines}
+        speeds = [f"| {name} | {' | '.join(rates[name, batch] for batch in BATCHES)} |" for name in models]
+        load = [
+            f"| {row.concurrency} | {row.per_second:.1f} | {row.p50_ms:.1f} | {row.p95_ms:.1f} | {row.p99_ms:.1f} |"
+            for row in self.served
+        ]
+        return "\n".join(
+            [
+                f"{self.device}, {self.runtime}.",
+                "",
+                "| step | output | largest difference to the CPU | tolerance |",
+                "| --- | --- | --- | --- |",
+                *parity,
+                "",
+                f"| engine, pictures a second at batch | {' | '.join(map(str, BATCHES))} |",
+                f"| --- |{' --- |' * len(BATCHES)}",
+                *speeds,
+                "",
+                "| concurrency | photos a second | p50 ms | p95 ms | p99 ms |",
+                "| --- | --- | --- | --- | --- |",
+                *load,
+                "",
+                f"Served throughput is {self.share:.2f} of what the slowest engine alone allows "
+                f"({self.limit:.0f} photos a second).",
+                "",
+            ]
+        )
