@@ -53,6 +53,7 @@ def test_public_names() -> None:
         "Photo",
         "Recognition",
         "RequestTimeout",
+        "ServerBusy",
         "ServerError",
         "ServerUnavailable",
         "Transport",
@@ -67,7 +68,7 @@ def test_every_error_is_ours() -> None:
     """One except clause catches everything."""
     errors = [value for name in mintmark.__all__ if isinstance(value := getattr(mintmark, name), type)]
     ours = [error for error in errors if issubclass(error, Exception)]
-    assert len(ours) == 9
+    assert len(ours) == 10
     assert all(issubclass(error, mintmark.MintmarkError) for error in ours)
 
 

@@ -6,7 +6,8 @@ MintmarkError
   NoCoinFound         enrolling a photo that shows no coin
   EntryNotFound       the catalog has no entry of that id
   Unauthorized        the server wants another token
-  ServerUnavailable   nothing listens there, or the server is overloaded: trying again may help
+  ServerUnavailable   nothing listens there, or the server is not ready: trying again may help
+    ServerBusy        the server has as many requests waiting as it takes, or this one waited too long: try again later
   RequestTimeout      no answer within the client's timeout
   ServerError         the server failed, or answered something else than it promises
 """
@@ -37,7 +38,11 @@ class Unauthorized(MintmarkError):
 
 
 class ServerUnavailable(MintmarkError):
-    """Nothing listens at the address, or the server is overloaded."""
+    """Nothing listens at the address, or the server is not ready."""
+
+
+class ServerBusy(ServerUnavailable):
+    """The server refused the request because too many wait, or gave it up because it waited too long."""
 
 
 class RequestTimeout(MintmarkError):

@@ -17,6 +17,7 @@ from mintmark._errors import (
     MintmarkError,
     NoCoinFound,
     RequestTimeout,
+    ServerBusy,
     ServerError,
     ServerUnavailable,
     Unauthorized,
@@ -82,6 +83,8 @@ class TritonTransport:
 
 # Triton's Python models have no status of their own for this; their message begins with the word.
 _UNAUTHORIZED = "unauthorized: "
+# What Triton says of a request that a model's queue policy refuses or gives up.
+_BUSY = ("Exceeds maximum queue size", "Request timeout expired")
 
 
 def error_of(model: str, status: str | None, message: str, url: str) -> MintmarkError:
@@ -94,6 +97,8 @@ def error_of(model: str, status: str | None, message: str, url: str) -> Mintmark
         return InvalidPhoto(text) if _blames_photo(model, text) else InvalidRequest(text)
     if code == "NOT_FOUND" and "unknown model" not in text:
         return EntryNotFound(text) if model == contract.CATALOG else NoCoinFound(text)
+    if code == "UNAVAILABLE" and any(words in text for words in _BUSY):
+        return ServerBusy(f"server {url} is busy, try again later: {text}")
     if code == "UNAVAILABLE":
         return ServerUnavailable(f"server {url} is unavailable: {text}")
     if code == "DEADLINE_EXCEEDED":
@@ -108,7 +113,7 @@ def _blames_photo(model: str, text: str) -> bool:
 
 def _plain(message: str) -> str:
     """The message on one line, without the prefix that ensembles put before it."""
-    return re.sub(r"^in ensemble '[^']*', ", "", " ".join(message.split()))
+    return re.sub(r"^(\[request id: [^]]*\] |in ensemble '[^']*', )*", "", " ".join(message.split()))
 
 
 def _encode(inputs: Tensors) -> list[triton.InferInput]:
