@@ -1,7 +1,7 @@
 # make demo          recognize a coin end to end; PHOTO=path takes your own
 # make serve         keep the server running
 # make test          everything, the real server included
-# make lint          ruff, mypy, generated files
+# make lint          ruff, mypy, generated files, container files
 # make help          the rest
 
 PYTHON ?= python3
@@ -50,11 +50,14 @@ serve: models  ## serve on this machine until Ctrl-C; ARGS="--help" shows the op
 test: models $(DEV)/.ready  ## everything, the real server included; ARGS= goes to pytest
 	@MINTMARK_SERVE_PYTHON=$(SERVE)/bin/python MINTMARK_TRITON=$(CURDIR)/$(SERVE)/triton $(DEV)/bin/python -m pytest $(ARGS)
 
-lint: $(DEV)/.ready  ## style, types, generated files
+lint: $(DEV)/.ready  ## style, types, generated files, container files
 	$(DEV)/bin/ruff check .
 	$(DEV)/bin/ruff format --check .
-	$(DEV)/bin/mypy ensemble catalog server training backends/adapter.py backends/openvino/session.py python_client/src
+	$(DEV)/bin/mypy ensemble catalog deploy server training backends/adapter.py backends/openvino/session.py \
+		backends/openvino/served.py backends/tensorrt_rtx/session.py python_client/src
 	$(DEV)/bin/python -m ensemble.render --check
+	$(DEV)/bin/hadolint deploy/Dockerfile
+	$(DEV)/bin/check-jsonschema --quiet --builtin-schema vendor.compose-spec deploy/compose.*.yaml
 
 format: $(DEV)/.ready  ## format the code
 	$(DEV)/bin/ruff check --fix .

@@ -1,0 +1,95 @@
+"""Whether the server can answer a search.
+
+    python -m deploy.healthcheck [--url http://127.0.0.1:8000]
+
+Asks for the readiness of the server, which is strict: every model; for that of the model `search`; and for one search,
+so that an index that is still being loaded, or a model that answers nothing, does not count as healthy. Exit status 0
+or 1, with the reason.
+"""
+
+import argparse
+import inspect
+import json
+import sys
+import urllib.error
+import urllib.request
+from collections.abc import Sequence
+
+from ensemble.contract import EMBEDDING, EMBEDDING_SIZE, FOUND, KNOWN, SEARCH
+
+URL = "http://127.0.0.1:8000"
+TIMEOUT = 4.0  # s, for each request
+
+
+class UnhealthyError(RuntimeError):
+    """The server cannot answer a search; the message says what failed."""
+
+
+def check(url: str, timeout: float = TIMEOUT) -> None:
+    """Ask a server.
+
+    Args:
+        url: of Triton's HTTP port.
+        timeout: s, for each of the three requests.
+
+    Raises:
+        UnhealthyError: it is not ready.
+    """
+    _ask(f"{url}/v2/health/ready", None, timeout)
+    _ask(f"{url}/v2/models/{SEARCH.name}/ready", None, timeout)
+    reply = _ask(f"{url}/v2/models/{SEARCH.name}/infer", search_request(), timeout)
+    try:
+        outputs = {output["name"]: output["data"] for output in json.loads(reply)["outputs"]}
+        answered = len(outputs[KNOWN.name]) == 1
+    except (ValueError, KeyError, TypeError) as error:
+        raise UnhealthyError(f"the search answered no outputs: {reply[:200]!r}") from error
+    if not answered:
+        raise UnhealthyError(f"the search answered empty outputs: {reply[:200]!r}")
+
+
+def search_request() -> bytes:
+    """A search for the one best entry, as Triton's HTTP interface takes it. The vector matches nothing."""
+    inputs = [
+        _input(EMBEDDING.name, EMBEDDING.dtype.value, [0.0] * EMBEDDING_SIZE),
+        _input(FOUND.name, FOUND.dtype.value, [1.0]),
+    ]
+    request = {"inputs": inputs, "outputs": [{"name": KNOWN.name}], "parameters": {"k": 1}}
+    return json.dumps(request).encode()
+
+
+def _input(name: str, datatype: str, data: list[float]) -> dict[str, object]:
+    return {"name": name, "datatype": datatype, "shape": [1, len(data)], "data": data}
+
+
+def _ask(url: str, body: bytes | None, timeout: float) -> bytes:
+    try:
+        with urllib.request.urlopen(url, body, timeout) as reply:
+            answer: bytes = reply.read()
+            return answer
+    except urllib.error.HTTPError as error:
+        with error:
+            raise UnhealthyError(f"{url} answered {error.code}: {error.read()[:200]!r}") from error
+    except OSError as error:  # refused, timed out, closed
+        raise UnhealthyError(f"{url} did not answer: {error}") from error
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Command line; 1 where the server is not healthy."""
+    parser = argparse.ArgumentParser(
+        prog="python -m deploy.healthcheck",
+        description=inspect.getdoc(sys.modules[__name__]),
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("--url", default=URL, help="of Triton's HTTP port (%(default)s)")
+    parser.add_argument("--timeout", type=float, default=TIMEOUT, help="s, for each request (%(default)s)")
+    options = parser.parse_args(argv)
+    try:
+        check(options.url.rstrip("/"), options.timeout)
+    except UnhealthyError as error:
+        print(f"unhealthy: {error}", file=sys.stderr)
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,86 @@
+"""Stand-ins for the builder and for Triton, and the entrypoint as a process of its own."""
+
+import json
+import os
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+TOKEN = "the catalog's token"
+ADMIN_KEY = "only-the-operator-has-it"
+
+# Says what it was started with, as the process that the entrypoint has become.
+TRITON = """#!{python}
+import json, os, sys
+told = {{"arguments": sys.argv[1:], "folder": os.getcwd(), "pid": os.getpid(), "environment": dict(os.environ)}}
+print(json.dumps(told))
+sys.exit(3)
+"""
+
+
+@dataclass(frozen=True)
+class Container:
+    """What the entrypoint sees: folders, stand-ins and variables."""
+
+    folder: Path
+
+    @property
+    def environment(self) -> dict[str, str]:
+        """The variables of a container that is set up well."""
+        inherited = {name: value for name, value in os.environ.items() if not name.startswith("MINTMARK_")}
+        return {
+            **inherited,
+            "MINTMARK_TARGET": "gpu",
+            "MINTMARK_MODELS": str(self.folder / "models"),
+            "MINTMARK_REPOSITORY": str(self.folder / "repository"),
+            "MINTMARK_CATALOG": str(self.folder / "catalog"),
+            "MINTMARK_CACHE": str(self.folder / "cache"),
+            "MINTMARK_TRITONSERVER": str(self.folder / "tritonserver"),
+            "MINTMARK_TOKEN": TOKEN,
+            "MINTMARK_ADMIN_KEY": ADMIN_KEY,
+        }
+
+    def builder(self, source: str) -> str:
+        """A builder that runs this Python source; the value of MINTMARK_BUILDER."""
+        script = self.folder / "builder.py"
+        script.write_text(source)
+        return f"{sys.executable} {script}"
+
+    def start(self, **variables: str | None) -> "subprocess.Popen[str]":
+        """Run the entrypoint; variables override those of `environment`, None unsets one."""
+        merged = {**self.environment, **variables}
+        return subprocess.Popen(
+            [sys.executable, "-m", "deploy.entrypoint"],
+            cwd=ROOT,
+            env={name: value for name, value in merged.items() if value is not None},
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+
+    def run(self, **variables: str | None) -> "subprocess.CompletedProcess[str]":
+        """Run the entrypoint to its end."""
+        process = self.start(**variables)
+        output, log = process.communicate(timeout=60)
+        return subprocess.CompletedProcess(process.args, process.returncode, output, log)
+
+
+@pytest.fixture
+def container(tmp_path: Path) -> Container:
+    """A container with one model, a Triton that only tells its arguments, and no builder yet."""
+    version = tmp_path / "models" / "segmentation" / "1"
+    version.mkdir(parents=True)
+    (version.parent / "config.pbtxt").write_text('name: "segmentation"\n')
+    triton = tmp_path / "tritonserver"
+    triton.write_text(TRITON.format(python=sys.executable))
+    triton.chmod(0o755)
+    return Container(tmp_path)
+
+
+def told(output: str) -> dict[str, object]:
+    """What the stand-in for Triton says that it was started with."""
+    return dict(json.loads(output.splitlines()[-1]))

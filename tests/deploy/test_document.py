@@ -1,0 +1,35 @@
+"""The documentation of the deployment does not go stale."""
+
+import re
+
+from tests.deploy.conftest import ROOT
+
+DOCUMENT = (ROOT / "docs" / "deployment.md").read_text()
+SETTINGS = re.findall(r"^\| (`MINTMARK.*?) \|", DOCUMENT, flags=re.MULTILINE)
+
+
+def sources(pattern: str) -> str:
+    return "".join(path.read_text() for path in sorted((ROOT / "deploy").glob(pattern)))
+
+
+def variables(text: str) -> set[str]:
+    return set(re.findall(r"MINTMARK_[A-Z_]*[A-Z]", text))
+
+
+def test_every_setting_is_described_and_no_other() -> None:
+    code = variables(sources("*.py"))
+    described = variables("".join(SETTINGS))
+    assert code == described
+
+
+def test_every_variable_of_the_compose_files_is_described() -> None:
+    used = set(re.findall(r"\$\{(\w+)", sources("compose.*.yaml")))
+    assert used
+    assert used <= variables(DOCUMENT)
+
+
+def test_files_and_modules_exist() -> None:
+    for path in set(re.findall(r"deploy/[\w.]+\.(?:yaml|py)", DOCUMENT)):
+        assert (ROOT / path).is_file(), path
+    for module in set(re.findall(r"python3 -m ([\w.]+)", DOCUMENT)):
+        assert (ROOT / f"{module.replace('.', '/')}.py").is_file(), module

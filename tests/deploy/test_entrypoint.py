@@ -1,0 +1,188 @@
+"""The entrypoint: models staged, engines built in sight, then Triton in its place; or a reason and no Triton."""
+
+import fcntl
+import os
+import signal
+import sys
+from pathlib import Path
+
+import pytest
+
+from deploy.command import RESTRICTED
+from tests.deploy.conftest import ADMIN_KEY, ROOT, TOKEN, Container, told
+
+BUILD = """
+import pathlib, sys
+plan = pathlib.Path({repository!r}, "segmentation", "1", "model.plan")
+plan.write_text("an engine")
+print("segmentation: built", file=sys.stderr)
+"""
+
+
+def build(container: Container) -> str:
+    return container.builder(BUILD.format(repository=str(container.folder / "repository")))
+
+
+def test_builds_then_becomes_triton(container: Container) -> None:
+    process = container.start(MINTMARK_BUILDER=build(container))
+    output, log = process.communicate(timeout=60)
+    triton = told(output)
+    assert process.returncode == 3  # the stand-in's own
+    assert triton["pid"] == process.pid  # so that the container's signals reach Triton
+    assert triton["folder"] == str(ROOT)
+    assert log.index("segmentation: built") < log.index("starting Triton")
+    served = container.folder / "repository" / "segmentation"
+    assert (served / "1" / "model.plan").read_text() == "an engine"
+    assert (served / "config.pbtxt").is_file()
+    assert not (container.folder / "models" / "segmentation" / "1" / "model.plan").exists()
+
+
+def test_triton_gets_the_token_and_not_the_key(container: Container) -> None:
+    result = container.run(MINTMARK_BUILDER=build(container))
+    triton = told(result.stdout)
+    environment = triton["environment"]
+    assert isinstance(environment, dict)
+    assert environment["MINTMARK_TOKEN"] == TOKEN
+    assert environment["MINTMARK_CATALOG"] == str(container.folder / "catalog")
+    assert "MINTMARK_ADMIN_KEY" not in environment
+    assert f"--http-restricted-api={','.join(RESTRICTED)}:mintmark-admin={ADMIN_KEY}" in triton["arguments"]
+    assert ADMIN_KEY not in result.stderr
+    assert TOKEN not in result.stderr
+
+
+def test_token_from_a_file(container: Container) -> None:
+    secret = container.folder / "token"
+    secret.write_text("from a file\n")
+    result = container.run(MINTMARK_BUILDER=build(container), MINTMARK_TOKEN=None, MINTMARK_TOKEN_FILE=str(secret))
+    environment = told(result.stdout)["environment"]
+    assert isinstance(environment, dict)
+    assert environment["MINTMARK_TOKEN"] == "from a file"
+    assert "MINTMARK_TOKEN_FILE" not in environment
+
+
+def test_progress_is_seen_while_it_builds(container: Container) -> None:
+    """The first line arrives although the builder goes on only when the test has seen it."""
+    seen = container.folder / "seen"
+    builder = container.builder(
+        f"import os, sys, time\nprint('step 1', file=sys.stderr, flush=True)\n"
+        f"while not os.path.exists({str(seen)!r}): time.sleep(0.01)\nprint('step 2', file=sys.stderr)\n"
+    )
+    process = container.start(MINTMARK_BUILDER=builder)
+    assert process.stderr is not None
+    assert "preparing the models" in process.stderr.readline()
+    assert process.stderr.readline() == "step 1\n"
+    seen.touch()
+    _, log = process.communicate(timeout=60)
+    assert log.startswith("step 2\n")
+
+
+def test_failed_builder_keeps_triton_from_starting(container: Container) -> None:
+    builder = container.builder("import sys; sys.exit('error: TensorRT cannot take zoom')")
+    result = container.run(MINTMARK_BUILDER=builder)
+    assert result.returncode == 1
+    assert "TensorRT cannot take zoom" in result.stderr
+    assert "the builder ended with status 1; the server is not started" in result.stderr
+    assert result.stdout == ""
+
+
+def test_status_of_the_builder_is_the_containers(container: Container) -> None:
+    assert container.run(MINTMARK_BUILDER=container.builder("raise SystemExit(7)")).returncode == 7
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_stopped_while_building(container: Container, number: signal.Signals) -> None:
+    """The signal goes to the builder, and Triton does not start after it."""
+    builder = container.builder(
+        "import signal, sys, time\n"
+        "signal.signal(signal.SIGINT, signal.SIG_DFL)\n"
+        "print('building', file=sys.stderr, flush=True)\ntime.sleep(60)\n"
+    )
+    process = container.start(MINTMARK_BUILDER=builder)
+    assert process.stderr is not None
+    while process.stderr.readline() != "building\n":
+        pass
+    process.send_signal(number)
+    output, _ = process.communicate(timeout=30)
+    assert process.returncode == 128 + number
+    assert output == ""
+
+
+def test_two_containers_do_not_build_at_once(container: Container) -> None:
+    """They share a cache; the second builder runs when the first has ended."""
+    go_on = container.folder / "go on"
+    first = container.start(
+        MINTMARK_BUILDER=container.builder(
+            f"import os, sys, time\nprint('building', file=sys.stderr, flush=True)\n"
+            f"while not os.path.exists({str(go_on)!r}): time.sleep(0.01)\n"
+        )
+    )
+    assert first.stderr is not None
+    while first.stderr.readline() != "building\n":
+        pass
+    second = container.start(MINTMARK_BUILDER=f"{sys.executable} -c pass")
+    assert second.stderr is not None
+    assert second.stderr.readline().startswith("mintmark: waiting for another container")
+    go_on.touch()
+    for process in (first, second):
+        process.communicate(timeout=60)
+        assert process.returncode == 3
+
+
+def test_stopped_while_waiting_for_another_container(container: Container) -> None:
+    (container.folder / "cache").mkdir()
+    with (container.folder / "cache" / "lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        process = container.start(MINTMARK_BUILDER="never")
+        assert process.stderr is not None
+        process.stderr.readline()
+        process.terminate()
+        process.communicate(timeout=30)
+    assert process.returncode == 128 + signal.SIGTERM
+
+
+def test_missing_builder_is_named(container: Container) -> None:
+    result = container.run(MINTMARK_BUILDER="/nowhere/builder")
+    assert result.returncode == 1
+    assert "cannot run the builder /nowhere/builder" in result.stderr
+
+
+def test_missing_triton_is_named_before_anything_is_built(container: Container) -> None:
+    result = container.run(MINTMARK_BUILDER=build(container), MINTMARK_TRITONSERVER="/nowhere/tritonserver")
+    assert result.returncode == 1
+    assert "no /nowhere/tritonserver in this container" in result.stderr
+    assert not (container.folder / "repository").exists()
+
+
+def test_no_token_no_server(container: Container) -> None:
+    result = container.run(MINTMARK_BUILDER=build(container), MINTMARK_TOKEN=None)
+    assert result.returncode == 1
+    assert "set MINTMARK_TOKEN_FILE" in result.stderr
+
+
+@pytest.mark.skipif(os.getuid() == 0, reason="root may write everywhere")
+def test_volume_of_another_user_is_named(container: Container) -> None:
+    catalog = container.folder / "catalog"
+    catalog.mkdir(mode=0o555)
+    result = container.run(MINTMARK_BUILDER=build(container))
+    assert result.returncode == 1
+    assert f"the catalog's folder {catalog} cannot be written by user {os.getuid()}" in result.stderr
+
+
+def test_file_in_the_place_of_the_cache_is_named(container: Container) -> None:
+    (container.folder / "cache").write_text("a file")
+    result = container.run(MINTMARK_BUILDER=build(container))
+    assert result.returncode == 1
+    assert f"the cache {container.folder / 'cache'} cannot be written" in result.stderr
+
+
+def test_second_start_builds_on_the_first(container: Container) -> None:
+    """What the builder made stays where the container is only restarted; what the image brings is renewed."""
+    container.run(MINTMARK_BUILDER=build(container))
+    config = container.folder / "repository" / "segmentation" / "config.pbtxt"
+    config.write_text("changed")
+    engine = Path("segmentation", "1", "model.plan")
+    checks = container.builder(
+        f"import pathlib; assert pathlib.Path({str(container.folder / 'repository' / engine)!r}).is_file()"
+    )
+    assert container.run(MINTMARK_BUILDER=checks).returncode == 3
+    assert config.read_text() == 'name: "segmentation"\n'

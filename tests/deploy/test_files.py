@@ -1,0 +1,163 @@
+"""Dockerfile and compose files: linted, and as closed as the documentation says."""
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from deploy.command import STOP_TIMEOUT, Listen
+from deploy.healthcheck import TIMEOUT
+from tests.deploy.conftest import ROOT
+
+DEPLOY = ROOT / "deploy"
+DOCKERFILE = (DEPLOY / "Dockerfile").read_text()
+TOOLS = Path(sys.executable).parent
+COMPOSE = ("compose.gpu.yaml", "compose.cpu.yaml")
+UID = "10001"
+
+
+def compose(name: str) -> dict[str, Any]:
+    return dict(yaml.safe_load((DEPLOY / name).read_text()))
+
+
+def service(name: str) -> dict[str, Any]:
+    return dict(compose(name)["services"]["mintmark"])
+
+
+def stages() -> dict[str, str]:
+    """Text of each stage by its name, in order."""
+    parts = re.split(r"^FROM (\S+) AS (\S+)$", DOCKERFILE, flags=re.MULTILINE)
+    return dict(zip(parts[2::3], parts[3::3], strict=True))
+
+
+def seconds(duration: str) -> int:
+    return int(duration[:-1]) * {"s": 1, "m": 60}[duration[-1]]
+
+
+def run(*command: str) -> "subprocess.CompletedProcess[str]":
+    return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+
+
+def test_hadolint() -> None:
+    result = run(str(TOOLS / "hadolint"), "deploy/Dockerfile")
+    assert result.returncode == 0, result.stdout
+
+
+@pytest.mark.parametrize("name", COMPOSE)
+def test_compose_schema(name: str) -> None:
+    result = run(str(TOOLS / "check-jsonschema"), "--builtin-schema", "vendor.compose-spec", f"deploy/{name}")
+    assert result.returncode == 0, result.stdout
+
+
+def test_base_image_is_pinned_to_a_release() -> None:
+    assert re.search(r"^ARG TRITON=\d\d\.\d\d-py3$", DOCKERFILE, flags=re.MULTILINE)
+    sources = re.findall(r"^FROM (\S+)", DOCKERFILE, flags=re.MULTILINE)
+    assert sources[0] == "nvcr.io/nvidia/tritonserver:${TRITON}"
+    assert set(sources[1:]) <= {"triton", "mintmark"}  # every stage has the Python that will run
+
+
+@pytest.mark.parametrize("target", ["cpu", "gpu"])
+def test_images_run_as_nobody_in_particular(target: str) -> None:
+    users = re.findall(r"^USER (\S+)$", stages()[target], flags=re.MULTILINE)
+    assert users == [f"{UID}:{UID}"]
+    assert f"useradd --uid {UID}" in stages()["mintmark"]
+
+
+@pytest.mark.parametrize("target", ["cpu", "gpu"])
+def test_images_are_checked_where_they_are_built(target: str) -> None:
+    """Above all that numpy is older than 2."""
+    assert f"python3 -m deploy.check_image {target}" in stages()[target]
+
+
+def test_image_is_the_gpus_by_default() -> None:
+    assert list(stages())[-1] == "gpu"
+
+
+def test_packages_are_the_tested_ones() -> None:
+    commands = re.findall(r"pip --python venv/bin/python3 install(?:[^\n]*\\\n)*[^\n]*", DOCKERFILE)
+    assert len(commands) == DOCKERFILE.count("-m pip ")
+    for command in commands:
+        assert "--constraint requirements/constraints.txt" in command or "tensorrt-cu13-bindings==" in command
+
+
+def test_all_that_is_copied_exists_and_is_let_into_the_build() -> None:
+    copied = re.findall(r"^COPY (?!--from)((?:\S+ )+)\S+$", DOCKERFILE, flags=re.MULTILINE)
+    sources = {source for line in copied for source in line.split()}
+    let_in = set(re.findall(r"^!(\S+)$", (DEPLOY / "Dockerfile.dockerignore").read_text(), flags=re.MULTILINE))
+    assert sources
+    for source in sources:
+        assert (ROOT / source).exists(), source
+        assert any(f"{source}/".startswith(f"{folder}/") for folder in let_in), source
+    for folder in let_in:
+        assert (ROOT / folder).is_dir(), folder
+
+
+def test_secrets_stay_out_of_image_and_repository() -> None:
+    assert "deploy/secrets" in (DEPLOY / "Dockerfile.dockerignore").read_text().splitlines()
+    assert run("git", "check-ignore", "deploy/secrets/token").returncode == 0
+    assert not re.search(r"^(ENV|ARG).*(TOKEN|KEY|PASSWORD)", DOCKERFILE, flags=re.MULTILINE)
+
+
+@pytest.mark.parametrize("name", COMPOSE)
+def test_container_is_closed(name: str) -> None:
+    container = service(name)
+    assert container["read_only"] is True
+    assert container["cap_drop"] == ["ALL"]
+    assert "no-new-privileges:true" in container["security_opt"]
+    assert not {"privileged", "cap_add", "network_mode", "ipc", "pid", "user"} & set(container)
+
+
+@pytest.mark.parametrize("name", COMPOSE)
+def test_ports_are_published_on_loopback_only(name: str) -> None:
+    inside = set()
+    for port in service(name)["ports"]:
+        published = re.fullmatch(r"127\.0\.0\.1:(?:\d+|\$\{\w+:-\d+\}):(\d+)", port)
+        assert published, port
+        inside.add(int(published[1]))
+    assert inside == {Listen.grpc, Listen.http, Listen.metrics}
+
+
+@pytest.mark.parametrize("name", COMPOSE)
+def test_catalog_and_cache_outlive_the_container(name: str) -> None:
+    assert set(compose(name)["volumes"]) == {"catalog", "cache"}
+    targets = dict(volume.split(":") for volume in service(name)["volumes"])
+    for variable, volume in (("MINTMARK_CATALOG", "catalog"), ("MINTMARK_CACHE", "cache")):
+        folder = re.search(rf"{variable}=(\S+)", DOCKERFILE)
+        assert folder and folder[1].startswith(targets[volume])
+
+
+@pytest.mark.parametrize("name", COMPOSE)
+def test_repository_lies_on_a_tmpfs_of_the_user(name: str) -> None:
+    tmpfs = dict(entry.split(":", 1) for entry in service(name)["tmpfs"])
+    repository = re.search(r"MINTMARK_REPOSITORY=(\S+)", DOCKERFILE)
+    assert repository is not None
+    options = next(tmpfs[folder] for folder in tmpfs if repository[1].startswith(f"{folder}/"))
+    assert f"uid={UID},gid={UID}" in options
+
+
+@pytest.mark.parametrize("name", COMPOSE)
+def test_token_comes_from_a_file(name: str) -> None:
+    environment = service(name)["environment"]
+    assert environment == {"MINTMARK_TOKEN_FILE": "/run/secrets/token"}
+    assert service(name)["secrets"] == ["token"]
+
+
+@pytest.mark.parametrize("name", COMPOSE)
+def test_times_fit_together(name: str) -> None:
+    """Requests in flight may end before Docker kills; the three requests of a check fit in its time."""
+    assert seconds(service(name)["stop_grace_period"]) > STOP_TIMEOUT
+    check = service(name)["healthcheck"]
+    assert check["test"][1:] == ["python3", "-m", "deploy.healthcheck"]
+    assert seconds(check["timeout"]) > 3 * TIMEOUT
+
+
+def test_one_gpu_for_one_container() -> None:
+    devices = service("compose.gpu.yaml")["deploy"]["resources"]["reservations"]["devices"]
+    assert [device["driver"] for device in devices] == ["nvidia"]
+    assert len(devices[0]["device_ids"]) == 1
+    assert devices[0]["capabilities"] == ["gpu"]
+    assert "deploy" not in service("compose.cpu.yaml")

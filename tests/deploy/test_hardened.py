@@ -1,0 +1,265 @@
+"""The entrypoint with the real Triton of the wheel, on loopback: it serves, and what is restricted is refused."""
+
+import contextlib
+import http.client
+import json
+import os
+import subprocess
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Iterator
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+import tritonclient.grpc as grpc
+from tritonclient.utils import InferenceServerException
+
+from deploy.command import ADMIN_HEADER, GRPC_PREFIX, RESTRICTED, Listen, Triton, triton_command
+from deploy.healthcheck import UnhealthyError, check
+from mintmark import Client, EntryFields, Unauthorized
+from server import Ports
+from server.binary import find_triton
+from server.staging import stage_backends
+from tests.deploy.conftest import ADMIN_KEY, ROOT, TOKEN
+from training.mint import CATALOG, make_design, photograph, strike
+
+SERVE_PYTHON = Path(os.environ.get("MINTMARK_SERVE_PYTHON") or "python")
+COIN = EntryFields(name="2 euro, map", country="Germany", currency="euro", denomination="2", side="reverse", year=2002)
+READY_TIMEOUT = 300  # s
+
+
+class Server:
+    """A container's processes without the container."""
+
+    def __init__(self, folder: Path, key: str | None) -> None:
+        self.ports = Ports.free()
+        self.log = folder / "log.txt"
+        triton = find_triton()
+        stage_backends(triton, folder / "backends")
+        environment = {
+            **os.environ,
+            "PATH": f"{(ROOT / SERVE_PYTHON).parent}{os.pathsep}{os.environ['PATH']}",
+            "LD_LIBRARY_PATH": str(triton.libraries),
+            "MINTMARK_TARGET": "cpu",
+            "MINTMARK_MODELS": str(ROOT / "model_repository"),
+            "MINTMARK_REPOSITORY": str(folder / "repository"),
+            "MINTMARK_CATALOG": str(folder / "catalog"),
+            "MINTMARK_CACHE": str(folder / "cache"),
+            "MINTMARK_TRITONSERVER": str(triton.executable),
+            "MINTMARK_BACKENDS": str(folder / "backends"),
+            "MINTMARK_TOKEN": TOKEN,
+        }
+        if key:
+            environment["MINTMARK_ADMIN_KEY"] = key
+        with self.log.open("wb") as log:
+            self.process = subprocess.Popen(
+                [
+                    *(str(ROOT / SERVE_PYTHON), "-m", "deploy.entrypoint", "--address", "127.0.0.1"),
+                    *("--grpc-port", str(self.ports.grpc), "--http-port", str(self.ports.http)),
+                    *("--metrics-port", str(self.ports.metrics)),
+                ],
+                cwd=ROOT,
+                env=environment,
+                stdout=log,
+                stderr=subprocess.STDOUT,
+            )
+
+    @property
+    def grpc(self) -> str:
+        return f"127.0.0.1:{self.ports.grpc}"
+
+    @property
+    def http(self) -> str:
+        return f"http://127.0.0.1:{self.ports.http}"
+
+    def wait(self) -> None:
+        """Until the health check passes."""
+        deadline = time.monotonic() + READY_TIMEOUT
+        while True:
+            try:
+                return check(self.http)
+            except UnhealthyError as error:
+                if self.process.poll() is not None or time.monotonic() > deadline:
+                    raise AssertionError(f"not healthy: {error}\n{self.log.read_text()}") from error
+            time.sleep(0.2)
+
+    def stop(self) -> int:
+        """End it as Docker does; its exit status."""
+        self.process.terminate()
+        return self.process.wait(timeout=60)
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    server = Server(tmp_path_factory.mktemp("container"), ADMIN_KEY)
+    try:
+        server.wait()
+        yield server
+    finally:
+        server.stop()
+
+
+def photo() -> bytes:
+    rng = np.random.default_rng(900_001)
+    design = make_design(900_001)
+    picture = photograph([strike(design, rng, mint_state=True)], CATALOG, rng).picture
+    return cv2.imencode(".jpg", picture[:, :, ::-1])[1].tobytes()
+
+
+def status(request: urllib.request.Request | str) -> int:
+    try:
+        with urllib.request.urlopen(request, timeout=30) as reply:
+            return int(reply.status)
+    except urllib.error.HTTPError as error:
+        with error:
+            return error.code
+
+
+def admin(url: str, method: str = "GET", body: bytes | None = None, key: str = ADMIN_KEY) -> urllib.request.Request:
+    return urllib.request.Request(url, body, {ADMIN_HEADER: key}, method=method)
+
+
+def test_every_flag_is_triton_s() -> None:
+    triton = find_triton()
+    usage = subprocess.run(
+        [str(triton.executable), "--help"],
+        env={**os.environ, "LD_LIBRARY_PATH": str(triton.libraries)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    known = {line.split()[0] for line in (usage.stdout + usage.stderr).splitlines() if line.startswith("  --")}
+    command = triton_command(Triton("tritonserver", Path("/m"), "cpu", Path("/b"), 1024), Listen(), "key")
+    assert {argument.split("=")[0] for argument in command[1:]} <= known
+
+
+def test_command_line_of_the_gpu_is_taken(tmp_path: Path) -> None:
+    """As far as a machine without a GPU can tell: with no models to load, Triton starts, and is ready."""
+    triton, ports = find_triton(), Ports.free()
+    listen = Listen("127.0.0.1", ports.grpc, ports.http, ports.metrics)
+    command = triton_command(Triton(str(triton.executable), tmp_path, cuda_pool_mib=64), listen, ADMIN_KEY)
+    environment = {**os.environ, "LD_LIBRARY_PATH": str(triton.libraries)}
+    with subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT) as process:
+        try:
+            ready = False
+            while process.poll() is None and not ready:
+                with contextlib.suppress(urllib.error.URLError):
+                    ready = status(f"http://127.0.0.1:{ports.http}/v2/health/ready") == 200
+                time.sleep(0.1)
+        finally:
+            process.terminate()
+        output = process.communicate(timeout=60)[0].decode()
+    assert ready, output
+
+
+def test_serves_and_the_catalog_needs_its_token(server: Server) -> None:
+    with Client(server.grpc, token=TOKEN) as client:
+        entry = client.enroll(photo(), COIN)
+        answer = client.recognize(photo(), k=1)
+    assert answer.known
+    assert answer.matches[0].entry.id == entry.id
+    with Client(server.grpc, token="wrong") as stranger, pytest.raises(Unauthorized):
+        stranger.enroll(photo(), COIN)
+
+
+def test_token_over_http(server: Server) -> None:
+    request = json.dumps({"operation": "remove", "id": "none"})
+    body = {"inputs": [{"name": "request", "datatype": "BYTES", "shape": [1, 1], "data": [request]}]}
+    replies = []
+    headers: dict[str, str]
+    for headers in ({}, {"authorization": f"Bearer {TOKEN}"}):
+        # Not urllib, which writes the names of headers with a capital.
+        connection = http.client.HTTPConnection("127.0.0.1", server.ports.http, timeout=30)
+        connection.request("POST", "/v2/models/catalog/infer", json.dumps(body).encode(), headers)
+        replies.append(connection.getresponse().read().decode())
+        connection.close()
+    assert "unauthorized" in replies[0]
+    assert "no entry has the id" in replies[1]
+
+
+RESTRICTED_PATHS = {
+    "model-repository": ("/v2/repository/index", "POST", b""),
+    "model-config": ("/v2/models/decode/config", "GET", None),
+    "statistics": ("/v2/models/stats", "GET", None),
+    "trace": ("/v2/trace/setting", "GET", None),
+    "logging": ("/v2/logging", "GET", None),
+    "shared-memory": ("/v2/systemsharedmemory/status", "GET", None),
+}
+
+
+def test_every_restricted_endpoint_is_tried() -> None:
+    assert set(RESTRICTED_PATHS) == set(RESTRICTED)
+
+
+@pytest.mark.parametrize("name", RESTRICTED)
+def test_restricted_over_http(server: Server, name: str) -> None:
+    path, method, body = RESTRICTED_PATHS[name]
+    assert status(urllib.request.Request(server.http + path, body, method=method)) == 403
+    assert status(admin(server.http + path, method, body, key="another-key-of-16")) == 403
+    assert status(admin(server.http + path, method, body)) == 200
+
+
+def calls(client: grpc.InferenceServerClient, headers: dict[str, str] | None) -> dict[str, object]:
+    """One call of each restricted kind, to be made later."""
+    return {
+        "model-repository": lambda: client.get_model_repository_index(headers=headers),
+        "model-config": lambda: client.get_model_config("decode", headers=headers),
+        "statistics": lambda: client.get_inference_statistics(headers=headers),
+        "trace": lambda: client.get_trace_settings(headers=headers),
+        "logging": lambda: client.get_log_settings(headers=headers),
+        "shared-memory": lambda: client.get_system_shared_memory_status(headers=headers),
+    }
+
+
+@pytest.mark.parametrize("name", RESTRICTED)
+def test_restricted_over_grpc(server: Server, name: str) -> None:
+    with grpc.InferenceServerClient(server.grpc) as client:
+        for headers in (None, {GRPC_PREFIX + ADMIN_HEADER: "another-key-of-16"}):
+            with pytest.raises(InferenceServerException, match="This protocol is restricted"):
+                calls(client, headers)[name]()
+        calls(client, {GRPC_PREFIX + ADMIN_HEADER: ADMIN_KEY})[name]()
+
+
+def test_models_cannot_be_changed_even_with_the_key(server: Server) -> None:
+    """Model control is off, not only guarded."""
+    for action in ("load", "unload"):
+        assert status(admin(f"{server.http}/v2/repository/models/search/{action}", "POST", b"{}")) == 503
+    check(server.http)
+
+
+def test_health_and_metadata_are_open(server: Server) -> None:
+    for path in ("/v2/health/live", "/v2/health/ready", "/v2", "/v2/models/coin_search"):
+        assert status(server.http + path) == 200
+
+
+def test_configs_were_written_for_the_cores(server: Server) -> None:
+    assert "configs for" in server.log.read_text()
+
+
+def test_log_has_neither_secret(server: Server) -> None:
+    log = server.log.read_text()
+    assert "Started GRPCInferenceService" in log
+    assert TOKEN not in log
+    assert ADMIN_KEY not in log
+
+
+def test_model_that_fails_ends_the_server(tmp_path: Path) -> None:
+    """Never ready without the index: here its catalog is no database."""
+    (tmp_path / "catalog").mkdir()
+    (tmp_path / "catalog" / "catalog.sqlite").write_bytes(b"this is no database" * 100)
+    server = Server(tmp_path, key=None)
+    seen_ready = False
+    deadline = time.monotonic() + READY_TIMEOUT
+    while server.process.poll() is None and time.monotonic() < deadline:
+        with contextlib.suppress(urllib.error.URLError):
+            seen_ready |= status(f"{server.http}/v2/health/ready") == 200
+        time.sleep(0.1)
+    if server.process.poll() is None:
+        server.stop()
+        raise AssertionError("the server went on without its catalog")
+    assert server.process.returncode not in (0, None)
+    assert not seen_ready
+    assert "file is not a database" in server.log.read_text()
