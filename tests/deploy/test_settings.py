@@ -27,6 +27,14 @@ def test_defaults_are_the_images() -> None:
     )
 
 
+def test_empty_is_unset() -> None:
+    """Compose passes variables on that nobody has set."""
+    settings = read_settings({**TOKEN, "MINTMARK_ADMIN_KEY": "", "MINTMARK_CUDA_POOL_MIB": "", "MINTMARK_BACKENDS": ""})
+    assert settings.cuda_pool_mib == CUDA_POOL_MIB
+    assert settings.backends is None
+    assert settings.admin_key
+
+
 def test_default_builders_exist() -> None:
     assert (ROOT / "build" / "build_engines.py").is_file()
     assert read_settings({**TOKEN, "MINTMARK_TARGET": "cpu"}).builder[1:3] == ("-m", "deploy.cpu_configs")
