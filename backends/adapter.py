@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 import triton_python_backend_utils as pb_utils
 
+from backends.dlpack import DeviceArray, view
 from catalog.access import AccessError
 from catalog.entry import EntryError, EntryNotFoundError
 from ensemble.contract import Tensor
@@ -23,9 +24,24 @@ def settings(args: dict[str, str]) -> dict[str, str]:
     return {key: value["string_value"] for key, value in json.loads(args["model_config"])["parameters"].items()}
 
 
+def instance(args: dict[str, str]) -> tuple[str, int]:
+    """Where Triton has placed this instance of a model: 'CPU' or 'GPU', and the number of the GPU."""
+    return args["model_instance_kind"], int(args["model_instance_device_id"])
+
+
 def array(request: Any, tensor: Tensor) -> np.ndarray:
-    """One input of a request, [B, …]."""
-    return pb_utils.get_input_tensor_by_name(request, tensor.name).as_numpy()
+    """One input of a request, [B, …]; copied, where it lies on a GPU."""
+    given = in_place(request, tensor)
+    return given.to_host() if isinstance(given, DeviceArray) else given
+
+
+def in_place(request: Any, tensor: Tensor) -> np.ndarray | DeviceArray:
+    """One input of a request, [B, …], where it lies.
+
+    That may be a GPU where the model's config has FORCE_CPU_ONLY_INPUT_TENSORS "no". Triton has finished with it.
+    """
+    given = pb_utils.get_input_tensor_by_name(request, tensor.name)
+    return given.as_numpy() if given.is_cpu() else view(given.to_dlpack())
 
 
 def texts(request: Any, tensor: Tensor) -> list[str]:

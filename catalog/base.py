@@ -4,9 +4,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
-import numpy as np
-
 from catalog.entry import Entry, View
+from catalog.vectors import Queries
 
 
 @dataclass(frozen=True)
@@ -57,7 +56,7 @@ class Catalog(Protocol):
     def page(self, offset: int, limit: int) -> Page:
         """Entries from `offset`, at most `limit`."""
 
-    def search(self, embeddings: np.ndarray, k: int) -> Sequence[Sequence[Match]]:
+    def search(self, embeddings: Queries, k: int) -> Sequence[Sequence[Match]]:
         """The k best entries for each of [B, 64] unit vectors, best first; fewer where the catalog has fewer."""
 
     def status(self) -> Status:

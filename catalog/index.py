@@ -1,10 +1,9 @@
 """The nearest-neighbour index that follows a database."""
 
-import faiss
 import numpy as np
 
-from catalog.database import Database
-from ensemble.contract import EMBEDDING_SIZE
+from catalog.database import Changes, Database
+from catalog.vectors import Queries, VectorIndex
 
 
 class FollowingIndex:
@@ -13,14 +12,19 @@ class FollowingIndex:
     Args:
         database: what it follows.
         fingerprint: of the model whose views it holds; others are never mixed in.
+        vectors: what searches; empty, used by nobody else.
     """
 
-    def __init__(self, database: Database, fingerprint: str) -> None:
+    def __init__(self, database: Database, fingerprint: str, vectors: VectorIndex) -> None:
         self._database = database
         self._fingerprint = fingerprint
+        self._vectors = vectors
+        self._start_over()
+
+    def _start_over(self) -> None:
+        self._vectors.reset()
         self._sequence = 0
         self._seen = (-1, -1)  # version at the last look; none at first
-        self._index = faiss.IndexIDMap2(faiss.IndexFlatIP(EMBEDDING_SIZE))
 
     def follow(self) -> None:
         """Apply what has changed in the database since the last call."""
@@ -28,14 +32,21 @@ class FollowingIndex:
         if version == self._seen:
             return
         changes = self._database.changes_since(self._sequence, self._fingerprint)
-        if changes.removed.size:
-            self._index.remove_ids(faiss.IDSelectorBatch(changes.removed))
-        if changes.added.size:
-            self._index.add_with_ids(changes.embeddings, changes.added)
-        self._sequence = changes.sequence
+        try:
+            self._apply(changes)
+        except Exception:  # no memory left on the device, say: half of the changes may be in
+            self._start_over()
+            raise
         self._seen = version
 
-    def search(self, embeddings: np.ndarray, k: int) -> tuple[np.ndarray, np.ndarray]:
+    def _apply(self, changes: Changes) -> None:
+        if changes.removed.size:
+            self._vectors.remove(changes.removed)
+        if changes.added.size:
+            self._vectors.add_with_ids(changes.embeddings, changes.added)
+        self._sequence = changes.sequence
+
+    def search(self, embeddings: Queries, k: int) -> tuple[np.ndarray, np.ndarray]:
         """The k nearest views.
 
         Args:
@@ -45,8 +56,7 @@ class FollowingIndex:
         Returns:
             scores [B, n] and views [B, n], best first; n is k or the number of views, whichever is smaller.
         """
-        n = min(k, self._index.ntotal)
+        n = min(k, self._vectors.ntotal)
         if n == 0:
-            return np.empty((len(embeddings), 0), np.float32), np.empty((len(embeddings), 0), np.int64)
-        scores, views = self._index.search(np.ascontiguousarray(embeddings, np.float32), n)
-        return scores, views
+            return np.empty((embeddings.shape[0], 0), np.float32), np.empty((embeddings.shape[0], 0), np.int64)
+        return self._vectors.search(embeddings, n)

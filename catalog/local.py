@@ -7,7 +7,9 @@ import numpy as np
 from catalog.base import Catalog, Match, Page, Status
 from catalog.database import Database
 from catalog.entry import Entry, EntryError, View
+from catalog.flat import FlatIndex
 from catalog.index import FollowingIndex
+from catalog.vectors import Queries, VectorIndex
 
 FILE = "catalog.sqlite"
 
@@ -18,12 +20,13 @@ class LocalCatalog:
     Args:
         folder: where the database lies.
         fingerprint: of the model whose embeddings come in and are searched.
+        vectors: what searches them, empty; None takes the CPU's index.
     """
 
-    def __init__(self, folder: Path, fingerprint: str) -> None:
+    def __init__(self, folder: Path, fingerprint: str, vectors: VectorIndex | None = None) -> None:
         self._fingerprint = fingerprint
         self._database = Database(folder / FILE)
-        self._index = FollowingIndex(self._database, fingerprint)
+        self._index = FollowingIndex(self._database, fingerprint, vectors or FlatIndex())
 
     def enroll(self, entry: Entry, view: View) -> str:
         """Store an entry with its first view; see `Catalog.enroll`."""
@@ -46,7 +49,7 @@ class LocalCatalog:
         total = self._database.count(self._fingerprint)[0]
         return Page(tuple(self._database.entries(offset, limit)), total)
 
-    def search(self, embeddings: np.ndarray, k: int) -> list[list[Match]]:
+    def search(self, embeddings: Queries, k: int) -> list[list[Match]]:
         """The k best entries per query; see `Catalog.search`."""
         self._index.follow()
         scores, views = self._index.search(embeddings, k)
@@ -66,12 +69,17 @@ class LocalCatalog:
         self._database.close()
 
 
-def open_catalog(location: str, fingerprint: str) -> Catalog:
+def open_catalog(location: str, fingerprint: str, vectors: VectorIndex | None = None) -> Catalog:
     """Open the catalog at a location: a folder of this machine.
+
+    Args:
+        location: the folder.
+        fingerprint: of the model whose embeddings come in and are searched.
+        vectors: what searches them, empty; None takes the CPU's index.
 
     Raises:
         ValueError: the location is empty.
     """
     if not location:
         raise ValueError("no catalog is set: start the server with --catalog FOLDER or set MINTMARK_CATALOG")
-    return LocalCatalog(Path(location), fingerprint)
+    return LocalCatalog(Path(location), fingerprint, vectors)

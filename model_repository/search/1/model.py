@@ -3,9 +3,10 @@
 import os
 from typing import Any
 
-from backends.adapter import Answer, answer_each, array, parameters, settings
+from backends.adapter import Answer, answer_each, array, in_place, instance, parameters, settings
 from catalog import open_catalog
 from catalog.answer import search_answer
+from catalog.devices import vector_index_for
 from ensemble.contract import EMBEDDING, FOUND
 from ensemble.parameters import search_k
 
@@ -14,10 +15,11 @@ class TritonPythonModel:
     """Adapts the catalog's search to Triton."""
 
     def initialize(self, args: dict[str, str]) -> None:
-        """Open the catalog and load its index."""
+        """Open the catalog, with an index on this instance's device."""
         config = settings(args)
         self.threshold = float(config["known_threshold"])
-        self.catalog = open_catalog(os.environ.get("MINTMARK_CATALOG", ""), config["fingerprint"])
+        vectors = vector_index_for(*instance(args))
+        self.catalog = open_catalog(os.environ.get("MINTMARK_CATALOG", ""), config["fingerprint"], vectors)
 
     def execute(self, requests: list[Any]) -> list[Any]:
         """Search for the embeddings of every request."""
@@ -25,7 +27,7 @@ class TritonPythonModel:
 
     def _answer(self, request: Any) -> Answer:
         k = search_k(parameters(request))
-        return search_answer(self.catalog, array(request, EMBEDDING), array(request, FOUND), k, self.threshold)
+        return search_answer(self.catalog, in_place(request, EMBEDDING), array(request, FOUND), k, self.threshold)
 
     def finalize(self) -> None:
         """Close the catalog."""

@@ -1,0 +1,18 @@
+"""Which vector index belongs to which device."""
+
+from catalog.flat import FlatIndex
+from catalog.gpu import GpuFlatIndex
+from catalog.vectors import VectorIndex
+
+
+def vector_index_for(kind: str, device: int) -> VectorIndex:
+    """An empty index.
+
+    Args:
+        kind: of the model instance, as Triton names it: 'CPU' or 'GPU'.
+        device: number of the GPU.
+
+    Raises:
+        GpuIndexError: the instance is on a GPU where Faiss cannot have an index.
+    """
+    return GpuFlatIndex(device) if kind == "GPU" else FlatIndex()

@@ -1,0 +1,42 @@
+"""The vector index of a CPU."""
+
+import faiss
+import numpy as np
+
+from catalog.vectors import Queries
+from ensemble.contract import EMBEDDING_SIZE
+
+
+class FlatIndex:
+    """A `VectorIndex` in host memory; Faiss keeps the ids and removes rows in place."""
+
+    def __init__(self) -> None:
+        self._index = faiss.IndexIDMap2(faiss.IndexFlatIP(EMBEDDING_SIZE))
+
+    @property
+    def ntotal(self) -> int:
+        """See `VectorIndex.ntotal`."""
+        return int(self._index.ntotal)
+
+    def add_with_ids(self, vectors: np.ndarray, ids: np.ndarray) -> None:
+        """See `VectorIndex.add_with_ids`."""
+        self._index.add_with_ids(vectors, ids)
+
+    def remove(self, ids: np.ndarray) -> None:
+        """See `VectorIndex.remove`."""
+        self._index.remove_ids(faiss.IDSelectorBatch(ids))
+
+    def search(self, queries: Queries, k: int) -> tuple[np.ndarray, np.ndarray]:
+        """See `VectorIndex.search`.
+
+        Raises:
+            TypeError: the queries lie on a GPU.
+        """
+        if not isinstance(queries, np.ndarray):
+            raise TypeError("the CPU index takes queries in host memory, these lie on a GPU")
+        scores, ids = self._index.search(np.ascontiguousarray(queries, np.float32), k)
+        return scores, ids
+
+    def reset(self) -> None:
+        """See `VectorIndex.reset`."""
+        self._index.reset()

@@ -1,0 +1,49 @@
+"""The seam between the catalog and whatever searches its vectors."""
+
+from typing import Protocol, TypeAlias
+
+import numpy as np
+
+
+class DeviceVectors(Protocol):
+    """[B, 64] float32 row by row in the memory of a GPU, as `backends.dlpack.DeviceArray` describes it."""
+
+    @property
+    def address(self) -> int:
+        """Of the first element, as CUDA knows it."""
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Rows and columns."""
+
+
+Queries: TypeAlias = np.ndarray | DeviceVectors
+
+
+class VectorIndex(Protocol):
+    """Exact search by inner product among vectors that carry ids of their own. Not to be shared between threads."""
+
+    @property
+    def ntotal(self) -> int:
+        """How many vectors can be found."""
+
+    def add_with_ids(self, vectors: np.ndarray, ids: np.ndarray) -> None:
+        """Add [N, 64] float32 vectors under [N] int64 ids that no vector has at the moment."""
+
+    def remove(self, ids: np.ndarray) -> None:
+        """Drop the vectors with these ids; ids that nobody has are passed over."""
+
+    def search(self, queries: Queries, k: int) -> tuple[np.ndarray, np.ndarray]:
+        """The k nearest vectors of each query, best first.
+
+        Args:
+            queries: [B, 64] float32.
+            k: how many, from 1 to `ntotal`.
+
+        Returns:
+            scores [B, k] float32 and ids [B, k] int64; an id of -1 is no match, which only queries that are not finite
+            get.
+        """
+
+    def reset(self) -> None:
+        """Drop everything."""

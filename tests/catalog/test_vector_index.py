@@ -1,0 +1,332 @@
+"""Every vector index gives the answers of brute force, whatever was removed and added again before.
+
+The GPU's index is made of two parts. What Mintmark adds, ids and removal, is held here over flat indexes of the CPU:
+one that minds an ID selector and one that does not, as Faiss's two GPU builds. The whole is held where there is a GPU.
+"""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import faiss
+import numpy as np
+import pytest
+
+from backends.dlpack import view as device_view
+from catalog import Entry, LocalCatalog, View
+from catalog.devices import vector_index_for
+from catalog.flat import FlatIndex
+from catalog.gpu import GpuFlatIndex, GpuIndexError
+from catalog.tombstones import DEAD_SHARE, MOST_DEAD, MOST_ROWS, TombstoneIndex, minds_selector
+from catalog.vectors import VectorIndex
+from ensemble.contract import EMBEDDING_SIZE, MAX_K
+
+Vectors = Callable[..., np.ndarray]
+MakeEntry = Callable[..., Entry]
+MakeView = Callable[..., View]
+ATOL = 1e-5  # float32 sums of 64 products, in any order
+NO_GPU = not hasattr(faiss, "GpuIndexFlatIP") or not faiss.get_num_gpus()
+
+
+class OwnKernels:
+    """A flat index with what Faiss's GPU index has: it adds, searches, passes over selectors, and has a largest k."""
+
+    def __init__(self) -> None:
+        self._flat = faiss.IndexFlatIP(EMBEDDING_SIZE)
+        self.searches: list[int] = []  # k of each
+        self.restarts = 0
+
+    @property
+    def ntotal(self) -> int:
+        return int(self._flat.ntotal)
+
+    def add(self, vectors: np.ndarray) -> None:
+        self._flat.add(vectors)
+
+    def reconstruct_n(self, first: int, count: int) -> np.ndarray:
+        return self._flat.reconstruct_n(first, count)
+
+    def search_c(self, n: int, queries: Any, k: int, scores: Any, rows: Any, params: Any) -> None:
+        assert 1 <= k <= MOST_ROWS
+        self.searches.append(k)
+        self._flat.search_c(n, queries, k, scores, rows, None)
+
+    def reset(self) -> None:
+        self.restarts += 1
+        self._flat.reset()
+
+
+MAKERS: dict[str, Callable[[], VectorIndex]] = {
+    "flat": FlatIndex,
+    "tombstones by selector": lambda: TombstoneIndex(faiss.IndexFlatIP(EMBEDDING_SIZE)),
+    "tombstones without selector": lambda: TombstoneIndex(OwnKernels()),
+    "gpu": lambda: GpuFlatIndex(0),
+}
+REASON = "no CUDA device, or Faiss without GPU code"
+
+
+@pytest.fixture(
+    params=[pytest.param(n, marks=pytest.mark.skipif(n == "gpu" and NO_GPU, reason=REASON)) for n in MAKERS]
+)
+def make(request: pytest.FixtureRequest) -> Callable[[], VectorIndex]:
+    """Maker of empty indexes of one kind."""
+    return MAKERS[request.param]
+
+
+def check(index: VectorIndex, stored: dict[int, np.ndarray], queries: np.ndarray, k: int) -> None:
+    """Hold an answer to brute force; which of several equal scores comes first is left open."""
+    assert index.ntotal == len(stored)
+    scores, ids = index.search(queries, k)
+    assert (scores.shape, ids.shape, scores.dtype, ids.dtype) == ((len(queries), k),) * 2 + (np.float32, np.int64)
+    keys = list(stored)
+    cosines = queries.astype(float) @ np.stack([stored[key] for key in keys]).T.astype(float)
+    np.testing.assert_allclose(scores, -np.sort(-cosines, axis=1)[:, :k], atol=ATOL)
+    for row, found in enumerate(ids.tolist()):
+        assert len(set(found)) == k
+        np.testing.assert_allclose(scores[row], [cosines[row, keys.index(n)] for n in found], atol=ATOL)
+
+
+@pytest.mark.parametrize("k", [1, 7, 300])
+def test_search_is_brute_force(make: Callable[[], VectorIndex], vectors: Vectors, k: int) -> None:
+    index, stored = make(), vectors(300)
+    index.add_with_ids(stored, np.arange(300) + 10**12)  # ids of their own, beyond 32 bits
+    check(index, dict(enumerate(stored, 10**12)), vectors(9, seed=1), k)
+
+
+def test_any_order_of_changes(make: Callable[[], VectorIndex], vectors: Vectors) -> None:
+    rng = np.random.default_rng(5)
+    index, stored, fresh = make(), {}, iter(range(10**6))
+    queries = vectors(3, seed=2)
+    for step in range(120):
+        added = vectors(int(rng.integers(1, 40)), seed=100 + step)
+        ids = np.array([next(fresh) for _ in added])
+        index.add_with_ids(added, ids)
+        stored |= dict(zip(ids.tolist(), added, strict=True))
+        removed = rng.choice(list(stored), size=int(rng.integers(0, len(stored))), replace=False)
+        index.remove(removed)
+        stored = {key: row for key, row in stored.items() if key not in set(removed.tolist())}
+        check(index, stored, queries, int(rng.integers(1, len(stored) + 1)))
+
+
+def test_ids_may_come_back(make: Callable[[], VectorIndex], vectors: Vectors) -> None:
+    index, (old, new, other) = make(), vectors(3)
+    index.add_with_ids(np.stack([old, other]), np.array([4, 5]))
+    index.remove(np.array([4]))
+    index.add_with_ids(new[None], np.array([4]))
+    check(index, {5: other, 4: new}, np.stack([old, new]), 2)
+
+
+def test_ids_that_nobody_has_are_passed_over(make: Callable[[], VectorIndex], vectors: Vectors) -> None:
+    index, stored = make(), vectors(2)
+    index.remove(np.array([1, 2, 3]))
+    index.add_with_ids(stored, np.array([1, 2]))
+    index.remove(np.array([3, 2, 2]))
+    index.remove(np.array([2]))
+    check(index, {1: stored[0]}, stored, 1)
+
+
+def test_one_removal_after_the_other(make: Callable[[], VectorIndex], vectors: Vectors) -> None:
+    index, stored = make(), dict(enumerate(vectors(30)))
+    index.add_with_ids(np.stack(list(stored.values())), np.arange(30))
+    for gone in range(0, 28, 2):
+        index.remove(np.array([gone]))
+        del stored[gone]
+        check(index, stored, vectors(3, seed=1), len(stored))
+
+
+def test_ties_are_all_found(make: Callable[[], VectorIndex], vectors: Vectors) -> None:
+    index, (row, far) = make(), vectors(2)
+    index.add_with_ids(np.stack([row, row, far, row, row]), np.array([1, 2, 3, 4, 5]))
+    index.remove(np.array([2]))
+    scores, ids = index.search(row[None], 3)
+    assert set(ids[0].tolist()) == {1, 4, 5}
+    np.testing.assert_allclose(scores, 1.0, atol=ATOL)
+
+
+def test_emptied_and_filled_again(make: Callable[[], VectorIndex], vectors: Vectors) -> None:
+    index, stored = make(), vectors(6)
+    for ids in (np.arange(6), np.arange(6) + 6):
+        index.add_with_ids(stored, ids)
+        check(index, dict(zip(ids.tolist(), stored, strict=True)), stored, 6)
+        index.remove(ids)
+        assert index.ntotal == 0
+    index.add_with_ids(stored, np.arange(6) + 20)
+    index.reset()
+    assert index.ntotal == 0
+    index.add_with_ids(stored[:1], np.array([99]))
+    check(index, {99: stored[0]}, stored, 1)
+
+
+def test_queries_that_are_not_finite_match_nothing(make: Callable[[], VectorIndex], vectors: Vectors) -> None:
+    index, stored = make(), vectors(5)
+    index.add_with_ids(stored, np.arange(5) + 1)
+    index.remove(np.array([3]))
+    _, ids = index.search(np.stack([np.full(EMBEDDING_SIZE, np.nan, np.float32), stored[1]]), 2)
+    assert not {3} & set(ids.reshape(-1).tolist())
+    assert ids[1, 0] == 2
+
+
+def test_queries_of_any_layout(make: Callable[[], VectorIndex], vectors: Vectors) -> None:
+    index, stored = make(), vectors(8)
+    index.add_with_ids(stored, np.arange(8))
+    check(index, dict(enumerate(stored)), np.asfortranarray(stored), 3)
+    check(index, dict(enumerate(stored)), np.repeat(stored, 2, axis=1)[:, ::2], 3)
+
+
+# --- following a database ------------------------------------------------------------------------------------------
+
+
+def test_a_catalog_follows_and_restarts(
+    make: Callable[[], VectorIndex], tmp_path: Path, vectors: Vectors, entry: MakeEntry, view: MakeView
+) -> None:
+    rows = vectors(12)
+    writer = LocalCatalog(tmp_path, "feedfacefeedface")
+    reader = LocalCatalog(tmp_path, "feedfacefeedface", make())
+    assert reader.search(rows[:2], 5) == [[], []]
+    enrolled = [writer.enroll(entry(), view(row)) for row in rows]
+    assert [[m.entry.id for m in matches] for matches in reader.search(rows, 1)] == [[i] for i in enrolled]
+    for number in (0, 3, 4, 11):
+        writer.remove(enrolled[number])
+    kept = [i for n, i in enumerate(enrolled) if n not in (0, 3, 4, 11)]
+    (before,) = reader.search(rows[3:4], 1000)  # k beyond what is there
+    assert sorted(m.entry.id for m in before) == sorted(kept)
+    reader.close()
+    again = LocalCatalog(tmp_path, "feedfacefeedface", make())
+    (after,) = again.search(rows[3:4], 1000)
+    assert [m.entry.id for m in after] == [m.entry.id for m in before]
+    np.testing.assert_allclose([m.score for m in after], [m.score for m in before], atol=ATOL)
+    assert [m.entry.id for m in writer.search(rows[3:4], 1000)[0]] == [m.entry.id for m in before]
+    again.close()
+    writer.close()
+
+
+class OutOfMemory(TombstoneIndex):
+    """Fails once, after half of a change has been made."""
+
+    def __init__(self) -> None:
+        super().__init__(faiss.IndexFlatIP(EMBEDDING_SIZE))
+        self.failures = 0
+
+    def add_with_ids(self, vectors: np.ndarray, ids: np.ndarray) -> None:
+        if self.failures:
+            self.failures -= 1
+            raise MemoryError("out of device memory")
+        super().add_with_ids(vectors, ids)
+
+
+def test_a_change_that_failed_half_way_is_made_up_for(
+    tmp_path: Path, vectors: Vectors, entry: MakeEntry, view: MakeView
+) -> None:
+    rows, index = vectors(4), OutOfMemory()
+    writer, reader = (LocalCatalog(tmp_path, "feedfacefeedface", vectors) for vectors in (None, index))
+    enrolled = [writer.enroll(entry(), view(row)) for row in rows[:3]]
+    assert len(reader.search(rows[:1], 9)[0]) == 3
+    writer.remove(enrolled[0])
+    enrolled.append(writer.enroll(entry(), view(rows[3])))
+    index.failures = 1
+    with pytest.raises(MemoryError):
+        reader.search(rows[:1], 9)
+    assert {m.entry.id for m in reader.search(rows[:1], 9)[0]} == set(enrolled[1:])
+    for catalog in (reader, writer):
+        catalog.close()
+
+
+# --- tombstones ----------------------------------------------------------------------------------------------------
+
+
+def test_selectors_are_found_out() -> None:
+    for index, minds in ((faiss.IndexFlatIP(EMBEDDING_SIZE), True), (OwnKernels(), False)):
+        assert minds_selector(index) is minds
+        assert index.ntotal == 0
+
+
+def test_no_search_asks_for_more_rows_than_there_can_be(vectors: Vectors) -> None:
+    flat = OwnKernels()
+    index = TombstoneIndex(flat)
+    stored = vectors(4 * MOST_DEAD)
+    index.add_with_ids(stored, np.arange(len(stored)))
+    flat.restarts = 0
+    index.remove(np.arange(MOST_DEAD))
+    assert flat.restarts == 0
+    _, ids = index.search(stored[:2], MAX_K)
+    assert flat.searches[-1] == MOST_ROWS and (ids >= MOST_DEAD).all()
+    index.remove(np.array([MOST_DEAD]))  # one too many: the live rows start over
+    assert (flat.restarts, flat.ntotal) == (1, len(stored) - MOST_DEAD - 1)
+    _, ids = index.search(stored[:2], MAX_K)
+    assert flat.searches[-1] == MAX_K and (ids > MOST_DEAD).all()
+
+
+def test_dead_rows_give_their_memory_back(vectors: Vectors) -> None:
+    flat = faiss.IndexFlatIP(EMBEDDING_SIZE)
+    index = TombstoneIndex(flat)
+    stored = vectors(4000)
+    index.add_with_ids(stored, np.arange(4000))
+    half = int(DEAD_SHARE * 4000)
+    index.remove(np.arange(half))
+    assert (flat.ntotal, index.ntotal) == (4000, half)
+    index.remove(np.array([half]))
+    assert flat.ntotal == index.ntotal == half - 1
+    check(index, dict(enumerate(stored[half + 1 :], half + 1)), vectors(2, seed=3), 50)
+
+
+# --- queries that lie elsewhere ------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("name", ["tombstones by selector", "tombstones without selector"])
+def test_queries_by_address(name: str, vectors: Vectors) -> None:
+    index, stored, queries = MAKERS[name](), vectors(50), vectors(4, seed=1)
+    index.add_with_ids(stored, np.arange(50))
+    index.remove(np.arange(0, 50, 3))
+    by_address = index.search(device_view(queries.__dlpack__()), 8)
+    for given, expected in zip(by_address, index.search(queries, 8), strict=True):
+        np.testing.assert_array_equal(given, expected)
+
+
+@pytest.mark.parametrize("shape", [(64,), (2, 63), (1, 1, 64)])
+def test_queries_of_another_shape(shape: tuple[int, ...], vectors: Vectors) -> None:
+    index = MAKERS["tombstones by selector"]()
+    index.add_with_ids(vectors(2), np.arange(2))
+    with pytest.raises(ValueError, match=r"queries have the shape .*; \[B, 64\] is needed"):
+        index.search(np.zeros(shape, np.float32), 1)
+
+
+def test_the_cpu_index_takes_no_queries_on_a_device(vectors: Vectors) -> None:
+    index = FlatIndex()
+    index.add_with_ids(vectors(2), np.arange(2))
+    with pytest.raises(TypeError, match="the CPU index takes queries in host memory"):
+        index.search(device_view(vectors(1).__dlpack__()), 1)
+
+
+def test_an_empty_following_index_takes_them(tmp_path: Path, vectors: Vectors) -> None:
+    catalog = LocalCatalog(tmp_path, "feedfacefeedface", MAKERS["tombstones by selector"]())
+    assert catalog.search(device_view(vectors(3).__dlpack__()), 5) == [[], [], []]
+    catalog.close()
+
+
+# --- devices -------------------------------------------------------------------------------------------------------
+
+
+def test_a_cpu_instance_has_the_cpu_index() -> None:
+    assert isinstance(vector_index_for("CPU", 0), FlatIndex)
+
+
+@pytest.mark.skipif(not NO_GPU, reason="there is a CUDA device")
+def test_without_a_gpu_the_index_says_what_is_missing() -> None:
+    with pytest.raises(GpuIndexError, match=r"requirements/gpu\.txt|no CUDA device 0"):
+        vector_index_for("GPU", 0)
+
+
+@pytest.mark.skipif(NO_GPU, reason=REASON)
+def test_a_device_that_is_not_there() -> None:
+    with pytest.raises(GpuIndexError, match="no CUDA device 99"):
+        vector_index_for("GPU", 99)
+
+
+def test_following_starts_from_nothing(tmp_path: Path, vectors: Vectors) -> None:
+    """What an index held before belongs to no database."""
+    index = FlatIndex()
+    index.add_with_ids(vectors(3), np.arange(3))
+    catalog = LocalCatalog(tmp_path, "feedfacefeedface", index)
+    assert index.ntotal == 0
+    assert catalog.search(vectors(1), 3) == [[]]
+    catalog.close()
