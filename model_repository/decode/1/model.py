@@ -1,23 +1,34 @@
 """Triton model `decode`: photo files to canvases."""
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 
-from backends.adapter import Answer, answer_each, array
+from backends.adapter import Answer, answer_each, array, instance
+from backends.decoders import Decoded, decoder_for
 from ensemble.contract import CANVAS, ENCODED, EXTENT, SCALE
-from ensemble.photo import decode
 
 
 class TritonPythonModel:
-    """Adapts `ensemble.photo.decode` to Triton."""
+    """Adapts the decoder of this instance's device to Triton."""
+
+    def initialize(self, args: dict[str, str]) -> None:
+        """Start the decoder."""
+        self.decode = decoder_for(*instance(args))
 
     def execute(self, requests: list[Any]) -> list[Any]:
-        """Decode the photos of every request."""
-        return answer_each(requests, self._answer)
+        """Decode the photos of all requests together, and answer each on its own."""
+        photos = [array(request, ENCODED).reshape(-1).tolist() for request in requests]
+        decoded = iter(self.decode([encoded for batch in photos for encoded in batch]))
+        return answer_each([[next(decoded) for _ in batch] for batch in photos], self._answer)
 
-    def _answer(self, request: Any) -> Answer:
-        photos = [decode(encoded) for encoded in array(request, ENCODED).reshape(-1)]
+    def _answer(self, decoded: Sequence[Decoded]) -> Answer:
+        photos = []
+        for result in decoded:
+            if isinstance(result, Exception):
+                raise result
+            photos.append(result)
         return {
             CANVAS: np.stack([photo.canvas for photo in photos]),
             EXTENT: np.stack([photo.extent for photo in photos]),

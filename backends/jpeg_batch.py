@@ -1,0 +1,183 @@
+"""JPEG photos decoded as a batch by nvImageCodec; all others, and those that it gives up on, by the CPU's way.
+
+nvImageCodec rather than DALI, because of damaged images: a pipeline of DALI raises for the whole batch and cannot leave
+one out (https://github.com/NVIDIA/DALI/issues/3913), here the place of such an image in the results stays empty. Which
+of the two is faster has not been measured.
+
+What counts is that a photo looks the same however it was decoded. So the codec only decodes: upright position,
+shrinking and the canvas are those of `ensemble.photo`. That one lets JPEG's transform do a part of the shrinking, which
+this does not, so large photos differ by a grey level on average.
+"""
+
+import io
+import os
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+import numpy as np
+from PIL import ExifTags, Image
+
+from backends.decoders import Decoded, decode_or_error
+from ensemble.photo import Photo, PhotoError, place, read_header, shrink, shrinking
+
+MOST_PIXELS = 256_000_000  # decoded at once: 768 MB on the device
+MOST_THREADS = 8  # of one instance, for what the CPU does
+_END = b"\xff\xd9"  # of a JPEG file
+_UPRIGHT = {  # EXIF orientation to how it is undone
+    2: Image.Transpose.FLIP_LEFT_RIGHT,
+    3: Image.Transpose.ROTATE_180,
+    4: Image.Transpose.FLIP_TOP_BOTTOM,
+    5: Image.Transpose.TRANSPOSE,
+    6: Image.Transpose.ROTATE_270,
+    7: Image.Transpose.TRANSVERSE,
+    8: Image.Transpose.ROTATE_90,
+}
+_SIDEWAYS = (5, 6, 7, 8)
+
+
+class JpegBatchError(RuntimeError):
+    """nvImageCodec cannot decode on this device; the message says what is missing."""
+
+
+class JpegBatch:
+    """Decodes photos in batches.
+
+    Args:
+        device: number of the GPU; None takes nvImageCodec's decoders for CPUs, so that all but the device can be tried.
+        most_pixels: decoded at once; what is more waits for the next turn.
+
+    Raises:
+        JpegBatchError: nvImageCodec or nvJPEG is not installed, or there is no such device.
+    """
+
+    def __init__(self, device: int | None, most_pixels: int = MOST_PIXELS) -> None:
+        try:
+            from nvidia import nvimgcodec
+        except ImportError as error:
+            raise JpegBatchError(f"nvImageCodec is missing ({error}): install requirements/gpu.txt") from error
+        self._codec = nvimgcodec
+        self._most_pixels = most_pixels
+        where = "the CPU" if device is None else f"CUDA device {device}"
+        threads = min(MOST_THREADS, len(os.sched_getaffinity(0)))
+        try:
+            self._decoder = nvimgcodec.Decoder(
+                device_id=nvimgcodec.NVIMGCODEC_DEVICE_CPU_ONLY if device is None else device,
+                max_num_cpu_threads=threads,
+                backends=[nvimgcodec.Backend(kind) for kind in _kinds(nvimgcodec, device)],
+                # As libjpeg does it, and so the CPU's way.
+                options=":fancy_upsampling=1",
+            )
+        except RuntimeError as error:
+            raise JpegBatchError(f"nvImageCodec cannot decode on {where}; is it there? ({error})") from error
+        self._parameters = nvimgcodec.DecodeParams(
+            apply_exif_orientation=False, color_spec=nvimgcodec.ColorSpec.SRGB, allow_any_depth=False
+        )
+        self._pool = ThreadPoolExecutor(threads, thread_name_prefix="photo")
+        if self._pictures([_specimen()])[0] is None:
+            # Without nvJPEG it starts, and then fails on every photo: they would all take the CPU's way, unnoticed.
+            raise JpegBatchError(f"nvImageCodec decodes no JPEG on {where}: is nvidia-nvjpeg-cu12 installed?")
+
+    def decode(self, photos: Sequence[bytes]) -> list[Decoded]:
+        """Decode photo files.
+
+        Args:
+            photos: the files, see `ensemble.photo.decode`.
+
+        Returns:
+            For each its photo, or the error that `ensemble.photo.decode` raises for it.
+        """
+        headers = [_header(encoded) for encoded in photos]
+        results: list[Decoded | None] = [header if isinstance(header, PhotoError) else None for header in headers]
+        batch = [n for n, header in enumerate(headers) if isinstance(header, Image.Image) and _takes(photos[n], header)]
+        for part in _parts(batch, headers, self._most_pixels):
+            pictures = self._pictures([photos[n] for n in part])
+            placed = self._pool.map(_finish, [headers[n] for n in part], pictures)
+            for n, photo in zip(part, placed, strict=True):
+                results[n] = photo
+        rest = [n for n, result in enumerate(results) if result is None]
+        for n, decoded in zip(rest, self._pool.map(decode_or_error, [photos[n] for n in rest]), strict=True):
+            results[n] = decoded
+        return [result for result in results if result is not None]
+
+    def _pictures(self, photos: Sequence[bytes]) -> list[np.ndarray | None]:
+        """[h, w, 3] uint8 RGB of each, as it lies in the file; None where the codec gave up."""
+        streams = [self._codec.CodeStream(encoded) for encoded in photos]
+        try:
+            images = self._decoder.decode(streams, params=self._parameters)
+            return [None if image is None else np.asarray(image.cpu()) for image in images]
+        except RuntimeError:  # the device has no memory left, say; the codec has told the server's log
+            return [None] * len(photos)
+
+
+def _kinds(codec: Any, device: int | None) -> tuple[Any, ...]:
+    """On a GPU all kinds that work there, the JPEG engine of data centre chips first.
+
+    Never the codec's decoders for CPUs: what the GPU cannot take is the business of the CPU's way.
+    """
+    if device is None:
+        return (codec.CPU_ONLY,)
+    return (codec.HW_GPU_ONLY, codec.HYBRID_CPU_GPU, codec.GPU_ONLY)
+
+
+def _header(encoded: bytes) -> Image.Image | PhotoError:
+    try:
+        return read_header(encoded)
+    except PhotoError as error:
+        return error
+
+
+def _takes(encoded: bytes, header: Image.Image) -> bool:
+    """Whether the codec decodes this file as the CPU's way does: 8-bit YCbCr or grey JPEG, complete to its end mark.
+
+    A decoder on a GPU may fill up what is cut off, without a word; the CPU's way refuses it.
+    """
+    return (
+        encoded.startswith(b"\xff\xd8")
+        and header.mode in ("RGB", "L")
+        and header.info.get("adobe_transform") != 0  # RGB stored as such
+        and encoded.rstrip(b"\0").endswith(_END)
+    )
+
+
+def _parts(batch: Sequence[int], headers: Sequence[Any], most_pixels: int) -> Iterator[list[int]]:
+    """The batch cut so that no part decodes to more pixels, unless a single photo does."""
+    part: list[int] = []
+    pixels = 0
+    for n in batch:
+        size = headers[n].width * headers[n].height
+        if part and pixels + size > most_pixels:
+            yield part
+            part, pixels = [], 0
+        part.append(n)
+        pixels += size
+    if part:
+        yield part
+
+
+def _finish(header: Image.Image, picture: np.ndarray | None) -> Photo | None:
+    """A decoded picture on the canvas.
+
+    None leaves the photo to the CPU's way, which has better words for what is wrong with it.
+    """
+    width, height = header.size
+    if picture is None or picture.shape != (height, width, 3) or picture.dtype != np.uint8:
+        return None
+    try:
+        orientation = header.getexif().get(ExifTags.Base.Orientation, 1)
+    except Exception:  # damaged EXIF data raise what they like
+        return None
+    factor = shrinking(width, height)
+    small = shrink(picture, width, height, factor)
+    if orientation in _UPRIGHT:  # turning the small picture is the cheaper order
+        small = np.asarray(Image.fromarray(small).transpose(_UPRIGHT[orientation]))
+    if orientation in _SIDEWAYS:
+        width, height = height, width
+    return place(small, width, height, factor)
+
+
+def _specimen() -> bytes:
+    """A small JPEG."""
+    file = io.BytesIO()
+    Image.new("RGB", (32, 32), "gray").save(file, "JPEG")
+    return file.getvalue()

@@ -1,0 +1,126 @@
+"""Inputs are taken where they lie, and one bad photo of a batch is one request's error. Triton's side is made up."""
+
+import importlib.util
+import io
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from types import ModuleType, SimpleNamespace
+from typing import Any
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from ensemble.contract import CANVAS, EMBEDDING, ENCODED, EXTENT, Tensor
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+@dataclass
+class Given:
+    """A tensor as Triton's Python backend hands it over: on a device it has no numpy array, only a capsule."""
+
+    name: str
+    data: np.ndarray
+    on_device: bool = False
+
+    def is_cpu(self) -> bool:
+        return not self.on_device
+
+    def as_numpy(self) -> np.ndarray:
+        if self.on_device:
+            raise RuntimeError("Tensor is stored in GPU and cannot be converted to NumPy.")
+        return self.data
+
+    def to_dlpack(self) -> Any:
+        return self.data.__dlpack__()
+
+
+class Error(Exception):
+    INVALID_ARG, NOT_FOUND, INTERNAL = "invalid", "not found", "internal"
+
+    def __init__(self, message: str, code: str) -> None:
+        super().__init__(message)
+        self.code = code
+
+
+class Response:
+    def __init__(self, tensors: Any = (), error: Error | None = None) -> None:
+        self.tensors = {tensor.name: tensor.data for tensor in tensors}
+        self.error = error
+
+
+def request_of(tensor: Tensor, data: np.ndarray, on_device: bool = False) -> dict[str, Given]:
+    return {tensor.name: Given(tensor.name, data, on_device)}
+
+
+@pytest.fixture
+def adapter(monkeypatch: pytest.MonkeyPatch) -> Iterator[ModuleType]:
+    """`backends.adapter`, imported beside a Triton that is made up."""
+    utils = SimpleNamespace(
+        Tensor=Given,
+        InferenceResponse=Response,
+        TritonError=Error,
+        Logger=SimpleNamespace(log_error=lambda text: None),
+        get_input_tensor_by_name=lambda request, name: request[name],
+    )
+    monkeypatch.setitem(sys.modules, "triton_python_backend_utils", utils)
+    monkeypatch.delitem(sys.modules, "backends.adapter", raising=False)
+    import backends.adapter
+
+    yield backends.adapter
+    sys.modules.pop("backends.adapter", None)
+
+
+def model(name: str) -> Any:
+    """A model of the repository."""
+    spec = importlib.util.spec_from_file_location(f"{name}_model", ROOT / "model_repository" / name / "1" / "model.py")
+    assert spec is not None and spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module.TritonPythonModel()
+
+
+def test_the_instance_of_a_model(adapter: ModuleType) -> None:
+    assert adapter.instance({"model_instance_kind": "GPU", "model_instance_device_id": "3"}) == ("GPU", 3)
+
+
+def test_inputs_on_the_host(adapter: ModuleType) -> None:
+    data = np.ones((2, 64), np.float32)
+    request = request_of(EMBEDDING, data)
+    assert adapter.in_place(request, EMBEDDING) is data
+    assert adapter.array(request, EMBEDDING) is data
+
+
+def test_inputs_on_a_device(adapter: ModuleType) -> None:
+    data = np.random.default_rng(0).normal(size=(2, 64)).astype(np.float32)
+    request = request_of(EMBEDDING, data, on_device=True)
+    seen = adapter.in_place(request, EMBEDDING)
+    assert (seen.address, seen.shape, seen.dtype) == (data.ctypes.data, (2, 64), np.float32)
+    copied = adapter.array(request, EMBEDDING)
+    assert copied is not data
+    np.testing.assert_array_equal(copied, data)
+
+
+def jpeg(width: int) -> bytes:
+    file = io.BytesIO()
+    Image.new("RGB", (width, 40), (width % 256, 9, 9)).save(file, "JPEG")
+    return file.getvalue()
+
+
+def photos(*files: bytes) -> dict[str, Given]:
+    return request_of(ENCODED, np.array([[file] for file in files], object))
+
+
+def test_decode_answers_each_request_of_a_batch(adapter: ModuleType) -> None:
+    decode = model("decode")
+    decode.initialize({"model_instance_kind": "CPU", "model_instance_device_id": "0"})
+    requests = [photos(jpeg(50)), photos(jpeg(60), b"no photo"), photos(b""), photos(jpeg(70), jpeg(80), jpeg(90))]
+    fine, mixed, empty, three = decode.execute(requests)
+    assert fine.error is None and fine.tensors[EXTENT.name].tolist() == [[40, 50]]
+    assert mixed.error.code == Error.INVALID_ARG and "not an image" in str(mixed.error)
+    assert empty.error.code == Error.INVALID_ARG and "the photo is empty" in str(empty.error)
+    assert three.error is None and three.tensors[EXTENT.name].tolist() == [[40, 70], [40, 80], [40, 90]]
+    assert three.tensors[CANVAS.name].shape == (3, *CANVAS.dims)
