@@ -158,7 +158,17 @@ def _engine(target: Target) -> Placement:
 
 
 def _python(model: Model, target: Target, cores: int, max_batch: int) -> Placement:
-    """Decoding scales with the cores; whatever holds the catalog open has one instance."""
+    """On a CPU decoding scales with the cores, a GPU decodes whole batches; what writes the catalog has one instance.
+
+    Faiss allows no two searches at once in one index of a GPU, so each device has one index and one instance.
+    """
+    if target is Target.GPU and model is DECODE:
+        # Two: while one waits for the device, the other puts pictures on their canvases.
+        return Placement("python", "KIND_GPU", 2, max_batch, batching=True)
+    if target is Target.GPU and model is SEARCH:
+        # Triton's Python backend copies inputs to the host unless it is told not to.
+        in_place = {"FORCE_CPU_ONLY_INPUT_TENSORS": "no"}
+        return Placement("python", "KIND_GPU", 1, max_batch, batching=True, parameters=in_place)
     decoders = max(2, cores // 2) if target is Target.CPU else 8
     instances = {DECODE: decoders, SEARCH: 2 if target is Target.CPU else 1}.get(model, 1)
     return Placement("python", "KIND_CPU", instances, max_batch, batching=model in (DECODE, SEARCH))

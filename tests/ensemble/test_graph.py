@@ -18,6 +18,7 @@ from ensemble.contract import (
     MODELS,
     PREPROCESS,
     PYTHON_MODELS,
+    SEARCH,
     SEGMENTATION,
     WINDOW,
     ZOOM,
@@ -115,6 +116,18 @@ def test_placements(target: Target, cores: int) -> None:
         assert place.batching or not (place.preferred_batches or place.queue_delay_us)
         assert place.kind == "KIND_CPU" or target is not Target.CPU
         assert (place.backend == "python") == (model in PYTHON_MODELS)
+
+
+def test_a_gpu_host_decodes_and_searches_on_its_devices() -> None:
+    kinds = {model.name: placement(model, Target.GPU).kind for model in PYTHON_MODELS}
+    assert kinds == {"decode": "KIND_GPU", "search": "KIND_GPU", "enroll": "KIND_CPU", "catalog": "KIND_CPU"}
+
+
+@pytest.mark.parametrize("cores", [1, 2, 8, 64])
+def test_a_device_has_one_index_that_takes_its_input_there(cores: int) -> None:
+    place = placement(SEARCH, Target.GPU, cores)
+    assert place.instances == 1  # a GPU index allows no two searches at once
+    assert place.parameters == {"FORCE_CPU_ONLY_INPUT_TENSORS": "no"}
 
 
 @pytest.mark.parametrize("cores", [1, 2, 8, 64])

@@ -11,7 +11,7 @@ from pathlib import Path
 import onnx
 import pytest
 
-from ensemble.contract import COMPUTE_MODELS, DECODE, ENSEMBLES, PYTHON_MODELS, SEGMENTATION
+from ensemble.contract import COMPUTE_MODELS, DECODE, ENSEMBLES, PYTHON_MODELS, SEARCH, SEGMENTATION
 from ensemble.graph import Target
 from ensemble.render import REPOSITORY, config_path, config_text
 from mintmark import Client
@@ -93,15 +93,17 @@ def test_failed_model_is_named_with_its_reason(tmp_path: Path) -> None:
 
 
 def test_default_target_loads_as_far_as_the_wheel_goes(tmp_path: Path) -> None:
-    """The GPU's configs: Triton takes them all and lacks only the TensorRT backend."""
+    """The GPU's configs: Triton takes them all, and lacks the TensorRT backend and a GPU."""
     with pytest.raises(ServerError) as failed:
         EmbeddedServer(tmp_path / "catalog", target=Target.GPU).start()
     problems = str(failed.value).split("\n")
     reasons = {line.split(" ")[1]: line for line in problems if line.startswith("model ")}
-    assert set(reasons) == {model.name for model in (*COMPUTE_MODELS, *ENSEMBLES)}
+    on_devices = (DECODE, SEARCH)
+    assert set(reasons) == {model.name for model in (*COMPUTE_MODELS, *on_devices, *ENSEMBLES)}
     for model in COMPUTE_MODELS:
         assert "unable to find backend library for backend 'tensorrt'" in reasons[model.name]
-    assert not {model.name for model in PYTHON_MODELS} & set(reasons)
+    for model in on_devices:
+        assert "has kind KIND_GPU but no GPUs are available" in reasons[model.name]
 
 
 def test_reference_cores_get_the_committed_configs(tmp_path: Path) -> None:
