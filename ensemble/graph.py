@@ -70,9 +70,12 @@ class Target(Enum):
 
 @dataclass(frozen=True)
 class Queue:
-    """What waits in front of a model, and for how long: what is more is refused at once, with a clear error."""
+    """What waits in front of a model, and for how long: what is more is refused at once, with a clear error.
 
-    size: int  # requests
+    Requests of priority 1 overtake those of priority 2, which is what a request without one has.
+    """
+
+    size: int  # requests of each priority
     timeout_us: int  # a request may ask for less, never for more
 
 
@@ -112,6 +115,8 @@ PREFERRED_BATCHES = (8, 16, MAX_BATCH)
 QUEUE_DELAY_US = 500
 # A GPU answers some hundred photos a second: what waits longer than two seconds has been given up by most clients.
 QUEUE = Queue(size=4 * MAX_BATCH, timeout_us=2_000_000)
+# A laptop answers a few a second; half a minute is what people wait who know that.
+CPU_QUEUE = Queue(size=64, timeout_us=30_000_000)
 
 
 def placement(model: Model, target: Target, cores: int = REFERENCE_CORES) -> Placement:
@@ -184,6 +189,7 @@ def _openvino(model: Model, cores: int) -> Placement:
         CPU_MAX_BATCH,
         artifact="model.onnx",
         batching=True,
+        queue=CPU_QUEUE,
         parameters={
             "threads": str(max(1, cores // instances)),
             # The geometry stays in float32; bfloat16 would move windows by whole pixels.

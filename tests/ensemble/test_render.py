@@ -138,10 +138,12 @@ def test_where_models_run(target: Target) -> None:
             assert (ROOT / REPOSITORY / model.name / "1" / "model.py").is_file()
 
 
-@pytest.mark.parametrize("target", [Target.GPU, Target.RTX])
+@pytest.mark.parametrize("target", Target)
 def test_overload_is_refused_instead_of_queued(target: Target) -> None:
     for model in contract.COMPUTE_MODELS:
-        policy = parsed(model, target).dynamic_batching.default_queue_policy
+        batching = parsed(model, target).dynamic_batching
+        assert (batching.priority_levels, batching.default_priority_level) == (2, 2)
+        policy = batching.default_queue_policy
         queue = placement(model, target).queue
         assert queue is not None
         assert (policy.max_queue_size, policy.default_timeout_microseconds) == (queue.size, queue.timeout_us)
