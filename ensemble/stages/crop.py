@@ -6,6 +6,7 @@ from torch.nn import functional
 
 from ensemble.contract import COIN_RADIUS, IMAGE_SIZE
 from ensemble.stages.ellipse import Moments, angle, circle_to_ellipse, ellipse_area, moments, semi_axes
+from ensemble.stages.outline import outline
 from ensemble.stages.resize import resize_window
 from ensemble.stages.single import coin_mask
 
@@ -71,11 +72,12 @@ class Crop(nn.Module):
             coin [B, 3, 256, 256] normalized, zero outside the circle; ellipse [B, 5] cx, cy, a, b in photo px and
             angle in degrees; found [B, 1]. All zero where there is no coin.
         """
-        in_mask = moments(coin_mask(mask))
+        alone = coin_mask(mask)
+        in_mask = moments(alone)
         large = in_mask.area >= MIN_AREA * IMAGE_SIZE * IMAGE_SIZE
         shaped = in_mask.area >= MIN_FILL * ellipse_area(in_mask)
         found = (large & shaped).float()[:, None]
-        m = _to_canvas(in_mask, window)
+        m = _to_canvas(outline(alone), window)
         coin = self._rectify(canvas, extent, m) * found[:, :, None, None]
         return coin, self._in_photo(m, scale) * found, found
 

@@ -68,3 +68,13 @@ def circle_to_ellipse(m: Moments) -> tuple[Tensor, Tensor, Tensor]:
     root = torch.sqrt((m.xx * m.yy - m.xy**2).clamp(min=0.0))
     factor = 2 / torch.sqrt((m.xx + m.yy + 2 * root).clamp(min=1e-9))
     return (m.xx + root) * factor, m.xy * factor, (m.yy + root) * factor
+
+
+def in_ellipse(m: Moments, a: Tensor, b: Tensor, size: int) -> Tensor:
+    """[B, size, size]: 1 on the ellipse with the centre and direction of m and semi-axes a, b [B] px, else 0."""
+    line = torch.arange(size, dtype=torch.float32)
+    dx, dy = line.view(1, 1, -1) - m.x[:, None, None], line.view(1, -1, 1) - m.y[:, None, None]
+    turn = (angle(m) * (torch.pi / 180.0))[:, None, None]
+    along, across = dx * torch.cos(turn) + dy * torch.sin(turn), dy * torch.cos(turn) - dx * torch.sin(turn)
+    a, b = (axis.clamp(min=1e-3)[:, None, None] for axis in (a, b))
+    return ((along / a) ** 2 + (across / b) ** 2 <= 1.0).float()

@@ -7,7 +7,7 @@ from torch.nn import functional
 from ensemble.contract import MASK_THRESHOLD
 from ensemble.stages.components import fill_holes, largest_component
 from ensemble.stages.distance import distance_to_background
-from ensemble.stages.ellipse import Moments, angle, ellipse_area, moments, semi_axes
+from ensemble.stages.ellipse import ellipse_area, in_ellipse, moments, semi_axes
 
 SOLID = 0.8  # of a coin's mask, at least; the rest are holes
 WHOLE_FILL = 0.94  # area over that of the ellipse with the same moments: one coin has 0.99, two that touch 0.9
@@ -54,14 +54,5 @@ def _around_core(inside: Tensor) -> Tensor:
     depth = distance_to_background(solid)
     cut = CORE_DEPTH * depth.amax(dim=(1, 2))
     core = moments(largest_component((depth > cut[:, None, None]).float()))
-    return _in_ellipse(core, cut + SLACK, inside.shape[-1]) * (core.area > 0).float()[:, None, None]
-
-
-def _in_ellipse(m: Moments, wider: Tensor, size: int) -> Tensor:
-    """[B, size, size]: 1 on the ellipse with the moments m, its semi-axes longer by `wider` [B] px, else 0."""
-    line = torch.arange(size, dtype=torch.float32)
-    dx, dy = line.view(1, 1, -1) - m.x[:, None, None], line.view(1, -1, 1) - m.y[:, None, None]
-    turn = (angle(m) * (torch.pi / 180.0))[:, None, None]
-    along, across = dx * torch.cos(turn) + dy * torch.sin(turn), dy * torch.cos(turn) - dx * torch.sin(turn)
-    a, b = ((axis + wider)[:, None, None] for axis in semi_axes(m))
-    return ((along / a) ** 2 + (across / b) ** 2 <= 1.0).float()
+    a, b = (axis + cut + SLACK for axis in semi_axes(core))
+    return in_ellipse(core, a, b, inside.shape[-1]) * (core.area > 0).float()[:, None, None]

@@ -1,0 +1,94 @@
+"""The ellipse of a mask is found where the mask is whole, where it lacks a part and where it has too much."""
+
+import cv2
+import numpy as np
+import pytest
+import torch
+
+from ensemble.stages.ellipse import Moments, angle, moments, semi_axes
+from ensemble.stages.outline import hull_moments, outline
+
+SIZE = 256
+Outline = tuple[float, float, float, float, float]  # centre, semi-axes, degrees
+OUTLINES: list[Outline] = [
+    (128, 128, 90, 90, 0),
+    (120, 140, 80, 60, 30),
+    (140, 120, 70, 66, 110),
+    (128, 128, 100, 50, 90),
+]
+
+
+def painted(ellipse: Outline) -> np.ndarray:
+    """Pixels whose centres lie inside."""
+    x, y, a, b, degrees = ellipse
+    dy, dx = np.mgrid[:SIZE, :SIZE] - np.array([y, x])[:, None, None]
+    c, s = np.cos(np.radians(degrees)), np.sin(np.radians(degrees))
+    inside = ((dx * c + dy * s) / a) ** 2 + ((dy * c - dx * s) / b) ** 2 <= 1
+    return inside.astype(np.float32)
+
+
+def rim(ellipse: Outline, turn: float) -> tuple[int, int]:
+    """A pixel of the ellipse, so many degrees from its major axis."""
+    x, y, a, b, degrees = ellipse
+    u, v = a * np.cos(np.radians(turn)), b * np.sin(np.radians(turn))
+    c, s = np.cos(np.radians(degrees)), np.sin(np.radians(degrees))
+    return int(x + u * c - v * s), int(y + u * s + v * c)
+
+
+def axes(m: Moments) -> tuple[float, ...]:
+    a, b = semi_axes(m)
+    return m.x.item(), m.y.item(), a.item(), b.item()
+
+
+def found(mask: np.ndarray) -> Moments:
+    return outline(torch.from_numpy(mask)[None])
+
+
+@pytest.mark.parametrize("ellipse", OUTLINES)
+def test_the_hull_of_a_whole_mask(ellipse: Outline) -> None:
+    m = hull_moments(torch.from_numpy(painted(ellipse))[None])
+    assert axes(m) == pytest.approx(ellipse[:4], abs=0.7)
+    if ellipse[2] > ellipse[3] + 10:
+        assert angle(m).item() == pytest.approx(ellipse[4], abs=0.7)
+    assert m.area.item() == pytest.approx(np.pi * ellipse[2] * ellipse[3], rel=0.02)
+
+
+@pytest.mark.parametrize("ellipse", OUTLINES)
+def test_a_whole_mask(ellipse: Outline) -> None:
+    assert axes(found(painted(ellipse))) == pytest.approx(ellipse[:4], abs=0.7)
+
+
+@pytest.mark.parametrize("ellipse", OUTLINES)
+@pytest.mark.parametrize("side", range(0, 360, 60))
+def test_bites_out_of_the_rim_move_nothing(ellipse: Outline, side: int) -> None:
+    mask = painted(ellipse)
+    for turn in (0, 40):
+        cv2.circle(mask, rim(ellipse, side + turn), 14, 0, -1)
+    bitten = moments(torch.from_numpy(mask)[None])
+    m = found(mask)
+    assert axes(m) == pytest.approx(ellipse[:4], abs=1.5)
+    off = [np.abs(np.subtract(axes(each), ellipse[:4])).max() for each in (m, bitten)]
+    assert off[0] <= off[1]
+
+
+@pytest.mark.parametrize("ellipse", OUTLINES)
+@pytest.mark.parametrize("length", [4, 10, 20])
+def test_a_spur_beyond_the_rim_pulls_little(ellipse: Outline, length: int) -> None:
+    mask = painted(ellipse)
+    x, y, a, b, degrees = ellipse
+    cv2.line(mask, (int(x), int(y)), rim((x, y, a + length, b, degrees), 0), 1, 3)
+    assert axes(found(mask)) == pytest.approx(ellipse[:4], abs=1.5)
+
+
+def test_an_empty_mask_gives_finite_numbers() -> None:
+    m = found(np.zeros((SIZE, SIZE), np.float32))
+    assert all(np.isfinite(value) for value in axes(m))
+
+
+def test_masks_of_a_batch_do_not_see_each_other() -> None:
+    masks = torch.from_numpy(np.stack([painted(ellipse) for ellipse in OUTLINES]))
+    together = outline(masks)
+    for number, mask in enumerate(masks):
+        alone = outline(mask[None])
+        assert torch.allclose(together.x[number], alone.x[0], atol=1e-3)
+        assert torch.allclose(together.xx[number], alone.xx[0], rtol=1e-4)
