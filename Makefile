@@ -53,8 +53,8 @@ test: models $(DEV)/.ready  ## everything, the real server included; ARGS= goes 
 lint: $(DEV)/.ready  ## style, types, generated files, container files
 	$(DEV)/bin/ruff check .
 	$(DEV)/bin/ruff format --check .
-	$(DEV)/bin/mypy ensemble catalog deploy server training backends/adapter.py backends/openvino/session.py \
-		backends/openvino/served.py backends/tensorrt_rtx/session.py python_client/src
+	$(DEV)/bin/mypy ensemble catalog deploy server training python_client/src backends/adapter.py \
+		backends/decoders.py backends/jpeg_batch.py backends/openvino/served.py backends/tensorrt_rtx/session.py
 	$(DEV)/bin/python -m ensemble.render --check
 	$(DEV)/bin/hadolint deploy/Dockerfile
 	$(DEV)/bin/check-jsonschema --quiet --builtin-schema vendor.compose-spec deploy/compose.*.yaml

@@ -14,6 +14,7 @@ differ in the last bits. TensorRT-RTX chooses when the engine is loaded.
 
 import argparse
 import hashlib
+import os
 import sys
 from dataclasses import dataclass
 from pathlib import Path
@@ -111,7 +112,7 @@ def write_engine(path: Path, engine: bytes, stamp: Stamp) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     stamp_path(path).unlink(missing_ok=True)
     for target, content in ((path, engine), (stamp_path(path), stamp.text().encode())):
-        part = target.with_name(f"{target.name}.part")
+        part = target.with_name(f"{target.name}.{os.getpid()}.part")
         part.write_bytes(content)
         part.replace(target)
 

@@ -5,7 +5,7 @@ import os
 from collections.abc import Mapping
 
 TOKEN_VARIABLE = "MINTMARK_TOKEN"
-HEADER = "authorization"  # as a request parameter, forwarded by Triton
+HEADER = "authorization"  # as a request parameter: Triton forwards it in the letters that the client wrote
 
 
 class AccessError(PermissionError):
@@ -25,7 +25,7 @@ def check_token(parameters: Mapping[str, object], expected: str | None = None) -
     expected = os.environ.get(TOKEN_VARIABLE, "") if expected is None else expected
     if not expected:
         return
-    given = str(parameters.get(HEADER, ""))
+    given = next((str(value) for name, value in parameters.items() if name.lower() == HEADER), "")
     if not given:
         raise AccessError(
             "unauthorized: changing this catalog needs a token; send the header 'authorization: Bearer …'"

@@ -56,6 +56,9 @@ class Catalog(Protocol):
     def page(self, offset: int, limit: int) -> Page:
         """Entries from `offset`, at most `limit`."""
 
+    def load(self) -> None:
+        """Bring the index up to date now, so that no search has to wait for it."""
+
     def search(self, embeddings: Queries, k: int) -> Sequence[Sequence[Match]]:
         """The k best entries for each of [B, 64] unit vectors, best first; fewer where the catalog has fewer."""
 

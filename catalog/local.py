@@ -49,6 +49,10 @@ class LocalCatalog:
         total = self._database.count(self._fingerprint)[0]
         return Page(tuple(self._database.entries(offset, limit)), total)
 
+    def load(self) -> None:
+        """Bring the index up to date; see `Catalog.load`."""
+        self._index.follow()
+
     def search(self, embeddings: Queries, k: int) -> list[list[Match]]:
         """The k best entries per query; see `Catalog.search`."""
         self._index.follow()

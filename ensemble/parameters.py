@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from ensemble.contract import DEFAULT_K, MAX_K
 
 K = "k"
-FORWARDED_HEADERS = ("authorization",)  # Triton hands these request headers to the models as parameters
+FORWARDED_HEADERS = ("authorization",)  # Triton hands these request headers to the models as parameters, in any case
 
 
 class ParameterError(ValueError):
@@ -18,7 +18,7 @@ def search_k(parameters: Mapping[str, object]) -> int:
     Raises:
         ParameterError: k is no whole number from 1 to MAX_K, or there is a parameter besides it.
     """
-    unknown = sorted(set(parameters) - {K, *FORWARDED_HEADERS})
+    unknown = sorted(name for name in parameters if name != K and name.lower() not in FORWARDED_HEADERS)
     if unknown:
         raise ParameterError(f"unknown filter or parameter {', '.join(unknown)}; a search takes: {K}")
     k = parameters.get(K, DEFAULT_K)

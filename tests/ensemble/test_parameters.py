@@ -29,6 +29,7 @@ def test_unknown_parameters_are_named() -> None:
 
 def test_forwarded_headers_are_no_parameters_of_the_search() -> None:
     assert search_k({"authorization": "Bearer secret", "k": 7}) == 7
+    assert search_k({"Authorization": "Bearer secret", "k": 7}) == 7
 
 
 def test_the_token_is_in_no_message() -> None:

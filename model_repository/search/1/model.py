@@ -15,11 +15,12 @@ class TritonPythonModel:
     """Adapts the catalog's search to Triton."""
 
     def initialize(self, args: dict[str, str]) -> None:
-        """Open the catalog, with an index on this instance's device."""
+        """Open the catalog and load its index onto this instance's device: the server is ready when that is done."""
         config = settings(args)
         self.threshold = float(config["known_threshold"])
         vectors = vector_index_for(*instance(args))
         self.catalog = open_catalog(os.environ.get("MINTMARK_CATALOG", ""), config["fingerprint"], vectors)
+        self.catalog.load()
 
     def execute(self, requests: list[Any]) -> list[Any]:
         """Search for the embeddings of every request."""
