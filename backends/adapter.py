@@ -7,7 +7,6 @@ from typing import Any
 import numpy as np
 import triton_python_backend_utils as pb_utils
 
-from backends.dlpack import DeviceArray, view
 from catalog.access import AccessError
 from catalog.entry import EntryError, EntryNotFoundError
 from ensemble.contract import Tensor
@@ -32,16 +31,20 @@ def instance(args: dict[str, str]) -> tuple[str, int]:
 def array(request: Any, tensor: Tensor) -> np.ndarray:
     """One input of a request, [B, …]; copied, where it lies on a GPU."""
     given = in_place(request, tensor)
-    return given.to_host() if isinstance(given, DeviceArray) else given
+    return given if isinstance(given, np.ndarray) else given.get()
 
 
-def in_place(request: Any, tensor: Tensor) -> np.ndarray | DeviceArray:
-    """One input of a request, [B, …], where it lies.
+def in_place(request: Any, tensor: Tensor) -> Any:
+    """One input of a request, [B, …], where it lies: a numpy array, or CuPy's on a GPU.
 
-    That may be a GPU where the model's config has FORCE_CPU_ONLY_INPUT_TENSORS "no". Triton has finished with it.
+    The latter only where the model's config has FORCE_CPU_ONLY_INPUT_TENSORS "no". Triton has finished with it.
     """
     given = pb_utils.get_input_tensor_by_name(request, tensor.name)
-    return given.as_numpy() if given.is_cpu() else view(given.to_dlpack())
+    if given.is_cpu():
+        return given.as_numpy()
+    import cupy  # installed on GPU hosts only
+
+    return cupy.from_dlpack(given)
 
 
 def texts(request: Any, tensor: Tensor) -> list[str]:

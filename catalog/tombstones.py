@@ -14,7 +14,7 @@ from typing import Any, Protocol
 import faiss
 import numpy as np
 
-from catalog.vectors import Queries
+from catalog.vectors import DeviceVectors, Queries
 from ensemble.contract import EMBEDDING_SIZE, MAX_K
 
 MOST_ROWS = 2048  # that Faiss's own kernels select from an index on a GPU
@@ -132,7 +132,7 @@ def search_rows(
         scores [B, k] float32 and rows [B, k] int64, best first.
 
     Raises:
-        ValueError: the queries have another shape.
+        ValueError: the queries have another shape or type, or gaps.
     """
     if len(queries.shape) != 2 or queries.shape[1] != EMBEDDING_SIZE:
         raise ValueError(f"queries have the shape {queries.shape}; [B, {EMBEDDING_SIZE}] is needed")
@@ -140,12 +140,19 @@ def search_rows(
         queries = np.ascontiguousarray(queries, np.float32)  # keeps what the address below points to
         address = queries.ctypes.data
     else:
-        address = queries.address
+        address = _address(queries)
     scores = np.empty((queries.shape[0], k), np.float32)
     rows = np.empty((queries.shape[0], k), np.int64)
     pointers = faiss.cast_integer_to_float_ptr(address), faiss.swig_ptr(scores), faiss.swig_ptr(rows)
     index.search_c(len(scores), pointers[0], k, *pointers[1:], parameters)
     return scores, rows
+
+
+def _address(queries: DeviceVectors) -> int:
+    interface = queries.__cuda_array_interface__
+    if interface["typestr"] != "<f4" or interface.get("strides") is not None:
+        raise ValueError(f"queries on a device have to be float32 without gaps, these are {interface}")
+    return int(interface["data"][0])
 
 
 def minds_selector(index: AppendOnlyIndex) -> bool:

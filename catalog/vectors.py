@@ -1,16 +1,16 @@
 """The seam between the catalog and whatever searches its vectors."""
 
-from typing import Protocol, TypeAlias
+from typing import Any, Protocol, TypeAlias
 
 import numpy as np
 
 
 class DeviceVectors(Protocol):
-    """[B, 64] float32 row by row in the memory of a GPU, as `backends.dlpack.DeviceArray` describes it."""
+    """[B, 64] float32 row by row in the memory of a GPU, such as CuPy's arrays."""
 
     @property
-    def address(self) -> int:
-        """Of the first element, as CUDA knows it."""
+    def __cuda_array_interface__(self) -> dict[str, Any]:
+        """Numba's protocol, version 3: `data` holds the address, `strides` is None where rows have no gaps."""
 
     @property
     def shape(self) -> tuple[int, ...]:

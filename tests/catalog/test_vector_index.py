@@ -12,7 +12,6 @@ import faiss
 import numpy as np
 import pytest
 
-from backends.dlpack import view as device_view
 from catalog import Entry, LocalCatalog, View
 from catalog.devices import vector_index_for
 from catalog.flat import FlatIndex
@@ -22,10 +21,20 @@ from catalog.vectors import VectorIndex
 from ensemble.contract import EMBEDDING_SIZE, MAX_K
 
 Vectors = Callable[..., np.ndarray]
+Spoil = Callable[[np.ndarray], np.ndarray]
 MakeEntry = Callable[..., Entry]
 MakeView = Callable[..., View]
 ATOL = 1e-5  # float32 sums of 64 products, in any order
 NO_GPU = not hasattr(faiss, "GpuIndexFlatIP") or not faiss.get_num_gpus()
+
+
+class OnDevice:
+    """As far as it is used, an array of CuPy: Faiss finds out by itself that the address is the host's."""
+
+    def __init__(self, array: np.ndarray) -> None:
+        self.array, self.shape = array, array.shape
+        gaps = None if array.flags.c_contiguous else array.strides
+        self.__cuda_array_interface__ = array.__array_interface__ | {"strides": gaps}
 
 
 class OwnKernels:
@@ -277,9 +286,17 @@ def test_queries_by_address(name: str, vectors: Vectors) -> None:
     index, stored, queries = MAKERS[name](), vectors(50), vectors(4, seed=1)
     index.add_with_ids(stored, np.arange(50))
     index.remove(np.arange(0, 50, 3))
-    by_address = index.search(device_view(queries.__dlpack__()), 8)
+    by_address = index.search(OnDevice(queries), 8)
     for given, expected in zip(by_address, index.search(queries, 8), strict=True):
         np.testing.assert_array_equal(given, expected)
+
+
+@pytest.mark.parametrize("spoil", [lambda v: v.astype(np.float64), lambda v: np.repeat(v, 2, axis=0)[::2]])
+def test_queries_on_a_device_of_another_type_or_with_gaps(spoil: Spoil, vectors: Vectors) -> None:
+    index = MAKERS["tombstones by selector"]()
+    index.add_with_ids(vectors(2), np.arange(2))
+    with pytest.raises(ValueError, match="have to be float32 without gaps"):
+        index.search(OnDevice(spoil(vectors(2))), 1)
 
 
 @pytest.mark.parametrize("shape", [(64,), (2, 63), (1, 1, 64)])
@@ -294,12 +311,12 @@ def test_the_cpu_index_takes_no_queries_on_a_device(vectors: Vectors) -> None:
     index = FlatIndex()
     index.add_with_ids(vectors(2), np.arange(2))
     with pytest.raises(TypeError, match="the CPU index takes queries in host memory"):
-        index.search(device_view(vectors(1).__dlpack__()), 1)
+        index.search(OnDevice(vectors(1)), 1)
 
 
 def test_an_empty_following_index_takes_them(tmp_path: Path, vectors: Vectors) -> None:
     catalog = LocalCatalog(tmp_path, "feedfacefeedface", MAKERS["tombstones by selector"]())
-    assert catalog.search(device_view(vectors(3).__dlpack__()), 5) == [[], [], []]
+    assert catalog.search(OnDevice(vectors(3)), 5) == [[], [], []]
     catalog.close()
 
 
