@@ -19,6 +19,7 @@ Bytes = np.ndarray
 PHOTO_SHARE = 0.25  # of a batch of crops, where there are photos
 PASTED_SHARE = 0.25  # of the training scenes, where there are cutouts
 WHITE_SHARE = 0.3  # of these, on a white ground as in catalogs
+STRETCH, SCALE = 0.03, 0.035  # how far outlines are off: of one axis, and of the radius
 _MEAN = np.array(IMAGE_MEAN, np.float32) * 255
 _STD = np.array(IMAGE_STD, np.float32) * 255
 
@@ -104,7 +105,8 @@ class CropDataset(Dataset):
         if self.augment:
             p = rng.uniform(0, np.pi)
             axes = np.array([[np.cos(p), -np.sin(p)], [np.sin(p), np.cos(p)]])
-            stretch = axes @ np.diag(1 + rng.uniform(-0.035, 0.035, 2)) @ axes.T
+            stretch = axes @ np.diag(1 + rng.uniform(-STRETCH, STRETCH, 2)) @ axes.T
+            stretch *= 1 + rng.uniform(-SCALE, SCALE)
             shift = rng.uniform(-0.025, 0.025, 2) * self.radius * ratio
         matrix = _about_centre(ratio * stretch @ turn, shift, self.size, stored.shape[0])
         flags = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
