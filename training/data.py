@@ -44,19 +44,28 @@ class CropDataset(Dataset):
     Args:
         path: file of `training.render crops`.
         size: px, side of the pictures; the coin's radius is COIN_RADIUS at IMAGE_SIZE.
-        augment: jitter ellipse and colours; in-plane rotation is random either way, mirroring never happens.
+        augment: jitter ellipse and colours; in-plane rotation is random either way.
         seed: of the augmentation.
+        mirrored: share of the augmented pictures that are mirrored; a mirrored coin is another coin.
         photos: file of `training.crops`, photos of real coins to train on as well.
 
     """
 
-    def __init__(self, path: Path, size: int, augment: bool, seed: int = 0, photos: Path | None = None) -> None:
+    def __init__(
+        self,
+        path: Path,
+        size: int,
+        augment: bool,
+        seed: int = 0,
+        photos: Path | None = None,
+        mirrored: float = 0.0,
+    ) -> None:
         self.crops = np.load(path, mmap_mode="r")
         self.room, self.views = self.crops.shape[:2]  # classes that the file will hold
         self.classes = rendered_classes(self.crops)
         self.photos, self.photo_labels = _load_photos(photos)
         self.labels = self.room + int(self.photo_labels.max(initial=-1)) + 1  # rendered and photographed
-        self.size, self.augment, self.seed = size, augment, seed
+        self.size, self.augment, self.seed, self.mirrored = size, augment, seed, mirrored
         self.rng = np.random.default_rng(seed)
         self.radius = COIN_RADIUS * size / IMAGE_SIZE
         v, u = np.mgrid[:size, :size] - (size - 1) / 2
@@ -107,6 +116,8 @@ class CropDataset(Dataset):
             axes = np.array([[np.cos(p), -np.sin(p)], [np.sin(p), np.cos(p)]])
             stretch = axes @ np.diag(1 + rng.uniform(-STRETCH, STRETCH, 2)) @ axes.T
             stretch *= 1 + rng.uniform(-SCALE, SCALE)
+            if rng.random() < self.mirrored:
+                turn = turn @ np.diag([-1.0, 1.0])
             shift = rng.uniform(-0.025, 0.025, 2) * self.radius * ratio
         matrix = _about_centre(ratio * stretch @ turn, shift, self.size, stored.shape[0])
         flags = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP

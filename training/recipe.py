@@ -15,6 +15,7 @@ import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import torch
 
@@ -34,17 +35,24 @@ class Recipe:
     segmentation_minutes: float
     embedding_minutes: float
     held_out: int  # classes of the collection that the server is measured on
-    from_shipped: bool  # whether the segmentation starts from weights/
+    from_shipped: bool = False  # whether the segmentation starts from weights/
+    served_crops: bool = (
+        False  # whether the segmentation that is served cuts the rendered coins, or their exact outlines
+    )
+    whiten: bool = False  # the embedding: helps where the training is short (LOG, 2026-11-23)
     embedding_settings: tuple[str, ...] = ()
     segmentation_settings: tuple[str, ...] = ()
 
 
+LARGE: dict[str, Any] = {"embedding_settings": ("batch=512",), "segmentation_settings": ("pixels=1048576",)}
 RECIPES = {
-    "smoke": Recipe(40, 4, 60, 0.5, 0.5, 8, True),  # minutes in all: shows that every step works
-    "laptop": Recipe(2000, 10, 2000, 75, 120, 300, True),  # four hours on two cores
+    # Minutes in all: shows that every step works.
+    "smoke": Recipe(40, 4, 60, 0.5, 0.5, 8, from_shipped=True, served_crops=True, whiten=True),
+    # Four hours on two cores.
+    "laptop": Recipe(2000, 10, 2000, 75, 120, 300, from_shipped=True, whiten=True),
     # Half an hour and half a day on one GPU with 16 cores.
-    "gpu": Recipe(8000, 10, 8000, 7, 11, 1200, True, ("batch=512",), ("pixels=1048576",)),
-    "full": Recipe(20000, 12, 30000, 180, 360, 1200, False, ("batch=512",), ("pixels=1048576",)),
+    "gpu": Recipe(8000, 10, 8000, 7, 11, 1200, from_shipped=True, **LARGE),
+    "full": Recipe(20000, 12, 30000, 180, 360, 1200, served_crops=True, **LARGE),
 }
 
 
@@ -76,10 +84,9 @@ def steps(recipe: Recipe, work: Path, photos: Path | None) -> Iterator[Step]:
     yield Step("scenes", module("training.render", "scenes", "--count", recipe.scenes, *render, scenes))
     if photos:
         yield Step("photos", module("training.photos", photos, "--out", scenes))
-    yield Step(
-        "crops",
-        module("training.render", "crops", "--classes", recipe.classes, "--views", recipe.views, *render, crops),
-    )
+    cut = ("--served",) if recipe.served_crops else ()
+    amount = ("--classes", recipe.classes, "--views", recipe.views)
+    yield Step("crops", module("training.render", "crops", *amount, *cut, *render, crops))
     shipped = ("--shipped",) if recipe.from_shipped else ()
     for name, folder, minutes, settings, more in (
         ("segmentation", scenes, recipe.segmentation_minutes, recipe.segmentation_settings, shipped),
@@ -97,11 +104,12 @@ def steps(recipe: Recipe, work: Path, photos: Path | None) -> Iterator[Step]:
         yield Step(name, module(f"training.train_{name}", "--data", folder, *budget))
         log, picture = loop.RUNS / run(name) / "log.csv", work / f"curves_{name}.png"
         yield Step(f"curves of {name}", module("training.curves", log, "--out", picture))
-    whitened, measured = work / "embedding.pt", work / "threshold.txt"
-    trained = ("--weights", best("embedding"), "--out", whitened)
-    yield Step("whitening", module("training.whiten", "--data", crops, *trained), work / "whitening.txt")
-    yield Step("threshold", module("training.threshold", "--data", crops, "--weights", whitened), measured)
-    weights = ("--segmentation", str(best("segmentation")), "--embedding", str(whitened))
+    embedding, measured = best("embedding"), work / "threshold.txt"
+    if recipe.whiten:
+        trained, embedding = ("--weights", embedding, "--out", work / "embedding.pt"), work / "embedding.pt"
+        yield Step("whitening", module("training.whiten", "--data", crops, *trained), work / "whitening.txt")
+    yield Step("threshold", module("training.threshold", "--data", crops, "--weights", embedding), measured)
+    weights = ("--segmentation", str(best("segmentation")), "--embedding", str(embedding))
     threshold = ("--known-threshold", f"{read_threshold(measured.read_text()):.3f}")
     yield Step("export", (python, str(ROOT / "build" / "export_onnx.py"), *weights, *threshold))
     yield Step("configs", module("ensemble.render"))

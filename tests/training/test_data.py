@@ -1,7 +1,9 @@
 """Stored pictures as training samples: labels, geometry, batches of families, mixed scenes."""
 
+from dataclasses import replace
 from itertools import islice
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
@@ -12,8 +14,9 @@ from torch import Tensor
 from torch.utils.data import DataLoader
 
 from ensemble.contract import COIN_RADIUS, IMAGE_MEAN, IMAGE_SIZE, IMAGE_STD
-from training import data, loop
+from training import data, loop, mint, render
 from training.data import CropDataset, PairSampler, SceneDataset, normalize
+from training.mint import Ellipse, Photo
 from training.mint.design import FAMILY
 from training.render import CROP_RADIUS, write_crops
 
@@ -139,6 +142,14 @@ def test_coins_are_turned_to_every_side_and_never_mirrored(tmp_path: Path) -> No
         steps = np.mod(np.diff(turns), 2 * np.pi)
         np.testing.assert_allclose(steps, 2 * np.pi / 3, atol=0.25)  # mirrored they would be twice that
     assert (np.histogram(first, 4, (-np.pi, np.pi))[0] >= 3).all()
+
+
+def test_the_asked_share_is_mirrored(tmp_path: Path) -> None:
+    crops = CropDataset(_crop(tmp_path / "c.npy", _spots()), 128, augment=True, mirrored=0.5)
+    steps = np.array([np.mod(np.diff(_turns(crops[0][0])), 2 * np.pi).mean() for _ in range(60)])
+    mirrored = steps > np.pi
+    np.testing.assert_allclose(steps, np.where(mirrored, 4, 2) * np.pi / 3, atol=0.25)
+    assert 15 <= mirrored.sum() <= 45
 
 
 def test_without_augmentation_a_sample_depends_on_its_place_and_the_seed_alone(tmp_path: Path) -> None:
@@ -306,3 +317,36 @@ def test_rendering_goes_on_where_it_was_stopped(tmp_path: Path) -> None:
     continued = np.load(tmp_path / "train.npy")
     assert (continued[0] == 77).all()
     np.testing.assert_array_equal(continued[1], whole[1])
+
+
+class Finder:
+    """In place of the served segmentation: an outline that is off by so many px, or none."""
+
+    def __init__(self, off: float | None) -> None:
+        self.off = off
+
+    def find(self, photo: bytes) -> Ellipse | None:
+        picture = cv2.imdecode(np.frombuffer(photo, np.uint8), cv2.IMREAD_COLOR)
+        assert picture is not None and picture.shape == (288, 288, 3)
+        exact = EXACT[-1]
+        return None if self.off is None else replace(exact, cx=exact.cx + self.off)
+
+
+EXACT: list[Ellipse] = []
+
+
+@pytest.mark.parametrize(("off", "taken"), [(6.0, True), (200.0, False), (None, False)])
+def test_crops_are_cut_as_served_where_the_coin_is_found(
+    off: float | None, taken: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    real = mint.photograph
+
+    def photograph(*args: Any, **options: Any) -> Photo:
+        photo = real(*args, **options)
+        EXACT.append(photo.ellipse)
+        return photo
+
+    monkeypatch.setattr(mint, "photograph", photograph)
+    monkeypatch.setattr(render, "_finder", lambda: Finder(off))
+    exact, served = (render.render_crops(5, views=2, served=served) for served in (False, True))
+    assert np.array_equal(exact, served) != taken
