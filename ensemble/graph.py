@@ -167,16 +167,18 @@ def _python(model: Model, target: Target, cores: int, max_batch: int) -> Placeme
 
     Faiss allows no two searches at once in one index of a GPU, so each device has one index and one instance.
     """
+    queued = model in (DECODE, SEARCH)
+    queue = (CPU_QUEUE if target is Target.CPU else QUEUE) if queued else None
     if target is Target.GPU and model is DECODE:
         # Two: while one waits for the device, the other puts pictures on their canvases.
-        return Placement("python", "KIND_GPU", 2, max_batch, batching=True)
+        return Placement("python", "KIND_GPU", 2, max_batch, batching=True, queue=queue)
     if target is Target.GPU and model is SEARCH:
         # Triton's Python backend copies inputs to the host unless it is told not to.
         in_place = {"FORCE_CPU_ONLY_INPUT_TENSORS": "no"}
-        return Placement("python", "KIND_GPU", 1, max_batch, batching=True, parameters=in_place)
+        return Placement("python", "KIND_GPU", 1, max_batch, batching=True, queue=queue, parameters=in_place)
     decoders = max(2, cores // 2) if target is Target.CPU else 8
     instances = {DECODE: decoders, SEARCH: 2 if target is Target.CPU else 1}.get(model, 1)
-    return Placement("python", "KIND_CPU", instances, max_batch, batching=model in (DECODE, SEARCH))
+    return Placement("python", "KIND_CPU", instances, max_batch, batching=queued, queue=queue)
 
 
 def _openvino(model: Model, cores: int) -> Placement:

@@ -140,7 +140,7 @@ def test_where_models_run(target: Target) -> None:
 
 @pytest.mark.parametrize("target", Target)
 def test_overload_is_refused_instead_of_queued(target: Target) -> None:
-    for model in contract.COMPUTE_MODELS:
+    for model in (*contract.COMPUTE_MODELS, contract.DECODE, contract.SEARCH):
         batching = parsed(model, target).dynamic_batching
         assert (batching.priority_levels, batching.default_priority_level) == (2, 2)
         policy = batching.default_queue_policy
