@@ -59,9 +59,7 @@ class CudaDevice:
             digits = self._device.compute_capability
             self._stream = cupy.cuda.Stream(non_blocking=True)
         except cupy.cuda.runtime.CUDARuntimeError as error:
-            raise DeviceError(
-                f"no GPU {index} here ({error}): the target `rtx` needs one, the target `cpu` none"
-            ) from error
+            raise DeviceError(f"no GPU {index} here ({error}); the target `cpu` needs none") from error
         self.capability = f"{digits[:-1]}.{digits[-1]}"
         self.name = str(cupy.cuda.runtime.getDeviceProperties(index)["name"].decode())
 
