@@ -76,14 +76,13 @@ def measure(manifest: Path, every: int, threads: int) -> Cost:
         found.append(bool(exact[FOUND.name][0, 0]))
     both = [np.stack(kept) for kept in embeddings]
     cosines = (both[0] * both[1]).sum(axis=1)[found]
-    recalls = [_recall(vectors, rows) for vectors in both]
     return Cost(
         len(rows),
         float(cosines.min()),
         float(cosines.mean()),
         float(np.min(overlaps)),
         float(np.mean(overlaps)),
-        *recalls,
+        *(recalls(vectors, rows) for vectors in both),
     )
 
 
@@ -116,11 +115,12 @@ def _iou(one: np.ndarray, other: np.ndarray) -> float:
     return float((a & b).sum() / max((a | b).sum(), 1))
 
 
-def _recall(vectors: np.ndarray, rows: list[dict[str, str]]) -> dict[int, float]:
+def recalls(vectors: np.ndarray, rows: list[dict[str, str]]) -> dict[int, float]:
+    """recall@k of the queries among a manifest's other rows, by their embeddings [rows, 64]."""
     queries = [i for i, row in enumerate(rows) if row["role"] == "query"]
     index = [i for i, row in enumerate(rows) if row["role"] != "query"]
     # A distractor's label is nobody's.
-    labels = [row["label"] if row["role"] == "catalog" else f"distractor {i}" for i, row in enumerate(rows)]
+    labels = [row["label"] if row["role"] != "distractor" else f"distractor {i}" for i, row in enumerate(rows)]
     ranks = hit_ranks(vectors[queries], [labels[i] for i in queries], vectors[index], [labels[i] for i in index])
     return {k: recall_at_k(ranks, k) for k in RECALL_AT}
 

@@ -48,7 +48,7 @@ class Settings:
     # (end of stage as a share of the time, radii and angles of the unrolled coin): small first, as it is faster
     grids: tuple[tuple[float, tuple[int, int]], ...] = ((0.45, (24, 96)), (0.75, (32, 128)), (1.0, (RADII, ANGLES)))
     batch: int = 64  # pictures: families of classes, two of each class
-    mirrored: float = 0.0  # share of the training pictures
+    mirrored: float = 0.0  # share of the training pictures: it does harm (LOG, 2026-11-23)
     average: float = 0.995  # decay of the averaged weights, per step
     evaluations: int = 10  # over the whole budget
     queries: int = 2  # per held-out class
