@@ -8,11 +8,10 @@ from collections.abc import Callable
 from pathlib import Path
 from types import ModuleType
 
-import numpy as np
 import pytest
 
-from backends.openvino.served import served
 from backends.tensorrt_rtx.session import Session
+from ensemble.chain import Runner
 from ensemble.contract import COMPUTE_MODELS, EMBEDDER, PREPROCESS, SEGMENTATION, Model
 from ensemble.graph import FIND_COIN
 from tests.backends.host import HostDevice, RuntimeContext
@@ -39,17 +38,23 @@ def sessions() -> dict[Model, Session]:
     return made
 
 
+def plain(model: Model) -> Runner:
+    """A step in float32. Not by OpenVINO: torch's loading processes do not survive it in the process they come from."""
+    device = HostDevice()
+    session = Session(model, RuntimeContext(model, device), device)
+    return lambda inputs: session.run([inputs])[0]
+
+
 def test_parity_sees_every_output_of_every_step(check: ModuleType, sessions: dict[Model, Session]) -> None:
     photos = [jpeg(make_coin(900_001).query)]
-    rows = check.check_parity(photos, sessions, lambda model: served(model, cores=1))
+    rows = check.check_parity(photos, sessions, plain)
     assert {(row.step, row.output) for row in rows} == {(m.name, t.name) for m in COMPUTE_MODELS for t in m.outputs}
     assert all(row.holds for row in rows), rows
-    assert any(row.difference > 0 for row in rows), "two runtimes never agree to the last bit"
 
 
 def test_a_step_that_computes_something_else_is_found(check: ModuleType, sessions: dict[Model, Session]) -> None:
-    def wrong(model: Model) -> Callable[[dict[str, np.ndarray]], dict[str, np.ndarray]]:
-        run = served(model, cores=1)
+    def wrong(model: Model) -> Runner:
+        run = plain(model)
         return lambda inputs: {name: array + (model is EMBEDDER) * 0.1 for name, array in run(inputs).items()}
 
     rows = check.check_parity([jpeg(make_coin(900_001).query)], sessions, wrong)
