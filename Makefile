@@ -47,8 +47,11 @@ serve: models  ## serve on this machine until Ctrl-C; ARGS="--help" shows the op
 
 # --- quality --------------------------------------------------------------------------------------------------------
 
+# Training in a process of its own: torch's loading processes crash in one in which OpenVINO has run.
+PYTEST = MINTMARK_SERVE_PYTHON=$(SERVE)/bin/python MINTMARK_TRITON=$(CURDIR)/$(SERVE)/triton $(DEV)/bin/python -m pytest
+
 test: models $(DEV)/.ready  ## everything, the real server included; ARGS= goes to pytest
-	@MINTMARK_SERVE_PYTHON=$(SERVE)/bin/python MINTMARK_TRITON=$(CURDIR)/$(SERVE)/triton $(DEV)/bin/python -m pytest $(ARGS)
+	@$(if $(ARGS),$(PYTEST) $(ARGS),$(PYTEST) --ignore=tests/training && $(PYTEST) tests/training)
 
 lint: $(DEV)/.ready  ## style, types, generated files, container files
 	$(DEV)/bin/ruff check .
