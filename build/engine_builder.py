@@ -8,6 +8,7 @@ from typing import Any
 import onnx
 from tqdm import tqdm
 
+from backends.tensorrt_rtx.device import CudaDevice, DeviceError
 from ensemble.contract import DType, Model, Tensor
 from ensemble.graph import PROFILE
 from ensemble.stamp import ANY_GPU
@@ -60,16 +61,9 @@ def gpu_capability() -> str:
         BuildError: there is no GPU, or no CuPy to ask it.
     """
     try:
-        import cupy  # the serving environment of a machine without a GPU has none
-
-        digits = cupy.cuda.Device(0).compute_capability
-    except ImportError as error:
-        raise BuildError(
-            f"TensorRT builds for the GPU that it finds, and CuPy is missing to ask it: {error}"
-        ) from error
-    except cupy.cuda.runtime.CUDARuntimeError as error:
-        raise BuildError(f"TensorRT builds for the GPU here, and there is none: {error}") from error
-    return f"{digits[:-1]}.{digits[-1]}"
+        return CudaDevice(0).capability
+    except DeviceError as error:
+        raise BuildError(f"TensorRT builds for the GPU that is here: {error}") from error
 
 
 def build(model: Model, graph: onnx.ModelProto, flavor: Flavor) -> bytes:

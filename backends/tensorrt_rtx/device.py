@@ -17,9 +17,6 @@ class Device(Protocol):
     def empty(self, shape: tuple[int, ...], dtype: np.dtype) -> DeviceArray:
         """An array [*shape] of any content."""
 
-    def view(self, source: Any) -> DeviceArray:
-        """The array of something that offers DLPack, without a copy."""
-
     def address(self, array: DeviceArray) -> int:
         """Where its first element lies."""
 
@@ -72,11 +69,6 @@ class CudaDevice:
         """An array [*shape] of any content, in the GPU's memory."""
         with self._device:
             return self._cupy.empty(shape, dtype)
-
-    def view(self, source: Any) -> DeviceArray:
-        """The array, where it lies on the device, of something that offers DLPack."""
-        with self._device:
-            return self._cupy.from_dlpack(source)
 
     def address(self, array: DeviceArray) -> int:
         """Where its first element lies."""

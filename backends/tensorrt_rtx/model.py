@@ -9,6 +9,7 @@ from typing import Any
 
 import triton_python_backend_utils as pb_utils
 
+from backends.adapter import in_place
 from backends.tensorrt_rtx.session import open_session
 from ensemble.contract import COMPUTE_MODELS
 
@@ -21,18 +22,13 @@ class TritonPythonModel:
         config = json.loads(args["model_config"])
         model = next(model for model in COMPUTE_MODELS if model.name == config["name"])
         engine = Path(args["model_repository"]) / args["model_version"] / config["default_model_filename"]
-        self.inputs = [tensor.name for tensor in model.inputs]
+        self.inputs = model.inputs
         self.session = open_session(engine, model, int(args["model_instance_device_id"]))
 
     def execute(self, requests: list[Any]) -> list[Any]:
         """Answer requests that the dynamic batcher put together."""
-        feeds = [{name: self._content(request, name) for name in self.inputs} for request in requests]
+        feeds = [{tensor.name: in_place(request, tensor) for tensor in self.inputs} for request in requests]
         return [
             pb_utils.InferenceResponse([pb_utils.Tensor.from_dlpack(name, array) for name, array in answer.items()])
             for answer in self.session.run(feeds)
         ]
-
-    def _content(self, request: Any, name: str) -> Any:
-        """An input where it lies."""
-        tensor = pb_utils.get_input_tensor_by_name(request, name)
-        return tensor.as_numpy() if tensor.is_cpu() else self.session.device.view(tensor)

@@ -22,9 +22,6 @@ class HostDevice:
     def empty(self, shape: tuple[int, ...], dtype: np.dtype) -> np.ndarray:
         return np.full(shape, 77, dtype)
 
-    def view(self, source: Any) -> np.ndarray:
-        return np.from_dlpack(source)
-
     def to_host(self, array: np.ndarray) -> np.ndarray:
         return array
 
