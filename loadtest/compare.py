@@ -1,4 +1,4 @@
-"""Mintmark beside what one would build instead, in one run: same photos, same weights, same cores, answers checked equal.
+"""Mintmark beside what one would build instead: same photos, weights and cores, one run, answers checked equal.
 
     python -m loadtest.compare [--concurrency 1 4 16] [--rounds 5] [--seconds 10] [--out data/loadtest/compare]
 
@@ -25,27 +25,46 @@ from pathlib import Path
 
 from tqdm import tqdm
 
-from loadtest.comparison import Comparison, Run, draw, measure
+from loadtest.comparison import MEASURES, Comparison, Run, draw, measure, spread
 from loadtest.contenders.bare import Bare, chains_per_core, shared_chain
 from loadtest.contenders.base import Contender, difference
-from loadtest.contenders.http import ContenderError, Web
 from loadtest.contenders.separate import Separate
 from loadtest.contenders.served import Served
+from loadtest.contenders.web_server import ContenderError, Web
 from loadtest.host import Host, add_arguments, host, pin
+from loadtest.tables import table
 from server import ServerError
 
+Aim = tuple[tuple[str, ...], str, Callable[..., float], str, float]
+
 CHECKED = 6  # photos that every contender is asked about before the rounds
+SHARED, PER_CORE = "bare, shared", "bare, per core"
+PYTORCH, PYTORCH_BF16, ONNX = "fastapi + pytorch", "fastapi + pytorch bf16", "fastapi + onnx"
 WARM_UP = 2.0  # s of load on every contender before the rounds
+
+
+# Of mintmark over the best of some others: with one request under way, and with more.
+AIMS: dict[bool, list[Aim]] = {
+    False: [((SHARED, PER_CORE), "p50 ms", min, "≤", 1.15)],
+    True: [
+        ((SHARED, PER_CORE), "photos/s", max, "≥", 0.90),
+        ((PYTORCH, PYTORCH_BF16), "photos/s", max, "≥", 3.0),
+        ((ONNX,), "photos/s", max, "≥", 1.0),
+        ((ONNX,), "p95 ms", min, "≤", 1.0),
+        ((Separate.name,), "photos/s", max, "≥", 1.0),
+        ((Separate.name,), "p95 ms", min, "≤", 1.0),
+    ],
+}
 
 
 def contenders(there: Host, cores: int) -> dict[str, Callable[[], Contender]]:
     """How each contender is started, by name. Those without Mintmark's server need its catalog's folder."""
-    known: dict[str, Callable[[], Contender]] = {
+    with_server: dict[str, Callable[[], Contender]] = {
         Served.name: lambda: Served(there),
         Separate.name: lambda: Separate(there),
     }
     if there.catalog is None:
-        return known
+        return with_server
     catalog = there.catalog
     options = ["--catalog", str(catalog), "--cores", str(cores)]
 
@@ -53,13 +72,12 @@ def contenders(there: Host, cores: int) -> dict[str, Callable[[], Contender]]:
         return lambda: Web(name, f"loadtest.contenders.{module}", [*options, *more])
 
     return {
-        Served.name: known[Served.name],
-        "bare, shared": lambda: Bare("bare, shared", shared_chain, catalog, cores),
-        "bare, per core": lambda: Bare("bare, per core", chains_per_core, catalog, cores),
-        "fastapi + pytorch": web("fastapi + pytorch", "pytorch_app"),
-        "fastapi + pytorch bf16": web("fastapi + pytorch bf16", "pytorch_app", "--bfloat16"),
-        "fastapi + onnx": web("fastapi + onnx", "onnx_app"),
-        Separate.name: known[Separate.name],
+        **with_server,  # the reference first
+        SHARED: lambda: Bare(SHARED, shared_chain, catalog, cores),
+        PER_CORE: lambda: Bare(PER_CORE, chains_per_core, catalog, cores),
+        PYTORCH: web(PYTORCH, "pytorch_app"),
+        PYTORCH_BF16: web(PYTORCH_BF16, "pytorch_app", "--bfloat16"),
+        ONNX: web(ONNX, "onnx_app"),
     }
 
 
@@ -105,6 +123,27 @@ def run_rounds(
     return runs
 
 
+def verdicts(comparison: Comparison) -> list[list[str]]:
+    """Rows that hold the aims against what was measured, as far as their contenders took part."""
+
+    def best(names: Sequence[str], concurrency: int, figure: str, pick: Callable[..., float]) -> list[float]:
+        by_name = [comparison.values(name, concurrency, MEASURES[figure]) for name in names if name in comparison.names]
+        return [pick(values) for values in zip(*by_name, strict=True)]
+
+    rows = []
+    for concurrency in comparison.concurrencies:
+        for others, figure, pick, sign, bound in AIMS[concurrency > 1]:
+            mine = best([Served.name], concurrency, figure, pick)
+            theirs = best(others, concurrency, figure, pick)
+            if not theirs:
+                continue
+            ratio = spread([one / two for one, two in zip(mine, theirs, strict=True)])
+            holds = ratio.median >= bound if sign == "≥" else ratio.median <= bound
+            title = f"{figure} over {' or '.join(others)}, {concurrency} under way"
+            rows.append([title, f"{sign} {bound:g}", str(ratio), "holds" if holds else "MISSED"])
+    return rows
+
+
 def main(argv: list[str] | None = None) -> int:
     """Command line; 1 where the answers differ or something does not start."""
     parser = argparse.ArgumentParser(
@@ -128,11 +167,14 @@ def main(argv: list[str] | None = None) -> int:
             with started([makers[name] for name in chosen]) as running:
                 check_answers(running, there.queries[:CHECKED])
                 runs = run_rounds(running, there.queries, options.concurrency, options.rounds, options.seconds)
-    except (ServerError, ContenderError, OSError) as error:
+    except (ServerError, ContenderError) as error:
         print(f"error: {error}", file=sys.stderr)
         return 1
     comparison = Comparison(cores, runs)
     print(comparison.text())
+    print(
+        "\n".join(["\nwhat is aimed at, median over rounds", *table(["", "aim", "measured", ""], verdicts(comparison))])
+    )
     options.out.mkdir(parents=True, exist_ok=True)
     record = {"cores": cores, "seconds": options.seconds, "runs": [asdict(run) for run in runs]}
     (options.out / "compare.json").write_text(json.dumps(record, indent=2) + "\n")

@@ -14,7 +14,7 @@ from matplotlib import pyplot
 from loadtest.contenders.base import Contender
 from loadtest.generator import figures
 from loadtest.processes import PeakMemory, ProcessTree
-from loadtest.tables import table
+from loadtest.tables import number, table
 
 
 @dataclass(frozen=True)
@@ -43,21 +43,20 @@ MEASURES: dict[str, Callable[[Run], float]] = {
 }
 
 
-def measure(contender: Contender, photos: Sequence[bytes], concurrency: int, seconds: float, number: int) -> Run:
-    """Load a contender and take its figures; `number` is that of the round."""
-    tree, here = contender.tree, _own_cpu
-    before = tree.cpu_seconds() if tree else float("nan")
-    own = here()
+def measure(contender: Contender, photos: Sequence[bytes], concurrency: int, seconds: float, turn: int) -> Run:
+    """Load a contender and take its figures; `turn` is the round's number."""
+    tree = contender.tree
+    before = _cpu_seconds(tree)
     start = time.perf_counter()
     with PeakMemory(tree) as memory:
         samples = contender.load(photos, concurrency, seconds)
         elapsed = time.perf_counter() - start
-    used = (tree.cpu_seconds() if tree else float("nan")) - before + here() - own
+    used = _cpu_seconds(tree) - before
     result = figures(samples, elapsed)
     return Run(
         contender.name,
         concurrency,
-        number,
+        turn,
         result.throughput,
         result.p50_ms,
         result.p95_ms,
@@ -68,8 +67,9 @@ def measure(contender: Contender, photos: Sequence[bytes], concurrency: int, sec
     )
 
 
-def _own_cpu() -> float:
-    return time.process_time()
+def _cpu_seconds(tree: ProcessTree | None) -> float:
+    """CPU time of a server and of this process, which asks it."""
+    return time.process_time() + (tree.cpu_seconds() if tree else float("nan"))
 
 
 @dataclass(frozen=True)
@@ -81,7 +81,9 @@ class Spread:
     high: float
 
     def __str__(self) -> str:
-        return f"{self.median:.3g} [{self.low:.3g} … {self.high:.3g}]"
+        if self.low == self.high or self.median != self.median:
+            return number(self.median)
+        return f"{number(self.median)} [{number(self.low)} … {number(self.high)}]"
 
 
 def spread(values: Sequence[float]) -> Spread:
@@ -134,7 +136,9 @@ class Comparison:
             parts += [f"\n… over {reference}", *table(["contender", *MEASURES], ratios)]
         for run in self.runs:
             if run.failures:
-                parts.append(f"failures: {run.contender}, {run.concurrency} under way, round {run.round}: {run.failures}")
+                parts.append(
+                    f"failures: {run.contender}, {run.concurrency} under way, round {run.round}: {run.failures}"
+                )
         return "\n".join(parts)
 
 
@@ -146,15 +150,15 @@ def draw(comparison: Comparison, path: Path) -> None:
     width = 0.8 / len(names)
     colours = ["black", *pyplot.get_cmap("tab10").colors]
     for axis, measure_name in zip(axes, shown, strict=True):
-        for number, name in enumerate(names):
+        for place, name in enumerate(names):
             spreads = [
                 spread(comparison.values(name, concurrency, MEASURES[measure_name]))
                 for concurrency in comparison.concurrencies
             ]
             middle = np.array([each.median for each in spreads])
             reach = np.array([[each.median - each.low, each.high - each.median] for each in spreads]).T
-            at = places + (number - (len(names) - 1) / 2) * width
-            axis.bar(at, middle, width * 0.9, yerr=reach, capsize=2, color=colours[number], label=name, ecolor="gray")
+            at = places + (place - (len(names) - 1) / 2) * width
+            axis.bar(at, middle, width * 0.9, yerr=reach, capsize=2, color=colours[place], label=name, ecolor="gray")
         axis.set_xticks(places, [str(concurrency) for concurrency in comparison.concurrencies])
         axis.set(xlabel="requests under way", title=measure_name)
         axis.spines[["top", "right"]].set_visible(False)

@@ -51,6 +51,9 @@ def labelled(collection: Path) -> list[tuple[Path, EntryFields]]:
     with (collection / "labels.csv").open(newline="") as file:
         rows = list(csv.DictReader(file))
     return [
-        (collection / row.pop("path"), EntryFields(**{k: v for k, v in row.items() if k != "year"}, year=int(row["year"])))
+        (
+            collection / row.pop("path"),
+            EntryFields(**{k: v for k, v in row.items() if k != "year"}, year=int(row["year"])),
+        )
         for row in rows
     ]

@@ -1,87 +1,60 @@
 """The served models asked one by one, and valid inputs for each of them."""
 
 import json
-import threading
 from dataclasses import asdict
 
 import numpy as np
-import tritonclient.grpc as triton
 
 from ensemble.chain import Arrays, Chain, Runner
 from ensemble.contract import COIN_SEARCH, METADATA, MODELS, REQUEST, Model
 from ensemble.graph import STEPS
 from loadtest.host import TIMEOUT
-from mintmark import EntryFields
+from mintmark import EntryFields, Transport, TritonTransport
 
-METADATA_EXAMPLE = EntryFields(
+EXAMPLE = EntryFields(
     name="1 load", country="Testland", currency="load", denomination="1", side="obverse", metadata={"loadtest": True}
 )
 
 
-class TritonSteps:
-    """Opens models of a server as steps of a chain; may be used by many threads.
+def transport(url: str) -> TritonTransport:
+    """A connection to any of a server's models; many threads may share it."""
+    return TritonTransport(url, timeout=TIMEOUT)
 
-    Args:
-        url: HOST:PORT of the server's gRPC port.
-    """
 
-    def __init__(self, url: str) -> None:
-        self._url = url
-        self._local = threading.local()  # Triton's client promises nothing about threads
-        self._opened: list[triton.InferenceServerClient] = []
+def remote(model: Model, connection: Transport) -> Runner:
+    """A served model as a step of a chain: the tensors of its contract, each [B, …]. It raises MintmarkError."""
+    outputs = [tensor.name for tensor in model.outputs]
 
-    def _client(self) -> triton.InferenceServerClient:
-        if not hasattr(self._local, "client"):
-            self._local.client = triton.InferenceServerClient(self._url)
-            self._opened.append(self._local.client)
-        return self._local.client
+    def run(inputs: Arrays) -> Arrays:
+        # A chain holds a photo as [1], Triton wants the contract's shape behind the batch axis.
+        shaped = {t.name: inputs[t.name].reshape(len(inputs[t.name]), *t.dims) for t in model.inputs}
+        return connection.infer(model.name, shaped, outputs, {})
 
-    def open(self, model: Model) -> Runner:
-        """A model that takes and gives the tensors of its contract, each [B, …].
-
-        What the server refuses is raised by the runner as tritonclient's InferenceServerException.
-        """
-        outputs = [triton.InferRequestedOutput(tensor.name) for tensor in model.outputs]
-
-        def run(inputs: Arrays) -> Arrays:
-            encoded = []
-            for tensor in model.inputs:
-                array = inputs[tensor.name]
-                batched = array.reshape(len(array), *tensor.dims)
-                encoded.append(triton.InferInput(tensor.name, batched.shape, tensor.dtype.value))
-                encoded[-1].set_data_from_numpy(batched)
-            result = self._client().infer(model.name, encoded, outputs=outputs, client_timeout=TIMEOUT)
-            return {tensor.name: result.as_numpy(tensor.name) for tensor in model.outputs}
-
-        return run
-
-    def close(self) -> None:
-        """Close the connections of all threads."""
-        for client in self._opened:
-            client.close()
+    return run
 
 
 def inputs_of_models(url: str, photo: bytes) -> dict[Model, Arrays]:
     """Valid inputs of every model and ensemble, each [1, …]: what a photo becomes on its way through the steps.
 
     Args:
-        url: of a server, which computes them.
+        url: HOST:PORT of a server, which computes them.
         photo: file of a photo that shows a coin.
     """
-    steps = TritonSteps(url)
+    connection = transport(url)
     try:
-        tensors = Chain(STEPS[COIN_SEARCH], steps.open).run(photo)
+        tensors = Chain(STEPS[COIN_SEARCH], lambda model: remote(model, connection)).run(photo)
     finally:
-        steps.close()
-    said = {name: value for name, value in asdict(METADATA_EXAMPLE).items() if value is not None}
+        connection.close()
+    said = {name: value for name, value in asdict(EXAMPLE).items() if value is not None}
     tensors[METADATA.name] = _text(said)
     tensors[REQUEST.name] = _text({"operation": "status"})
     names = {step.model: step.name_of for step in reversed(STEPS[COIN_SEARCH])}  # of two uses of a model the first
-    return {
-        model: {tensor.name: tensors[names[model](tensor) if model in names else tensor.name] for tensor in model.inputs}
-        for model in MODELS
-    }
+    inputs = {}
+    for model in MODELS:
+        arrays = {t: tensors[names[model](t) if model in names else t.name] for t in model.inputs}
+        inputs[model] = {t.name: array.reshape(1, *t.dims) for t, array in arrays.items()}
+    return inputs
 
 
 def _text(record: dict[str, object]) -> np.ndarray:
-    return np.array([[json.dumps(record).encode()]], object)
+    return np.array([json.dumps(record).encode()], object)

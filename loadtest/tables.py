@@ -13,3 +13,10 @@ def table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> list[str]:
 
     ruler = "| " + " | ".join(["-" * widths[0], *("-" * (width - 1) + ":" for width in widths[1:])]) + " |"
     return [line(header), ruler, *map(line, rows)]
+
+
+def number(value: float) -> str:
+    """Three digits, and whole numbers above; '-' for what is not known."""
+    if value != value:
+        return "-"
+    return f"{value:.0f}" if abs(value) >= 100 else f"{value:.3g}"

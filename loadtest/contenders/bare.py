@@ -9,10 +9,10 @@ Two arrangements, because it depends on the machine which is faster where severa
 
 import multiprocessing
 from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from multiprocessing.connection import Connection
 from pathlib import Path
-from queue import SimpleQueue
 from typing import Any, TypeVar
 
 from backends.openvino.served import served
@@ -29,19 +29,18 @@ Made = TypeVar("Made")
 
 
 def taking_turns(workers: Sequence[Callable[[Given], Made]]) -> Callable[[Given], Made]:
-    """Many callers share some workers that each take one call at a time."""
-    idle: SimpleQueue[Callable[[Given], Made]] = SimpleQueue()
-    for worker in workers:
-        idle.put(worker)
+    """Many callers share some workers that each take one call at a time: first come, first served."""
+    queue = ThreadPoolExecutor(len(workers))
+    idle = list(workers)  # never empty when a thread asks: there are as many of either
 
-    def call(given: Given) -> Made:
-        worker = idle.get()
+    def work(given: Given) -> Made:
+        worker = idle.pop()
         try:
             return worker(given)
         finally:
-            idle.put(worker)
+            idle.append(worker)
 
-    return call
+    return lambda given: queue.submit(work, given).result()
 
 
 def shared_chain(catalog: Path, cores: int) -> Callable[[bytes], Arrays]:
@@ -49,7 +48,7 @@ def shared_chain(catalog: Path, cores: int) -> Callable[[bytes], Arrays]:
 
     def opened(model: Model) -> Runner:
         if model is SEARCH:
-            return taking_turns([catalog_search(catalog)])
+            return catalog_search(catalog)
         return taking_turns([served(model, cores) for _ in range(placement(model, Target.CPU, cores).instances)])
 
     return Chain(STEPS[COIN_SEARCH], opened).run

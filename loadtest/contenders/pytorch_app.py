@@ -1,6 +1,6 @@
 """FastAPI + PyTorch, as one would write it in a day: the trained networks, `inference_mode`, one process.
 
-    python -m loadtest.contenders.pytorch_app --catalog FOLDER --port PORT --cores N [--bfloat16] [--at-once N]
+python -m loadtest.contenders.pytorch_app --catalog FOLDER --port PORT --cores N [--bfloat16] [--at-once N]
 """
 
 import contextlib

@@ -1,5 +1,6 @@
 """The catalog's search in this process: the last step of every contender that has no server of Mintmark behind it."""
 
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from catalog import open_catalog
@@ -10,12 +11,16 @@ from ensemble.contract import DEFAULT_K, EMBEDDING, FOUND
 
 
 def catalog_search(folder: Path) -> Runner:
-    """The model `search` over the catalog in a folder, in this process."""
-    catalog, threshold = open_catalog(str(folder), fingerprint()), known_threshold()
-    catalog.load()
+    """The model `search` over the catalog in a folder, in this process; may be called from any thread.
+
+    A catalog belongs to the thread that opened it, so it has one of its own here.
+    """
+    owner = ThreadPoolExecutor(1, thread_name_prefix="catalog")
+    catalog, threshold = owner.submit(open_catalog, str(folder), fingerprint()).result(), known_threshold()
 
     def search(inputs: Arrays) -> Arrays:
-        answer = search_answer(catalog, inputs[EMBEDDING.name], inputs[FOUND.name], DEFAULT_K, threshold)
+        embedding, found = inputs[EMBEDDING.name], inputs[FOUND.name]
+        answer = owner.submit(search_answer, catalog, embedding, found, DEFAULT_K, threshold).result()
         return {tensor.name: array for tensor, array in answer.items()}
 
     return search

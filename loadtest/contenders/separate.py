@@ -11,7 +11,7 @@ from ensemble.graph import STEPS
 from loadtest.contenders.base import Answer, from_tensors
 from loadtest.generator import Sample, closed_loop
 from loadtest.host import Host
-from loadtest.steps import TritonSteps
+from loadtest.steps import remote, transport
 
 
 class Separate:
@@ -21,8 +21,8 @@ class Separate:
 
     def __init__(self, host: Host) -> None:
         self.tree = host.tree
-        self._steps = TritonSteps(host.url)
-        self._chain = Chain(STEPS[COIN_SEARCH], self._steps.open)
+        self._connection = transport(host.url)
+        self._chain = Chain(STEPS[COIN_SEARCH], lambda model: remote(model, self._connection))
 
     def answer(self, photo: bytes) -> Answer:
         """See Contender."""
@@ -34,4 +34,4 @@ class Separate:
 
     def close(self) -> None:
         """Close the connections; the server is somebody else's."""
-        self._steps.close()
+        self._connection.close()

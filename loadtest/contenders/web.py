@@ -16,6 +16,9 @@ from ensemble.photo import PhotoError
 from loadtest.contenders.base import from_tensors
 from loadtest.contenders.search import catalog_search
 from loadtest.processes import end_with_parent
+from server.embedded import LOOPBACK
+
+IDLE = 3600  # s that a connection may wait for its next request: the callers keep theirs between rounds
 
 
 def create_app(run: Callable[[bytes], Arrays]) -> FastAPI:
@@ -57,4 +60,5 @@ def arguments(description: str | None) -> argparse.ArgumentParser:
 def serve(run: Callable[[bytes], Arrays], port: int) -> None:
     """Serve on loopback until terminated."""
     end_with_parent()
-    uvicorn.run(create_app(run), host="127.0.0.1", port=port, log_level="warning", access_log=False)
+    app = create_app(run)
+    uvicorn.run(app, host=LOOPBACK, port=port, log_level="warning", access_log=False, timeout_keep_alive=IDLE)
