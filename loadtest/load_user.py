@@ -99,7 +99,7 @@ class LoadUser(User):
         """Seconds until the next request: none, or what keeps all users together at the rate that is asked for."""
         if not self.options.rate:
             return 0.0
-        self._due += (self.options.users or 1) / self.options.rate
+        self._due += (self.options.num_users or 1) / self.options.rate
         return max(0.0, self._due - time.perf_counter())
 
     def next_photo(self) -> bytes:

@@ -49,5 +49,5 @@ class Shape(LoadTestShape):
         seconds, duration = self.get_run_time(), float(options.run_time or DEFAULT_SECONDS)
         if seconds >= duration:
             return None
-        users = SHAPES[options.shape](seconds / duration, seconds, options.users or 1)
-        return users, float(options.spawn_rate or options.users or 1)
+        users = SHAPES[options.shape](seconds / duration, seconds, options.num_users or 1)
+        return users, float(options.spawn_rate or options.num_users or 1)
