@@ -65,7 +65,10 @@ class Breakdown:
 
     @property
     def between(self) -> float:
-        """What the ensembles take beside their models: handing tensors on, ms per photo."""
+        """What the ensembles take beside their models: handing tensors on, ms per photo.
+
+        Below zero where large batches are under way: a photo's next step begins while its batch is still being closed.
+        """
         return self.latency - sum(share.total for share in self.shares)
 
     def text(self) -> str:
@@ -166,8 +169,9 @@ def draw(breakdown: Breakdown, path: Path) -> None:
         left = [start + width for start, width in zip(left, widths, strict=True)]
     axes.barh(names[-1], max(breakdown.between, 0.0), color="#636363")
     left[-1] = max(breakdown.between, 0.0)
-    for row, total in enumerate(left):
-        axes.annotate(f"{total:.1f}", (total, row), (4, 0), textcoords="offset points", va="center", fontsize=9)
+    totals = [share.total for share in breakdown.shares] + [breakdown.between]
+    for row, (end, total) in enumerate(zip(left, totals, strict=True)):
+        axes.annotate(f"{total:.1f}", (end, row), (4, 0), textcoords="offset points", va="center", fontsize=9)
     axes.invert_yaxis()
     axes.set_xlim(0, 1.1 * max(left))
     axes.set_xlabel("ms per photo")

@@ -73,9 +73,7 @@ def closed_loop(ask: Ask, photos: Sequence[bytes], concurrency: int, seconds: fl
         return [sample for samples in pool.map(caller, range(concurrency)) for sample in samples]
 
 
-def open_loop(
-    ask: Ask, photos: Sequence[bytes], rate: float, seconds: float, begin: float | None = None
-) -> list[Sample]:
+def open_loop(ask: Ask, photos: Sequence[bytes], phases: Sequence[tuple[float, float]]) -> list[Sample]:
     """Requests at a constant rate, whatever becomes of them.
 
     A request's time counts from when it was due, so that a generator that falls behind hides nothing ("coordinated
@@ -84,23 +82,31 @@ def open_loop(
     Args:
         ask: sends one request.
         photos: sent in turn.
-        rate: requests per second.
-        seconds: for so long.
-        begin: `time.perf_counter()` that the samples' times count from; now, where it is None.
+        phases: each a rate, requests per second, and for how many seconds; one follows the other without a pause.
+
+    Returns:
+        All requests, by when they were due.
     """
-    now = time.perf_counter()
-    zero = now if begin is None else begin
+    begin = time.perf_counter()
     samples: list[Sample] = []
     room = threading.Semaphore(MOST_WAITING)
 
     def send(photo: bytes, due: float) -> None:
-        samples.append(timed(ask, photo, zero, due))
+        samples.append(timed(ask, photo, begin, due))
         room.release()
 
     with ThreadPoolExecutor(MOST_WAITING) as pool:
-        for number in range(int(rate * seconds)):
-            due = now - zero + number / rate
-            time.sleep(max(0.0, zero + due - time.perf_counter()))
+        for number, due in enumerate(arrivals(phases)):
+            time.sleep(max(0.0, begin + due - time.perf_counter()))
             room.acquire()
             pool.submit(send, photos[number % len(photos)], due)
     return sorted(samples, key=lambda sample: sample.start)
+
+
+def arrivals(phases: Sequence[tuple[float, float]]) -> list[float]:
+    """When requests are due, s: evenly spaced within each phase of a rate (per second) and a duration (s)."""
+    start, due = 0.0, []
+    for rate, seconds in phases:
+        due += [start + number / rate for number in range(int(rate * seconds))]
+        start += seconds
+    return due
