@@ -64,7 +64,9 @@ def main(argv: list[str] | None = None) -> int:
         with host(options) as there:
             watch = Watch(there.url)
             locustfile = MODELFILE if options.model else LOCUSTFILE
-            status = run_locust(locustfile, there.url, locust_arguments(options, there, rest), options.out / "locust")
+            status = run_locust(
+                locustfile, there.url, locust_arguments(options, there, rest), options.out / "locust.json"
+            )
             if not options.model:
                 result = watch.finish()
                 print(f"\n{result.text()}")

@@ -2,6 +2,7 @@
 
 import argparse
 import itertools
+import json
 import logging
 import time
 from collections.abc import Iterator
@@ -38,6 +39,30 @@ def add_options(parser: argparse.ArgumentParser) -> None:
         "--p95-limit", type=float, default=0.0, help="ms that no kind of request may exceed; 0: no limit"
     )
     group.add_argument("--error-limit", type=float, default=1.0, help="share of requests that may fail, 0 to 1")
+    group.add_argument("--figures", default="", help="file for the figures of every kind of request, as JSON")
+
+
+@events.quitting.add_listener
+def write_figures(environment: Environment, **_: Any) -> None:
+    """Write what `--figures` asks for: Locust's own files may lack the last requests."""
+    options = environment.parsed_options
+    if options is None or options.worker or not options.figures:
+        return
+    rows = [
+        {
+            "name": entry.name,
+            "requests": entry.num_requests,
+            "failures": entry.num_failures,
+            "throughput": entry.total_rps,
+            **{f"p{q}_ms": float(entry.get_response_time_percentile(q / 100) or 0) for q in (50, 95, 99)},
+        }
+        for entry in (*environment.stats.entries.values(), environment.stats.total)
+    ]
+    errors = [
+        {"name": error.name, "kind": error.error, "times": error.occurrences}
+        for error in environment.stats.errors.values()
+    ]
+    Path(options.figures).write_text(json.dumps({"rows": rows, "errors": errors}, indent=2) + "\n")
 
 
 @events.quitting.add_listener

@@ -1,6 +1,6 @@
 """Locust run as a process of its own, which gevent needs, and its figures read back."""
 
-import csv
+import json
 import subprocess
 import sys
 from collections.abc import Sequence
@@ -24,33 +24,23 @@ class Row:
     p99_ms: float
 
 
-def run_locust(locustfile: Path, url: str, arguments: Sequence[str], stem: Path) -> int:
+def run_locust(locustfile: Path, url: str, arguments: Sequence[str], figures: Path) -> int:
     """Run Locust against a server; what it prints goes to this process's output.
 
     Args:
         locustfile: what to run.
         url: HOST:PORT of the server.
         arguments: further ones of Locust's command line.
-        stem: its files begin with: STEM_stats.csv, STEM_failures.csv.
+        figures: file for its figures.
 
     Returns:
         Locust's exit status.
     """
-    stem.parent.mkdir(parents=True, exist_ok=True)
-    command = [sys.executable, "-m", "locust", "--locustfile", str(locustfile), "--host", url, "--csv", str(stem)]
-    return subprocess.run([*command, *arguments], check=False).returncode
+    figures.parent.mkdir(parents=True, exist_ok=True)
+    command = [sys.executable, "-m", "locust", "--locustfile", str(locustfile), "--host", url]
+    return subprocess.run([*command, "--figures", str(figures), *arguments], check=False).returncode
 
 
-def read_rows(stem: Path) -> list[Row]:
+def read_rows(figures: Path) -> list[Row]:
     """The figures of a run by kind of request; the last row sums them up."""
-    with Path(f"{stem}_stats.csv").open(newline="") as file:
-        return [
-            Row(
-                row["Name"],
-                int(row["Request Count"]),
-                int(row["Failure Count"]),
-                float(row["Requests/s"]),
-                *(float(row[percent]) for percent in ("50%", "95%", "99%")),
-            )
-            for row in csv.DictReader(file)
-        ]
+    return [Row(**row) for row in json.loads(figures.read_text())["rows"]]

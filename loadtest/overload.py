@@ -33,6 +33,7 @@ REFUSALS = ("ServerBusy",)  # what says clearly that the server has too much to 
 CALM = 0.5  # of the peak
 FILLING = 0.25  # of the overload, at its beginning, that does not count for goodput
 SLACK = 2.0  # of the calm p95: slower is not recovered
+BINS = 60  # of the picture, at most
 
 
 @dataclass(frozen=True)
@@ -42,16 +43,12 @@ class Overload:
     peak: float  # answers per second
     offered: float  # requests per second in the overload
     calm: Figures
-    under: Figures  # in the overload, when the queues were full
+    under: Figures  # what was sent in the overload when the queues were full; answered then or later
+    goodput: float  # share of the peak that was answered per second at that time
     refused_ms: float  # p95 until a refusal
     recovery_s: float  # NaN: not within the time that was watched
     samples: list[Sample]  # of overload and recovery; times count from the overload's beginning
     seconds: float  # of the overload
-
-    @property
-    def goodput(self) -> float:
-        """Share of the peak that was answered in the overload."""
-        return self.under.throughput / self.peak
 
     @property
     def unclear(self) -> dict[str, int]:
@@ -103,13 +100,16 @@ def provoke(ask: Ask, photos: Sequence[bytes], callers: int, factor: float, seco
     peak = figures(peak_samples, time.perf_counter() - start).throughput
     calm = figures(open_loop(ask, photos, [(CALM * peak, seconds / 2)]), seconds / 2)
     samples = open_loop(ask, photos, [(factor * peak, seconds), (CALM * peak, watched)])
-    counted = [sample for sample in samples if FILLING * seconds <= sample.end < seconds]
+    full, counted = FILLING * seconds, (1 - FILLING) * seconds
+    under = figures([sample for sample in samples if full <= sample.start < seconds], counted)
+    answered = [sample for sample in samples if full <= sample.end < seconds and not sample.failure]
     refused = [sample.seconds for sample in samples if sample.failure in REFUSALS]
     return Overload(
         peak,
         factor * peak,
         calm,
-        figures(counted, (1 - FILLING) * seconds),
+        under,
+        len(answered) / counted / peak,
         1e3 * float(np.percentile(refused, 95)) if refused else float("nan"),
         recovery(samples, seconds, SLACK * calm.p95_ms / 1e3),
         samples,
@@ -119,8 +119,9 @@ def provoke(ask: Ask, photos: Sequence[bytes], callers: int, factor: float, seco
 
 def draw(result: Overload, path: Path) -> None:
     """Offered, answered and refused per second; below, the latency of every answer."""
-    end = int(max(sample.end for sample in result.samples)) + 1
-    seconds = np.arange(end + 1)
+    end = max(sample.end for sample in result.samples)
+    width = max(1.0, end / BINS)
+    edges = np.arange(0.0, end + width, width)
     figure, (rates, times) = pyplot.subplots(2, 1, figsize=(9, 6.5), sharex=True, layout="constrained")
     lines = {
         "offered": ([sample.start for sample in result.samples], "#c9c9c9"),
@@ -130,7 +131,7 @@ def draw(result: Overload, path: Path) -> None:
     }
     for label, (at, colour) in lines.items():
         if at:
-            rates.stairs(np.histogram(at, seconds)[0], seconds, label=label, color=colour, linewidth=1.8)
+            rates.stairs(np.histogram(at, edges)[0] / width, edges, label=label, color=colour, linewidth=1.8)
     rates.axhline(result.peak, color="black", linewidth=0.8, linestyle="--", label="peak")
     rates.set(ylabel="per second", ylim=(0, None))
     rates.legend(frameon=False, loc="upper right")

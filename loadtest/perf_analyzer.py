@@ -141,10 +141,10 @@ def measure_by_locust(there: Host, options: argparse.Namespace, concurrency: int
     words += ["--run-time", f"{max(1, round(3 * options.window))}s", "--stop-timeout", 120]
     words += ["--coins", options.coins, "--photo-size", options.photo_size]
     words += ["--photos", options.photos] if options.photos else []
-    stem = folder / f"locust-{concurrency}"
-    if run_locust(LOCUSTFILE, there.url, [str(word) for word in words], stem):
+    figures = folder / f"locust-{concurrency}.json"
+    if run_locust(LOCUSTFILE, there.url, [str(word) for word in words], figures):
         raise PerfAnalyzerError("Locust failed, see above")
-    row = read_rows(stem)[-1]
+    row = read_rows(figures)[-1]
     return Measured("Locust", COIN_SEARCH.name, concurrency, row.throughput, row.p50_ms, row.p95_ms, row.p99_ms)
 
 
