@@ -17,8 +17,8 @@ from pathlib import Path
 from tritonclient.utils import InferenceServerException
 
 from loadtest.breakdown import Watch
-from loadtest.host import Host, add_arguments, host, pin
-from loadtest.locust_run import LOCUSTFILE, MODELFILE, run_locust
+from loadtest.host import add_arguments, host, pin
+from loadtest.locust_run import LOCUSTFILE, MODELFILE, common, headless, run_locust
 from server import ServerError
 
 KINDS = ("Recognizer", "Embedder", "Enroller")
@@ -40,17 +40,13 @@ def parse(argv: list[str] | None) -> tuple[argparse.Namespace, list[str]]:
     return parser.parse_known_args(argv)
 
 
-def locust_arguments(options: argparse.Namespace, there: Host, rest: list[str]) -> list[str]:
+def locust_arguments(options: argparse.Namespace, rest: list[str]) -> list[str]:
     """Locust's command line for these options."""
-    arguments = ["--users", str(options.users), "--spawn-rate", str(options.users)]
-    arguments += ["--coins", str(options.coins), "--photo-size", str(options.photo_size)]
-    if options.photos:
-        arguments += ["--photos", str(options.photos)]
+    arguments = common(options, options.users)
     if options.web:
         arguments += ["--web-host", "127.0.0.1"]
     else:
-        arguments += ["--headless", "--only-summary", "--run-time", options.run_time, "--stop-timeout", "120"]
-        arguments += ["--html", str(options.out / "report.html")]
+        arguments += [*headless(options.run_time), "--html", str(options.out / "report.html")]
     arguments += ["--model", options.model] if options.model else list(options.users_of)
     return [*rest, *arguments]
 
@@ -64,9 +60,7 @@ def main(argv: list[str] | None = None) -> int:
         with host(options) as there:
             watch = Watch(there.url)
             locustfile = MODELFILE if options.model else LOCUSTFILE
-            status = run_locust(
-                locustfile, there.url, locust_arguments(options, there, rest), options.out / "locust.json"
-            )
+            status = run_locust(locustfile, there.url, locust_arguments(options, rest), options.out / "locust.json")
             if not options.model:
                 result = watch.finish()
                 print(f"\n{result.text()}")

@@ -141,9 +141,13 @@ def between(before: Counts, after: Counts, seconds: float) -> Breakdown:
 
 
 def _share(name: str, counts: dict[str, int], photos: int, seconds: float) -> Share:
-    parts = (counts[f"{part} ns"] / photos / 1e6 for part in PARTS)
-    batch = counts["pictures"] / max(counts["executions"], 1)
-    return Share(name, counts["requests"] / photos, batch, *parts, busy=counts["busy ns"] / 1e9 / seconds)
+    return Share(
+        name,
+        calls=counts["requests"] / photos,
+        batch=counts["pictures"] / max(counts["executions"], 1),
+        busy=counts["busy ns"] / 1e9 / seconds,
+        **{part: counts[f"{part} ns"] / photos / 1e6 for part in PARTS},
+    )
 
 
 class Watch:

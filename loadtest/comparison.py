@@ -148,7 +148,7 @@ def draw(comparison: Comparison, path: Path) -> None:
     figure, axes = pyplot.subplots(1, len(shown), figsize=(4.6 * len(shown), 4.6), layout="constrained")
     names, places = comparison.names, np.arange(len(comparison.concurrencies))
     width = 0.8 / len(names)
-    colours = ["black", *pyplot.get_cmap("tab10").colors]
+    colours = ["black", *matplotlib.color_sequences["tab10"]]
     for axis, measure_name in zip(axes, shown, strict=True):
         for place, name in enumerate(names):
             spreads = [

@@ -13,7 +13,7 @@ from tqdm import tqdm
 from ensemble.graph import Target
 from loadtest import photos
 from loadtest.processes import ProcessTree
-from mintmark import Client
+from mintmark import Client, EntryFields
 from server import EmbeddedServer
 
 TIMEOUT = 120.0  # s that a request of a load test may take: the server's own limits are what is tested
@@ -25,7 +25,7 @@ class Host:
 
     url: str  # HOST:PORT of its gRPC port
     queries: list[bytes]  # photos to ask about
-    to_enroll: list[tuple[Path, photos.EntryFields]]  # rendered coins, for those who enroll
+    to_enroll: list[tuple[Path, EntryFields]]  # rendered coins, for those who enroll
     tree: ProcessTree | None  # its processes, where they are on this machine and known
     catalog: Path | None  # its catalog's folder, likewise
 

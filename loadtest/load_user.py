@@ -11,17 +11,18 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
-from locust import User, events
+from locust import LoadTestShape, User, events
 from locust.env import Environment
 
 from loadtest import gevent_grpc  # noqa: F401  before the imports below
 
 from loadtest.host import connect  # isort: skip
-from loadtest.photos import EntryFields, labelled, queries, read_photos, rendered  # isort: skip
+from loadtest.photos import labelled, queries, read_photos, rendered  # isort: skip
 from loadtest.shapes import SHAPES  # isort: skip
-from mintmark import MintmarkError  # isort: skip
+from mintmark import EntryFields, MintmarkError  # isort: skip
 
 REQUEST_TYPE = "gRPC"
+DEFAULT_SECONDS = 60  # of a run
 
 
 @events.init_command_line_parser.add_listener
@@ -101,6 +102,23 @@ def photos_of(folder: str, coins: int, size: int) -> list[bytes]:
 def coins_of(coins: int, size: int) -> list[tuple[Path, EntryFields]]:
     """The coins that are enrolled."""
     return labelled(collection(coins, size))
+
+
+class Shape(LoadTestShape):
+    """What `--shape` names, with the users of `--users` over the time of `--run-time`."""
+
+    use_common_options = True
+
+    def tick(self) -> tuple[int, float] | None:
+        """Users and how many of them come or go per second; None ends the run."""
+        options = self.runner.environment.parsed_options if self.runner else None
+        if options is None:
+            return None
+        seconds, duration = self.get_run_time(), float(options.run_time or DEFAULT_SECONDS)
+        if seconds >= duration:
+            return None
+        users = SHAPES[options.shape](seconds / duration, seconds, options.num_users or 1)
+        return users, float(options.spawn_rate or options.num_users or 1)
 
 
 class LoadUser(User):

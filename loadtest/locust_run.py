@@ -1,5 +1,6 @@
 """Locust run as a process of its own, which gevent needs, and its figures read back."""
 
+import argparse
 import json
 import subprocess
 import sys
@@ -8,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 HERE = Path(__file__).resolve().parent
+LAST_ANSWERS = "120"  # s
 LOCUSTFILE, MODELFILE = HERE / "locustfile.py", HERE / "single_model.py"
 
 
@@ -22,6 +24,23 @@ class Row:
     p50_ms: float
     p95_ms: float
     p99_ms: float
+
+
+def common(options: argparse.Namespace, users: int) -> list[str]:
+    """Locust's arguments for so many users, all there from the beginning, and for the photos that the options name.
+
+    Args:
+        options: of `loadtest.host.add_arguments`.
+        users: at a time, at most.
+    """
+    words = ["--users", str(users), "--spawn-rate", str(users)]
+    words += ["--coins", str(options.coins), "--photo-size", str(options.photo_size)]
+    return words + (["--photos", str(options.photos)] if options.photos else [])
+
+
+def headless(run_time: str) -> list[str]:
+    """Locust's arguments for a run without its web UI, which waits for the last answers."""
+    return ["--headless", "--only-summary", "--run-time", run_time, "--stop-timeout", LAST_ANSWERS]
 
 
 def run_locust(locustfile: Path, url: str, arguments: Sequence[str], figures: Path) -> int:

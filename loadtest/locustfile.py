@@ -14,8 +14,7 @@ from collections import deque
 
 from locust import task
 
-from loadtest.load_user import LoadUser, coins_of
-from loadtest.shapes import Shape
+from loadtest.load_user import LoadUser, Shape, coins_of
 from mintmark import MintmarkError
 
 __all__ = ["Embedder", "Enroller", "Recognizer", "Shape"]

@@ -25,7 +25,7 @@ import numpy as np
 from ensemble.chain import Arrays
 from ensemble.contract import COIN_SEARCH, ENCODED, ENSEMBLES, MODELS, Model
 from loadtest.host import Host, add_arguments, host, pin
-from loadtest.locust_run import LOCUSTFILE, read_rows, run_locust
+from loadtest.locust_run import LOCUSTFILE, common, headless, read_rows, run_locust
 from loadtest.perf_binary import PerfAnalyzerError, UnsteadyError, run
 from loadtest.steps import inputs_of_models
 from loadtest.tables import number, table
@@ -57,7 +57,7 @@ def input_record(inputs: Arrays) -> dict[str, dict[str, object]]:
 
     The format is that of perf_analyzer's documentation, "Input Data", section "Real Input Data".
     """
-    record = {}
+    record: dict[str, dict[str, object]] = {}
     for name, array in inputs.items():
         row = array[0]
         # perf_analyzer sends what it decodes as it is: text goes with its length before it, as on the wire.
@@ -127,8 +127,9 @@ def measure(model: Model, there: Host, inputs: Path, concurrency: int, window: f
         steady = False
     with out.open(newline="") as file:
         row = next(csv.DictReader(file))
-    percentiles = (float(row[f"p{percent} latency"]) / 1e3 for percent in (50, 95, 99))
-    return Measured("perf_analyzer", model.name, concurrency, float(row["Inferences/Second"]), *percentiles, steady)
+    p50, p95, p99 = (float(row[f"p{percent} latency"]) / 1e3 for percent in (50, 95, 99))
+    rate = float(row["Inferences/Second"])
+    return Measured("perf_analyzer", model.name, concurrency, rate, p50, p95, p99, steady)
 
 
 def measure_by_locust(there: Host, options: argparse.Namespace, concurrency: int, folder: Path) -> Measured:
@@ -137,12 +138,9 @@ def measure_by_locust(there: Host, options: argparse.Namespace, concurrency: int
     Raises:
         PerfAnalyzerError: Locust fails.
     """
-    words = ["Recognizer", "--headless", "--only-summary", "--users", concurrency, "--spawn-rate", concurrency]
-    words += ["--run-time", f"{max(1, round(3 * options.window))}s", "--stop-timeout", 120]
-    words += ["--coins", options.coins, "--photo-size", options.photo_size]
-    words += ["--photos", options.photos] if options.photos else []
     figures = folder / f"locust-{concurrency}.json"
-    if run_locust(LOCUSTFILE, there.url, [str(word) for word in words], figures):
+    words = ["Recognizer", *headless(f"{max(1, round(3 * options.window))}s"), *common(options, concurrency)]
+    if run_locust(LOCUSTFILE, there.url, words, figures):
         raise PerfAnalyzerError("Locust failed, see above")
     row = read_rows(figures)[-1]
     return Measured("Locust", COIN_SEARCH.name, concurrency, row.throughput, row.p50_ms, row.p95_ms, row.p99_ms)

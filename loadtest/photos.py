@@ -2,6 +2,7 @@
 
 import csv
 from pathlib import Path
+from typing import Any
 
 from mintmark import EntryFields
 from training.mint.collection import write_collection
@@ -49,11 +50,8 @@ def queries(collection: Path) -> list[bytes]:
 def labelled(collection: Path) -> list[tuple[Path, EntryFields]]:
     """The catalog pictures of a rendered collection and what is said about each."""
     with (collection / "labels.csv").open(newline="") as file:
-        rows = list(csv.DictReader(file))
-    return [
-        (
-            collection / row.pop("path"),
-            EntryFields(**{k: v for k, v in row.items() if k != "year"}, year=int(row["year"])),
-        )
-        for row in rows
-    ]
+        return [(collection / row.pop("path"), _fields(row)) for row in csv.DictReader(file)]
+
+
+def _fields(row: dict[str, Any]) -> EntryFields:
+    return EntryFields(**{**row, "year": int(row["year"])})

@@ -4,8 +4,8 @@
     python -m loadtest.planning check --measured data/loadtest/compare/compare.json
     python -m loadtest.planning table --p95 1000 --machines 1 4 16 [--price 0.10]
 
-`check` holds the simulation against what `loadtest.compare` measured. `table` predicts: first for numbers of instances and
-batch sizes, then the capacity of some machines, and what a million photos take.
+`check` holds the simulation against what `loadtest.compare` measured. `table` predicts: first for numbers of instances
+and batch sizes, then the capacity of some machines, and what a million photos take.
 """
 
 import argparse
@@ -30,7 +30,7 @@ ASSUMPTIONS = """
 Assumed: stage times as measured with nothing else running; executions share the cores (or the GPU) fairly; a batch is
 what waits when an instance is free; photos come at random and go to the machines in turn; machines do not disturb one
 another; memory bandwidth and caches are not modelled; the catalog is as large as it was when the times were measured.
-A machine with more cores has as many more instances, each with the threads that it had.""".strip()
+""".strip()
 
 
 def stages_text(times: Times) -> str:

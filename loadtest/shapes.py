@@ -2,8 +2,6 @@
 
 from collections.abc import Callable
 
-from locust import LoadTestShape
-
 RAMP_STEPS = 10
 SPIKE = (0.4, 0.6)  # of the run: when all users are there
 SPIKE_GROUND = 0.25  # of the users: those that are there before and after
@@ -34,20 +32,3 @@ def soak(part: float, seconds: float, users: int) -> int:
 # Users at a moment of the run, from the part of it that has passed (0 to 1), the seconds since, and the most users.
 Profile = Callable[[float, float, int], int]
 SHAPES: dict[str, Profile] = {each.__name__: each for each in (steady, ramp, spike, soak)}
-DEFAULT_SECONDS = 60
-
-
-class Shape(LoadTestShape):
-    """What `--shape` names, with the users of `--users` over the time of `--run-time`."""
-
-    use_common_options = True
-
-    def tick(self) -> tuple[int, float] | None:
-        """Users and how many of them come or go per second; None ends the run."""
-        assert self.runner is not None
-        options = self.runner.environment.parsed_options
-        seconds, duration = self.get_run_time(), float(options.run_time or DEFAULT_SECONDS)
-        if seconds >= duration:
-            return None
-        users = SHAPES[options.shape](seconds / duration, seconds, options.num_users or 1)
-        return users, float(options.spawn_rate or options.num_users or 1)

@@ -31,15 +31,19 @@ class Setup:
 
     times: Times
     machines: int = 1
-    cores: float | None = None
     instances: int | None = None
     max_batch: int | None = None
 
     def stages(self) -> list[Stage]:
         """The stages with these instances and batches."""
-        changes = {"instances": self.instances, "max_batch": self.max_batch}
-        given = {key: value for key, value in changes.items() if value is not None}
-        return [replace(stage, **given) for stage in self.times.stages]
+        return [
+            replace(
+                stage,
+                instances=stage.instances if self.instances is None else self.instances,
+                max_batch=stage.max_batch if self.max_batch is None else self.max_batch,
+            )
+            for stage in self.times.stages
+        ]
 
 
 @dataclass(frozen=True)
@@ -107,7 +111,7 @@ class Machine:
 
     def __init__(self, env: simpy.Environment, setup: Setup, rng: np.random.Generator) -> None:
         self._env, self._times, self._rng = env, setup.times, rng
-        self._cores, self._gpu = Shared(env, setup.cores or setup.times.cores), Shared(env, 1.0)
+        self._cores, self._gpu = Shared(env, setup.times.cores), Shared(env, 1.0)
         self._queues = {stage.model: simpy.Store(env) for stage in setup.stages()}
         for stage in setup.stages():
             for _ in range(stage.instances):
@@ -142,7 +146,7 @@ class Machine:
 
 
 def at_batch(measured: dict[int, float], batch: int, proportional: bool = True) -> float:
-    """A figure at a batch size: interpolated, and beyond the largest one that was measured in proportion, or the same."""
+    """A figure at a batch size: interpolated; beyond the largest one that was measured in proportion, or the same."""
     sizes = sorted(measured)
     value = float(np.interp(batch, sizes, [measured[size] for size in sizes]))
     return value * max(batch / sizes[-1], 1.0) if proportional else value

@@ -13,8 +13,7 @@ from locust import events, task
 
 from ensemble.chain import Arrays, Runner
 from ensemble.contract import MODELS, Model
-from loadtest.load_user import LoadUser
-from loadtest.shapes import Shape
+from loadtest.load_user import LoadUser, Shape
 from loadtest.steps import inputs_of_models, remote, transport
 
 __all__ = ["ModelUser", "Shape"]

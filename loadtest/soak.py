@@ -24,7 +24,7 @@ matplotlib.use("agg")
 from matplotlib import pyplot
 
 from loadtest.host import add_arguments, host, pin
-from loadtest.locust_run import LOCUSTFILE, read_rows, run_locust
+from loadtest.locust_run import LOCUSTFILE, common, headless, read_rows, run_locust
 from loadtest.processes import ProcessTree
 from loadtest.tables import number, table
 from server import ServerError
@@ -113,18 +113,15 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument("--out", type=Path, default=Path("data/loadtest/soak"), help="folder (%(default)s)")
     options = parser.parse_args(argv)
     pin(options.cores)
-    words = ["--headless", "--only-summary", "--shape", "soak", "--run-time", f"{round(60 * options.minutes)}s"]
-    words += ["--users", options.users, "--spawn-rate", options.users, "--rate", options.rate, "--stop-timeout", 120]
-    words += ["--coins", options.coins, "--photo-size", options.photo_size, "--error-limit", 0]
-    words += ["--photos", options.photos] if options.photos else []
     options.out.mkdir(parents=True, exist_ok=True)
-    words += ["--html", options.out / "report.html"]
+    words = [*headless(f"{round(60 * options.minutes)}s"), *common(options, options.users), "--shape", "soak"]
+    words += ["--rate", str(options.rate), "--error-limit", "0", "--html", str(options.out / "report.html")]
     try:
         with host(options) as there:
             if there.tree is None:
                 parser.error("--url needs --pid too: it is the server's memory that is watched")
             with Observer(there.tree) as observer:
-                status = run_locust(LOCUSTFILE, there.url, list(map(str, words)), options.out / "locust.json")
+                status = run_locust(LOCUSTFILE, there.url, words, options.out / "locust.json")
     except ServerError as error:
         print(f"error: {error}", file=sys.stderr)
         return 1

@@ -123,7 +123,7 @@ def _execution(before: dict[str, int], after: dict[str, int]) -> tuple[float, in
 
 
 def _whole(there: Host, seconds: float) -> tuple[float, float]:
-    """Mean latency of the ensemble as its client sees it, s, and CPU seconds per photo, those of the client included."""
+    """Mean latency of the ensemble as its client sees it, s, and CPU seconds per photo, the client's included."""
     with connect(there.url) as client:
         for photo in there.queries[:WARM_UP]:
             client.recognize(photo)

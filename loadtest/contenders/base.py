@@ -28,8 +28,13 @@ class Answer:
 class Contender(Protocol):
     """One way to recognize coins, running."""
 
-    name: str
-    tree: ProcessTree | None  # its processes besides this one, where they are known
+    @property
+    def name(self) -> str:
+        """What it is called."""
+
+    @property
+    def tree(self) -> ProcessTree | None:
+        """Its processes besides this one, where they are known."""
 
     def answer(self, photo: bytes) -> Answer:
         """What it says of a photo."""

@@ -38,6 +38,7 @@ class Web:
         self.name = name
         self._port = Ports.free().http
         self._local = threading.local()
+        self._opened: list[http.client.HTTPConnection] = []
         self._process = subprocess.Popen([sys.executable, "-m", module, "--port", str(self._port), *arguments])
         self.tree = ProcessTree(self._process.pid)
         try:
@@ -62,6 +63,7 @@ class Web:
         """One request on this thread's connection, which stays open."""
         if not hasattr(self._local, "connection"):
             self._local.connection = http.client.HTTPConnection(LOOPBACK, self._port, timeout=TIMEOUT)
+            self._opened.append(self._local.connection)
         connection = self._local.connection
         try:
             connection.request(method, path, body)
@@ -88,6 +90,8 @@ class Web:
 
     def close(self) -> None:
         """End the process."""
+        for connection in self._opened:
+            connection.close()
         self._process.terminate()
         try:
             self._process.wait(timeout=10)
