@@ -210,8 +210,9 @@ def poisson(setup: Setup, rate: float, photos: int = 2000, seed: int = 0) -> Pre
 
 def capacity(setup: Setup, p95_ms: float, photos: int = 2000) -> float:
     """The highest rate of random arrivals, photos per second, at which p95 stays within a limit; 0 where none does."""
-    low, high = 0.0, 1.2 * closed(setup, 64 * setup.machines, photos).throughput
-    while high - low > 0.02 * high:
+    most = 1.2 * closed(setup, 64 * setup.machines, photos).throughput
+    low, high = 0.0, most
+    while high - low > 0.01 * most:
         middle = (low + high) / 2
         if poisson(setup, middle, photos).p95_ms <= p95_ms:
             low = middle
