@@ -1,6 +1,7 @@
 # make demo          recognize a coin end to end; PHOTO=path takes your own
 # make serve         keep the server running
 # make test          everything, the real server included
+# make load          load the server, see what it does
 # make lint          ruff, mypy, generated files, container files
 # make help          the rest
 
@@ -10,7 +11,7 @@ DEV := .venv/dev
 PIP_FLAGS := --quiet --disable-pip-version-check --constraint requirements/constraints.txt
 
 .DEFAULT_GOAL := help
-.PHONY: help demo serve test lint format train configs export check-export models clean
+.PHONY: help demo serve load test lint format train configs export check-export models clean
 
 help:  ## list the commands
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -45,6 +46,9 @@ demo: models  ## enroll rendered coins, recognize a photo; PHOTO=path takes your
 
 serve: models  ## serve on this machine until Ctrl-C; ARGS="--help" shows the options
 	@exec $(SERVE)/bin/python -m server $(ARGS)
+
+load: models $(DEV)/.ready  ## server, load and report in one; ARGS="--users 32 --shape spike", see loadtest/README.md
+	@MINTMARK_TRITON=$(CURDIR)/$(SERVE)/triton $(DEV)/bin/python -m loadtest $(ARGS)
 
 # --- quality --------------------------------------------------------------------------------------------------------
 

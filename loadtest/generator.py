@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from typing import Protocol
 
 import numpy as np
 
@@ -101,6 +102,32 @@ def open_loop(ask: Ask, photos: Sequence[bytes], phases: Sequence[tuple[float, f
             room.acquire()
             pool.submit(send, photos[number % len(photos)], due)
     return sorted(samples, key=lambda sample: sample.start)
+
+
+class Callers(Protocol):
+    """Where load comes from."""
+
+    def closed(self, concurrency: int, seconds: float) -> list[Sample]:
+        """See closed_loop."""
+
+    def open(self, phases: Sequence[tuple[float, float]]) -> list[Sample]:
+        """See open_loop."""
+
+
+@dataclass(frozen=True)
+class Here:
+    """Load from this process."""
+
+    ask: Ask
+    photos: Sequence[bytes]
+
+    def closed(self, concurrency: int, seconds: float) -> list[Sample]:
+        """See closed_loop."""
+        return closed_loop(self.ask, self.photos, concurrency, seconds)
+
+    def open(self, phases: Sequence[tuple[float, float]]) -> list[Sample]:
+        """See open_loop."""
+        return open_loop(self.ask, self.photos, phases)
 
 
 def arrivals(phases: Sequence[tuple[float, float]]) -> list[float]:

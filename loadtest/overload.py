@@ -24,8 +24,9 @@ import numpy as np
 matplotlib.use("agg")
 from matplotlib import pyplot
 
-from loadtest.generator import Ask, Figures, Sample, closed_loop, figures, open_loop
-from loadtest.host import add_arguments, connect, host, pin
+from loadtest.crew import Crew
+from loadtest.generator import Callers, Figures, Sample, figures
+from loadtest.host import add_arguments, host, pin
 from loadtest.tables import number, table
 from server import ServerError
 
@@ -84,22 +85,21 @@ def recovery(samples: Sequence[Sample], end: float, bound: float) -> float:
     return max(bad) - end if bad else 0.0
 
 
-def provoke(ask: Ask, photos: Sequence[bytes], callers: int, factor: float, seconds: float, watched: float) -> Overload:
+def provoke(callers: Callers, concurrency: int, factor: float, seconds: float, watched: float) -> Overload:
     """Find the peak, overload, and watch the recovery.
 
     Args:
-        ask: one request, sent once.
-        photos: sent in turn.
-        callers: under way when the peak is looked for.
+        callers: where the load comes from; requests are sent once.
+        concurrency: under way when the peak is looked for.
         factor: of the peak that is offered.
         seconds: of the peak's search and of the overload.
         watched: s after the overload.
     """
     start = time.perf_counter()
-    peak_samples = closed_loop(ask, photos, callers, seconds)
+    peak_samples = callers.closed(concurrency, seconds)
     peak = figures(peak_samples, time.perf_counter() - start).throughput
-    calm = figures(open_loop(ask, photos, [(CALM * peak, seconds / 2)]), seconds / 2)
-    samples = open_loop(ask, photos, [(factor * peak, seconds), (CALM * peak, watched)])
+    calm = figures(callers.open([(CALM * peak, seconds / 2)]), seconds / 2)
+    samples = callers.open([(factor * peak, seconds), (CALM * peak, watched)])
     full, counted = FILLING * seconds, (1 - FILLING) * seconds
     under = figures([sample for sample in samples if full <= sample.start < seconds], counted)
     answered = [sample for sample in samples if full <= sample.end < seconds and not sample.failure]
@@ -153,17 +153,15 @@ def main(argv: list[str] | None = None) -> int:
     add_arguments(parser)
     parser.add_argument("--factor", type=float, default=4.0, help="of the peak that is offered (%(default)s)")
     parser.add_argument("--callers", type=int, default=16, help="under way at the peak (%(default)s)")
+    parser.add_argument("--processes", type=int, default=1, help="that send (%(default)s)")
     parser.add_argument("--seconds", type=float, default=60.0, help="of overload (%(default)s)")
     parser.add_argument("--watched", type=float, default=60.0, help="seconds after it (%(default)s)")
     parser.add_argument("--out", type=Path, default=Path("data/loadtest/overload"), help="folder (%(default)s)")
     options = parser.parse_args(argv)
     pin(options.cores)
     try:
-        with host(options) as there, connect(there.url) as client:
-            photos = there.queries
-            result = provoke(
-                client.recognize, photos, options.callers, options.factor, options.seconds, options.watched
-            )
+        with host(options) as there, Crew(there.url, there.queries, options.processes) as crew:
+            result = provoke(crew, options.callers, options.factor, options.seconds, options.watched)
     except ServerError as error:
         print(f"error: {error}", file=sys.stderr)
         return 1

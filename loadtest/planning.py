@@ -11,7 +11,6 @@ and batch sizes, then the capacity of some machines, and what a million photos t
 import argparse
 import json
 import sys
-from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -69,32 +68,32 @@ def check_text(times: Times, compare: Path) -> str:
     return "\n".join(table(header, rows))
 
 
-def variants_text(times: Times, instances: Sequence[int], batches: Sequence[int], callers: int) -> str:
+def variants_text(times: Times, options: argparse.Namespace) -> str:
     """Throughput and p95 for numbers of instances and largest batches, on the machine that was measured."""
     rows = []
-    for count in tqdm(instances, desc="instances", leave=False):
-        said = [closed(Setup(times, instances=count, max_batch=batch), callers) for batch in batches]
+    for count in tqdm(options.instances, desc="instances", leave=False):
+        setups = [Setup(times, instances=count, max_batch=batch) for batch in options.batches]
+        said = [closed(setup, options.callers, options.sample) for setup in setups]
         rows.append([str(count), *(f"{number(each.throughput)} / {number(each.p95_ms)}" for each in said)])
-    title = f"photos per second / p95 ms with {callers} under way, by instances of each model and largest batch"
-    return "\n".join([title, *table(["instances", *map(str, batches)], rows)])
+    title = f"photos per second / p95 ms with {options.callers} under way, by instances of each model and largest batch"
+    return "\n".join([title, *table(["instances", *map(str, options.batches)], rows)])
 
 
-def capacity_text(times: Times, machines: Sequence[int], p95_ms: float, price: float | None) -> str:
+def capacity_text(times: Times, options: argparse.Namespace) -> str:
     """What some machines can take within a p95, and what a million photos take of them."""
     gpu = any(stage.gpu for stage in times.stages)
     rows = []
-    for count in tqdm(machines, desc="machines", leave=False):
-        rate = capacity(Setup(times, machines=count), p95_ms)
+    for count in tqdm(options.machines, desc="machines", leave=False):
+        rate = capacity(Setup(times, machines=count), options.p95, options.sample)
         hours = count * 1e6 / rate / 3600 if rate else float("nan")
         units = count if gpu else count * times.cores
-        cost = number(hours * price) if price is not None else "-"
+        cost = number(hours * options.price) if options.price is not None else "-"
         rows.append([str(count), number(rate), number(rate / units), number(hours), cost])
     unit = "GPU" if gpu else "core"
     header = ["machines", "photos/s", f"per {unit}", "machine hours per million", "cost per million"]
     kind = "one GPU" if gpu else f"{times.cores} cores"
-    return "\n".join(
-        [f"capacity at p95 within {p95_ms:g} ms, machines of {kind}", *table(header, rows), "", ASSUMPTIONS]
-    )
+    title = f"capacity at p95 within {options.p95:g} ms, machines of {kind}"
+    return "\n".join([title, *table(header, rows), "", ASSUMPTIONS])
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -116,6 +115,7 @@ def main(argv: list[str] | None = None) -> int:
     tables.add_argument("--callers", type=int, default=16, help="for those (%(default)s)")
     tables.add_argument("--machines", type=int, nargs="+", default=[1, 2, 4, 8], help="(1 2 4 8)")
     tables.add_argument("--p95", type=float, default=1000.0, help="ms that the capacity keeps to (%(default)s)")
+    tables.add_argument("--sample", type=int, default=2000, help="photos simulated for a figure (%(default)s)")
     tables.add_argument("--price", type=float, help="of a machine for an hour, in any currency")
     for command in (measuring, checking, tables):
         command.add_argument("--stages", type=Path, default=STAGES, help="file of the stage times (%(default)s)")
@@ -134,8 +134,8 @@ def main(argv: list[str] | None = None) -> int:
     elif options.command == "check":
         print(check_text(times, options.measured))
     else:
-        print(variants_text(times, options.instances, options.batches, options.callers), end="\n\n")
-        print(capacity_text(times, options.machines, options.p95, options.price))
+        print(variants_text(times, options), end="\n\n")
+        print(capacity_text(times, options))
     return 0
 
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from loadtest.generator import Sample
+from loadtest.generator import Here, Sample
 from loadtest.overload import draw, provoke, recovery
 
 
@@ -30,7 +30,7 @@ class SmallServer:
 
 
 def test_what_is_too_much_is_refused_and_counted(tmp_path: Path) -> None:
-    result = provoke(SmallServer(ServerBusy), [b"photo"], callers=4, factor=4.0, seconds=1.0, watched=0.5)
+    result = provoke(Here(SmallServer(ServerBusy), [b"photo"]), concurrency=4, factor=4.0, seconds=1.0, watched=0.5)
     assert result.offered == pytest.approx(4 * result.peak)
     assert set(result.under.failures) == {"ServerBusy"}
     assert result.unclear == {}
@@ -41,7 +41,9 @@ def test_what_is_too_much_is_refused_and_counted(tmp_path: Path) -> None:
 
 
 def test_failures_that_are_no_refusal_are_named() -> None:
-    result = provoke(SmallServer(ConnectionError), [b"photo"], callers=4, factor=6.0, seconds=0.5, watched=0.1)
+    result = provoke(
+        Here(SmallServer(ConnectionError), [b"photo"]), concurrency=4, factor=6.0, seconds=0.5, watched=0.1
+    )
     assert set(result.unclear) == {"ConnectionError"}
 
 
