@@ -19,6 +19,7 @@ from tritonclient.utils import InferenceServerException
 from loadtest.breakdown import Watch
 from loadtest.host import add_arguments, host, pin
 from loadtest.locust_run import LOCUSTFILE, MODELFILE, common, headless, run_locust
+from loadtest.traces import draw, median, read_traces
 from server import ServerError
 
 KINDS = ("Recognizer", "Embedder", "Enroller")
@@ -56,8 +57,10 @@ def main(argv: list[str] | None = None) -> int:
     options, rest = parse(argv)
     pin(options.cores)
     options.out.mkdir(parents=True, exist_ok=True)
+    trace = options.out / "trace.json"
+    trace.unlink(missing_ok=True)
     try:
-        with host(options) as there:
+        with host(options, trace.resolve()) as there:
             watch = Watch(there.url)
             locustfile = MODELFILE if options.model else LOCUSTFILE
             status = run_locust(locustfile, there.url, locust_arguments(options, rest), options.out / "locust.json")
@@ -70,6 +73,8 @@ def main(argv: list[str] | None = None) -> int:
         return 1
     except KeyboardInterrupt:
         return 130
+    if trace.is_file() and (traces := read_traces(trace)):
+        draw(median(traces), options.out / "trace.png")
     print(f"\nreport: {options.out}")
     return status
 

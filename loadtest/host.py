@@ -62,11 +62,12 @@ def pin(cores: int | None) -> int:
 
 
 @contextmanager
-def host(options: argparse.Namespace) -> Iterator[Host]:
+def host(options: argparse.Namespace, trace: Path | None = None) -> Iterator[Host]:
     """The server that the options name, its catalog filled with the rendered coins if it was started here.
 
     Args:
         options: of `add_arguments`.
+        trace: file for Triton's traces, where the server is started here; written when it has stopped.
 
     Raises:
         ServerError: it does not start.
@@ -81,7 +82,7 @@ def host(options: argparse.Namespace) -> Iterator[Host]:
         return
     with tempfile.TemporaryDirectory(prefix="mintmark-load-") as folder:
         catalog = Path(folder)
-        with EmbeddedServer(catalog, target=options.target) as server:
+        with EmbeddedServer(catalog, target=options.target, trace=trace) as server:
             with connect(server.url) as client:
                 for photo, fields in tqdm(to_enroll, desc="enrolling", unit="coin", leave=False):
                     client.enroll(photo, fields)

@@ -26,6 +26,7 @@ from server.staging import stage_backends, stage_models
 LOOPBACK = "127.0.0.1"  # this Triton predates fixes of authentication bypasses: it must not be reached from outside
 START_TIMEOUT = 300.0  # s; compiling the graphs for the first time takes most of it on a slow machine
 STOP_TIMEOUT = 30.0  # s, for requests in flight
+TRACED = 5  # requests to one that is traced
 _DIE_WITH_PARENT = 1  # PR_SET_PDEATHSIG
 _POLL = 0.1  # s
 _SHARED_MEMORY = Path("/dev/shm")
@@ -73,6 +74,7 @@ class EmbeddedServer:
         progress: called with the number of models loaded whenever it grows.
         environment: variables to set for the server and its models.
         target: whose configs to load; the others' backends are not in the wheel, but their configs can be tried.
+        trace: file that Triton writes traces to when it stops, one for every TRACED requests.
     """
 
     def __init__(
@@ -85,6 +87,7 @@ class EmbeddedServer:
         progress: Callable[[int], None] | None = None,
         environment: dict[str, str] | None = None,
         target: Target = Target.CPU,
+        trace: Path | None = None,
     ) -> None:
         self.ports = ports or Ports.free()
         self._catalog = catalog
@@ -93,6 +96,7 @@ class EmbeddedServer:
         self._progress = progress or (lambda loaded: None)
         self._extra = environment or {}
         self._target = target
+        self._trace = trace
         self.log = log or catalog / "server.log"
         self._loaded = 0  # models, as last reported
         self._process: subprocess.Popen[bytes] | None = None
@@ -171,7 +175,9 @@ class EmbeddedServer:
             f"--backend-config={name},shm-region-prefix-name={staged.name}_"
             for name in ("python", "openvino", "tensorrt_rtx")
         ]
-        return [str(triton.executable), *(f"--{name}={value}" for name, value in options.items()), *regions]
+        traced = {"triton,file": self._trace, "level": "TIMESTAMPS", "rate": TRACED} if self._trace else {}
+        tracing = [f"--trace-config={name}={value}" for name, value in traced.items()]
+        return [str(triton.executable), *(f"--{name}={value}" for name, value in options.items()), *regions, *tracing]
 
     def _environment(self, triton: Triton) -> dict[str, str]:
         cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "mintmark"
