@@ -11,7 +11,7 @@ import pytest
 from ensemble.contract import COIN_ENROLL, COIN_SEARCH, ENSEMBLES, MODELS
 from loadtest import perf_analyzer, planning
 from loadtest.breakdown import Watch
-from loadtest.compare import check_answers, contenders, run_rounds, started
+from loadtest.compare import PYTORCH_TUNED, check_answers, contenders, run_rounds, started
 from loadtest.comparison import Comparison
 from loadtest.contenders.base import Contender
 from loadtest.crew import Crew
@@ -27,7 +27,7 @@ from loadtest.steps import inputs_of_models, remote, transport
 def running(there: Host) -> Iterator[list[Contender]]:
     """All contenders but the second one of PyTorch."""
     makers = contenders(there, cores=2)
-    del makers["fastapi + pytorch bf16"]
+    del makers[PYTORCH_TUNED]
     with started(list(makers.values())) as all_of_them:
         yield all_of_them
 
