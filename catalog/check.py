@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 
 from catalog.base import CatalogError
-from catalog.index.saved import UnfitIndexError, load, read_stamp, stamp_path
+from catalog.index.saved import Stamp, UnfitIndexError, load, read_stamp, stamp_path
 from catalog.index.spec import parse_spec
 from catalog.sqlite.connection import FILE, Connection
 from catalog.sqlite.feed import NOTHING, Feed, coalesced
@@ -65,11 +65,19 @@ def _disagreeing(folder: Path, connection: Connection, fingerprint: str) -> list
         held = load(folder, stamp, parse_spec(stamp.spec)).ids
     except UnfitIndexError:
         return []
+    try:
+        different = _difference(feed, stamp, held)
+    except CatalogError as error:
+        return [f"{stamp.file} and the database cannot be compared: {error}"]
+    return [f"{stamp.file} and the database disagree about {len(different)} views"] if different.size else []
+
+
+def _difference(feed: Feed, stamp: Stamp, held: np.ndarray) -> np.ndarray:
+    """Views that an index would lack, or have too many, after what has changed since it was built."""
     with feed.since(*NOTHING) as changes:
         there = np.concatenate([np.empty(0, np.int64), *(views for views, _ in changes.added)])
     with feed.since(stamp.sequence, stamp.generations) as changes:
         added = np.concatenate([np.empty(0, np.int64), *(views for views, _ in changes.added)])
         removed = np.concatenate([np.empty(0, np.int64), *(np.arange(a, b + 1) for a, b in changes.removed)])
     expected = np.setdiff1d(np.union1d(held, added), removed)
-    different = np.setxor1d(expected, there)
-    return [f"{stamp.file} and the database disagree about {len(different)} views"] if different.size else []
+    return np.setxor1d(expected, there)

@@ -15,7 +15,7 @@ from catalog.grouping import Hit, best_entries
 from catalog.index.flat import FlatIndex
 from catalog.index.following import FollowingIndex
 from catalog.index.keeper import GROWTH, Growth, IndexKeeper
-from catalog.index.saved import UnfitIndexError, read_stamp
+from catalog.index.saved import UnfitIndexError, check, read_stamp
 from catalog.index.spec import FLAT, IndexSpec
 from catalog.sqlite.connection import Connection
 from catalog.sqlite.entries import Entries, cursor
@@ -220,11 +220,13 @@ class LocalCatalog:
             return Status(entries, searchable, views - searchable, self._feed.last(), self._index_status(), staged)
 
     def _index_status(self) -> dict[str, Any]:
+        """The setting, and what is known of the saved index, where one fits."""
         try:
             stamp = read_stamp(self._folder, self._fingerprint)
+            check(stamp, self._feed, self._spec, tuple(self._generations.numbers(counts=True)))
         except UnfitIndexError:
             return {"kind": self._spec.text}
-        return {"kind": self._spec.text, "built": stamp.spec, "built_views": stamp.views, **stamp.measured}
+        return {"kind": self._spec.text, "built_views": stamp.views, **stamp.measured}
 
     def close(self) -> None:
         """Close the database."""

@@ -81,7 +81,7 @@ class BarePipeline:
 
     def _search(self, inputs: Arrays) -> Arrays:
         embedding, found = inputs[EMBEDDING.name], inputs[FOUND.name]
-        answer = search_answer(self._catalog, embedding, found, DEFAULT_K, self._threshold)
+        answer = search_answer(self._catalog, embedding, found, DEFAULT_K, {}, self._threshold)
         return {tensor.name: array for tensor, array in answer.items()}
 
     def run(self, photo: bytes, counted: bool) -> Arrays:

@@ -64,8 +64,9 @@ class Connection:
 
         Where there is one, another process holds the file, and has made what a reader needs.
         """
-        log = self._path.with_name(f"{FILE}-wal")
-        mode = "mode=ro" if log.is_file() and log.stat().st_size else "immutable=1"
+        log, shared = (self._path.with_name(f"{FILE}{suffix}") for suffix in ("-wal", "-shm"))
+        held = log.is_file() and (shared.is_file() or log.stat().st_size)  # empty before the other has written
+        mode = "mode=ro" if held else "immutable=1"
         uri = f"{self._path.resolve().as_uri()}?{mode}"
         self._connection = sqlite3.connect(uri, uri=True, timeout=_LOCK_TIMEOUT, isolation_level=None)
         if self._schema() < VERSION:

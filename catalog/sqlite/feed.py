@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from catalog.base import CatalogError
 from catalog.sqlite.connection import Connection
 from catalog.sqlite.generations import Generations
 from catalog.sqlite.schema import ADDED, GENERATIONS, REMOVED
@@ -91,8 +92,10 @@ class Feed:
         for first, last in ranges:
             for rows in self._connection.chunks(query, (first, last), CHUNK):
                 views = np.fromiter((row[0] for row in rows), np.int64, len(rows))
-                embeddings = np.frombuffer(b"".join(row[1] for row in rows), np.float32)
-                yield views, embeddings.reshape(-1, EMBEDDING_SIZE)
+                data = b"".join(row[1] for row in rows)
+                if len(data) != 4 * EMBEDDING_SIZE * len(rows):
+                    raise CatalogError("embeddings have another length: restore the catalog from a backup or an export")
+                yield views, np.frombuffer(data, np.float32).reshape(-1, EMBEDDING_SIZE)
 
 
 def coalesced(ranges: Sequence[tuple[int, int]]) -> Ranges:

@@ -50,7 +50,7 @@ def test_with_some_fields_all_are_needed(field: str) -> None:
 
 def test_a_photo_shows_a_side() -> None:
     for given in ({"entry": "mine"}, {"entry": "mine", "side": ""}, {**GIVEN, "side": None}):
-        with pytest.raises(EntryError, match="^missing fields: side$"):
+        with pytest.raises(EntryError, match=r"^missing fields: side$"):
             Enrolment.from_fields(given)
 
 

@@ -1,4 +1,4 @@
-"""Random changes through two servers on one folder, each search held to brute force, while indexes are built and swapped.
+"""Random changes through two servers on a folder, held to brute force, while indexes are built and swapped.
 
 Builds happen at once, in the test's process, and are loaded in the background as always: when a search takes one up is
 left to chance. The build in another process is in `test_keeper.py`.
@@ -19,7 +19,7 @@ from tests.catalog.samples import MODEL, OTHER, Exact, clustered, coin, fill, id
 Open = Callable[..., LocalCatalog]
 # Thorough enough to be exact among some hundreds: what is held here is what follows a change, not recall.
 KINDS = ("Flat", "SQ8", "HNSW32:efSearch=2000", "IVF4,Flat:nprobe=4", "")
-STEPS = 220
+STEPS = 150
 COUNTRIES, MINTS, SIDES = ("KR", "JP", "FR"), ("Seoul", "Daejeon", 7, True), ("obverse", "reverse")
 
 
@@ -146,11 +146,11 @@ class Trial:
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_any_sequence_of_changes(kind: str, open_at: Open, builds: list[str], tmp_path: Path) -> None:
-    growth = Growth(first=40, share=0.25)
+    growth = Growth(first=25, share=0.25)
     servers = open_at(index=kind, growth=growth), open_at(index="", growth=Growth(first=10**9))
     trial = Trial(servers, open_at(OTHER), seed=len(kind))
     trial.run(STEPS)
-    assert len(builds) >= 3 and set(builds) == {kind or "Flat"}
+    assert len(builds) >= 2 and set(builds) == {kind or "Flat"}
     # A server that starts now finds the same, from the saved index or without.
     late = open_at(index=kind, growth=growth)
     late.load()

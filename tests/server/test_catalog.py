@@ -133,9 +133,9 @@ def test_an_index_is_built_in_the_background_and_taken_up(tmp_path: Path) -> Non
             newest = unit(rng)
             entry_id = client.enroll(newest, **FIELDS)
             assert client.search(newest) == [entry_id]
-            if "built" in status:
+            if "built_views" in status:
                 break
-        assert status["built"] == "IVF64,Flat:nprobe=64" and status["built_views"] >= 50_000
+        assert status["kind"] == "IVF64,Flat:nprobe=64" and status["built_views"] >= 50_000
         assert status["recall@1"] == 1.0
         log = server.log.read_text()
         assert "building the index IVF64,Flat:nprobe=64 in the background" in log
