@@ -1,6 +1,7 @@
 # make demo          recognize a coin end to end; PHOTO=path takes your own
 # make serve         keep the server running
 # make test          everything, the real server included
+# make load          load the server, see what it does
 # make lint          ruff, mypy, generated files, container files
 # make help          the rest
 
@@ -10,7 +11,7 @@ DEV := .venv/dev
 PIP_FLAGS := --quiet --disable-pip-version-check --constraint requirements/constraints.txt
 
 .DEFAULT_GOAL := help
-.PHONY: help demo serve test lint format train configs export check-export models clean
+.PHONY: help demo serve load test lint format train configs export check-export models clean
 
 help:  ## list the commands
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -32,7 +33,8 @@ $(DEV)/.ready: requirements/*.txt python_client/pyproject.toml
 	$(DEV)/bin/python -m pip install $(PIP_FLAGS) --no-deps --requirement requirements/train-no-deps.txt
 	$(DEV)/bin/python -m pip install $(PIP_FLAGS) --requirement requirements/serve.txt \
 		--requirement requirements/train.txt --requirement requirements/test.txt \
-		--requirement requirements/milvus.txt --requirement requirements/milvus-lite.txt --editable python_client
+		--requirement requirements/milvus.txt --requirement requirements/milvus-lite.txt \
+		--requirement requirements/loadtest.txt --editable python_client
 	@touch $@
 
 models: $(SERVE)/.ready  ## unpack the weights into the model repository
@@ -46,6 +48,9 @@ demo: models  ## enroll rendered coins, recognize a photo; PHOTO=path takes your
 serve: models  ## serve on this machine until Ctrl-C; ARGS="--help" shows the options
 	@exec $(SERVE)/bin/python -m server $(ARGS)
 
+load: models $(DEV)/.ready  ## server, load and report in one; ARGS="--users 32 --shape spike", see loadtest/README.md
+	@MINTMARK_TRITON=$(CURDIR)/$(SERVE)/triton $(DEV)/bin/python -m loadtest $(ARGS)
+
 # --- quality --------------------------------------------------------------------------------------------------------
 
 # Training in a process of its own: torch's loading processes crash in one in which OpenVINO has run.
@@ -57,7 +62,7 @@ test: models $(DEV)/.ready  ## everything, the real server included; ARGS= goes 
 lint: $(DEV)/.ready  ## style, types, generated files, container files
 	$(DEV)/bin/ruff check .
 	$(DEV)/bin/ruff format --check .
-	$(DEV)/bin/mypy ensemble catalog deploy server training python_client/src backends/adapter.py \
+	$(DEV)/bin/mypy ensemble catalog deploy loadtest server training python_client/src backends/adapter.py \
 		backends/decoders.py backends/jpeg_batch.py backends/openvino/served.py backends/tensorrt_rtx/session.py
 	$(DEV)/bin/python -m ensemble.render --check
 	$(DEV)/bin/hadolint deploy/Dockerfile

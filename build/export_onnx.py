@@ -13,7 +13,6 @@ import io
 import logging
 import sys
 import warnings
-from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -29,18 +28,13 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 from ensemble import artifacts
 from ensemble.contract import (
     COMPUTE_MODELS,
-    CROP,
     EMBEDDER,
     MAX_BATCH,
-    PREPROCESS,
     SEGMENTATION,
-    ZOOM,
     DType,
     Model,
 )
-from ensemble.stages import Crop, Preprocess, Zoom
-from training.fold import fold_batch_norm
-from training.networks import Segmenter, embedder_with
+from training.modules import load_module
 
 OPSET = 20
 STORED_AS = {SEGMENTATION: "int8", EMBEDDER: "float16"}  # the other graphs hold no weights
@@ -73,35 +67,6 @@ class Parity:
     def holds(self) -> bool:
         """Whether the difference is within the stated tolerance."""
         return self.difference <= TOLERANCE[self.output]
-
-
-def load_module(model: Model, checkpoint: Path | None) -> nn.Module:
-    """The torch module of a compute model in evaluation mode, batch normalization folded.
-
-    Args:
-        model: one of the contract's compute models.
-        checkpoint: state dict of a newly trained network; None takes the weights kept in weights/.
-
-    Raises:
-        FileNotFoundError: neither a checkpoint nor kept weights.
-        KeyError, RuntimeError: the weights do not fit the network.
-    """
-    if model not in STORED_AS:
-        return {PREPROCESS: Preprocess, ZOOM: Zoom, CROP: Crop}[model]().eval()
-    example = torch.from_numpy(sample_inputs(model, batch=1)[model.inputs[0].name])
-    if checkpoint is not None:
-        state = torch.load(checkpoint, map_location="cpu", weights_only=True)
-        network = _network(model, state)
-        network.load_state_dict(state)
-        return fold_batch_norm(network, example)
-    stored = artifacts.parameters(onnx.load(artifacts.weights_file(model.name)))
-    folded = fold_batch_norm(_network(model, stored), example)
-    folded.load_state_dict({name: torch.from_numpy(stored[name].copy()) for name in folded.state_dict()})
-    return folded
-
-
-def _network(model: Model, parameters: Iterable[str]) -> nn.Module:
-    return (Segmenter() if model is SEGMENTATION else embedder_with(parameters)).eval()
 
 
 def sample_inputs(model: Model, batch: int, seed: int = 0) -> dict[str, np.ndarray]:

@@ -28,6 +28,7 @@ from server.tls import HTTP_KEY, Tls, closed_http
 LOOPBACK = "127.0.0.1"  # this Triton predates fixes of authentication bypasses: it must not be reached from outside
 START_TIMEOUT = 300.0  # s; compiling the graphs for the first time takes most of it on a slow machine
 STOP_TIMEOUT = 30.0  # s, for requests in flight
+TRACED = 5  # requests to one that is traced
 _DIE_WITH_PARENT = 1  # PR_SET_PDEATHSIG
 _ANSWER_TIMEOUT = 10.0  # s, for questions about the server's health
 _POLL = 0.1  # s
@@ -78,6 +79,7 @@ class EmbeddedServer:
         target: whose configs to load; the others' backends are not in the wheel, but their configs can be tried.
         tls: certificates of the gRPC port; None leaves it in plain text.
         models: which to serve; those of the catalog need no network.
+        trace: file that Triton writes traces to when it stops, one for every TRACED requests.
     """
 
     def __init__(
@@ -92,6 +94,7 @@ class EmbeddedServer:
         target: Target = Target.CPU,
         tls: Tls | None = None,
         models: Sequence[Model] = MODELS,
+        trace: Path | None = None,
     ) -> None:
         self.ports = ports or Ports.free()
         self._folder = folder_of(str(catalog))
@@ -105,6 +108,7 @@ class EmbeddedServer:
         self._models = models
         self._http_key = secrets.token_urlsafe(32)
         self.log = log or (self._folder or Path()) / "server.log"
+        self._trace = trace
         self._loaded = 0  # models, as last reported
         self._process: subprocess.Popen[bytes] | None = None
         self._resources = contextlib.ExitStack()  # closed when the server has stopped
@@ -185,7 +189,9 @@ class EmbeddedServer:
             f"--backend-config={name},shm-region-prefix-name={staged.name}_"
             for name in ("python", "openvino", "tensorrt_rtx")
         ]
-        return [str(triton.executable), *(f"--{name}={value}" for name, value in options.items()), *regions]
+        traced = {"triton,file": self._trace, "level": "TIMESTAMPS", "rate": TRACED} if self._trace else {}
+        tracing = [f"--trace-config={name}={value}" for name, value in traced.items()]
+        return [str(triton.executable), *(f"--{name}={value}" for name, value in options.items()), *regions, *tracing]
 
     def _environment(self, triton: Triton) -> dict[str, str]:
         cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "mintmark"

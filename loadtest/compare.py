@@ -1,0 +1,186 @@
+"""Mintmark beside what one would build instead: same photos, weights and cores, one run, answers checked equal.
+
+    python -m loadtest.compare [--concurrency 1 4 16] [--rounds 5] [--seconds 10] [--out data/loadtest/compare]
+
+| contender         | what                                                                                   |
+| ----------------- | -------------------------------------------------------------------------------------- |
+| mintmark          | the ensemble, through `mintmark.Client`                                                |
+| bare, shared      | the same compiled models in a loop without any server, instances as in the server      |
+| bare, per core    | the same, a whole chain on one thread for each core                                    |
+| fastapi + pytorch | as one would write it in a day; `fastapi + pytorch bf16` in mixed precision            |
+| fastapi + onnx    | FastAPI and ONNX Runtime with the same graphs                                          |
+| separate calls    | every step a call of its own to Triton, instead of the ensemble                        |
+
+All of them stay started, one is under load at a time. Rounds are interleaved: each goes through all contenders, in an
+order that shifts by one, at every concurrency. Ratios are taken within a round and given with their spread over rounds.
+"""
+
+import argparse
+import contextlib
+import json
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import asdict
+from pathlib import Path
+
+from tqdm import tqdm
+
+from loadtest.comparison import MEASURES, Comparison, Run, draw, measure, spread
+from loadtest.contenders.bare import Bare, chains_per_core, shared_chain
+from loadtest.contenders.base import Contender, difference
+from loadtest.contenders.separate import Separate
+from loadtest.contenders.served import Served
+from loadtest.contenders.web_server import ContenderError, Web
+from loadtest.host import Host, add_arguments, host, pin
+from loadtest.tables import table
+from server import ServerError
+
+Aim = tuple[tuple[str, ...], str, Callable[..., float], str, float]
+
+CHECKED = 6  # photos that every contender is asked about before the rounds
+SHARED, PER_CORE = "bare, shared", "bare, per core"
+PYTORCH, PYTORCH_BF16, ONNX = "fastapi + pytorch", "fastapi + pytorch bf16", "fastapi + onnx"
+WARM_UP = 2.0  # s of load on every contender before the rounds
+
+
+# Of mintmark over the best of some others: with one request under way, and with more.
+AIMS: dict[bool, list[Aim]] = {
+    False: [((SHARED, PER_CORE), "p50 ms", min, "≤", 1.15)],
+    True: [
+        ((SHARED, PER_CORE), "photos/s", max, "≥", 0.90),
+        ((PYTORCH, PYTORCH_BF16), "photos/s", max, "≥", 3.0),
+        ((ONNX,), "photos/s", max, "≥", 1.0),
+        ((ONNX,), "p95 ms", min, "≤", 1.0),
+        ((Separate.name,), "photos/s", max, "≥", 1.0),
+        ((Separate.name,), "p95 ms", min, "≤", 1.0),
+    ],
+}
+
+
+def contenders(there: Host, cores: int) -> dict[str, Callable[[], Contender]]:
+    """How each contender is started, by name. Those without Mintmark's server need its catalog's folder."""
+    with_server: dict[str, Callable[[], Contender]] = {
+        Served.name: lambda: Served(there),
+        Separate.name: lambda: Separate(there),
+    }
+    if there.catalog is None:
+        return with_server
+    catalog = there.catalog
+    options = ["--catalog", str(catalog), "--cores", str(cores)]
+
+    def web(name: str, module: str, *more: str) -> Callable[[], Contender]:
+        return lambda: Web(name, f"loadtest.contenders.{module}", [*options, *more])
+
+    return {
+        **with_server,  # the reference first
+        SHARED: lambda: Bare(SHARED, shared_chain, catalog, cores),
+        PER_CORE: lambda: Bare(PER_CORE, chains_per_core, catalog, cores),
+        PYTORCH: web(PYTORCH, "pytorch_app"),
+        PYTORCH_BF16: web(PYTORCH_BF16, "pytorch_app", "--bfloat16"),
+        ONNX: web(ONNX, "onnx_app"),
+    }
+
+
+@contextlib.contextmanager
+def started(makers: Sequence[Callable[[], Contender]]) -> Iterator[list[Contender]]:
+    """The contenders, running."""
+    with contextlib.ExitStack() as stack:
+        running = []
+        for make in tqdm(makers, desc="starting", unit="contender", leave=False):
+            running.append(make())
+            stack.callback(running[-1].close)
+        yield running
+
+
+def check_answers(running: Sequence[Contender], photos: Sequence[bytes]) -> None:
+    """Ask every contender about the same photos.
+
+    Raises:
+        ContenderError: one answers otherwise than the first.
+    """
+    for number, photo in enumerate(photos):
+        expected = running[0].answer(photo)
+        for contender in running[1:]:
+            if problem := difference(expected, contender.answer(photo)):
+                raise ContenderError(f"photo {number}: {running[0].name} and {contender.name}: {problem}")
+
+
+def run_rounds(
+    running: Sequence[Contender], photos: Sequence[bytes], concurrencies: Sequence[int], rounds: int, seconds: float
+) -> list[Run]:
+    """Load every contender at every concurrency in every round."""
+    for contender in running:
+        contender.load(photos, max(concurrencies), WARM_UP)
+    runs = []
+    plan = [
+        (number, concurrency, running[(number + place) % len(running)])
+        for number in range(rounds)
+        for concurrency in concurrencies
+        for place in range(len(running))
+    ]
+    for number, concurrency, contender in tqdm(plan, desc="measuring", unit="run"):
+        runs.append(measure(contender, photos, concurrency, seconds, number))
+    return runs
+
+
+def verdicts(comparison: Comparison) -> list[list[str]]:
+    """Rows that hold the aims against what was measured, as far as their contenders took part."""
+
+    def best(names: Sequence[str], concurrency: int, figure: str, pick: Callable[..., float]) -> list[float]:
+        by_name = [comparison.values(name, concurrency, MEASURES[figure]) for name in names if name in comparison.names]
+        return [pick(values) for values in zip(*by_name, strict=True)]
+
+    rows = []
+    for concurrency in comparison.concurrencies:
+        for others, figure, pick, sign, bound in AIMS[concurrency > 1]:
+            mine = best([Served.name], concurrency, figure, pick)
+            theirs = best(others, concurrency, figure, pick)
+            if not theirs:
+                continue
+            ratio = spread([one / two for one, two in zip(mine, theirs, strict=True)])
+            holds = ratio.median >= bound if sign == "≥" else ratio.median <= bound
+            title = f"{figure} over {' or '.join(others)}, {concurrency} under way"
+            rows.append([title, f"{sign} {bound:g}", str(ratio), "holds" if holds else "MISSED"])
+    return rows
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Command line; 1 where the answers differ or something does not start."""
+    parser = argparse.ArgumentParser(
+        prog="python -m loadtest.compare", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    add_arguments(parser)
+    parser.add_argument("--concurrency", type=int, nargs="+", default=[1, 4, 16], help="(1 4 16)")
+    parser.add_argument("--rounds", type=int, default=5, help="(%(default)s)")
+    parser.add_argument("--seconds", type=float, default=10.0, help="of each run (%(default)s)")
+    parser.add_argument("--only", nargs="+", metavar="NAME", help="contenders besides mintmark (all)")
+    parser.add_argument("--out", type=Path, default=Path("data/loadtest/compare"), help="folder (%(default)s)")
+    options = parser.parse_args(argv)
+    cores = pin(options.cores)
+    try:
+        with host(options) as there:
+            makers = contenders(there, cores)
+            unknown = sorted(set(options.only or ()) - set(makers))
+            if unknown:
+                parser.error(f"no contender {', '.join(unknown)}; there are: {', '.join(makers)}")
+            chosen = [name for name in makers if name == Served.name or not options.only or name in options.only]
+            with started([makers[name] for name in chosen]) as running:
+                check_answers(running, there.queries[:CHECKED])
+                runs = run_rounds(running, there.queries, options.concurrency, options.rounds, options.seconds)
+    except (ServerError, ContenderError) as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 1
+    comparison = Comparison(cores, runs)
+    print(comparison.text())
+    print(
+        "\n".join(["\nwhat is aimed at, median over rounds", *table(["", "aim", "measured", ""], verdicts(comparison))])
+    )
+    options.out.mkdir(parents=True, exist_ok=True)
+    record = {"cores": cores, "seconds": options.seconds, "runs": [asdict(run) for run in runs]}
+    (options.out / "compare.json").write_text(json.dumps(record, indent=2) + "\n")
+    draw(comparison, options.out / "compare.png")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,81 @@
+"""What every contender is, and what it answers."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from ensemble.chain import Arrays
+from ensemble.contract import COIN_ID, ELLIPSE, FOUND, SCORE
+from loadtest.generator import Sample
+from loadtest.processes import ProcessTree
+from mintmark import Ellipse
+from mintmark.metrics import ellipse_iou
+
+SCORE_TOLERANCE = 0.02  # cosine: bfloat16 and float32 differ by less
+IOU_TOLERANCE = 0.98  # of two outlines of one coin
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What a contender says of a photo: best matches first."""
+
+    found: bool
+    ids: tuple[str, ...]
+    scores: tuple[float, ...]
+    ellipse: tuple[float, ...]  # cx, cy, a, b, angle; () where no coin was found
+
+
+class Contender(Protocol):
+    """One way to recognize coins, running."""
+
+    @property
+    def name(self) -> str:
+        """What it is called."""
+
+    @property
+    def tree(self) -> ProcessTree | None:
+        """Its processes besides this one, where they are known."""
+
+    def answer(self, photo: bytes) -> Answer:
+        """What it says of a photo."""
+
+    def load(self, photos: Sequence[bytes], concurrency: int, seconds: float) -> list[Sample]:
+        """So many requests under way at any time, for so long."""
+
+    def close(self) -> None:
+        """End it."""
+
+
+def from_tensors(tensors: Arrays) -> Answer:
+    """The answer in the outputs of the pipeline's steps for one photo, each [1, …]."""
+    found = bool(tensors[FOUND.name][0, 0] > 0.5)
+    rows = [
+        (key.decode(), float(score))
+        for key, score in zip(tensors[COIN_ID.name][0], tensors[SCORE.name][0], strict=True)
+        if key
+    ]
+    ellipse = tuple(float(value) for value in tensors[ELLIPSE.name][0]) if found else ()
+    return Answer(found, tuple(key for key, _ in rows), tuple(score for _, score in rows), ellipse)
+
+
+def difference(one: Answer, other: Answer) -> str:
+    """What differs between two answers beyond the tolerances, in words; '' where nothing does.
+
+    Entries whose scores are closer than the tolerance may change places.
+    """
+    if one.found != other.found:
+        return f"found is {one.found} and {other.found}"
+    if len(one.ids) != len(other.ids):
+        return f"{len(one.ids)} and {len(other.ids)} matches"
+    apart = [abs(a - b) for a, b in zip(one.scores, other.scores, strict=True)]
+    if max(apart, default=0.0) > SCORE_TOLERANCE:
+        return f"scores differ by {max(apart):.3f}"
+    for a, b in ((one, other), (other, one)):
+        theirs = dict(zip(b.ids, b.scores, strict=True))
+        for key, score in zip(a.ids, a.scores, strict=True):
+            # What the other does not list ranks below its last entry.
+            if abs(score - theirs.get(key, min(score, b.scores[-1]))) > SCORE_TOLERANCE:
+                return f"entry {key} scores {score:.3f} and {theirs.get(key, 'is not listed')}"
+    if one.found and (iou := ellipse_iou(Ellipse(*one.ellipse), Ellipse(*other.ellipse))) < IOU_TOLERANCE:
+        return f"the outlines overlap by {iou:.3f}"
+    return ""

@@ -1,0 +1,38 @@
+"""FastAPI + ONNX Runtime: the very graphs that the server compiles, one session each.
+
+python -m loadtest.contenders.onnx_app --catalog FOLDER --port PORT --cores N
+"""
+
+import sys
+
+import onnxruntime
+
+from ensemble.chain import Arrays, Runner
+from ensemble.contract import Model
+from ensemble.render import REPOSITORY, ROOT
+from loadtest.contenders.web import arguments, chain_of, serve
+
+
+def opened(model: Model, cores: int) -> Runner:
+    """A compute model as a session of ONNX Runtime; sessions may be run by many threads at once."""
+    settings = onnxruntime.SessionOptions()
+    settings.intra_op_num_threads = cores
+    file = ROOT / REPOSITORY / model.name / "1" / "model.onnx"
+    session = onnxruntime.InferenceSession(file, settings, providers=["CPUExecutionProvider"])
+    names = [tensor.name for tensor in model.outputs]
+
+    def run(inputs: Arrays) -> Arrays:
+        return dict(zip(names, session.run(names, inputs), strict=True))
+
+    return run
+
+
+def main() -> int:
+    """Command line."""
+    options = arguments(__doc__).parse_args()
+    serve(chain_of(lambda model: opened(model, options.cores), options.catalog), options.port)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

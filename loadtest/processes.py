@@ -1,0 +1,104 @@
+"""What a server's processes use: CPU time, memory, shared memory."""
+
+import contextlib
+import ctypes
+import re
+import signal
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+from types import TracebackType
+
+import psutil
+
+SHARED = Path("/dev/shm")
+BLOCK = 512  # bytes that `st_blocks` counts in
+_DIE_WITH_PARENT = 1  # PR_SET_PDEATHSIG
+_GONE = (psutil.NoSuchProcess, psutil.AccessDenied, FileNotFoundError)
+
+
+class ProcessTree:
+    """A process and all its descendants, as they are when asked."""
+
+    def __init__(self, pid: int) -> None:
+        self._root = psutil.Process(pid)
+
+    def _processes(self) -> Iterator[psutil.Process]:
+        with contextlib.suppress(*_GONE):
+            yield self._root
+            yield from self._root.children(recursive=True)
+
+    def cpu_seconds(self) -> float:
+        """CPU time of those that live, s."""
+        total = 0.0
+        for process in self._processes():
+            with contextlib.suppress(*_GONE):
+                times = process.cpu_times()
+                total += times.user + times.system
+        return total
+
+    def memory(self) -> int:
+        """Memory, bytes: what several of them share counts once (Linux's proportional set size)."""
+        total = 0
+        for process in self._processes():
+            with contextlib.suppress(*_GONE):
+                total += process.memory_full_info().pss
+        return total
+
+    def shared_memory(self) -> int:
+        """Bytes in /dev/shm of the families of regions that they have mapped, a left-over one included."""
+        families = set()
+        for process in self._processes():
+            with contextlib.suppress(*_GONE):
+                mapped = [Path(region.path) for region in process.memory_maps()]
+                families |= {_family(path.name) for path in mapped if path.parent == SHARED}
+        return sum(_size(path) for path in SHARED.iterdir() if _family(path.name) in families)
+
+
+def _family(region: str) -> str:
+    """The name of a shared memory region without the numbers that tell it from its siblings."""
+    return re.sub(r"[_\W]?\d+$", "", region)
+
+
+def _size(path: Path) -> int:
+    try:
+        return path.stat().st_blocks * BLOCK
+    except FileNotFoundError:
+        return 0
+
+
+class PeakMemory:
+    """Watches the memory of a process tree; a context manager.
+
+    Args:
+        tree: to watch; None watches nothing.
+        interval: between looks, s: a look takes some milliseconds of CPU.
+    """
+
+    def __init__(self, tree: ProcessTree | None, interval: float = 1.0) -> None:
+        self._tree = tree
+        self._interval = interval
+        self._stop = threading.Event()
+        self._thread = threading.Thread(target=self._watch, daemon=True)
+        self.bytes = 0
+
+    def _watch(self) -> None:
+        while self._tree is not None:
+            self.bytes = max(self.bytes, self._tree.memory())
+            if self._stop.wait(self._interval):
+                return
+
+    def __enter__(self) -> "PeakMemory":
+        self._thread.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._stop.set()
+        self._thread.join()
+
+
+def end_with_parent() -> None:
+    """For a child process to call first: it ends when the process that started it does."""
+    ctypes.CDLL(None).prctl(_DIE_WITH_PARENT, signal.SIGTERM)

@@ -1,0 +1,60 @@
+"""The served models asked one by one, and valid inputs for each of them."""
+
+import json
+from dataclasses import asdict
+
+import numpy as np
+
+from ensemble.chain import Arrays, Chain, Runner
+from ensemble.contract import COIN_SEARCH, METADATA, MODELS, REQUEST, Model
+from ensemble.graph import STEPS
+from loadtest.host import TIMEOUT
+from mintmark import EntryFields, Transport, TritonTransport
+
+EXAMPLE = EntryFields(
+    name="1 load", country="Testland", currency="load", denomination="1", side="obverse", metadata={"loadtest": True}
+)
+
+
+def transport(url: str) -> TritonTransport:
+    """A connection to any of a server's models; many threads may share it."""
+    return TritonTransport(url, timeout=TIMEOUT)
+
+
+def remote(model: Model, connection: Transport) -> Runner:
+    """A served model as a step of a chain: the tensors of its contract, each [B, …]. It raises MintmarkError."""
+    outputs = [tensor.name for tensor in model.outputs]
+
+    def run(inputs: Arrays) -> Arrays:
+        # A chain holds a photo as [1], Triton wants the contract's shape behind the batch axis.
+        shaped = {t.name: inputs[t.name].reshape(len(inputs[t.name]), *t.dims) for t in model.inputs}
+        return connection.infer(model.name, shaped, outputs, {})
+
+    return run
+
+
+def inputs_of_models(url: str, photo: bytes) -> dict[Model, Arrays]:
+    """Valid inputs of every model and ensemble, each [1, …]: what a photo becomes on its way through the steps.
+
+    Args:
+        url: HOST:PORT of a server, which computes them.
+        photo: file of a photo that shows a coin.
+    """
+    connection = transport(url)
+    try:
+        tensors = Chain(STEPS[COIN_SEARCH], lambda model: remote(model, connection)).run(photo)
+    finally:
+        connection.close()
+    said = {name: value for name, value in asdict(EXAMPLE).items() if value is not None}
+    tensors[METADATA.name] = _text(said)
+    tensors[REQUEST.name] = _text({"operation": "status"})
+    names = {step.model: step.name_of for step in reversed(STEPS[COIN_SEARCH])}  # of two uses of a model the first
+    inputs = {}
+    for model in MODELS:
+        arrays = {t: tensors[names[model](t) if model in names else t.name] for t in model.inputs}
+        inputs[model] = {t.name: array.reshape(1, *t.dims) for t, array in arrays.items()}
+    return inputs
+
+
+def _text(record: dict[str, object]) -> np.ndarray:
+    return np.array([json.dumps(record).encode()], object)

@@ -1,0 +1,57 @@
+"""An overload is described by what was answered, how the rest was refused, and when all was well again."""
+
+import threading
+import time
+from pathlib import Path
+
+import pytest
+
+from loadtest.generator import Here, Sample
+from loadtest.overload import draw, provoke, recovery
+
+
+class ServerBusy(Exception):
+    """Of the same name as the client's."""
+
+
+class SmallServer:
+    """Answers two at a time, lets four wait, and turns the others away with an error."""
+
+    def __init__(self, error: type[Exception]) -> None:
+        self._error = error
+        self._room, self._workers = threading.Semaphore(6), threading.Semaphore(2)
+
+    def __call__(self, photo: bytes) -> None:
+        if not self._room.acquire(blocking=False):
+            raise self._error
+        with self._workers:
+            time.sleep(0.02)
+        self._room.release()
+
+
+def test_what_is_too_much_is_refused_and_counted(tmp_path: Path) -> None:
+    result = provoke(Here(SmallServer(ServerBusy), [b"photo"]), concurrency=4, factor=4.0, seconds=1.0, watched=0.5)
+    assert result.offered == pytest.approx(4 * result.peak)
+    assert set(result.under.failures) == {"ServerBusy"}
+    assert result.unclear == {}
+    assert result.goodput > 0
+    assert "refused, by kind" in result.text()
+    draw(result, tmp_path / "overload.png")
+    assert (tmp_path / "overload.png").stat().st_size > 10_000
+
+
+def test_failures_that_are_no_refusal_are_named() -> None:
+    result = provoke(
+        Here(SmallServer(ConnectionError), [b"photo"]), concurrency=4, factor=6.0, seconds=0.5, watched=0.1
+    )
+    assert set(result.unclear) == {"ConnectionError"}
+
+
+def test_recovery_is_when_the_last_slow_or_failed_request_was_sent() -> None:
+    calm = [Sample(10.0 + n, 0.1) for n in range(10)]
+    assert recovery(calm, end=10.0, bound=0.2) == 0.0
+    slow = [Sample(10.0, 5.0), Sample(11.0, 0.1, "ServerBusy"), Sample(12.0, 0.3), *calm[3:]]
+    assert recovery(slow, end=10.0, bound=0.2) == 2.0
+    assert recovery([Sample(3.0, 9.0), *calm], end=10.0, bound=0.2) == 0.0, "what was sent before does not count"
+    never = recovery([*calm, Sample(20.0, 3.0)], end=10.0, bound=0.2)
+    assert never != never

@@ -1,0 +1,86 @@
+"""The simulation agrees with what queueing theory knows."""
+
+import math
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from ensemble.contract import COIN_SEARCH
+from ensemble.graph import STEPS
+from loadtest.simulation import Setup, at_batch, capacity, closed, poisson
+from loadtest.stage_times import Stage, Times
+
+USES = len(STEPS[COIN_SEARCH])
+MODELS = list(dict.fromkeys(step.model.name for step in STEPS[COIN_SEARCH]))
+NOTHING = 1e-7  # s
+
+
+def times(first: float, others: float = NOTHING, cores: int = 100, variation: float = 0.0) -> Times:
+    """A pipeline whose first stage takes so long and whose others take hardly anything; each keeps one core busy."""
+    stages = [
+        Stage(name, 1, 1, False, {1: first if number == 0 else others}, {1: 1.0}, variation)
+        for number, name in enumerate(MODELS)
+    ]
+    return Times(cores, stages, NOTHING, 1.0)
+
+
+def test_one_caller_waits_for_all_steps_in_turn() -> None:
+    said = closed(Setup(times(0.01, 0.01)), callers=1, photos=100)
+    assert said.p50_ms == pytest.approx(10 * USES, rel=1e-3)
+    assert said.throughput == pytest.approx(100 / USES, rel=1e-3)
+
+
+def test_the_slowest_stage_bounds_the_throughput() -> None:
+    said = closed(Setup(times(0.02, 0.001)), callers=16, photos=400)
+    assert said.throughput == pytest.approx(50, rel=0.01)
+
+
+def test_instances_add_up_until_the_cores_are_busy() -> None:
+    assert closed(Setup(times(0.02), instances=3), 16, 400).throughput == pytest.approx(150, rel=0.02)
+    assert closed(Setup(times(0.02, cores=2), instances=3), 16, 400).throughput == pytest.approx(100, rel=0.02)
+
+
+def test_random_arrivals_at_one_stage_are_the_queue_of_theory() -> None:
+    """M/M/1: the time in the system is exponential, its rate that of service less that of arrival."""
+    said = poisson(Setup(times(0.01, variation=1.0)), rate=70.0, photos=30_000)
+    assert said.throughput == pytest.approx(70, rel=0.03)
+    assert said.p50_ms == pytest.approx(1e3 * math.log(2) / 30, rel=0.1)
+    assert said.p95_ms == pytest.approx(1e3 * math.log(20) / 30, rel=0.1)
+
+
+def test_batches_take_what_waits() -> None:
+    one = times(0.02)
+    stages = [replace(s, max_batch=8, seconds={1: s.seconds[1], 8: s.seconds[1]}) for s in one.stages]
+    batched = replace(one, stages=stages)
+    assert closed(Setup(batched), 8, 800).throughput > 7 * closed(Setup(one), 8, 800).throughput
+    assert closed(Setup(batched, max_batch=1), 8, 400).throughput == pytest.approx(50, rel=0.01)
+
+
+def test_a_gpu_is_shared_by_all_models() -> None:
+    one = times(0.01, 0.01)
+    gpu = replace(one, stages=[replace(stage, gpu=True, instances=4) for stage in one.stages])
+    assert closed(Setup(gpu), 32, 400).throughput == pytest.approx(100 / USES, rel=0.02)
+
+
+def test_machines_multiply_the_capacity() -> None:
+    pipeline = times(0.01, variation=0.5)
+    one, four = (capacity(Setup(pipeline, machines=count), p95_ms=50.0, photos=2000) for count in (1, 4))
+    assert 50 < one < 100
+    assert four > 3.8 * one
+
+
+def test_no_rate_is_slow_enough_for_too_strict_a_limit() -> None:
+    assert capacity(Setup(times(0.01)), p95_ms=1.0, photos=200) == 0
+
+
+def test_figures_between_and_beyond_measured_batches() -> None:
+    assert at_batch({1: 1.0, 4: 2.5}, 2) == pytest.approx(1.5)
+    assert at_batch({1: 1.0, 4: 2.5}, 8) == pytest.approx(5.0)
+    assert at_batch({1: 1.0, 4: 2.5}, 8, proportional=False) == pytest.approx(2.5)
+
+
+def test_times_come_back_from_their_file(tmp_path: Path) -> None:
+    made = times(0.01, variation=0.2)
+    made.save(tmp_path / "new" / "stages.json")
+    assert Times.load(tmp_path / "new" / "stages.json") == made
