@@ -8,8 +8,9 @@ import numpy as np
 import triton_python_backend_utils as pb_utils
 
 from catalog.access import AccessError
+from catalog.base import CatalogError
 from catalog.entry import EntryError, EntryNotFoundError
-from ensemble.contract import Tensor
+from ensemble.contract import Model, Tensor
 from ensemble.parameters import ParameterError
 from ensemble.photo import PhotoError
 
@@ -64,6 +65,27 @@ def parameters(request: Any) -> dict[str, Any]:
     return dict(json.loads(request.parameters() or "{}"))
 
 
+def call(model: Model, inputs: dict[Tensor, np.ndarray]) -> Answer:
+    """Ask another model of this server, and wait for its answer.
+
+    Args:
+        model: which one.
+        inputs: each [B, …].
+
+    Raises:
+        RuntimeError: it answered with an error.
+    """
+    answer = pb_utils.InferenceRequest(
+        model_name=model.name,
+        requested_output_names=[tensor.name for tensor in model.outputs],
+        inputs=[pb_utils.Tensor(tensor.name, array) for tensor, array in inputs.items()],
+        preferred_memory=pb_utils.PreferredMemory(pb_utils.TRITONSERVER_MEMORY_CPU),
+    ).exec()
+    if answer.has_error():
+        raise RuntimeError(f"{model.name} failed: {answer.error().message()}")
+    return {t: pb_utils.get_output_tensor_by_name(answer, t.name).as_numpy() for t in model.outputs}
+
+
 def answer_each(requests: Sequence[Any], answer: Callable[[Any], Answer]) -> list[Any]:
     """Answer every request on its own, so that what is wrong with one does not reach its neighbours."""
     return [_respond(request, answer) for request in requests]
@@ -77,6 +99,9 @@ def _respond(request: Any, answer: Callable[[Any], Answer]) -> Any:
         return _refuse(str(error), pb_utils.TritonError.INVALID_ARG)
     except EntryNotFoundError as error:
         return _refuse(str(error), pb_utils.TritonError.NOT_FOUND)
+    except CatalogError as error:
+        pb_utils.Logger.log_error(str(error))
+        return _refuse(str(error), pb_utils.TritonError.UNAVAILABLE)
     except Exception as error:
         pb_utils.Logger.log_error(f"{type(error).__name__}: {error}")
         return _refuse(f"internal error: {type(error).__name__}: {error}", pb_utils.TritonError.INTERNAL)

@@ -1,11 +1,14 @@
-"""The catalog: entries, their embeddings, and the search among them."""
+"""The catalog: entries, their views, and the search among them."""
 
-from catalog.base import Catalog, Match, Page, Status
-from catalog.entry import Entry, EntryError, EntryNotFoundError, View
-from catalog.local import LocalCatalog, open_catalog
+from catalog.base import Catalog, CatalogError, Match, Page, Status, ViewPage
+from catalog.entry import Enrolment, Entry, EntryError, EntryNotFoundError, StoredView, View
+from catalog.local import LocalCatalog
+from catalog.opening import open_catalog
 
 __all__ = [
     "Catalog",
+    "CatalogError",
+    "Enrolment",
     "Entry",
     "EntryError",
     "EntryNotFoundError",
@@ -13,6 +16,8 @@ __all__ = [
     "Match",
     "Page",
     "Status",
+    "StoredView",
     "View",
+    "ViewPage",
     "open_catalog",
 ]

@@ -1,18 +1,22 @@
 """What the catalog holds: entries, which people name, and views, which the model makes of their photos."""
 
 import json
-from dataclasses import asdict, dataclass, field
+import re
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field, fields, replace
 from typing import Any
 
 import numpy as np
 
-REQUIRED = ("name", "country", "currency", "denomination", "side")
+REQUIRED = ("name", "country", "currency", "denomination")  # of an entry
+SIDE = "side"  # of a view
 MAX_TEXT = 500  # characters of one field
 MAX_METADATA = 16_384  # bytes of the free metadata as JSON
+_ID = re.compile(r"[A-Za-z0-9._:-]{1,64}")
 
 
 class EntryError(ValueError):
-    """What should be enrolled is not a valid entry; the message names the field."""
+    """What should be stored or changed is not valid; the message names the field."""
 
 
 class EntryNotFoundError(LookupError):
@@ -21,37 +25,88 @@ class EntryNotFoundError(LookupError):
 
 @dataclass(frozen=True)
 class Entry:
-    """One side of a coin, as people name it."""
+    """One coin, as people name it; its views show its sides."""
 
     name: str
     country: str
     currency: str
     denomination: str
-    side: str
     year: int | None = None
     metadata: dict[str, object] = field(default_factory=dict)
-    id: str = ""  # given by the catalog
+    id: str = ""  # '' until the catalog has given one
 
     @classmethod
     def from_json(cls, text: str) -> "Entry":
-        """Read what a client sends to be enrolled.
-
-        Raises:
-            EntryError: no JSON object, a field is missing, unknown, too long, or not text.
-        """
-        fields = json_object(text, "metadata")
-        unknown = sorted(set(fields) - {*REQUIRED, "year", "metadata"})
-        if unknown:
-            raise EntryError(f"unknown fields {', '.join(unknown)}; free fields go into 'metadata'")
-        missing = [name for name in REQUIRED if not fields.get(name)]
-        if missing:
-            raise EntryError(f"missing fields: {', '.join(missing)}")
-        texts = {name: _text(name, fields[name]) for name in REQUIRED}
-        return cls(**texts, year=_year(fields.get("year")), metadata=_metadata(fields.get("metadata", {})))
+        """Read what `to_json` wrote."""
+        return cls(**json.loads(text))
 
     def to_json(self) -> str:
-        """The entry as a client receives it."""
+        """The entry as a JSON object."""
         return json.dumps(asdict(self), ensure_ascii=False)
+
+    def changed(self, changes: Mapping[str, Any]) -> "Entry":
+        """The entry with some fields replaced; `metadata` is replaced as a whole.
+
+        Raises:
+            EntryError: a field is unknown, empty, too long or of another type.
+        """
+        allowed = [one.name for one in fields(Entry) if one.name != "id"]
+        if unknown := sorted(set(changes) - set(allowed)):
+            raise EntryError(f"cannot change {', '.join(unknown)}; the fields of an entry are {', '.join(allowed)}")
+        return replace(self, **_checked(changes))
+
+
+@dataclass(frozen=True)
+class Enrolment:
+    """What a client says of a photo that it enrolls.
+
+    Attributes:
+        side: of the coin, that the photo shows.
+        entry: fields of the coin; None where the photo is one more of an entry that is there.
+        id: of the entry; '' lets the catalog choose one. Where an entry has it, the photo becomes a view of that entry.
+    """
+
+    side: str
+    entry: Entry | None
+    id: str = ""
+
+    @classmethod
+    def from_json(cls, text: str) -> "Enrolment":
+        """Read a client's JSON object: the entry's fields, `side`, and `entry`, an id, if one is wanted.
+
+        Raises:
+            EntryError: no JSON object, a field is missing, unknown, too long, or of another type.
+        """
+        return cls.from_fields(json_object(text, "metadata"))
+
+    @classmethod
+    def from_fields(cls, given: Mapping[str, Any]) -> "Enrolment":
+        """As `from_json`, from the object."""
+        allowed = {*REQUIRED, SIDE, "year", "metadata", "entry"}
+        if unknown := sorted(set(given) - allowed):
+            raise EntryError(f"unknown fields {', '.join(unknown)}; free fields go into 'metadata'")
+        own_id = _entry_id(given["entry"]) if given.get("entry") else ""
+        described = any(given.get(name) for name in (*REQUIRED, "year", "metadata"))
+        needed = (*REQUIRED, SIDE) if described or not own_id else (SIDE,)
+        if missing := [name for name in needed if not given.get(name)]:
+            raise EntryError(f"missing fields: {', '.join(missing)}")
+        values = _checked({name: value for name, value in given.items() if name not in ("entry", SIDE)})
+        return cls(_text(SIDE, given[SIDE]), Entry(**values, id=own_id) if described else None, own_id)
+
+
+def _checked(given: Mapping[str, Any]) -> dict[str, Any]:
+    """The fields of an entry among what was given, each checked."""
+    values: dict[str, Any] = {}
+    for name, value in given.items():
+        if name == "year":
+            values[name] = _year(value)
+        elif name == "metadata":
+            values[name] = _metadata(value)
+        elif not value:
+            raise EntryError(f"{name} must not be empty")
+        else:
+            values[name] = _text(name, value)
+    return values
 
 
 def json_object(text: str, what: str) -> dict[str, Any]:
@@ -88,6 +143,12 @@ def _text(name: str, value: object) -> str:
     return value
 
 
+def _entry_id(value: object) -> str:
+    if not isinstance(value, str) or not _ID.fullmatch(value):
+        raise EntryError(f"entry is {value!r}; an id has 1 to 64 characters of A-Z a-z 0-9 . _ : -")
+    return value
+
+
 def _year(value: object) -> int | None:
     if value is None:
         return None
@@ -107,14 +168,34 @@ def _metadata(value: object) -> dict[str, object]:
 
 @dataclass(frozen=True)
 class View:
-    """One photo of an entry as the model sees it.
+    """One photo of a coin's side as the model sees it.
 
     Attributes:
         embedding: [64] float32 unit vector.
         fingerprint: of the model that made it.
-        picture: JPEG of the rectified coin.
+        picture: JPEG of the rectified coin; b'' where none is kept.
     """
 
     embedding: np.ndarray
     fingerprint: str
     picture: bytes
+
+
+@dataclass(frozen=True)
+class StoredView:
+    """A view as the catalog keeps it.
+
+    Attributes:
+        id: unique in the catalog.
+        entry_id: whose view it is.
+        side: of the coin.
+        picture: JPEG of the rectified coin; b'' where none is kept.
+        embedding: [64] float32 unit vector by the model that the catalog is opened for; None where that model has not
+            seen the picture yet, or where its embedding does not count yet.
+    """
+
+    id: str
+    entry_id: str
+    side: str
+    picture: bytes
+    embedding: np.ndarray | None

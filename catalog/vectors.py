@@ -28,21 +28,22 @@ class VectorIndex(Protocol):
         """How many vectors can be found."""
 
     def add_with_ids(self, vectors: np.ndarray, ids: np.ndarray) -> None:
-        """Add [N, 64] float32 vectors under [N] int64 ids that no vector has at the moment."""
+        """Add [N, 64] float32 vectors under [N] int64 ids, from 0, that no vector has at the moment."""
 
     def remove(self, ids: np.ndarray) -> None:
         """Drop the vectors with these ids; ids that nobody has are passed over."""
 
-    def search(self, queries: Queries, k: int) -> tuple[np.ndarray, np.ndarray]:
+    def search(self, queries: Queries, k: int, allowed: np.ndarray | None = None) -> tuple[np.ndarray, np.ndarray]:
         """The k nearest vectors of each query, best first.
 
         Args:
             queries: [B, 64] float32.
             k: how many, from 1 to `ntotal`.
+            allowed: [N] bool by id, ids beyond it are not; None allows all. The others are left out of the search.
 
         Returns:
-            scores [B, k] float32 and ids [B, k] int64; an id of -1 is no match, which only queries that are not finite
-            get.
+            scores [B, k] float32 and ids [B, k] int64; an id of -1 is no match: fewer are allowed, or the query is not
+            finite.
         """
 
     def reset(self) -> None:

@@ -3,10 +3,13 @@
 from dataclasses import dataclass
 from pathlib import Path
 
+from server import Tls
+
 RESTRICTED = ("shared-memory", "model-config", "model-repository", "statistics", "trace", "logging")
 ADMIN_HEADER = "mintmark-admin"  # over HTTP; gRPC clients put GRPC_PREFIX before it
 GRPC_PREFIX = "triton-grpc-protocol-"
 STOP_TIMEOUT = 30  # s, for requests in flight
+LOOPBACK = "127.0.0.1"
 
 # Where the pool of GPU memory is exhausted, Triton answers empty outputs instead of errors. A photo in flight holds up
 # to 3 MB of it (two pictures, two masks, one coin), and five compute models with 128 requests waiting and 32 at work
@@ -30,7 +33,8 @@ class Triton:
     """What to serve, and with what.
 
     `config_name` selects the configs, '' the default ones. `backends` replaces Triton's own folder of backends.
-    `cuda_pool_mib` is the memory pool on the one GPU that a container sees, 0 on a machine without one.
+    `cuda_pool_mib` is the memory pool on the one GPU that a container sees, 0 on a machine without one. `tls` holds the
+    certificates of the gRPC port, None leaves it in plain text.
     """
 
     binary: str
@@ -38,6 +42,7 @@ class Triton:
     config_name: str = ""
     backends: Path | None = None
     cuda_pool_mib: int = 0
+    tls: Tls | None = None
 
 
 def triton_command(triton: Triton, listen: Listen, admin_key: str) -> list[str]:
@@ -47,9 +52,12 @@ def triton_command(triton: Triton, listen: Listen, admin_key: str) -> list[str]:
         triton: what to serve.
         listen: where.
         admin_key: opens the endpoints of RESTRICTED, as the value of the header ADMIN_HEADER.
+
+    Raises:
+        ServerError: a file of the certificates cannot be read.
     """
     restricted = f"{','.join(RESTRICTED)}:{ADMIN_HEADER}={admin_key}"
-    options = {
+    options: dict[str, object] = {
         "model-repository": triton.repository,
         # Models are what the image holds: nobody loads, unloads or replaces one, and configs are not guessed.
         "model-control-mode": "none",
@@ -60,7 +68,8 @@ def triton_command(triton: Triton, listen: Listen, admin_key: str) -> list[str]:
         "exit-timeout-secs": STOP_TIMEOUT,
         "grpc-address": listen.address,
         "grpc-port": listen.grpc,
-        "http-address": listen.address,
+        # Triton's HTTP speaks no TLS: where gRPC does, only the health check inside the container gets to it.
+        "http-address": LOOPBACK if triton.tls else listen.address,
         "http-port": listen.http,
         "metrics-address": listen.address,
         "metrics-port": listen.metrics,
@@ -68,12 +77,14 @@ def triton_command(triton: Triton, listen: Listen, admin_key: str) -> list[str]:
         "allow-vertex-ai": "false",
         "grpc-restricted-protocol": restricted,
         "http-restricted-api": restricted,
-        # The Python models look for the token of the catalog in this header.
+        # The Python models look for the tokens of the catalog in this header.
         "grpc-header-forward-pattern": "authorization",
         "http-header-forward-pattern": "authorization",
         "trace-config": "level=OFF",
         "log-format": "ISO8601",
     }
+    if triton.tls:
+        options |= triton.tls.options()
     if triton.config_name:
         options["model-config-name"] = triton.config_name
     if triton.backends:

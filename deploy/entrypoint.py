@@ -9,6 +9,7 @@ set up wrongly, else Triton's.
 
 import argparse
 import fcntl
+import importlib.util
 import inspect
 import os
 import shutil
@@ -20,11 +21,20 @@ from contextlib import contextmanager
 from pathlib import Path
 from types import FrameType
 
+from catalog.opening import folder_of
 from deploy.command import Listen, Triton, triton_command
+from deploy.environment import SettingsError
 from deploy.repository import stage
-from deploy.settings import ROOT, Settings, SettingsError, read_settings
+from deploy.settings import ROOT, Settings, read_settings
+from server import ServerError
 
-FOR_ENTRYPOINT_ONLY = ("MINTMARK_TOKEN_FILE", "MINTMARK_ADMIN_KEY", "MINTMARK_ADMIN_KEY_FILE")
+FOR_ENTRYPOINT_ONLY = (
+    "MINTMARK_TOKEN_FILE",
+    "MINTMARK_READ_TOKEN_FILE",
+    "MINTMARK_MILVUS_TOKEN_FILE",
+    "MINTMARK_ADMIN_KEY",
+    "MINTMARK_ADMIN_KEY_FILE",
+)
 
 
 class StoppedError(Exception):
@@ -92,12 +102,15 @@ def run_builder(command: Sequence[str]) -> int:
 
 
 def server_environment(settings: Settings, environment: Mapping[str, str]) -> dict[str, str]:
-    """What Triton and its Python models see: the token, but not the key of the restricted endpoints."""
+    """What Triton and its Python models see: the tokens, but not the key of the restricted endpoints."""
     kept = {name: value for name, value in environment.items() if name not in FOR_ENTRYPOINT_ONLY}
     return {
         **kept,
         "MINTMARK_TOKEN": settings.token,
-        "MINTMARK_CATALOG": str(settings.catalog),
+        "MINTMARK_READ_TOKEN": settings.read_token,
+        "MINTMARK_MILVUS_TOKEN": settings.milvus_token,
+        "MINTMARK_CATALOG": settings.catalog,
+        "MINTMARK_INDEX": settings.index,
         "MINTMARK_CACHE": str(settings.cache),
     }
 
@@ -106,13 +119,16 @@ def prepare(settings: Settings) -> int:
     """Do all that has to be done before Triton starts; the builder's exit status.
 
     Raises:
-        SettingsError: a folder cannot be written, the builder or the server is not there.
+        SettingsError: a folder cannot be written, or the builder, the server or pymilvus is not there.
         StoppedError: this process was told to stop meanwhile.
         OSError: the models cannot be staged.
     """
     if shutil.which(settings.binary) is None:
         raise SettingsError(f"no {settings.binary} in this container: set MINTMARK_TRITONSERVER")
-    check_folder(settings.catalog, "the catalog's folder")
+    if folder := folder_of(settings.catalog):
+        check_folder(folder, "the catalog's folder")
+    elif importlib.util.find_spec("pymilvus") is None:
+        raise SettingsError("a catalog in Milvus needs pymilvus in this container: install requirements/milvus.txt")
     check_folder(settings.cache, "the cache")
     if settings.models:
         stage(settings.models, settings.repository)
@@ -129,6 +145,7 @@ def triton_of(settings: Settings) -> Triton:
         config_name="cpu" if settings.target == "cpu" else "",
         backends=settings.backends,
         cuda_pool_mib=settings.cuda_pool_mib,
+        tls=settings.tls,
     )
 
 
@@ -154,19 +171,20 @@ def main(argv: Sequence[str] | None = None) -> int:
         signal.signal(number, _stop)
     try:
         settings = read_settings(os.environ)
+        command = triton_command(triton_of(settings), listen, settings.admin_key)
         status = prepare(settings)
     except StoppedError as stopped:
         say(str(stopped))
         return 128 + stopped.number
-    except (SettingsError, OSError) as error:
+    except (SettingsError, ServerError, OSError) as error:
         say(f"error: {error}")
         return 1
     if status != 0:
         say(f"error: the builder ended with status {status}; the server is not started")
         return status
-    say(f"starting Triton for {settings.target}, gRPC on port {listen.grpc}")
+    encryption = "" if settings.tls is None else " with TLS, HTTP on loopback only"
+    say(f"starting Triton for {settings.target}, gRPC on port {listen.grpc}{encryption}")
     os.chdir(ROOT)  # the Python models import this project from here
-    command = triton_command(triton_of(settings), listen, settings.admin_key)
     os.execvpe(command[0], command, server_environment(settings, os.environ))
 
 

@@ -3,41 +3,45 @@
     python -m deploy.healthcheck [--url http://127.0.0.1:8000]
 
 Asks for the readiness of the server, which is strict: every model; for that of the model `search`; and for one search,
-so that an index that is still being loaded, or a model that answers nothing, does not count as healthy. Exit status 0
-or 1, with the reason.
+so that an index that is still being loaded, or a model that answers nothing, does not count as healthy. Where reading
+needs a token, the search brings the one that the server was given. Exit status 0 or 1, with the reason.
 """
 
 import argparse
 import inspect
 import json
+import os
 import sys
 import urllib.error
 import urllib.request
 from collections.abc import Sequence
 
+from deploy.environment import SettingsError, read_token
 from ensemble.contract import EMBEDDING, EMBEDDING_SIZE, FOUND, KNOWN, SEARCH
 
 URL = "http://127.0.0.1:8000"
 TIMEOUT = 4.0  # s, for each request
+_OPENER = urllib.request.build_opener(urllib.request.ProxyHandler({}))  # the token is for no proxy
 
 
 class UnhealthyError(RuntimeError):
     """The server cannot answer a search; the message says what failed."""
 
 
-def check(url: str, timeout: float = TIMEOUT) -> None:
+def check(url: str, timeout: float = TIMEOUT, token: str = "") -> None:
     """Ask a server.
 
     Args:
         url: of Triton's HTTP port.
         timeout: s, for each of the three requests.
+        token: of those who may read; '' where everyone may.
 
     Raises:
         UnhealthyError: it is not ready.
     """
     _ask(f"{url}/v2/health/ready", None, timeout)
     _ask(f"{url}/v2/models/{SEARCH.name}/ready", None, timeout)
-    reply = _ask(f"{url}/v2/models/{SEARCH.name}/infer", search_request(), timeout)
+    reply = _ask(f"{url}/v2/models/{SEARCH.name}/infer", search_request(), timeout, token)
     try:
         outputs = {output["name"]: output["data"] for output in json.loads(reply)["outputs"]}
         answered = len(outputs[KNOWN.name]) == 1
@@ -61,9 +65,10 @@ def _input(name: str, datatype: str, data: list[float]) -> dict[str, object]:
     return {"name": name, "datatype": datatype, "shape": [1, len(data)], "data": data}
 
 
-def _ask(url: str, body: bytes | None, timeout: float) -> bytes:
+def _ask(url: str, body: bytes | None, timeout: float, token: str = "") -> bytes:
+    headers = {"authorization": f"Bearer {token}"} if token else {}
     try:
-        with urllib.request.urlopen(url, body, timeout) as reply:
+        with _OPENER.open(urllib.request.Request(url, body, headers), timeout=timeout) as reply:
             answer: bytes = reply.read()
             return answer
     except urllib.error.HTTPError as error:
@@ -84,8 +89,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--timeout", type=float, default=TIMEOUT, help="s, for each request (%(default)s)")
     options = parser.parse_args(argv)
     try:
-        check(options.url.rstrip("/"), options.timeout)
-    except UnhealthyError as error:
+        check(options.url.rstrip("/"), options.timeout, read_token(os.environ, "MINTMARK_READ_TOKEN"))
+    except (UnhealthyError, SettingsError) as error:
         print(f"unhealthy: {error}", file=sys.stderr)
         return 1
     return 0

@@ -1,23 +1,25 @@
-"""What a container is told from outside: environment variables, and files where the variable's name ends in _FILE."""
+"""What a container is told from outside, by variables of its environment."""
 
-import os
 import re
 import secrets
 import shlex
 import sys
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
+from catalog.index.spec import SpecError, parse_spec
+from catalog.milvus.location import parse_location
+from catalog.opening import folder_of
 from deploy.command import CUDA_POOL_MIB
+from deploy.environment import SettingsError, read_path, read_secret, read_token, read_whole
+from deploy.tls import read_tls
+from server import Tls
 
 ROOT = Path(__file__).resolve().parent.parent
 TARGETS = ("gpu", "cpu")
+CATALOG = "/var/lib/mintmark/catalog"
 _KEY = re.compile(r"[A-Za-z0-9_-]{16,}")  # what Triton's command line takes without quoting, and long enough
-
-
-class SettingsError(ValueError):
-    """The container cannot start as it is set up; the message says what to change and never holds a secret."""
 
 
 @dataclass(frozen=True)
@@ -27,10 +29,14 @@ class Settings:
     target: str  # gpu or cpu
     repository: Path  # model repository that is served; written to before the server starts
     models: Path | None  # where the repository's files come from; None serves the repository as it lies
-    catalog: Path  # folder
+    catalog: str  # folder, or milvus://…
+    index: str  # kind of the catalog's index; '' is the default
     cache: Path  # folder for engines and compiled graphs; outlives the container
-    token: str  # of the catalog
-    admin_key: str  # of Triton's restricted endpoints
+    token: str = field(repr=False)  # of the catalog
+    read_token: str = field(repr=False)  # of those who may only read; '' lets everyone
+    milvus_token: str = field(repr=False)  # '' for a server without access control
+    admin_key: str = field(repr=False)  # of Triton's restricted endpoints
+    tls: Tls | None  # None leaves gRPC in plain text
     builder: tuple[str, ...]  # command that makes what the target lacks, idempotent
     binary: str  # tritonserver
     backends: Path | None  # instead of Triton's own
@@ -49,18 +55,23 @@ def read_settings(environment: Mapping[str, str]) -> Settings:
     repository = Path(environment.get("MINTMARK_REPOSITORY", ROOT / "model_repository"))
     cache = Path(environment.get("MINTMARK_CACHE", "/var/cache/mintmark"))
     builder = environment.get("MINTMARK_BUILDER", "")
+    catalog = _catalog(environment)
     return Settings(
         target=target,
         repository=repository,
-        models=_path(environment, "MINTMARK_MODELS"),
-        catalog=Path(environment.get("MINTMARK_CATALOG", "/var/lib/mintmark/catalog")),
+        models=read_path(environment, "MINTMARK_MODELS"),
+        catalog=catalog,
+        index=_index(environment, catalog),
         cache=cache,
         token=_token(environment),
+        read_token=read_token(environment, "MINTMARK_READ_TOKEN"),
+        milvus_token=read_secret(environment, "MINTMARK_MILVUS_TOKEN"),
         admin_key=_admin_key(environment),
+        tls=read_tls(environment),
         builder=tuple(shlex.split(builder)) or default_builder(target, repository, cache),
         binary=environment.get("MINTMARK_TRITONSERVER", "tritonserver"),
-        backends=_path(environment, "MINTMARK_BACKENDS"),
-        cuda_pool_mib=_whole(environment, "MINTMARK_CUDA_POOL_MIB", CUDA_POOL_MIB) if target == "gpu" else 0,
+        backends=read_path(environment, "MINTMARK_BACKENDS"),
+        cuda_pool_mib=read_whole(environment, "MINTMARK_CUDA_POOL_MIB", CUDA_POOL_MIB) if target == "gpu" else 0,
     )
 
 
@@ -72,27 +83,29 @@ def default_builder(target: str, repository: Path, cache: Path) -> tuple[str, ..
     return (sys.executable, "-m", "deploy.cpu_configs", str(repository))
 
 
-def read_secret(environment: Mapping[str, str], name: str) -> str:
-    """A secret from the file that NAME_FILE names, else from NAME; '' where neither is set.
+def _catalog(environment: Mapping[str, str]) -> str:
+    location = environment.get("MINTMARK_CATALOG") or CATALOG
+    if "://" in location:  # with a scheme that is none of Milvus's too, which would be a folder of a strange name
+        try:
+            parse_location(location)
+        except ValueError as error:
+            raise SettingsError(f"MINTMARK_CATALOG: {error}") from error
+    return location
 
-    Raises:
-        SettingsError: the file cannot be read or is empty.
-    """
-    path = environment.get(f"{name}_FILE", "")
-    if not path:
-        return environment.get(name, "")
-    try:
-        secret = Path(path).read_text().strip()
-    except (OSError, UnicodeDecodeError) as error:
-        reason = getattr(error, "strerror", None) or "not text"
-        raise SettingsError(f"{name}_FILE: cannot read {path} as user {os.getuid()}: {reason}") from error
-    if not secret:
-        raise SettingsError(f"{name}_FILE: {path} is empty")
-    return secret
+
+def _index(environment: Mapping[str, str], catalog: str) -> str:
+    """The kind of the index. Faiss knows at once what it can make; Milvus only when it makes it."""
+    index = environment.get("MINTMARK_INDEX", "")
+    if folder_of(catalog) is not None:
+        try:
+            parse_spec(index)
+        except SpecError as error:
+            raise SettingsError(str(error)) from error
+    return index
 
 
 def _token(environment: Mapping[str, str]) -> str:
-    token = read_secret(environment, "MINTMARK_TOKEN")
+    token = read_token(environment, "MINTMARK_TOKEN")
     if not token:
         raise SettingsError(
             "no token is set, so whoever reaches this server could change the catalog: "
@@ -107,14 +120,3 @@ def _admin_key(environment: Mapping[str, str]) -> str:
     if not _KEY.fullmatch(key):
         raise SettingsError("MINTMARK_ADMIN_KEY must be 16 or more of A-Z a-z 0-9 _ -")
     return key
-
-
-def _path(environment: Mapping[str, str], name: str) -> Path | None:
-    return Path(environment[name]) if environment.get(name) else None
-
-
-def _whole(environment: Mapping[str, str], name: str, default: int) -> int:
-    value = environment.get(name) or str(default)
-    if not value.isascii() or not value.isdigit() or int(value) == 0:
-        raise SettingsError(f"{name} is {value!r}; it must be a whole number above 0")
-    return int(value)

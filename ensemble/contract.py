@@ -21,7 +21,9 @@ IMAGE_STD = (0.229, 0.224, 0.225)
 MASK_THRESHOLD = 0.5  # probability from which a pixel counts as coin
 
 DEFAULT_K = 5
-MAX_K = 1000
+MAX_K = 1000  # entries
+FILTERS = ("country", "currency", "denomination", "side", "year")  # request parameters that narrow a search
+METADATA_FILTER = "metadata."  # before a key of the free metadata, another such parameter
 MAX_MEGAPIXELS = 64.0
 PHOTO_FORMATS = ("JPEG", "PNG", "WEBP", "BMP", "TIFF")
 
@@ -80,8 +82,9 @@ FOUND = Tensor("found", DType.FP32, (1,), "1 where the photo shows a coin, else 
 EMBEDDING = Tensor("embedding", DType.FP32, (EMBEDDING_SIZE,), "unit vector")
 COIN_ID = Tensor("coin_id", DType.BYTES, (-1,), "ids of the k best entries, best first; '' fills up to k")
 SCORE = Tensor("score", DType.FP32, (-1,), "cosine similarity of each, -1 to 1; -1 fills up to k")
-ENTRY = Tensor("entry", DType.BYTES, (-1,), "each entry as a JSON object; '' fills up to k")
+ENTRY = Tensor("entry", DType.BYTES, (-1,), "each entry, and the side that matched, as JSON; '' fills up to k")
 KNOWN = Tensor("known", DType.BOOL, (1,), "whether the best score says that the coin is in the catalog")
+MARGIN = Tensor("margin", DType.FP32, (1,), "best score less that of the next entry, where a missing one counts as -1")
 METADATA = Tensor("metadata", DType.BYTES, (1,), "what to enroll, as a JSON object")
 ENROLLED_ID = Tensor("enrolled_id", DType.BYTES, (1,), "id of the new entry")
 REQUEST = Tensor("request", DType.BYTES, (1,), "catalog operation and its arguments, as a JSON object")
@@ -95,9 +98,13 @@ CROP = Model(
     "crop", (CANVAS, EXTENT, SCALE, WINDOW, MASK), (COIN, ELLIPSE, FOUND), "rectify the coin, drop the background"
 )
 EMBEDDER = Model("embedding", (COIN,), (EMBEDDING,), "coin to unit vector")
-SEARCH = Model("search", (EMBEDDING, FOUND), (COIN_ID, SCORE, ENTRY, KNOWN), "nearest catalog entries by cosine")
-ENROLL = Model("enroll", (COIN, EMBEDDING, FOUND, METADATA), (ENROLLED_ID,), "store a coin as a catalog entry")
-CATALOG = Model("catalog", (REQUEST,), (RESPONSE,), "list, show, remove entries; status")
+SEARCH = Model(
+    "search", (EMBEDDING, FOUND), (COIN_ID, SCORE, ENTRY, KNOWN, MARGIN), "nearest catalog entries by cosine"
+)
+ENROLL = Model(
+    "enroll", (COIN, EMBEDDING, FOUND, METADATA), (ENROLLED_ID,), "store a coin as a view of a catalog entry"
+)
+CATALOG = Model("catalog", (REQUEST,), (RESPONSE,), "list, change, import and export entries; status")
 
 COIN_SEARCH = Model("coin_search", (ENCODED,), (*SEARCH.outputs, ELLIPSE, FOUND), "photo to matches")
 COIN_EMBEDDING = Model(

@@ -165,7 +165,8 @@ def _engine(target: Target) -> Placement:
 def _python(model: Model, target: Target, cores: int, max_batch: int) -> Placement:
     """On a CPU decoding scales with the cores, a GPU decodes whole batches; what writes the catalog has one instance.
 
-    Faiss allows no two searches at once in one index of a GPU, so each device has one index and one instance.
+    Each instance of the search holds an index of its own, and Faiss allows no two searches at once in one of a GPU: so
+    there is one, or one for each device.
     """
     queued = model in (DECODE, SEARCH)
     queue = (CPU_QUEUE if target is Target.CPU else QUEUE) if queued else None
@@ -177,7 +178,7 @@ def _python(model: Model, target: Target, cores: int, max_batch: int) -> Placeme
         in_place = {"FORCE_CPU_ONLY_INPUT_TENSORS": "no"}
         return Placement("python", "KIND_GPU", 1, max_batch, batching=True, queue=queue, parameters=in_place)
     decoders = max(2, cores // 2) if target is Target.CPU else 8
-    instances = {DECODE: decoders, SEARCH: 2 if target is Target.CPU else 1}.get(model, 1)
+    instances = decoders if model is DECODE else 1
     return Placement("python", "KIND_CPU", instances, max_batch, batching=queued, queue=queue)
 
 

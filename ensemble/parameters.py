@@ -1,27 +1,56 @@
 """The request parameters of a search, read and checked."""
 
+import json
 from collections.abc import Mapping
+from typing import TypeAlias
 
-from ensemble.contract import DEFAULT_K, MAX_K
+from ensemble.contract import DEFAULT_K, FILTERS, MAX_K, METADATA_FILTER
 
 K = "k"
+MAX_YEAR_TEXT = 18  # characters: a database's integer
 FORWARDED_HEADERS = ("authorization",)  # Triton hands these request headers to the models as parameters, in any case
+
+Filters: TypeAlias = Mapping[str, str]
+"""What entries and views have to be, by the names of the request parameters; values as `text_of` writes them."""
 
 
 class ParameterError(ValueError):
     """A request parameter, or a text input, is unknown or out of its range; the message says which range."""
 
 
-def search_k(parameters: Mapping[str, object]) -> int:
-    """How many matches a request asks for.
+def search_parameters(parameters: Mapping[str, object]) -> tuple[int, Filters]:
+    """How many matches a request asks for, and among what.
 
     Raises:
-        ParameterError: k is no whole number from 1 to MAX_K, or there is a parameter besides it.
+        ParameterError: k is no whole number from 1 to MAX_K, a filter has no usable value, or a parameter is unknown.
     """
-    unknown = sorted(name for name in parameters if name != K and name.lower() not in FORWARDED_HEADERS)
-    if unknown:
-        raise ParameterError(f"unknown filter or parameter {', '.join(unknown)}; a search takes: {K}")
-    k = parameters.get(K, DEFAULT_K)
+    given = {name: value for name, value in parameters.items() if name.lower() not in FORWARDED_HEADERS}
+    k = given.pop(K, DEFAULT_K)
     if isinstance(k, bool) or not isinstance(k, int) or not 1 <= k <= MAX_K:
         raise ParameterError(f"{K} is {k!r}; it must be a whole number from 1 to {MAX_K}")
-    return k
+    if unknown := sorted(name for name in given if not _is_filter(name)):
+        raise ParameterError(
+            f"unknown filter or parameter {', '.join(unknown)}; a search takes: {K}, {', '.join(FILTERS)}, "
+            f"{METADATA_FILTER}KEY"
+        )
+    return k, {name: _filter_text(name, value) for name, value in sorted(given.items())}
+
+
+def text_of(value: object) -> str | None:
+    """A scalar of the free metadata as filters compare it; None for what cannot be compared: lists, objects, null."""
+    if isinstance(value, str):
+        return value
+    return json.dumps(value) if isinstance(value, bool | int | float) else None
+
+
+def _is_filter(name: str) -> bool:
+    return name in FILTERS or (name.startswith(METADATA_FILTER) and name != METADATA_FILTER)
+
+
+def _filter_text(name: str, value: object) -> str:
+    text = text_of(value)
+    if not text:
+        raise ParameterError(f"filter {name} is {value!r}; it must be text or a number")
+    if name == "year" and not (text.removeprefix("-").isdecimal() and len(text) <= MAX_YEAR_TEXT):
+        raise ParameterError(f"filter year is {value!r}; it must be a whole number")
+    return text

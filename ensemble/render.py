@@ -97,7 +97,7 @@ def config_path(model: Model, target: Target) -> str:
 def client_constants() -> str:
     """Source of the client's copy of names and sizes: the client is a distribution that stands alone."""
     lines = [f'"""Names and sizes of the served tensors.\n\n{HEADER}\n"""\n']
-    numbers = {k: v for k, v in vars(contract).items() if _public(k) and isinstance(v, int | float | tuple)}
+    numbers = {k: v for k, v in vars(contract).items() if _public(k) and isinstance(v, int | float | str | tuple)}
     lines += [f"{name} = {_literal(value)}" for name, value in numbers.items() if not _holds_models(value)]
     tensors = {k: v for k, v in vars(contract).items() if isinstance(v, Tensor) and _public(k)}
     lines += ["", *(f'{name} = "{tensor.name}"' for name, tensor in tensors.items())]

@@ -2,5 +2,6 @@
 
 from server.binary import ServerError
 from server.embedded import EmbeddedServer, Ports
+from server.tls import Tls
 
-__all__ = ["EmbeddedServer", "Ports", "ServerError"]
+__all__ = ["EmbeddedServer", "Ports", "ServerError", "Tls"]

@@ -8,17 +8,21 @@ from types import FrameType
 
 from tqdm import tqdm
 
+from catalog.index.spec import VARIABLE as INDEX_VARIABLE
 from ensemble.contract import MODELS
 from ensemble.graph import Target
-from server import EmbeddedServer, Ports, ServerError
+from server import EmbeddedServer, Ports, ServerError, Tls
 
 
 def parse(argv: list[str] | None) -> argparse.Namespace:
     """Read the command line."""
     parser = argparse.ArgumentParser(prog="python -m server", description=__doc__)
     parser.add_argument(
-        "--catalog", type=Path, default=Path("data/catalog"), help="folder of the catalog (%(default)s)"
+        "--catalog",
+        default="data/catalog",
+        help="folder of the catalog, or milvus://HOST:PORT/COLLECTION (%(default)s)",
     )
+    parser.add_argument("--index", default="", help="kind of the index, such as HNSW32 (MINTMARK_INDEX, else Flat)")
     parser.add_argument("--grpc-port", type=int, default=Ports.grpc, help="%(default)s")
     parser.add_argument("--http-port", type=int, default=Ports.http, help="%(default)s")
     parser.add_argument("--metrics-port", type=int, default=Ports.metrics, help="%(default)s")
@@ -33,7 +37,19 @@ def parse(argv: list[str] | None) -> argparse.Namespace:
     )
     parser.add_argument("--cores", type=int, help="CPU cores to use (all)")
     parser.add_argument("--log", type=Path, default=Path("data/server.log"), help="Triton's log (%(default)s)")
-    return parser.parse_args(argv)
+    parser.add_argument("--tls-cert", type=Path, help="the server's certificate, PEM: gRPC is encrypted")
+    parser.add_argument("--tls-key", type=Path, help="its key")
+    parser.add_argument(
+        "--tls-client-ca", type=Path, help="only clients with a certificate of this authority may connect"
+    )
+    options = parser.parse_args(argv)
+    if (options.tls_cert is None) != (options.tls_key is None) or (options.tls_client_ca and not options.tls_cert):
+        parser.error("--tls-cert and --tls-key belong together, and --tls-client-ca to them")
+    return options
+
+
+def _tls(options: argparse.Namespace) -> Tls | None:
+    return Tls(options.tls_cert, options.tls_key, options.tls_client_ca) if options.tls_cert else None
 
 
 def _interrupt(number: int, frame: FrameType | None) -> None:
@@ -53,7 +69,14 @@ def main(argv: list[str] | None = None) -> int:
                 bar.update(loaded - bar.n)
 
             server = EmbeddedServer(
-                options.catalog, ports, options.cores, log=options.log, progress=show, target=options.target
+                options.catalog,
+                ports,
+                options.cores,
+                log=options.log,
+                progress=show,
+                environment={INDEX_VARIABLE: options.index} if options.index else {},
+                target=options.target,
+                tls=_tls(options),
             )
             server.start()
     except ServerError as error:
@@ -66,7 +89,7 @@ def main(argv: list[str] | None = None) -> int:
             f"ready: gRPC {server.url}, HTTP http://127.0.0.1:{ports.http}, metrics :{ports.metrics}/metrics",
             flush=True,
         )
-        print(f"catalog: {options.catalog.resolve()}   stop with Ctrl-C", flush=True)
+        print(f"catalog: {server.location}   stop with Ctrl-C", flush=True)
         status = server.wait()
         print(f"error: tritonserver ended with status {status}; see {options.log}", file=sys.stderr)
         return 1

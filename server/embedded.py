@@ -2,32 +2,35 @@
 
 import contextlib
 import ctypes
+import json
 import os
+import secrets
 import signal
 import socket
 import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable
+import urllib.request
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
 
-import tritonclient.grpc as grpc
-from tritonclient.utils import InferenceServerException
-
-from ensemble.contract import MODELS
+from catalog.opening import LOCATION_VARIABLE, folder_of
+from ensemble.contract import MODELS, Model
 from ensemble.graph import Target
 from ensemble.render import REPOSITORY, ROOT
 from server.binary import ServerError, Triton, check_numpy, find_triton
 from server.staging import stage_backends, stage_models
+from server.tls import HTTP_KEY, Tls, closed_http
 
 LOOPBACK = "127.0.0.1"  # this Triton predates fixes of authentication bypasses: it must not be reached from outside
 START_TIMEOUT = 300.0  # s; compiling the graphs for the first time takes most of it on a slow machine
 STOP_TIMEOUT = 30.0  # s, for requests in flight
 TRACED = 5  # requests to one that is traced
 _DIE_WITH_PARENT = 1  # PR_SET_PDEATHSIG
+_ANSWER_TIMEOUT = 10.0  # s, for questions about the server's health
 _POLL = 0.1  # s
 _SHARED_MEMORY = Path("/dev/shm")
 
@@ -66,20 +69,22 @@ class EmbeddedServer:
     """One Triton process; a context manager that is ready inside and stopped after.
 
     Args:
-        catalog: folder of the catalog; made where it is missing.
+        catalog: folder of the catalog, made where it is missing; or where else it lies, such as milvus://….
         ports: where to listen; None picks free ones.
         cores: CPU cores to use; None takes all that this process may use.
         repository: model repository to serve.
-        log: file for the server's log; None takes `server.log` in the catalog's folder.
+        log: file for the server's log; None takes `server.log` in the catalog's folder, or in this one.
         progress: called with the number of models loaded whenever it grows.
         environment: variables to set for the server and its models.
         target: whose configs to load; the others' backends are not in the wheel, but their configs can be tried.
+        tls: certificates of the gRPC port; None leaves it in plain text.
+        models: which to serve; those of the catalog need no network.
         trace: file that Triton writes traces to when it stops, one for every TRACED requests.
     """
 
     def __init__(
         self,
-        catalog: Path,
+        catalog: Path | str,
         ports: Ports | None = None,
         cores: int | None = None,
         repository: Path = ROOT / REPOSITORY,
@@ -87,17 +92,23 @@ class EmbeddedServer:
         progress: Callable[[int], None] | None = None,
         environment: dict[str, str] | None = None,
         target: Target = Target.CPU,
+        tls: Tls | None = None,
+        models: Sequence[Model] = MODELS,
         trace: Path | None = None,
     ) -> None:
         self.ports = ports or Ports.free()
-        self._catalog = catalog
+        self._folder = folder_of(str(catalog))
+        self.location = str(self._folder.resolve()) if self._folder else str(catalog)
         self._cores = cores or len(os.sched_getaffinity(0))
         self._repository = repository
         self._progress = progress or (lambda loaded: None)
         self._extra = environment or {}
         self._target = target
+        self._tls = tls
+        self._models = models
+        self._http_key = secrets.token_urlsafe(32)
+        self.log = log or (self._folder or Path()) / "server.log"
         self._trace = trace
-        self.log = log or catalog / "server.log"
         self._loaded = 0  # models, as last reported
         self._process: subprocess.Popen[bytes] | None = None
         self._resources = contextlib.ExitStack()  # closed when the server has stopped
@@ -128,12 +139,13 @@ class EmbeddedServer:
         triton = find_triton()
         if busy := self.ports.busy():
             raise ServerError(f"port {', '.join(map(str, busy))} is in use; choose others or --free-ports")
-        self._catalog.mkdir(parents=True, exist_ok=True)
+        if self._folder is not None:
+            self._folder.mkdir(parents=True, exist_ok=True)
         try:
             staged = Path(self._resources.enter_context(tempfile.TemporaryDirectory(prefix="mintmark-")))
             self._resources.callback(_drop_shared_memory, staged.name)
             stage_backends(triton, staged / "backends")
-            stage_models(self._repository, staged / "models", self._target, self._cores)
+            stage_models(self._models, self._repository, staged / "models", self._target, self._cores)
             self._launch(triton, staged)
             self._wait_until_ready()
         except BaseException:
@@ -170,6 +182,8 @@ class EmbeddedServer:
             "exit-on-error": "false",  # the reason of a failed model is asked for below
             "exit-timeout-secs": int(STOP_TIMEOUT),
         }
+        if self._tls is not None:
+            options |= self._tls.options() | closed_http(self._http_key)
         # Regions of shared memory get names that tell whose they are, so that none is left behind.
         regions = [
             f"--backend-config={name},shm-region-prefix-name={staged.name}_"
@@ -187,24 +201,39 @@ class EmbeddedServer:
             **os.environ,
             "PATH": os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", "")]),
             "LD_LIBRARY_PATH": os.pathsep.join(filter(None, libraries)),
-            "MINTMARK_CATALOG": str(self._catalog.resolve()),
+            LOCATION_VARIABLE: self.location,
             "MINTMARK_CACHE": str(cache),
             **self._extra,
         }
 
     def _wait_until_ready(self) -> None:
         deadline = time.monotonic() + START_TIMEOUT
-        with grpc.InferenceServerClient(self.url) as client:
-            while time.monotonic() < deadline:
-                if self._process is None or self._process.poll() is not None:
-                    raise ServerError(f"tritonserver ended at its start; its last words:\n{self._last_words()}")
+        while time.monotonic() < deadline:
+            if self._process is None or self._process.poll() is not None:
+                raise ServerError(f"tritonserver ended at its start; its last words:\n{self._last_words()}")
+            self._report()
+            if self._is_live():
+                self._check_models()
                 self._report()
-                if _is_live(client):
-                    self._check_models(client)
-                    self._report()
-                    return
-                time.sleep(_POLL)
+                return
+            time.sleep(_POLL)
         raise ServerError(f"the server was not ready after {START_TIMEOUT:.0f} s:\n{self._last_words()}")
+
+    def _ask(self, path: str, body: bytes | None = None) -> bytes:
+        """Ask Triton over HTTP, which is there whatever gRPC clients need. Raises OSError, also for an answer of no."""
+        request = urllib.request.Request(
+            f"http://{LOOPBACK}:{self.ports.http}/{path}", body, {HTTP_KEY: self._http_key}
+        )
+        with urllib.request.urlopen(request, timeout=_ANSWER_TIMEOUT) as answer:
+            data: bytes = answer.read()
+            return data
+
+    def _is_live(self) -> bool:
+        try:
+            self._ask("v2/health/live")
+        except OSError:
+            return False
+        return True
 
     def _report(self) -> None:
         loaded = self.log.read_bytes().count(b"successfully loaded")
@@ -215,11 +244,10 @@ class EmbeddedServer:
     def _last_words(self, lines: int = 12) -> str:
         return "\n".join(self.log.read_text(errors="replace").splitlines()[-lines:])
 
-    def _check_models(self, client: grpc.InferenceServerClient) -> None:
-        index = client.get_model_repository_index(as_json=True).get("models", [])
-        states = {entry["name"]: entry for entry in index}
+    def _check_models(self) -> None:
+        states = {entry["name"]: entry for entry in json.loads(self._ask("v2/repository/index", b"{}"))}
         problems = []
-        for model in MODELS:
+        for model in self._models:
             entry = states.get(model.name, {"reason": "not in the repository"})
             if entry.get("state") != "READY":
                 problems.append(f"model {model.name} failed: {entry.get('reason', 'no reason given')}")
@@ -259,10 +287,3 @@ class EmbeddedServer:
 def _drop_shared_memory(prefix: str) -> None:
     for region in _SHARED_MEMORY.glob(f"{prefix}_*"):
         region.unlink(missing_ok=True)
-
-
-def _is_live(client: grpc.InferenceServerClient) -> bool:
-    try:
-        return bool(client.is_server_live())
-    except InferenceServerException:
-        return False

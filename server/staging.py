@@ -1,9 +1,10 @@
 """What a server of this machine reads: backends and models side by side, configs rendered for the cores there are."""
 
 import shutil
+from collections.abc import Sequence
 from pathlib import Path
 
-from ensemble.contract import MODELS
+from ensemble.contract import Model
 from ensemble.graph import Target
 from ensemble.render import ROOT, config_text
 from server.binary import Triton
@@ -21,12 +22,12 @@ def stage_backends(triton: Triton, folder: Path) -> None:
         shutil.copy2(backend, folder / backend.parent.name / backend.name)
 
 
-def stage_models(repository: Path, folder: Path, target: Target, cores: int) -> None:
-    """Link every model's versions into `folder`, beside a config for this many cores.
+def stage_models(models: Sequence[Model], repository: Path, folder: Path, target: Target, cores: int) -> None:
+    """Link the models' versions into `folder`, beside a config for this many cores.
 
     With the reference number of cores the configs are the committed ones, letter for letter.
     """
-    for model in MODELS:
+    for model in models:
         staged = folder / model.name
         staged.mkdir(parents=True)
         for version in (repository / model.name).glob("[0-9]*"):

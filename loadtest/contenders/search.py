@@ -20,7 +20,7 @@ def catalog_search(folder: Path) -> Runner:
 
     def search(inputs: Arrays) -> Arrays:
         embedding, found = inputs[EMBEDDING.name], inputs[FOUND.name]
-        answer = owner.submit(search_answer, catalog, embedding, found, DEFAULT_K, threshold).result()
+        answer = owner.submit(search_answer, catalog, embedding, found, DEFAULT_K, {}, threshold).result()
         return {tensor.name: array for tensor, array in answer.items()}
 
     return search

@@ -13,7 +13,11 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from ensemble.contract import CANVAS, EMBEDDING, ENCODED, EXTENT, Tensor
+from catalog.access import AccessError
+from catalog.base import CatalogError
+from catalog.entry import EntryError, EntryNotFoundError
+from ensemble.contract import CANVAS, COIN, EMBEDDER, EMBEDDING, ENCODED, EXTENT, FOUND, Tensor
+from ensemble.parameters import ParameterError
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -46,7 +50,7 @@ class OnDevice:
 
 
 class Error(Exception):
-    INVALID_ARG, NOT_FOUND, INTERNAL = "invalid", "not found", "internal"
+    INVALID_ARG, NOT_FOUND, UNAVAILABLE, INTERNAL = "invalid", "not found", "unavailable", "internal"
 
     def __init__(self, message: str, code: str) -> None:
         super().__init__(message)
@@ -59,19 +63,41 @@ class Response:
         self.error = error
 
 
+class Answered:
+    """What another model of the server answered."""
+
+    def __init__(self, tensors: dict[str, np.ndarray], failure: str = "") -> None:
+        self.tensors, self.failure = tensors, failure
+
+    def has_error(self) -> bool:
+        return bool(self.failure)
+
+    def error(self) -> Any:
+        return SimpleNamespace(message=lambda: self.failure)
+
+
 def request_of(tensor: Tensor, data: np.ndarray, on_device: bool = False) -> dict[str, Given]:
     return {tensor.name: Given(tensor.name, data, on_device)}
 
 
 @pytest.fixture
-def adapter(monkeypatch: pytest.MonkeyPatch) -> Iterator[ModuleType]:
+def logged() -> list[str]:
+    """What the server's log says."""
+    return []
+
+
+@pytest.fixture
+def adapter(monkeypatch: pytest.MonkeyPatch, logged: list[str]) -> Iterator[ModuleType]:
     """`backends.adapter`, imported beside a Triton that is made up."""
     utils = SimpleNamespace(
         Tensor=Given,
         InferenceResponse=Response,
         TritonError=Error,
-        Logger=SimpleNamespace(log_error=lambda text: None),
+        Logger=SimpleNamespace(log_error=logged.append),
+        PreferredMemory=lambda where: where,
+        TRITONSERVER_MEMORY_CPU="host",
         get_input_tensor_by_name=lambda request, name: request[name],
+        get_output_tensor_by_name=lambda answer, name: Given(name, answer.tensors[name]),
     )
     monkeypatch.setitem(sys.modules, "triton_python_backend_utils", utils)
     monkeypatch.delitem(sys.modules, "backends.adapter", raising=False)
@@ -132,3 +158,48 @@ def test_decode_answers_each_request_of_a_batch(adapter: ModuleType) -> None:
     assert empty.error.code == Error.INVALID_ARG and "the photo is empty" in str(empty.error)
     assert three.error is None and three.tensors[EXTENT.name].tolist() == [[40, 70], [40, 80], [40, 90]]
     assert three.tensors[CANVAS.name].shape == (3, *CANVAS.dims)
+
+
+@pytest.mark.parametrize(
+    ("error", "code", "message", "in_the_log"),
+    [
+        (EntryError("no name"), Error.INVALID_ARG, "no name", False),
+        (ParameterError("no k"), Error.INVALID_ARG, "no k", False),
+        (AccessError("no token"), Error.INVALID_ARG, "no token", False),
+        (EntryNotFoundError("no entry"), Error.NOT_FOUND, "no entry", False),
+        (CatalogError("disk is full; make room"), Error.UNAVAILABLE, "disk is full; make room", True),
+        (KeyError("x"), Error.INTERNAL, "internal error: KeyError: 'x'", True),
+        (RuntimeError("embedding failed"), Error.INTERNAL, "internal error: RuntimeError: embedding failed", True),
+    ],
+)
+def test_every_error_has_its_code(
+    adapter: ModuleType, logged: list[str], error: Exception, code: str, message: str, in_the_log: bool
+) -> None:
+    def answer(request: Exception | None) -> dict[Tensor, np.ndarray]:
+        if request is not None:
+            raise request
+        return {FOUND: np.ones((1, 1), np.float32)}
+
+    bad, good = adapter.answer_each([error, None], answer)
+    assert (bad.error.code, str(bad.error)) == (code, message)
+    assert good.error is None and good.tensors[FOUND.name].tolist() == [[1]]
+    assert bool(logged) is in_the_log
+
+
+def test_another_model_is_asked(adapter: ModuleType, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[dict[str, Any]] = []
+    answers = [Answered({EMBEDDING.name: np.full((2, 64), 0.125, np.float32)}), Answered({}, "out of memory")]
+
+    def inference(**request: Any) -> Any:
+        asked.append(request)
+        return SimpleNamespace(exec=lambda: answers[len(asked) - 1])
+
+    monkeypatch.setattr(adapter.pb_utils, "InferenceRequest", inference, raising=False)
+    coins = np.zeros((2, *COIN.dims), np.float32)
+    (name, embeddings), *rest = adapter.call(EMBEDDER, {COIN: coins}).items()
+    assert (name, embeddings.shape, rest) == (EMBEDDING, (2, 64), [])
+    assert (asked[0]["model_name"], asked[0]["requested_output_names"]) == ("embedding", ["embedding"])
+    assert [(given.name, given.data is coins) for given in asked[0]["inputs"]] == [("coin", True)]
+    assert asked[0]["preferred_memory"] == "host"  # else the answer may lie on a GPU
+    with pytest.raises(RuntimeError, match="embedding failed: out of memory"):
+        adapter.call(EMBEDDER, {COIN: coins})

@@ -1,4 +1,7 @@
-"""The catalog of one machine: what is enrolled is found, by everyone who has it open, and what is removed is not."""
+"""The catalog of one machine: several processes have the folder open, and what belongs to the file itself.
+
+What every catalog does is in `test_store.py`.
+"""
 
 import sqlite3
 import threading
@@ -8,122 +11,20 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from catalog import Entry, EntryError, EntryNotFoundError, LocalCatalog, Match, Status, View, open_catalog
+from catalog import CatalogError, Enrolment, LocalCatalog, Status, open_catalog
+from catalog.index.spec import SpecError
+from tests.catalog.samples import MODEL, OTHER, coin, enroll, fill, ids, photo, unit_vectors
 
-Vectors = Callable[..., np.ndarray]
-MakeEntry = Callable[..., Entry]
-MakeView = Callable[..., View]
 Open = Callable[..., LocalCatalog]
 
 
-def enroll_all(catalog: LocalCatalog, embeddings: np.ndarray, entry: MakeEntry, view: MakeView) -> list[str]:
-    return [catalog.enroll(entry(f"coin {i}"), view(row)) for i, row in enumerate(embeddings)]
-
-
-def ids(matches: list[Match]) -> list[str]:
-    return [match.entry.id for match in matches]
-
-
-def test_what_is_enrolled_is_shown_with_its_id(catalog: LocalCatalog, vectors: Vectors, view: MakeView) -> None:
-    given = Entry("십 원", "KR", "KRW", "10", "reverse", -20, {"mint": "대전", "n": [1, None]})
-    entry_id = catalog.enroll(given, view(vectors(1)[0]))
-    shown = catalog.show(entry_id)
-    assert (shown.id, entry_id != "") == (entry_id, True)
-    assert shown == Entry("십 원", "KR", "KRW", "10", "reverse", -20, {"mint": "대전", "n": [1, None]}, entry_id)
-
-
-def test_a_year_may_be_missing(catalog: LocalCatalog, vectors: Vectors, entry: MakeEntry, view: MakeView) -> None:
-    assert catalog.show(catalog.enroll(entry(), view(vectors(1)[0]))).year is None
-    assert catalog.show(catalog.enroll(entry(year=1998), view(vectors(1)[0]))).year == 1998
-
-
-@pytest.mark.parametrize("change", ["show", "remove"])
-def test_unknown_ids(catalog: LocalCatalog, change: str) -> None:
-    with pytest.raises(EntryNotFoundError, match="no entry has the id 'nothing'"):
-        getattr(catalog, change)("nothing")
-    assert catalog.status() == Status(0, 0, 0, 0)
-
-
-@pytest.fixture(scope="module")
-def thousands(tmp_path_factory: pytest.TempPathFactory) -> tuple[LocalCatalog, list[str], np.ndarray]:
-    """2,000 random entries."""
-    rng = np.random.default_rng(7)
-    embeddings = rng.normal(size=(2000, 64)).astype(np.float32)
-    embeddings /= np.linalg.norm(embeddings, axis=1, keepdims=True)
-    folder = tmp_path_factory.mktemp("thousands")
-    catalog = LocalCatalog(folder, "model")
-    entry = Entry("coin", "KR", "KRW", "10", "obverse")
-    return catalog, [catalog.enroll(entry, View(row, "model", b"")) for row in embeddings], embeddings
-
-
-@pytest.mark.parametrize("k", [1, 10, 700])
-def test_search_is_brute_force(thousands: tuple[LocalCatalog, list[str], np.ndarray], k: int, vectors: Vectors) -> None:
-    catalog, enrolled, embeddings = thousands
-    queries = vectors(20, seed=99)
-    cosines = queries.astype(float) @ embeddings.T.astype(float)
-    order = np.argsort(-cosines, axis=1)[:, :k]
-    for row, matches in enumerate(catalog.search(queries, k)):
-        np.testing.assert_allclose([m.score for m in matches], cosines[row, order[row]], atol=1e-6)
-        place = {entry_id: number for number, entry_id in enumerate(enrolled)}
-        # Two scores may be equal in float32: hold each id to its own score.
-        np.testing.assert_allclose(
-            [m.score for m in matches], cosines[row, [place[i] for i in ids(matches)]], atol=1e-6
-        )
-        assert len(set(ids(matches))) == k
-
-
-def test_every_entry_finds_itself(thousands: tuple[LocalCatalog, list[str], np.ndarray]) -> None:
-    catalog, enrolled, embeddings = thousands
-    found = catalog.search(embeddings, 1)
-    assert [ids(matches) for matches in found] == [[entry_id] for entry_id in enrolled]
-    assert all(matches[0].score == pytest.approx(1.0, abs=1e-5) for matches in found)
-
-
-def test_ids_are_unique(thousands: tuple[LocalCatalog, list[str], np.ndarray]) -> None:
-    assert len(set(thousands[1])) == len(thousands[1])
-
-
-def test_k_beyond_the_catalog(catalog: LocalCatalog, vectors: Vectors, entry: MakeEntry, view: MakeView) -> None:
-    enrolled = enroll_all(catalog, vectors(3), entry, view)
-    (matches,) = catalog.search(vectors(1, seed=5), 1000)
-    assert sorted(ids(matches)) == sorted(enrolled)
-    assert [m.score for m in matches] == sorted((m.score for m in matches), reverse=True)
-
-
-def test_an_empty_catalog_answers_every_query_with_nothing(catalog: LocalCatalog, vectors: Vectors) -> None:
-    assert catalog.search(vectors(4), 5) == [[], [], [], []]
-
-
-def test_a_catalog_emptied_again(catalog: LocalCatalog, vectors: Vectors, entry: MakeEntry, view: MakeView) -> None:
-    for entry_id in enroll_all(catalog, vectors(3), entry, view):
-        assert catalog.search(vectors(1), 5)[0]
-        catalog.remove(entry_id)
-    assert catalog.search(vectors(1), 5) == [[]]
-
-
-def test_the_next_search_sees_a_change(
-    catalog: LocalCatalog, vectors: Vectors, entry: MakeEntry, view: MakeView
-) -> None:
-    first, second = vectors(2)
-    one = catalog.enroll(entry("one"), view(first))
-    assert ids(catalog.search(second[None], 1)[0]) == [one]
-    two = catalog.enroll(entry("two"), view(second))
-    assert ids(catalog.search(second[None], 1)[0]) == [two]
-    catalog.remove(two)
-    assert ids(catalog.search(second[None], 5)[0]) == [one]
-    with pytest.raises(EntryNotFoundError):
-        catalog.remove(two)
-
-
-def test_two_catalogs_on_a_folder_see_each_others_changes(
-    open_at: Open, vectors: Vectors, entry: MakeEntry, view: MakeView
-) -> None:
+def test_two_catalogs_on_a_folder_see_each_others_changes(open_at: Open) -> None:
     here, there = open_at(), open_at()
-    embeddings = vectors(6)
+    embeddings = unit_vectors(6)
     enrolled = []
     for number, (row, (writer, reader)) in enumerate(zip(embeddings, [(here, there), (there, here)] * 3, strict=True)):
         assert len(reader.search(row[None], 10)[0]) == number
-        enrolled.append(writer.enroll(entry(), view(row)))
+        enrolled.append(enroll(writer, row))
         assert ids(reader.search(row[None], 1)[0]) == ids(writer.search(row[None], 1)[0]) == [enrolled[-1]]
     there.remove(enrolled[0])
     here.remove(enrolled[1])
@@ -132,83 +33,82 @@ def test_two_catalogs_on_a_folder_see_each_others_changes(
     assert here.status() == there.status()
 
 
-def test_added_and_removed_between_two_searches(
-    open_at: Open, vectors: Vectors, entry: MakeEntry, view: MakeView
-) -> None:
+def test_numbers_of_views_are_never_used_again(open_at: Open) -> None:
     here, there = open_at(), open_at()
-    assert here.search(vectors(1), 5) == [[]]
-    for _ in range(3):
-        there.remove(there.enroll(entry(), view(vectors(1)[0])))
-    kept = there.enroll(entry(), view(vectors(1)[0]))
-    assert ids(here.search(vectors(1), 5)[0]) == [kept]
-
-
-def test_views_of_another_model_are_refused(
-    catalog: LocalCatalog, vectors: Vectors, entry: MakeEntry, view: MakeView
-) -> None:
-    with pytest.raises(EntryError, match="made by model other, the catalog's is feedfacefeedface"):
-        catalog.enroll(entry(), view(vectors(1)[0], "other"))
-    assert catalog.status() == Status(0, 0, 0, 0)
-
-
-def test_views_of_another_model_are_left_out_of_the_search(
-    open_at: Open, vectors: Vectors, entry: MakeEntry, view: MakeView
-) -> None:
-    first, second = vectors(2)
-    old, new = open_at("old"), open_at("new")
-    stale = old.enroll(entry("stale"), view(first, "old"))
-    fresh = new.enroll(entry("fresh"), view(second, "new"))
-    assert ids(new.search(first[None], 5)[0]) == [fresh]
-    assert ids(old.search(first[None], 5)[0]) == [stale]
-    assert new.status() == Status(entries=2, views=1, stale_views=1, sequence=2)
-    assert new.show(stale).name == "stale" and new.page(0, 10).total == 2
-    new.remove(stale)
-    assert new.status() == Status(entries=1, views=1, stale_views=0, sequence=3)
-    assert old.search(first[None], 5) == [[]]
-
-
-def test_reopening_finds_everything(open_at: Open, vectors: Vectors, entry: MakeEntry, view: MakeView) -> None:
-    embeddings = vectors(30)
-    before = open_at()
-    enrolled = enroll_all(before, embeddings, entry, view)
-    before.remove(enrolled.pop(4))
-    status = before.status()
-    before.close()
-    after = open_at()
-    assert after.status() == status == Status(29, 29, 0, 31)
-    assert [e.id for e in after.page(0, 100).entries] == enrolled
-    kept = np.delete(embeddings, 4, axis=0)
-    assert [ids(matches) for matches in after.search(kept, 1)] == [[entry_id] for entry_id in enrolled]
-
-
-def test_numbers_of_views_are_never_used_again(
-    open_at: Open, vectors: Vectors, entry: MakeEntry, view: MakeView
-) -> None:
-    here, there = open_at(), open_at()
-    first, second = vectors(2)
-    gone = here.enroll(entry("gone"), view(first))
+    first, second = unit_vectors(2)
+    gone = enroll(here, first)
     assert ids(there.search(first[None], 5)[0]) == [gone]  # it is in the other's index
+    (number,) = (view.id for view in here.views(gone))
     here.remove(gone)
-    new = here.enroll(entry("new"), view(second))
-    assert new != gone
+    new = enroll(here, second)
+    assert [view.id for view in here.views(new)] == [str(int(number) + 1)]
     (matches,) = there.search(second[None], 5)
     assert ids(matches) == [new] and matches[0].score == pytest.approx(1.0, abs=1e-5)
 
 
-def test_pages(catalog: LocalCatalog, vectors: Vectors, entry: MakeEntry, view: MakeView) -> None:
-    enrolled = enroll_all(catalog, vectors(7), entry, view)
-    assert [e.id for e in catalog.page(0, 3).entries] == enrolled[:3]
-    assert [e.id for e in catalog.page(5, 3).entries] == enrolled[5:]
-    for offset, limit in ((7, 3), (0, 0), (10**15, 1)):
-        assert catalog.page(offset, limit).entries == ()
-        assert catalog.page(offset, limit).total == 7
-
-
-def test_status_counts_every_change(catalog: LocalCatalog, vectors: Vectors, entry: MakeEntry, view: MakeView) -> None:
-    enrolled = enroll_all(catalog, vectors(3), entry, view)
-    assert catalog.status() == Status(entries=3, views=3, stale_views=0, sequence=3)
+def test_status_counts_every_change(open_at: Open) -> None:
+    catalog = open_at()
+    enrolled = [enroll(catalog, row) for row in unit_vectors(3)]
+    assert catalog.status() == Status(entries=3, views=3, stale_views=0, sequence=3, index={"kind": "Flat"})
     catalog.remove(enrolled[1])
-    assert catalog.status() == Status(entries=2, views=2, stale_views=0, sequence=4)
+    catalog.update(enrolled[0], {"name": "십 원"})
+    assert catalog.status() == Status(entries=2, views=2, stale_views=0, sequence=5, index={"kind": "Flat"})
+    fill(catalog, unit_vectors(9, seed=1))
+    assert catalog.status().sequence == 6  # a batch is one change
+
+
+def test_an_entry_is_found_by_another_process_with_its_new_fields(open_at: Open) -> None:
+    here, there = open_at(), open_at()
+    row = unit_vectors(1)
+    entry_id = enroll(here, row[0], metadata={"mint": "Seoul"})
+    mint = [{"metadata.mint": name} for name in ("Seoul", "Daejeon")]
+    assert [len(there.search(row, 5, filters)[0]) for filters in mint] == [1, 0]
+    here.update(entry_id, {"metadata": {"mint": "Daejeon"}})
+    assert [len(there.search(row, 5, filters)[0]) for filters in mint] == [0, 1]
+    assert there.search(row, 1)[0][0].entry.metadata == {"mint": "Daejeon"}
+
+
+def test_an_import_is_compared_with_what_counts(open_at: Open) -> None:
+    catalog, (one, two) = open_at(), unit_vectors(2)
+    batch = [
+        (Enrolment("obverse", coin(id="a"), "a"), photo(one, b"1")),
+        (Enrolment("obverse", coin(id="a"), "a"), photo(one, b"another picture")),  # the same embedding
+        (Enrolment("obverse", coin(id="a"), "a"), photo(two, b"1")),  # the same picture
+        (Enrolment("reverse", None, "a"), photo(one, b"1")),
+        (Enrolment("obverse", None, "a"), photo(two, b"")),
+        (Enrolment("obverse", None, "a"), photo(-one, b"")),  # two without a picture are not the same
+        (Enrolment("obverse", coin(id="b"), "b"), photo(one, b"1")),
+        (Enrolment("obverse", coin()), photo(one, b"1")),  # without an id it is always new
+    ]
+    assert catalog.add(batch) == 6
+    assert catalog.add(batch) == 1
+    assert [(view.side, view.picture) for view in catalog.views("a")] == [
+        *[("obverse", b"1"), ("reverse", b"1"), ("obverse", b""), ("obverse", b"")]
+    ]
+
+
+def test_a_view_is_embedded_once_by_a_model(open_at: Open) -> None:
+    """Of two servers that embed again, the slower one's embeddings come after the switch, and change nothing."""
+    old, new, slower = open_at(OTHER), open_at(), open_at()
+    enroll(old, unit_vectors(1)[0], OTHER)
+    (view,) = slower.stale(10)
+    for number in range(2):
+        new.stage([(view.id, unit_vectors(1, seed=7 + number)[0])])  # the first stays
+    assert new.switch() == 1
+    slower.stage([(view.id, unit_vectors(1, seed=9)[0])])
+    assert slower.switch() == 0
+    assert (slower.status().views, slower.status().stale_views, slower.status().staged) == (1, 0, 0)
+    for catalog in (new, slower):
+        assert [match.score for match in catalog.search(unit_vectors(1, seed=7), 5)[0]] == [pytest.approx(1, abs=1e-5)]
+        assert len(catalog.export("", 10).views) == 1
+
+
+def test_a_threshold_is_any_number(open_at: Open) -> None:
+    catalog = open_at()
+    for threshold in (np.float32(0.25), 1e-7, -1.0, 0.1 + 0.2):
+        catalog.set_threshold(threshold)  # type: ignore[arg-type]
+        assert open_at().threshold() == threshold
+    assert open_at(OTHER).threshold() is None
 
 
 def test_a_file_of_a_newer_release_is_refused(open_at: Open, tmp_path: Path) -> None:
@@ -216,19 +116,17 @@ def test_a_file_of_a_newer_release_is_refused(open_at: Open, tmp_path: Path) -> 
     connection = sqlite3.connect(tmp_path / "catalog" / "catalog.sqlite")
     connection.execute("PRAGMA user_version = 99")
     connection.close()
-    with pytest.raises(RuntimeError, match="has schema 99, this release knows up to 1: use a newer release"):
+    with pytest.raises(CatalogError, match="has schema 99, this release knows up to 2: use a newer release"):
         open_at()
 
 
-def test_many_writers_at_once(
-    open_at: Open, vectors: Vectors, entry: MakeEntry, view: MakeView, tmp_path: Path
-) -> None:
+def test_many_writers_at_once(open_at: Open, tmp_path: Path) -> None:
     reader = open_at()
     acknowledged: list[str] = []
 
     def write(number: int) -> None:
-        own = LocalCatalog(tmp_path / "catalog", "feedfacefeedface")  # a connection belongs to its thread
-        acknowledged.extend(own.enroll(entry(), view(row)) for row in vectors(8, seed=number))
+        own = LocalCatalog(tmp_path / "catalog", MODEL)  # a connection belongs to its thread
+        acknowledged.extend(enroll(own, row) for row in unit_vectors(8, seed=number))
         own.close()
 
     threads = [threading.Thread(target=write, args=(number,)) for number in range(4)]
@@ -237,7 +135,7 @@ def test_many_writers_at_once(
     for thread in threads:
         thread.join()
     assert len(set(acknowledged)) == 32
-    assert sorted(ids(reader.search(vectors(1), 100)[0])) == sorted(acknowledged)
+    assert sorted(ids(reader.search(unit_vectors(1), 100)[0])) == sorted(acknowledged)
 
 
 def test_opening_waits_for_who_makes_the_file(tmp_path: Path) -> None:
@@ -253,9 +151,13 @@ def test_opening_waits_for_who_makes_the_file(tmp_path: Path) -> None:
         other.close()
 
 
-def test_open_catalog(tmp_path: Path) -> None:
-    catalog = open_catalog(str(tmp_path / "deep" / "folder"), "model")
-    assert catalog.status() == Status(0, 0, 0, 0)
-    catalog.close()
+def test_open_catalog(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("MINTMARK_INDEX", "HNSW16")
+    for index, kind in ((None, "HNSW16"), ("", "Flat"), ("SQ8", "SQ8")):
+        catalog = open_catalog(str(tmp_path / "deep" / "folder"), "model", index=index)
+        assert catalog.status() == Status(0, 0, 0, 0, {"kind": kind})
+        catalog.close()
     with pytest.raises(ValueError, match="MINTMARK_CATALOG"):
         open_catalog("", "model")
+    with pytest.raises(SpecError):
+        open_catalog(str(tmp_path), "model", index="LSH")

@@ -12,19 +12,17 @@ import faiss
 import numpy as np
 import pytest
 
-from catalog import Entry, LocalCatalog, View
-from catalog.devices import vector_index_for
-from catalog.flat import FlatIndex
-from catalog.gpu import GpuFlatIndex, GpuIndexError
-from catalog.tombstones import DEAD_SHARE, MOST_DEAD, MOST_ROWS, TombstoneIndex, minds_selector
+from catalog import LocalCatalog
+from catalog.index.devices import vector_index_for
+from catalog.index.flat import FlatIndex
+from catalog.index.gpu import GpuFlatIndex, GpuIndexError
+from catalog.index.tombstones import DEAD_SHARE, MOST_DEAD, MOST_ROWS, TombstoneIndex, minds_selector
 from catalog.vectors import VectorIndex
 from ensemble.contract import EMBEDDING_SIZE, MAX_K
+from tests.catalog.samples import ATOL, MODEL, Exact, enroll, ids, unit_vectors
 
 Vectors = Callable[..., np.ndarray]
 Spoil = Callable[[np.ndarray], np.ndarray]
-MakeEntry = Callable[..., Entry]
-MakeView = Callable[..., View]
-ATOL = 1e-5  # float32 sums of 64 products, in any order
 NO_GPU = not hasattr(faiss, "GpuIndexFlatIP") or not faiss.get_num_gpus()
 
 
@@ -95,6 +93,27 @@ def check(index: VectorIndex, stored: dict[int, np.ndarray], queries: np.ndarray
         np.testing.assert_allclose(scores[row], [cosines[row, keys.index(n)] for n in found], atol=ATOL)
 
 
+@pytest.mark.parametrize("share", [0.9, 0.5, 0.02, 0.0])
+@pytest.mark.parametrize("k", [1, 7, 250])
+def test_only_what_is_allowed_is_found(make: Callable[[], VectorIndex], k: int, share: float) -> None:
+    rng = np.random.default_rng(3)
+    index, stored, queries = make(), dict(zip(range(5, 905, 3), unit_vectors(300), strict=True)), unit_vectors(4, 1)
+    index.add_with_ids(np.stack(list(stored.values())), np.array(list(stored)))
+    for gone in (5, 8, 50, 902):
+        index.remove(np.array([gone]))
+        del stored[gone]
+    allowed = rng.random(700) < share  # ids from 700 on are not allowed
+    kept = np.array([key for key in stored if key < 700 and allowed[key]], np.int64)
+    scores, found = index.search(queries, k, allowed)
+    assert scores.shape == found.shape == (4, k)
+    for row, names, values in zip(queries, found, scores, strict=True):
+        there = names >= 0
+        assert set(names[there].tolist()) <= set(kept.tolist()) and np.count_nonzero(there) == min(k, len(kept))
+        best = np.sort([row @ stored[key] for key in kept])[::-1][:k]
+        np.testing.assert_allclose(values[there], best, atol=ATOL)
+    check(index, stored, queries, min(k, len(stored)))  # the next search without a selection is free of it
+
+
 @pytest.mark.parametrize("k", [1, 7, 300])
 def test_search_is_brute_force(make: Callable[[], VectorIndex], vectors: Vectors, k: int) -> None:
     index, stored = make(), vectors(300)
@@ -154,10 +173,10 @@ def test_ties_are_all_found(make: Callable[[], VectorIndex], vectors: Vectors) -
 
 def test_emptied_and_filled_again(make: Callable[[], VectorIndex], vectors: Vectors) -> None:
     index, stored = make(), vectors(6)
-    for ids in (np.arange(6), np.arange(6) + 6):
-        index.add_with_ids(stored, ids)
-        check(index, dict(zip(ids.tolist(), stored, strict=True)), stored, 6)
-        index.remove(ids)
+    for names in (np.arange(6), np.arange(6) + 6):
+        index.add_with_ids(stored, names)
+        check(index, dict(zip(names.tolist(), stored, strict=True)), stored, 6)
+        index.remove(names)
         assert index.ntotal == 0
     index.add_with_ids(stored, np.arange(6) + 20)
     index.reset()
@@ -185,28 +204,42 @@ def test_queries_of_any_layout(make: Callable[[], VectorIndex], vectors: Vectors
 # --- following a database ------------------------------------------------------------------------------------------
 
 
-def test_a_catalog_follows_and_restarts(
-    make: Callable[[], VectorIndex], tmp_path: Path, vectors: Vectors, entry: MakeEntry, view: MakeView
-) -> None:
-    rows = vectors(12)
-    writer = LocalCatalog(tmp_path, "feedfacefeedface")
-    reader = LocalCatalog(tmp_path, "feedfacefeedface", make())
+def test_a_catalog_follows_and_restarts(make: Callable[[], VectorIndex], tmp_path: Path) -> None:
+    rows = unit_vectors(12)
+    writer = LocalCatalog(tmp_path, MODEL)
+    reader = LocalCatalog(tmp_path, MODEL, make())
     assert reader.search(rows[:2], 5) == [[], []]
-    enrolled = [writer.enroll(entry(), view(row)) for row in rows]
-    assert [[m.entry.id for m in matches] for matches in reader.search(rows, 1)] == [[i] for i in enrolled]
+    enrolled = [enroll(writer, row) for row in rows]
+    assert [ids(matches) for matches in reader.search(rows, 1)] == [[i] for i in enrolled]
     for number in (0, 3, 4, 11):
         writer.remove(enrolled[number])
     kept = [i for n, i in enumerate(enrolled) if n not in (0, 3, 4, 11)]
     (before,) = reader.search(rows[3:4], 1000)  # k beyond what is there
-    assert sorted(m.entry.id for m in before) == sorted(kept)
+    assert sorted(ids(before)) == sorted(kept)
     reader.close()
-    again = LocalCatalog(tmp_path, "feedfacefeedface", make())
+    again = LocalCatalog(tmp_path, MODEL, make())
     (after,) = again.search(rows[3:4], 1000)
-    assert [m.entry.id for m in after] == [m.entry.id for m in before]
+    assert ids(after) == ids(before)
     np.testing.assert_allclose([m.score for m in after], [m.score for m in before], atol=ATOL)
-    assert [m.entry.id for m in writer.search(rows[3:4], 1000)[0]] == [m.entry.id for m in before]
+    assert ids(writer.search(rows[3:4], 1000)[0]) == ids(before)
     again.close()
     writer.close()
+
+
+def test_a_catalog_filters(make: Callable[[], VectorIndex], tmp_path: Path) -> None:
+    rows, exact = unit_vectors(60), Exact()
+    catalog = LocalCatalog(tmp_path, MODEL, make())
+    for number, row in enumerate(rows):
+        fields = {"country": ("KR", "JP", "FR")[number % 3], "metadata": {"n": number % 7}}
+        exact.add(catalog.show(enroll(catalog, row, **fields)), "obverse", row)
+    for gone in list(exact.entries)[::4]:
+        catalog.search(rows[:1], 1, {"country": "KR"})
+        catalog.remove(gone)
+        exact.remove(gone)
+    for filters in ({}, {"country": "KR"}, {"country": "JP", "metadata.n": "3"}, {"country": "XX"}):
+        for k in (1, 5, 100):
+            exact.hold(catalog.search(rows[:4], k, filters), rows[:4], k, filters)
+    catalog.close()
 
 
 class OutOfMemory(TombstoneIndex):
@@ -223,19 +256,17 @@ class OutOfMemory(TombstoneIndex):
         super().add_with_ids(vectors, ids)
 
 
-def test_a_change_that_failed_half_way_is_made_up_for(
-    tmp_path: Path, vectors: Vectors, entry: MakeEntry, view: MakeView
-) -> None:
-    rows, index = vectors(4), OutOfMemory()
-    writer, reader = (LocalCatalog(tmp_path, "feedfacefeedface", vectors) for vectors in (None, index))
-    enrolled = [writer.enroll(entry(), view(row)) for row in rows[:3]]
+def test_a_change_that_failed_half_way_is_made_up_for(tmp_path: Path) -> None:
+    rows, index = unit_vectors(4), OutOfMemory()
+    writer, reader = LocalCatalog(tmp_path, MODEL), LocalCatalog(tmp_path, MODEL, index)
+    enrolled = [enroll(writer, row) for row in rows[:3]]
     assert len(reader.search(rows[:1], 9)[0]) == 3
     writer.remove(enrolled[0])
-    enrolled.append(writer.enroll(entry(), view(rows[3])))
+    enrolled.append(enroll(writer, rows[3]))
     index.failures = 1
     with pytest.raises(MemoryError):
         reader.search(rows[:1], 9)
-    assert {m.entry.id for m in reader.search(rows[:1], 9)[0]} == set(enrolled[1:])
+    assert set(ids(reader.search(rows[:1], 9)[0])) == set(enrolled[1:])
     for catalog in (reader, writer):
         catalog.close()
 
@@ -263,6 +294,19 @@ def test_no_search_asks_for_more_rows_than_there_can_be(vectors: Vectors) -> Non
     assert (flat.restarts, flat.ntotal) == (1, len(stored) - MOST_DEAD - 1)
     _, ids = index.search(stored[:2], MAX_K)
     assert flat.searches[-1] == MAX_K and (ids > MOST_DEAD).all()
+
+
+def test_more_than_the_kernels_select_is_searched_on_the_host() -> None:
+    """A search for many entries, or among entries of many views, asks for more views than MAX_K."""
+    flat = OwnKernels()
+    index, stored = TombstoneIndex(flat), unit_vectors(2 * MOST_ROWS)
+    index.add_with_ids(stored, np.arange(len(stored)))
+    index.remove(np.arange(10))
+    kept = dict(enumerate(stored[10:], 10))
+    for k, on_device in ((MOST_ROWS - 10, True), (MOST_ROWS - 9, False), (MOST_ROWS + 500, False), (len(kept), False)):
+        flat.searches.clear()
+        check(index, kept, stored[:3], k)
+        assert bool(flat.searches) is on_device
 
 
 def test_dead_rows_give_their_memory_back(vectors: Vectors) -> None:
@@ -315,7 +359,7 @@ def test_the_cpu_index_takes_no_queries_on_a_device(vectors: Vectors) -> None:
 
 
 def test_an_empty_following_index_takes_them(tmp_path: Path, vectors: Vectors) -> None:
-    catalog = LocalCatalog(tmp_path, "feedfacefeedface", MAKERS["tombstones by selector"]())
+    catalog = LocalCatalog(tmp_path, MODEL, MAKERS["tombstones by selector"]())
     assert catalog.search(OnDevice(vectors(3)), 5) == [[], [], []]
     catalog.close()
 
@@ -323,8 +367,8 @@ def test_an_empty_following_index_takes_them(tmp_path: Path, vectors: Vectors) -
 # --- devices -------------------------------------------------------------------------------------------------------
 
 
-def test_a_cpu_instance_has_the_cpu_index() -> None:
-    assert isinstance(vector_index_for("CPU", 0), FlatIndex)
+def test_a_cpu_instance_leaves_the_choice_to_the_catalog() -> None:
+    assert vector_index_for("CPU", 0) is None
 
 
 @pytest.mark.skipif(not NO_GPU, reason="there is a CUDA device")
@@ -343,7 +387,7 @@ def test_following_starts_from_nothing(tmp_path: Path, vectors: Vectors) -> None
     """What an index held before belongs to no database."""
     index = FlatIndex()
     index.add_with_ids(vectors(3), np.arange(3))
-    catalog = LocalCatalog(tmp_path, "feedfacefeedface", index)
+    catalog = LocalCatalog(tmp_path, MODEL, index)
     assert index.ntotal == 0
     assert catalog.search(vectors(1), 3) == [[]]
     catalog.close()

@@ -1,9 +1,14 @@
 """Makes the client importable from the working tree, and gives its tests a server."""
 
+import csv
 import importlib.util
 import sys
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
+import cv2
+import numpy as np
 import pytest
 
 HERE = Path(__file__).resolve().parent
@@ -11,9 +16,12 @@ sys.path.insert(0, str(HERE))  # for fake_coin_server, whichever way pytest impo
 if importlib.util.find_spec("mintmark") is None:
     sys.path.insert(0, str(HERE.parents[1] / "python_client" / "src"))
 
-from fake_coin_server import FakeCoinServer  # noqa: E402
+from fake_coin_server import Coin, FakeCoinServer  # noqa: E402
 
 from mintmark import Client, MockTransport  # noqa: E402
+from mintmark._cli import main  # noqa: E402
+
+Run = Callable[..., int]
 
 
 @pytest.fixture
@@ -26,3 +34,39 @@ def server() -> FakeCoinServer:
 def client(server: FakeCoinServer) -> Client:
     """A client of `server`."""
     return Client(transport=MockTransport(server))
+
+
+@pytest.fixture
+def run(server: FakeCoinServer) -> Run:
+    """The command, talking to `server`."""
+    return lambda *argv: main([str(word) for word in argv], lambda args: Client(transport=MockTransport(server)))
+
+
+@pytest.fixture
+def photo(server: FakeCoinServer, tmp_path: Path) -> Callable[..., Path]:
+    """Makes a photo file that shows a coin, or none."""
+
+    def make(name: str, coin: Coin | None = None, side: int = 120) -> Path:
+        path = tmp_path / name
+        picture = np.full((side, side, 3), 200, np.uint8)
+        picture[0, 0] = len(server.photos)  # each photo's bytes differ
+        path.write_bytes(cv2.imencode(".png", picture)[1].tobytes())
+        server.photos[path.read_bytes()] = coin
+        return path
+
+    return make
+
+
+@pytest.fixture
+def write_table(tmp_path: Path) -> Callable[..., Path]:
+    """Makes a CSV file of rows."""
+
+    def write(name: str, rows: list[dict[str, Any]]) -> Path:
+        path = tmp_path / name
+        with path.open("w", newline="", encoding="utf-8") as file:
+            writer = csv.DictWriter(file, list(rows[0]), restval="")
+            writer.writeheader()
+            writer.writerows(rows)
+        return path
+
+    return write

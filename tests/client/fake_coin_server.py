@@ -7,12 +7,12 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+from fake_catalog import FakeCatalog, unit
 
-from mintmark import EntryNotFound, InvalidPhoto, InvalidRequest, NoCoinFound
+from mintmark import InvalidPhoto, InvalidRequest, NoCoinFound
 
 Tensors = dict[str, npt.NDArray[Any]]
 
-THRESHOLD = 0.5
 OUTLINE = (60.0, 50.0, 40.0, 30.0, 20.0)
 
 
@@ -29,8 +29,9 @@ class FakeCoinServer:
     """Called as MockTransport's handler. `photos`: bytes to the coin on it, None where there is none."""
 
     photos: dict[bytes, Coin | None] = field(default_factory=dict)
-    catalog: dict[str, tuple[dict[str, Any], npt.NDArray[np.float32]]] = field(default_factory=dict)
+    catalog: FakeCatalog = field(default_factory=FakeCatalog)
     calls: list[tuple[str, dict[str, Any]]] = field(default_factory=list)
+    operations: list[str] = field(default_factory=list)
     error: Exception | None = None
 
     def __call__(self, model: str, inputs: Tensors, parameters: Mapping[str, Any]) -> Tensors:
@@ -39,70 +40,53 @@ class FakeCoinServer:
         if self.error is not None:
             raise self.error
         if model == "catalog":
-            return {"response": strings([json.dumps(self._operate(json.loads(inputs["request"][0, 0])))])}
+            request = json.loads(inputs["request"][0, 0])
+            self.operations.append(request["operation"])
+            return {"response": strings([json.dumps(self.catalog.operate(request))])}
         coin = self._coin(inputs["encoded"][0, 0])
         if model == "coin_search":
-            return {**self._search(coin, parameters["k"]), **_outline(coin)}
+            return {**self._search(coin, **parameters), **_outline(coin)}
         if model == "coin_enroll":
             return {**self._enroll(coin, json.loads(inputs["metadata"][0, 0])), **_outline(coin)}
-        return {"embedding": _vector(coin)[None], "coin": np.zeros((1, 3, 256, 256), np.float32), **_outline(coin)}
+        return {
+            "embedding": unit(coin.vector if coin else ())[None],
+            "coin": np.zeros((1, 3, 256, 256), np.float32),
+            **_outline(coin),
+        }
 
-    def add(self, name: str, vector: Sequence[float], **fields: Any) -> str:
-        """Put an entry into the catalog."""
-        record = {"name": name, "country": "Austria", "currency": "EUR", "denomination": "1", "side": "common"}
-        key = f"id{len(self.catalog) + 1}"
-        self.catalog[key] = ({"id": key, **record, **fields}, _vector(Coin(tuple(vector))))
-        return key
+    def add(self, name: str, vector: Sequence[float], side: str = "common", **fields: Any) -> str:
+        """Put a photo, and its entry, into the catalog."""
+        record = {"name": name, "country": "Austria", "currency": "EUR", "denomination": "1", "side": side, **fields}
+        return self.catalog.enroll(record, unit(vector))
 
     def _coin(self, photo: bytes) -> Coin | None:
         if photo not in self.photos:
             raise InvalidPhoto("photo is not an image")
         return self.photos[photo]
 
-    def _search(self, coin: Coin | None, k: int) -> Tensors:
-        scored = [(float(vector @ _vector(coin)), record) for record, vector in self.catalog.values()]
-        best = sorted(scored, key=lambda pair: -pair[0])[:k] if coin else []
-        fill = k - len(best)
+    def _search(self, coin: Coin | None, k: int, **filters: str) -> Tensors:
+        scored = self.catalog.search(unit(coin.vector), filters) if coin else []
+        best, fill = scored[:k], k - len(scored[:k])
+        scores = [score for score, _ in scored] + [-1.0]
         return {
             "coin_id": strings([record["id"] for _, record in best] + [""] * fill),
             "score": np.array([[score for score, _ in best] + [-1.0] * fill], np.float32),
             "entry": strings([json.dumps(record) for _, record in best] + [""] * fill),
-            "known": np.array([[bool(best) and best[0][0] >= THRESHOLD]]),
+            "known": np.array([[bool(best) and best[0][0] >= self.catalog.threshold]]),
+            "margin": np.array([[scores[0] - scores[1] if best else 0]], np.float32),
         }
 
     def _enroll(self, coin: Coin | None, record: dict[str, Any]) -> Tensors:
         if coin is None:
             raise NoCoinFound("the photo shows no coin")
-        if not record["name"].isprintable():
+        if not record.get("name", "").isprintable():
             raise InvalidRequest("the name holds control characters")
-        return {"enrolled_id": strings([self.add(vector=coin.vector, **record)])}
-
-    def _operate(self, request: dict[str, Any]) -> dict[str, Any]:
-        records = [record for record, _ in self.catalog.values()]
-        if request["operation"] == "list":
-            page = records[request["offset"] : request["offset"] + request["limit"]]
-            return {"entries": page, "total": len(records)}
-        if request["operation"] == "status":
-            size = len(records)
-            return {"entries": size, "views": size, "model": "abc123", "threshold": THRESHOLD, "index": "Flat"}
-        if request["id"] not in self.catalog:
-            raise EntryNotFound(f"the catalog has no entry {request['id']}")
-        if request["operation"] == "show":
-            return {"entry": self.catalog[request["id"]][0]}
-        del self.catalog[request["id"]]
-        return {"removed": request["id"]}
+        return {"enrolled_id": strings([self.catalog.enroll(record, unit(coin.vector))])}
 
 
 def strings(values: Sequence[str]) -> npt.NDArray[np.object_]:
     """BYTES [1, n]."""
     return np.array([[value.encode() for value in values]], dtype=np.object_)
-
-
-def _vector(coin: Coin | None) -> npt.NDArray[np.float32]:
-    vector = np.zeros(64, np.float32)
-    if coin is not None:
-        vector[: len(coin.vector)] = np.array(coin.vector) / np.linalg.norm(coin.vector)
-    return vector
 
 
 def _outline(coin: Coin | None) -> Tensors:

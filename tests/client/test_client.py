@@ -21,6 +21,7 @@ from mintmark import (
     InvalidRequest,
     MockTransport,
     NoCoinFound,
+    Recognition,
     ServerError,
 )
 
@@ -44,6 +45,7 @@ def test_public_names() -> None:
         "Entry",
         "EntryFields",
         "EntryNotFound",
+        "Filters",
         "InvalidPhoto",
         "InvalidRequest",
         "Match",
@@ -52,13 +54,17 @@ def test_public_names() -> None:
         "NoCoinFound",
         "Photo",
         "Recognition",
+        "Reembedding",
         "RequestTimeout",
         "ServerBusy",
         "ServerError",
         "ServerUnavailable",
+        "Tls",
         "Transport",
         "TritonTransport",
         "Unauthorized",
+        "View",
+        "ViewRecord",
         "__version__",
     ]
     assert all(hasattr(mintmark, name) for name in mintmark.__all__)
@@ -84,9 +90,10 @@ def test_recognize(server: FakeCoinServer, client: Client) -> None:
     assert [match.entry.name for match in result.matches] == ["near", "far"]
     assert result.matches[0].score == pytest.approx(1 / math.hypot(1, 0.1))
     assert result.matches[0].entry == Entry(
-        id="id2", name="near", country="Austria", currency="EUR", denomination="1", side="common", year=2002,
-        metadata={"mint": "A"},
-    )  # fmt: skip
+        id="id2", name="near", country="Austria", currency="EUR", denomination="1", year=2002, metadata={"mint": "A"}
+    )
+    assert result.matches[0].side == "common"
+    assert result.margin == pytest.approx(0.9 / math.hypot(1, 0.1))
 
 
 def test_recognize_unknown_coin(server: FakeCoinServer, client: Client) -> None:
@@ -102,7 +109,49 @@ def test_recognize_no_coin(server: FakeCoinServer, client: Client) -> None:
     server.photos = {b"photo": None}
     server.add("other", (1, 0))
     result = client.recognize(b"photo")
-    assert (result.found, result.known, result.ellipse, result.matches) == (False, False, None, ())
+    assert result == Recognition(found=False, known=False, margin=0, ellipse=None, matches=())
+
+
+def test_views_of_an_entry_make_one_match(server: FakeCoinServer, client: Client) -> None:
+    """Where k is 2, two coins come; the best view counts, and says the side."""
+    server.photos = {b"photo": Coin((0, 1))}
+    server.add("coin", (1, 0), side="obverse", entry="x")
+    server.add("coin", (0.1, 1), side="reverse", entry="x")
+    server.add("other", (1, 1))
+    matches = client.recognize(b"photo", k=2).matches
+    assert [(match.entry.id, match.side) for match in matches] == [("x", "reverse"), ("id2", "common")]
+
+
+def test_filters(server: FakeCoinServer, client: Client) -> None:
+    """They travel as texts; a match passes all of them."""
+    server.photos = {b"photo": Coin((1,))}
+    server.add("a", (1,), year=1990, metadata={"mint": "Warsaw", "proof": True, "weight": 1.5})
+    server.add("b", (1,), year=1991)
+    filters = {"year": 1990, "metadata.mint": "Warsaw", "metadata.proof": True, "metadata.weight": 1.5}
+    assert [match.entry.name for match in client.recognize(b"photo", filters=filters).matches] == ["a"]
+    assert server.calls[-1][1] == {
+        "k": 5, "year": "1990", "metadata.mint": "Warsaw", "metadata.proof": "true", "metadata.weight": "1.5",
+    }  # fmt: skip
+    assert client.recognize(b"photo", filters={"country": "Poland"}).matches == ()
+
+
+@pytest.mark.parametrize(
+    ("filters", "message"),
+    [
+        ({"mint": "Warsaw"}, r"no filter is called mint; filters are country, .*, year, metadata\.KEY"),
+        ({"metadata.": "x"}, "no filter is called"),
+        ({"id": "x", "k": 3}, "id, k"),
+        ({"country": None}, "country is None"),
+        ({"country": ""}, "country is ''"),
+        ({"metadata.mints": ["a"]}, "must be text"),
+        ({"year": "old"}, "'old'; it must be a whole number"),
+    ],
+)
+def test_bad_filters(client: Client, server: FakeCoinServer, filters: Any, message: str) -> None:
+    """Refused before the photo travels."""
+    with pytest.raises(InvalidRequest, match=message):
+        client.recognize(b"photo", filters=filters)
+    assert server.calls == []
 
 
 @pytest.mark.parametrize("k", [0, -1, 1001])
@@ -171,24 +220,6 @@ def test_metadata_must_be_json(client: Client) -> None:
         client.enroll(b"photo", fields)
 
 
-def test_entries_come_in_pages(client: Client, server: FakeCoinServer) -> None:
-    """All of them, in order, a page at a time."""
-    assert list(client.entries()) == []
-    for number in range(250):
-        server.add(f"coin {number}", (1,))
-    server.calls.clear()
-    assert [entry.name for entry in client.entries()] == [f"coin {number}" for number in range(250)]
-    assert len(server.calls) == 3
-
-
-def test_status(client: Client, server: FakeCoinServer) -> None:
-    """What the server says beyond the promised fields is kept."""
-    server.add("coin", (1,))
-    status = client.status()
-    assert (status.entries, status.views, status.model, status.threshold) == (1, 1, "abc123", 0.5)
-    assert status.details == {"index": "Flat"}
-
-
 def test_results_are_frozen(client: Client) -> None:
     """Values do not change under their holder."""
     with pytest.raises(FrozenInstanceError):
@@ -209,13 +240,14 @@ def _search_answer(**changes: Any) -> Tensors:
         "score": np.ones((1, 1), np.float32),
         "entry": strings(['{"id":"id1","name":"a","country":"b","currency":"c","denomination":"d","side":"e"}']),
         "known": np.array([[True]]),
+        "margin": np.ones((1, 1), np.float32),
         "ellipse": np.ones((1, 5), np.float32),
         "found": np.ones((1, 1), np.float32),
     }
     return {name: array for name, array in {**answer, **changes}.items() if array is not None}
 
 
-@pytest.mark.parametrize("name", ["coin_id", "score", "entry", "known", "ellipse", "found"])
+@pytest.mark.parametrize("name", ["coin_id", "score", "entry", "known", "margin", "ellipse", "found"])
 @pytest.mark.parametrize("array", [None, np.empty((0,), np.float32), np.empty((1, 0), object), np.zeros((1, 9), int)])
 def test_broken_answer(name: str, array: Any) -> None:
     """A missing, empty or misshapen tensor is the server's error and names the tensor."""
@@ -232,7 +264,7 @@ def test_empty_answer_names_the_known_traps(trap: str) -> None:
         client.recognize(b"photo", k=1)
 
 
-@pytest.mark.parametrize(("name", "size"), [("score", 1), ("ellipse", 5)])
+@pytest.mark.parametrize(("name", "size"), [("score", 1), ("margin", 1), ("ellipse", 5)])
 def test_numbers_that_are_none(name: str, size: int) -> None:
     """A model that overflowed must not look like a match or an outline."""
     broken = {name: np.full((1, size), np.nan, np.float32)}

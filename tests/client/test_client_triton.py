@@ -69,12 +69,13 @@ def _respond(**tensors: tuple[str, list[int], bytes]) -> Any:
 
 
 def _search_response(ellipse: bytes = struct.pack("<5f", 1, 2, 4, 3, 5)) -> Any:
-    entry = '{"id":"7","name":"złoty","country":"","currency":"","denomination":"","side":""}'.encode()
+    entry = '{"id":"7","name":"złoty","country":"","currency":"","denomination":"","side":"x"}'.encode()
     return _respond(
         coin_id=("BYTES", [1, 2], _bytes(b"7", b"")),
         score=("FP32", [1, 2], struct.pack("<2f", 0.5, -1)),
         entry=("BYTES", [1, 2], _bytes(entry, b"")),
         known=("BOOL", [1, 1], b"\x01"),
+        margin=("FP32", [1, 1], struct.pack("<f", 0.25)),
         ellipse=("FP32", [1, 5], ellipse),
         found=("FP32", [1, 1], struct.pack("<f", 1)),
     )
@@ -101,6 +102,7 @@ def test_request_and_answer(servicer: Servicer, url: str) -> None:
     )
     assert request.raw_input_contents[0] == _bytes(b"photo\x00")
     assert headers["authorization"] == "Bearer secret"
+    assert result.margin == 0.25
     assert result.known and result.ellipse is not None and result.ellipse.a == 4
     assert [(match.entry.name, match.score) for match in result.matches] == [("złoty", 0.5)]
 
@@ -182,10 +184,14 @@ def test_address_with_scheme() -> None:
     [
         ("coin_search", "INVALID_ARGUMENT", "photo is truncated", InvalidPhoto),
         ("coin_search", "INVALID_ARGUMENT", "k must be 1 to 1000", InvalidRequest),
+        ("coin_enroll", "INVALID_ARGUMENT", "the JPEG photo is damaged or cut off", InvalidPhoto),
+        ("coin_enroll", "INVALID_ARGUMENT", "GIF photos are not supported", InvalidPhoto),
+        ("coin_enroll", "INVALID_ARGUMENT", "the entry x of this photo has another name", InvalidRequest),
         ("coin_embedding", "INVALID_ARGUMENT", "truncated", InvalidPhoto),
         ("catalog", "INVALID_ARGUMENT", "no photo operation", InvalidRequest),
         ("catalog", "NOT_FOUND", "no entry x", EntryNotFound),
-        ("coin_enroll", "NOT_FOUND", "no coin", NoCoinFound),
+        ("coin_enroll", "NOT_FOUND", "no coin found in the photo: nothing was enrolled", NoCoinFound),
+        ("coin_enroll", "NOT_FOUND", "in ensemble 'coin_enroll', no entry has the id x", EntryNotFound),
         ("coin_enroll", "NOT_FOUND", "Request for unknown model: 'coin_enroll' is not found", ServerError),
         ("catalog", "UNAUTHENTICATED", "", Unauthorized),
         ("catalog", "PERMISSION_DENIED", "", Unauthorized),
@@ -206,3 +212,32 @@ def test_error_messages_are_one_line() -> None:
     error = error_of("coin_search", "StatusCode.INVALID_ARGUMENT", "in ensemble 'coin_search', bad\n  photo", "host:1")
     assert str(error) == "bad photo"
     assert type(error_of("catalog", None, "?", "host:1")) is ServerError
+
+
+def test_filters_travel_as_parameters(servicer: Servicer, url: str) -> None:
+    """As texts, whatever they are."""
+    requests: list[Any] = []
+    servicer.answer = lambda request, context: requests.append(request) or _search_response()
+    with Client(url) as client:
+        client.recognize(b"photo", k=2, filters={"year": 1990, "metadata.proof": True})
+    values = {name: value.string_param for name, value in requests[0].parameters.items() if name != "k"}
+    assert values == {"year": "1990", "metadata.proof": "true"}
+
+
+@pytest.mark.parametrize("token", ["se cret", "secret\n", "sécret"])
+def test_token_that_no_header_can_carry(url: str, token: str) -> None:
+    """Refused at once, without showing it: gRPC's own error would."""
+    with pytest.raises(InvalidRequest, match="token") as error:
+        Client(url, token=token)
+    assert "cret" not in str(error.value)
+
+
+def test_token_is_in_no_error_and_no_repr(servicer: Servicer, url: str, capsys: pytest.CaptureFixture[str]) -> None:
+    """Whatever goes wrong."""
+    servicer.answer = lambda request, context: context.abort(grpc.StatusCode.INTERNAL, "broken")
+    with Client(url, token="s3cr3t") as client, pytest.raises(ServerError) as error:
+        client.status()
+    shown = (
+        repr(client) + str(vars(error.value)) + str(error.value) + repr(error.value.__cause__) + repr(client._transport)
+    )
+    assert "s3cr3t" not in shown + "".join(capsys.readouterr())

@@ -1,4 +1,4 @@
-"""Stand-ins for the builder and for Triton, and the entrypoint as a process of its own."""
+"""Stand-ins for the builder and for Triton, the entrypoint as a process of its own, and certificates."""
 
 import json
 import os
@@ -9,8 +9,11 @@ from pathlib import Path
 
 import pytest
 
+from tests.certificates import make_certificates
+
 ROOT = Path(__file__).resolve().parents[2]
-TOKEN = "the catalog's token"
+TOKEN = "the-token-of-the-catalog"
+READ_TOKEN = "the-token-of-its-readers"
 ADMIN_KEY = "only-the-operator-has-it"
 
 # Says what it was started with, as the process that the entrypoint has become.
@@ -84,3 +87,9 @@ def container(tmp_path: Path) -> Container:
 def told(output: str) -> dict[str, object]:
     """What the stand-in for Triton says that it was started with."""
     return dict(json.loads(output.splitlines()[-1]))
+
+
+@pytest.fixture(scope="session")
+def pem(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder of certificates."""
+    return make_certificates(tmp_path_factory.mktemp("pem"))

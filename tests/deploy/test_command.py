@@ -2,7 +2,10 @@
 
 from pathlib import Path
 
+import pytest
+
 from deploy.command import RESTRICTED, Listen, Triton, triton_command
+from server import ServerError, Tls
 
 GPU = triton_command(Triton("tritonserver", Path("/models"), cuda_pool_mib=2048), Listen(), "key")
 CPU = triton_command(Triton("tritonserver", Path("/models"), "cpu", Path("/backends")), Listen("127.0.0.1"), "key")
@@ -31,3 +34,21 @@ def test_cpu_gets_its_configs_and_backends() -> None:
     assert "--backend-directory=/backends" in CPU
     assert "--metrics-address=127.0.0.1" in CPU
     assert not [argument for argument in CPU if "memory-pool" in argument]
+
+
+def test_tls_leaves_nothing_unencrypted_but_metrics(pem: Path) -> None:
+    tls = Tls(pem / "server.pem", pem / "server.key")
+    command = triton_command(Triton("tritonserver", Path("/models"), tls=tls), Listen(), "key")
+    for argument in (
+        "--grpc-use-ssl=1",
+        f"--grpc-server-cert={pem / 'server.pem'}",
+        "--grpc-address=0.0.0.0",
+        "--http-address=127.0.0.1",
+        "--metrics-address=0.0.0.0",
+    ):
+        assert argument in command
+    assert "--http-address=0.0.0.0" in GPU
+    assert not [argument for argument in GPU if "ssl" in argument or "cert" in argument]
+    unreadable = Tls(pem / "server.pem", pem / "nowhere.key")
+    with pytest.raises(ServerError, match="cannot read the TLS file"):
+        triton_command(Triton("tritonserver", Path("/models"), tls=unreadable), Listen(), "key")

@@ -1,6 +1,7 @@
 """The entrypoint: models staged, engines built in sight, then Triton in its place; or a reason and no Triton."""
 
 import fcntl
+import importlib.util
 import os
 import signal
 import sys
@@ -9,7 +10,10 @@ from pathlib import Path
 import pytest
 
 from deploy.command import RESTRICTED
-from tests.deploy.conftest import ADMIN_KEY, ROOT, TOKEN, Container, told
+from deploy.entrypoint import prepare
+from deploy.environment import SettingsError
+from deploy.settings import read_settings
+from tests.deploy.conftest import ADMIN_KEY, READ_TOKEN, ROOT, TOKEN, Container, told
 
 BUILD = """
 import pathlib, sys
@@ -37,27 +41,60 @@ def test_builds_then_becomes_triton(container: Container) -> None:
     assert not (container.folder / "models" / "segmentation" / "1" / "model.plan").exists()
 
 
-def test_triton_gets_the_token_and_not_the_key(container: Container) -> None:
-    result = container.run(MINTMARK_BUILDER=build(container))
+def test_triton_gets_the_tokens_and_not_the_key(container: Container) -> None:
+    result = container.run(MINTMARK_BUILDER=build(container), MINTMARK_READ_TOKEN=READ_TOKEN, MINTMARK_INDEX="HNSW32")
     triton = told(result.stdout)
     environment = triton["environment"]
     assert isinstance(environment, dict)
     assert environment["MINTMARK_TOKEN"] == TOKEN
+    assert environment["MINTMARK_READ_TOKEN"] == READ_TOKEN
     assert environment["MINTMARK_CATALOG"] == str(container.folder / "catalog")
+    assert environment["MINTMARK_INDEX"] == "HNSW32"
+    assert (container.folder / "catalog").is_dir()
     assert "MINTMARK_ADMIN_KEY" not in environment
     assert f"--http-restricted-api={','.join(RESTRICTED)}:mintmark-admin={ADMIN_KEY}" in triton["arguments"]
-    assert ADMIN_KEY not in result.stderr
-    assert TOKEN not in result.stderr
+    for secret in (ADMIN_KEY, TOKEN, READ_TOKEN):
+        assert secret not in result.stderr
 
 
-def test_token_from_a_file(container: Container) -> None:
-    secret = container.folder / "token"
-    secret.write_text("from a file\n")
-    result = container.run(MINTMARK_BUILDER=build(container), MINTMARK_TOKEN=None, MINTMARK_TOKEN_FILE=str(secret))
+def test_secrets_from_files_for_a_catalog_elsewhere(container: Container) -> None:
+    names = ("MINTMARK_TOKEN", "MINTMARK_READ_TOKEN", "MINTMARK_MILVUS_TOKEN")
+    for name in names:
+        (container.folder / name).write_text(f"from-{name}\n")
+    result = container.run(
+        MINTMARK_BUILDER=build(container),
+        MINTMARK_CATALOG="milvus://milvus:19530/coins",
+        MINTMARK_INDEX="HNSW:M=16,ef=64",
+        MINTMARK_TOKEN=None,
+        **{f"{name}_FILE": str(container.folder / name) for name in names},
+    )
     environment = told(result.stdout)["environment"]
     assert isinstance(environment, dict)
-    assert environment["MINTMARK_TOKEN"] == "from a file"
-    assert "MINTMARK_TOKEN_FILE" not in environment
+    for name in names:
+        assert environment[name] == f"from-{name}"
+        assert f"{name}_FILE" not in environment
+        assert f"from-{name}" not in result.stderr
+    assert environment["MINTMARK_CATALOG"] == "milvus://milvus:19530/coins"
+    assert environment["MINTMARK_INDEX"] == "HNSW:M=16,ef=64"
+    assert not list(container.folder.glob("milvus:*")) and not (ROOT / "milvus:").exists()
+
+
+def test_image_without_milvus_s_client_is_named(container: Container, monkeypatch: pytest.MonkeyPatch) -> None:
+    settings = read_settings({**container.environment, "MINTMARK_CATALOG": "milvus://milvus:19530/coins"})
+    monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
+    with pytest.raises(SettingsError, match=r"needs pymilvus in this container: install requirements/milvus\.txt"):
+        prepare(settings)
+
+
+def test_unreadable_certificate_is_named_before_anything_is_built(container: Container) -> None:
+    result = container.run(
+        MINTMARK_BUILDER=build(container),
+        MINTMARK_TLS_CERT_FILE="/nowhere/server.pem",
+        MINTMARK_TLS_KEY_FILE="/nowhere/server.key",
+    )
+    assert result.returncode == 1
+    assert "mintmark: error: cannot read the TLS file /nowhere/server.pem as user" in result.stderr
+    assert not (container.folder / "repository").exists()
 
 
 def test_progress_is_seen_while_it_builds(container: Container) -> None:

@@ -17,6 +17,7 @@ DEPLOY = ROOT / "deploy"
 DOCKERFILE = (DEPLOY / "Dockerfile").read_text()
 TOOLS = Path(sys.executable).parent
 COMPOSE = ("compose.gpu.yaml", "compose.cpu.yaml")
+ADDED = ("compose.tls.yaml", "compose.mtls.yaml")  # to one of them
 UID = "10001"
 
 
@@ -47,9 +48,10 @@ def test_hadolint() -> None:
     assert result.returncode == 0, result.stdout
 
 
-@pytest.mark.parametrize("name", COMPOSE)
-def test_compose_schema(name: str) -> None:
-    result = run(str(TOOLS / "check-jsonschema"), "--builtin-schema", "vendor.compose-spec", f"deploy/{name}")
+def test_compose_schema() -> None:
+    files = [str(path) for path in sorted(DEPLOY.glob("compose.*.yaml"))]
+    assert {Path(file).name for file in files} >= {*COMPOSE, *ADDED}
+    result = run(str(TOOLS / "check-jsonschema"), "--builtin-schema", "vendor.compose-spec", *files)
     assert result.returncode == 0, result.stdout
 
 
@@ -144,7 +146,26 @@ def test_token_comes_from_a_file(name: str) -> None:
     environment = service(name)["environment"]
     assert environment.pop("MINTMARK_TOKEN_FILE") == "/run/secrets/token"
     assert all(value == f"${{{variable}:-}}" for variable, value in environment.items())  # no secret in the file
+    passed_on = ("READ_TOKEN", "ADMIN_KEY", "CATALOG", "INDEX", "MILVUS_TOKEN")
+    assert {f"MINTMARK_{each}" for each in passed_on} <= set(environment)
     assert service(name)["secrets"] == ["token"]
+
+
+@pytest.mark.parametrize("name", ADDED)
+def test_tls_adds_its_files_as_secrets_and_nothing_else(name: str) -> None:
+    added = compose(name)
+    assert set(added) == {"services", "secrets"}
+    assert set(added["services"]) == {"mintmark"}
+    assert set(service(name)) <= {"environment", "secrets", "ports"}
+    assert set(service(name)["environment"].values()) == {f"/run/secrets/{secret}" for secret in added["secrets"]}
+    assert service(name)["secrets"] == list(added["secrets"])
+    for secret in added["secrets"].values():
+        assert secret["file"].startswith("./secrets/")
+
+
+def test_only_tls_is_published_on_every_address() -> None:
+    assert service("compose.tls.yaml")["ports"] == [f"${{MINTMARK_TLS_PORT:-8443}}:{Listen.grpc}"]
+    assert "ports" not in service("compose.mtls.yaml")
 
 
 @pytest.mark.parametrize("name", COMPOSE)

@@ -1,4 +1,4 @@
-"""The entrypoint with the real Triton of the wheel, on loopback: it serves, and what is restricted is refused."""
+"""The entrypoint with a real Triton: it serves, and what is restricted is refused."""
 
 import contextlib
 import http.client
@@ -18,85 +18,24 @@ import tritonclient.grpc as grpc
 from tritonclient.utils import InferenceServerException
 
 from deploy.command import ADMIN_HEADER, GRPC_PREFIX, RESTRICTED, Listen, Triton, triton_command
-from deploy.healthcheck import UnhealthyError, check
+from deploy.healthcheck import check, main
 from mintmark import Client, EntryFields, Unauthorized
-from server import Ports
+from server import Ports, Tls
 from server.binary import find_triton
-from server.staging import stage_backends
-from tests.deploy.conftest import ADMIN_KEY, ROOT, TOKEN
+from tests.deploy.conftest import ADMIN_KEY, READ_TOKEN, TOKEN
+from tests.deploy.running import READY_TIMEOUT, Server, status
 from training.mint import CATALOG, make_design, photograph, strike
 
-SERVE_PYTHON = Path(os.environ.get("MINTMARK_SERVE_PYTHON") or "python")
 COIN = EntryFields(name="2 euro, map", country="Germany", currency="euro", denomination="2", side="reverse", year=2002)
-READY_TIMEOUT = 300  # s
-
-
-class Server:
-    """A container's processes without the container."""
-
-    def __init__(self, folder: Path, key: str | None) -> None:
-        self.ports = Ports.free()
-        self.log = folder / "log.txt"
-        triton = find_triton()
-        stage_backends(triton, folder / "backends")
-        environment = {
-            **os.environ,
-            "PATH": f"{(ROOT / SERVE_PYTHON).parent}{os.pathsep}{os.environ['PATH']}",
-            "LD_LIBRARY_PATH": str(triton.libraries),
-            "MINTMARK_TARGET": "cpu",
-            "MINTMARK_MODELS": str(ROOT / "model_repository"),
-            "MINTMARK_REPOSITORY": str(folder / "repository"),
-            "MINTMARK_CATALOG": str(folder / "catalog"),
-            "MINTMARK_CACHE": str(folder / "cache"),
-            "MINTMARK_TRITONSERVER": str(triton.executable),
-            "MINTMARK_BACKENDS": str(folder / "backends"),
-            "MINTMARK_TOKEN": TOKEN,
-        }
-        if key:
-            environment["MINTMARK_ADMIN_KEY"] = key
-        with self.log.open("wb") as log:
-            self.process = subprocess.Popen(
-                [
-                    *(str(ROOT / SERVE_PYTHON), "-m", "deploy.entrypoint", "--address", "127.0.0.1"),
-                    *("--grpc-port", str(self.ports.grpc), "--http-port", str(self.ports.http)),
-                    *("--metrics-port", str(self.ports.metrics)),
-                ],
-                cwd=ROOT,
-                env=environment,
-                stdout=log,
-                stderr=subprocess.STDOUT,
-            )
-
-    @property
-    def grpc(self) -> str:
-        return f"127.0.0.1:{self.ports.grpc}"
-
-    @property
-    def http(self) -> str:
-        return f"http://127.0.0.1:{self.ports.http}"
-
-    def wait(self) -> None:
-        """Until the health check passes."""
-        deadline = time.monotonic() + READY_TIMEOUT
-        while True:
-            try:
-                return check(self.http)
-            except UnhealthyError as error:
-                if self.process.poll() is not None or time.monotonic() > deadline:
-                    raise AssertionError(f"not healthy: {error}\n{self.log.read_text()}") from error
-            time.sleep(0.2)
-
-    def stop(self) -> int:
-        """End it as Docker does; its exit status."""
-        self.process.terminate()
-        return self.process.wait(timeout=60)
 
 
 @pytest.fixture(scope="module")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    server = Server(tmp_path_factory.mktemp("container"), ADMIN_KEY)
+    folder = tmp_path_factory.mktemp("container")
+    (folder / "read_token").write_text(f"{READ_TOKEN}\n")
+    server = Server(folder, MINTMARK_ADMIN_KEY=ADMIN_KEY, MINTMARK_READ_TOKEN_FILE=str(folder / "read_token"))
     try:
-        server.wait()
+        server.wait(READ_TOKEN)
         yield server
     finally:
         server.stop()
@@ -109,20 +48,11 @@ def photo() -> bytes:
     return cv2.imencode(".jpg", picture[:, :, ::-1])[1].tobytes()
 
 
-def status(request: urllib.request.Request | str) -> int:
-    try:
-        with urllib.request.urlopen(request, timeout=30) as reply:
-            return int(reply.status)
-    except urllib.error.HTTPError as error:
-        with error:
-            return error.code
-
-
 def admin(url: str, method: str = "GET", body: bytes | None = None, key: str = ADMIN_KEY) -> urllib.request.Request:
     return urllib.request.Request(url, body, {ADMIN_HEADER: key}, method=method)
 
 
-def test_every_flag_is_triton_s() -> None:
+def test_every_flag_is_triton_s(pem: Path) -> None:
     triton = find_triton()
     usage = subprocess.run(
         [str(triton.executable), "--help"],
@@ -132,7 +62,8 @@ def test_every_flag_is_triton_s() -> None:
         check=False,
     )
     known = {line.split()[0] for line in (usage.stdout + usage.stderr).splitlines() if line.startswith("  --")}
-    command = triton_command(Triton("tritonserver", Path("/m"), "cpu", Path("/b"), 1024), Listen(), "key")
+    tls = Tls(pem / "server.pem", pem / "server.key", pem / "ca.pem")
+    command = triton_command(Triton("tritonserver", Path("/m"), "cpu", Path("/b"), 1024, tls), Listen(), "key")
     assert {argument.split("=")[0] for argument in command[1:]} <= known
 
 
@@ -161,8 +92,30 @@ def test_serves_and_the_catalog_needs_its_token(server: Server) -> None:
         answer = client.recognize(photo(), k=1)
     assert answer.known
     assert answer.matches[0].entry.id == entry.id
-    with Client(server.grpc, token="wrong") as stranger, pytest.raises(Unauthorized):
-        stranger.enroll(photo(), COIN)
+    for token in ("wrong", READ_TOKEN):
+        with Client(server.grpc, token=token) as stranger, pytest.raises(Unauthorized):
+            stranger.enroll(photo(), COIN)
+
+
+def test_reading_needs_its_token(server: Server) -> None:
+    with Client(server.grpc, token=READ_TOKEN) as reader:
+        reader.recognize(photo(), k=1)
+        reader.status()
+    with Client(server.grpc) as stranger:
+        for ask in (lambda: stranger.recognize(photo(), k=1), stranger.status):
+            with pytest.raises(Unauthorized):
+                ask()
+
+
+def test_health_check_brings_the_token(
+    server: Server, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for name in ("MINTMARK_READ_TOKEN", "MINTMARK_READ_TOKEN_FILE"):
+        monkeypatch.delenv(name, raising=False)
+    assert main(["--url", server.http]) == 1
+    assert "unauthorized" in capsys.readouterr().err
+    monkeypatch.setenv("MINTMARK_READ_TOKEN", READ_TOKEN)
+    assert main(["--url", server.http]) == 0
 
 
 def test_token_over_http(server: Server) -> None:
@@ -170,14 +123,14 @@ def test_token_over_http(server: Server) -> None:
     body = {"inputs": [{"name": "request", "datatype": "BYTES", "shape": [1, 1], "data": [request]}]}
     replies = []
     headers: dict[str, str]
-    for headers in ({}, {"authorization": f"Bearer {TOKEN}"}):
-        # Not urllib, which writes the names of headers with a capital.
+    for headers in ({}, {"authorization": f"Bearer {TOKEN}"}, {"Authorization": f"Bearer {TOKEN}"}):
         connection = http.client.HTTPConnection("127.0.0.1", server.ports.http, timeout=30)
         connection.request("POST", "/v2/models/catalog/infer", json.dumps(body).encode(), headers)
         replies.append(connection.getresponse().read().decode())
         connection.close()
     assert "unauthorized" in replies[0]
     assert "no entry has the id" in replies[1]
+    assert "no entry has the id" in replies[2]
 
 
 RESTRICTED_PATHS = {
@@ -227,7 +180,7 @@ def test_models_cannot_be_changed_even_with_the_key(server: Server) -> None:
     """Model control is off, not only guarded."""
     for action in ("load", "unload"):
         assert status(admin(f"{server.http}/v2/repository/models/search/{action}", "POST", b"{}")) == 503
-    check(server.http)
+    check(server.http, token=READ_TOKEN)
 
 
 def test_health_and_metadata_are_open(server: Server) -> None:
@@ -239,18 +192,18 @@ def test_configs_were_written_for_the_cores(server: Server) -> None:
     assert "configs for" in server.log.read_text()
 
 
-def test_log_has_neither_secret(server: Server) -> None:
+def test_log_has_no_secret(server: Server) -> None:
     log = server.log.read_text()
     assert "Started GRPCInferenceService" in log
-    assert TOKEN not in log
-    assert ADMIN_KEY not in log
+    for secret in (TOKEN, READ_TOKEN, ADMIN_KEY):
+        assert secret not in log
 
 
 def test_model_that_fails_ends_the_server(tmp_path: Path) -> None:
     """Never ready without the index: here its catalog is no database."""
     (tmp_path / "catalog").mkdir()
     (tmp_path / "catalog" / "catalog.sqlite").write_bytes(b"this is no database" * 100)
-    server = Server(tmp_path, key=None)
+    server = Server(tmp_path)
     seen_ready = False
     deadline = time.monotonic() + READY_TIMEOUT
     while server.process.poll() is None and time.monotonic() < deadline:

@@ -5,11 +5,15 @@ import socket
 import threading
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 
 import pytest
 
 from deploy.healthcheck import UnhealthyError, check, main
 from ensemble.contract import EMBEDDING, EMBEDDING_SIZE, FOUND, KNOWN
+from ensemble.contract import SEARCH as SEARCH_MODEL
+from ensemble.parameters import search_parameters
+from tests.deploy.conftest import READ_TOKEN
 
 READY, MODEL, SEARCH = "/v2/health/ready", "/v2/models/search/ready", "/v2/models/search/infer"
 FOUND_NOTHING = {"outputs": [{"name": KNOWN.name, "datatype": "BOOL", "shape": [1, 1], "data": [False]}]}
@@ -28,6 +32,7 @@ class FakeServer(ThreadingHTTPServer):
             SEARCH: (200, json.dumps(FOUND_NOTHING).encode()),
         }
         self.requests: dict[str, bytes] = {}
+        self.tokens: dict[str, str | None] = {}
         self.hold = threading.Event()  # answers wait for it
         self.hold.set()
 
@@ -46,6 +51,7 @@ class Handler(BaseHTTPRequestHandler):
     def answer(self, body: bytes) -> None:
         assert isinstance(self.server, FakeServer)
         self.server.requests[self.path] = body
+        self.server.tokens[self.path] = self.headers["authorization"]
         self.server.hold.wait(30)
         status, reply = self.server.answers[self.path]
         self.send_response(status)
@@ -60,7 +66,7 @@ class Handler(BaseHTTPRequestHandler):
 @pytest.fixture
 def server() -> Iterator[FakeServer]:
     with FakeServer() as server:
-        thread = threading.Thread(target=server.serve_forever)
+        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
         thread.start()
         yield server
         server.hold.set()
@@ -68,13 +74,56 @@ def server() -> Iterator[FakeServer]:
         thread.join()
 
 
+@pytest.fixture(autouse=True)
+def unset(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("MINTMARK_READ_TOKEN", "MINTMARK_READ_TOKEN_FILE"):
+        monkeypatch.delenv(name, raising=False)
+
+
 def test_healthy(server: FakeServer) -> None:
     check(server.url)
     assert set(server.requests) == {READY, MODEL, SEARCH}
-    inputs = {each["name"]: each for each in json.loads(server.requests[SEARCH])["inputs"]}
+    assert set(server.tokens.values()) == {None}
+    request = json.loads(server.requests[SEARCH])
+    assert search_parameters(request["parameters"]) == (1, {})
+    assert {each["name"] for each in request["outputs"]} <= {each.name for each in SEARCH_MODEL.outputs}
+    inputs = {each["name"]: each for each in request["inputs"]}
+    assert set(inputs) == {each.name for each in SEARCH_MODEL.inputs}
     assert inputs[EMBEDDING.name]["shape"] == [1, EMBEDDING_SIZE]
     assert inputs[FOUND.name]["data"] == [1.0]  # a photo without a coin would not be searched for
     assert main(["--url", f"{server.url}/"]) == 0
+
+
+@pytest.mark.parametrize("variable", ["MINTMARK_READ_TOKEN", "MINTMARK_READ_TOKEN_FILE"])
+def test_token_of_readers_goes_with_the_search(
+    server: FakeServer, variable: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """And nowhere else: not through a proxy that the environment names."""
+    (tmp_path / "token").write_text(f"{READ_TOKEN}\n")
+    monkeypatch.setenv(variable, str(tmp_path / "token") if variable.endswith("_FILE") else READ_TOKEN)
+    monkeypatch.setenv("http_proxy", "http://127.0.0.1:9")
+    monkeypatch.delenv("no_proxy", raising=False)
+    assert main(["--url", server.url]) == 0
+    assert server.tokens == {READY: None, MODEL: None, SEARCH: f"Bearer {READ_TOKEN}"}
+
+
+def test_refused_token_is_not_told(
+    server: FakeServer, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    server.answers[SEARCH] = (500, b"unauthorized: wrong token")
+    monkeypatch.setenv("MINTMARK_READ_TOKEN", READ_TOKEN)
+    assert main(["--url", server.url]) == 1
+    error = capsys.readouterr().err
+    assert "unauthorized: wrong token" in error
+    assert READ_TOKEN not in error
+
+
+def test_token_that_cannot_be_read_is_not_healthy(
+    server: FakeServer, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("MINTMARK_READ_TOKEN_FILE", "/nowhere/token")
+    assert main(["--url", server.url]) == 1
+    assert "unhealthy: MINTMARK_READ_TOKEN_FILE: cannot read /nowhere/token" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("path", [READY, MODEL, SEARCH])

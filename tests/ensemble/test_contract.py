@@ -49,3 +49,13 @@ def test_sizes() -> None:
     assert 2 * contract.COIN_RADIUS < contract.IMAGE_SIZE  # the whole rim is in the picture
     assert 1 <= contract.DEFAULT_K <= contract.MAX_K
     assert 0 < contract.MASK_THRESHOLD < 1
+
+
+def test_every_answer_says_how_sure_it_is() -> None:
+    for model in (contract.SEARCH, contract.COIN_SEARCH):
+        assert {contract.SCORE, contract.KNOWN, contract.MARGIN} <= set(model.outputs)
+
+
+def test_filters_are_not_mistaken_for_each_other() -> None:
+    assert len(set(contract.FILTERS)) == len(contract.FILTERS)
+    assert not any(name.startswith(contract.METADATA_FILTER) for name in contract.FILTERS)

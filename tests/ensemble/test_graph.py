@@ -6,12 +6,14 @@ import pytest
 
 from ensemble.contract import (
     CANVAS,
+    CATALOG,
     COIN_EMBEDDING,
     COIN_SEARCH,
     COMPUTE_MODELS,
     CROP,
     DECODE,
     EMBEDDER,
+    ENROLL,
     ENSEMBLES,
     IMAGE,
     MASK,
@@ -126,8 +128,14 @@ def test_a_gpu_host_decodes_and_searches_on_its_devices() -> None:
 @pytest.mark.parametrize("cores", [1, 2, 8, 64])
 def test_a_device_has_one_index_that_takes_its_input_there(cores: int) -> None:
     place = placement(SEARCH, Target.GPU, cores)
-    assert place.instances == 1  # a GPU index allows no two searches at once
     assert place.parameters == {"FORCE_CPU_ONLY_INPUT_TENSORS": "no"}
+
+
+@pytest.mark.parametrize("target", Target)
+@pytest.mark.parametrize("cores", [1, 2, 8, 64])
+def test_a_catalog_is_searched_and_changed_by_one_instance_each(target: Target, cores: int) -> None:
+    """Each instance of the search holds all vectors, and a GPU index allows no two searches at once."""
+    assert [placement(model, target, cores).instances for model in (SEARCH, ENROLL, CATALOG)] == [1, 1, 1]
 
 
 @pytest.mark.parametrize("cores", [1, 2, 8, 64])

@@ -194,6 +194,7 @@ def test_the_clients_constants() -> None:
     assert (contract.ENCODED.name, contract.COIN_ID.name) == (constants.ENCODED, constants.COIN_ID)
     assert constants.PHOTO_FORMATS == contract.PHOTO_FORMATS
     assert constants.MAX_K == contract.MAX_K
+    assert (constants.FILTERS, constants.METADATA_FILTER) == (contract.FILTERS, contract.METADATA_FILTER)
     assert contract.COIN_SEARCH.name == constants.COIN_SEARCH
     served = (contract.CATALOG, *ENSEMBLES)
     assert {model.name: tuple(t.name for t in model.outputs) for model in served} == constants.OUTPUTS

@@ -11,7 +11,7 @@ from pathlib import Path
 import onnx
 import pytest
 
-from ensemble.contract import COMPUTE_MODELS, DECODE, ENSEMBLES, PYTHON_MODELS, SEARCH, SEGMENTATION
+from ensemble.contract import COMPUTE_MODELS, DECODE, ENSEMBLES, MODELS, PYTHON_MODELS, SEARCH, SEGMENTATION
 from ensemble.graph import Target
 from ensemble.render import REPOSITORY, config_path, config_text
 from mintmark import Client
@@ -107,7 +107,7 @@ def test_default_target_loads_as_far_as_the_wheel_goes(tmp_path: Path) -> None:
 
 
 def test_reference_cores_get_the_committed_configs(tmp_path: Path) -> None:
-    stage_models(ROOT / REPOSITORY, tmp_path, Target.CPU, cores=2)
+    stage_models(MODELS, ROOT / REPOSITORY, tmp_path, Target.CPU, cores=2)
     for model in (*COMPUTE_MODELS, *PYTHON_MODELS, *ENSEMBLES):
         committed = ROOT / REPOSITORY / config_path(model, Target.CPU)
         assert (tmp_path / model.name / "config.pbtxt").read_text() == committed.read_text()

@@ -1,16 +1,20 @@
-"""Triton model `catalog`: list, show and remove entries, status."""
+"""Triton model `catalog`: list, change, import and export entries, status."""
 
 import json
 import os
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 
-from backends.adapter import Answer, answer_each, parameters, settings, texts
+from backends.adapter import Answer, answer_each, call, parameters, settings, texts
 from catalog import open_catalog
-from catalog.access import check_token
-from catalog.operations import CHANGES, parse, perform
-from ensemble.contract import REQUEST, RESPONSE
+from catalog.access import check_change, check_read
+from catalog.operations import Desk, changes, parse, perform
+from catalog.picture import coin_tensor
+from ensemble.contract import COIN, EMBEDDER, EMBEDDING, EMBEDDING_SIZE, REQUEST, RESPONSE
+
+PICTURES = 8  # that are embedded together; no target takes fewer
 
 
 class TritonPythonModel:
@@ -19,8 +23,8 @@ class TritonPythonModel:
     def initialize(self, args: dict[str, str]) -> None:
         """Open the catalog."""
         config = settings(args)
-        self.about = {"model": config["fingerprint"], "threshold": float(config["known_threshold"])}
-        self.catalog = open_catalog(os.environ.get("MINTMARK_CATALOG", ""), config["fingerprint"])
+        catalog = open_catalog(os.environ.get("MINTMARK_CATALOG", ""), config["fingerprint"])
+        self.desk = Desk(catalog, config["fingerprint"], _embed, float(config["known_threshold"]))
 
     def execute(self, requests: list[Any]) -> list[Any]:
         """Carry out the operations of every request."""
@@ -29,12 +33,20 @@ class TritonPythonModel:
     def _answer(self, request: Any) -> Answer:
         replies = []
         for operation in [parse(text) for text in texts(request, REQUEST)]:
-            if operation["operation"] in CHANGES:
-                check_token(parameters(request))
-            reply = perform(self.catalog, operation)
-            replies.append({**reply, **self.about} if operation["operation"] == "status" else reply)
+            (check_change if changes(operation) else check_read)(parameters(request))
+            replies.append(perform(self.desk, operation))
         return {RESPONSE: np.array([[json.dumps(reply, ensure_ascii=False).encode()] for reply in replies], object)}
 
     def finalize(self) -> None:
         """Close the catalog."""
-        self.catalog.close()
+        self.desk.catalog.close()
+
+
+def _embed(pictures: Sequence[bytes]) -> np.ndarray:
+    """Embeddings [N, 64] of pictures of rectified coins, by the model that embeds photos too."""
+    coins = [coin_tensor(picture) for picture in pictures]
+    parts = [
+        call(EMBEDDER, {COIN: np.stack(coins[start : start + PICTURES])})[EMBEDDING]
+        for start in range(0, len(coins), PICTURES)
+    ]
+    return np.concatenate([np.empty((0, EMBEDDING_SIZE), np.float32), *parts])

@@ -1,4 +1,4 @@
-"""Triton model `enroll`: a coin and what people call it to a catalog entry."""
+"""Triton model `enroll`: a coin and what people call it to a view of a catalog entry."""
 
 import os
 from typing import Any
@@ -6,8 +6,8 @@ from typing import Any
 import numpy as np
 
 from backends.adapter import Answer, answer_each, array, parameters, settings, texts
-from catalog import Entry, EntryNotFoundError, View, open_catalog
-from catalog.access import check_token
+from catalog import Enrolment, EntryNotFoundError, View, open_catalog
+from catalog.access import check_change
 from catalog.picture import coin_jpeg
 from ensemble.contract import COIN, EMBEDDING, ENROLLED_ID, FOUND, METADATA
 
@@ -25,15 +25,15 @@ class TritonPythonModel:
         return answer_each(requests, self._answer)
 
     def _answer(self, request: Any) -> Answer:
-        check_token(parameters(request))
-        entries = [Entry.from_json(text) for text in texts(request, METADATA)]
+        check_change(parameters(request))
+        enrolments = [Enrolment.from_json(text) for text in texts(request, METADATA)]
         if not (array(request, FOUND) > 0.5).all():
             raise EntryNotFoundError("no coin found in the photo: nothing was enrolled")
         views = [
             View(embedding, self.fingerprint, coin_jpeg(coin))
             for embedding, coin in zip(array(request, EMBEDDING), array(request, COIN), strict=True)
         ]
-        ids = [self.catalog.enroll(entry, view) for entry, view in zip(entries, views, strict=True)]
+        ids = [self.catalog.enroll(*pair) for pair in zip(enrolments, views, strict=True)]
         return {ENROLLED_ID: np.array([[entry_id.encode()] for entry_id in ids], object)}
 
     def finalize(self) -> None:

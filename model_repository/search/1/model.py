@@ -5,10 +5,11 @@ from typing import Any
 
 from backends.adapter import Answer, answer_each, array, in_place, instance, parameters, settings
 from catalog import open_catalog
+from catalog.access import check_read, check_setup
 from catalog.answer import search_answer
-from catalog.devices import vector_index_for
+from catalog.index.devices import vector_index_for
 from ensemble.contract import EMBEDDING, FOUND
-from ensemble.parameters import search_k
+from ensemble.parameters import search_parameters
 
 
 class TritonPythonModel:
@@ -16,6 +17,7 @@ class TritonPythonModel:
 
     def initialize(self, args: dict[str, str]) -> None:
         """Open the catalog and load its index onto this instance's device: the server is ready when that is done."""
+        check_setup()
         config = settings(args)
         self.threshold = float(config["known_threshold"])
         vectors = vector_index_for(*instance(args))
@@ -27,8 +29,11 @@ class TritonPythonModel:
         return answer_each(requests, self._answer)
 
     def _answer(self, request: Any) -> Answer:
-        k = search_k(parameters(request))
-        return search_answer(self.catalog, in_place(request, EMBEDDING), array(request, FOUND), k, self.threshold)
+        given = parameters(request)
+        check_read(given)
+        k, filters = search_parameters(given)
+        embeddings, found = in_place(request, EMBEDDING), array(request, FOUND)
+        return search_answer(self.catalog, embeddings, found, k, filters, self.threshold)
 
     def finalize(self) -> None:
         """Close the catalog."""

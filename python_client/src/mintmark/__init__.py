@@ -1,6 +1,6 @@
 """Client of Mintmark, a visual search server for coins: photo in, matching catalog entries out."""
 
-from mintmark._client import DEFAULT_URL, Client, Photo
+from mintmark._client import DEFAULT_URL, Client
 from mintmark._contract import DEFAULT_K, MAX_K, MAX_MEGAPIXELS, PHOTO_FORMATS
 from mintmark._errors import (
     EntryNotFound,
@@ -14,10 +14,23 @@ from mintmark._errors import (
     ServerUnavailable,
     Unauthorized,
 )
+from mintmark._requests import Filters, Photo
+from mintmark._tls import Tls
 from mintmark._transports.base import Transport
 from mintmark._transports.mock import MockTransport
 from mintmark._transports.triton import TritonTransport
-from mintmark._types import CatalogStatus, CoinEmbedding, Ellipse, Entry, EntryFields, Match, Recognition
+from mintmark._types import (
+    CatalogStatus,
+    CoinEmbedding,
+    Ellipse,
+    Entry,
+    EntryFields,
+    Match,
+    Recognition,
+    Reembedding,
+    View,
+    ViewRecord,
+)
 
 __version__ = "0.1.0"
 
@@ -34,6 +47,7 @@ __all__ = [
     "Entry",
     "EntryFields",
     "EntryNotFound",
+    "Filters",
     "InvalidPhoto",
     "InvalidRequest",
     "Match",
@@ -42,12 +56,16 @@ __all__ = [
     "NoCoinFound",
     "Photo",
     "Recognition",
+    "Reembedding",
     "RequestTimeout",
     "ServerBusy",
     "ServerError",
     "ServerUnavailable",
+    "Tls",
     "Transport",
     "TritonTransport",
     "Unauthorized",
+    "View",
+    "ViewRecord",
     "__version__",
 ]

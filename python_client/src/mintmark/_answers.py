@@ -5,6 +5,8 @@ of CUDA memory is exhausted. So nothing is taken for granted here: an answer tha
 a ServerError that names the tensor.
 """
 
+import base64
+import binascii
 import json
 from collections.abc import Mapping
 from dataclasses import fields
@@ -16,7 +18,17 @@ import numpy.typing as npt
 from mintmark import _contract as contract
 from mintmark._errors import ServerError
 from mintmark._transports.base import Tensors
-from mintmark._types import CatalogStatus, CoinEmbedding, Ellipse, Entry, Match, Recognition
+from mintmark._types import (
+    CatalogStatus,
+    CoinEmbedding,
+    Ellipse,
+    Entry,
+    Match,
+    Recognition,
+    Reembedding,
+    View,
+    ViewRecord,
+)
 
 # Kinds of numpy arrays that hold each of Triton's types here.
 _KINDS = {"BYTES": "O", "FP32": "f", "BOOL": "b"}
@@ -25,8 +37,8 @@ _EMPTY = (
     " (a server answers so where its CUDA memory pool is exhausted, see --cuda-memory-pool-byte-size, or where its"
     " Python models run on numpy 2: see its log)"
 )
-_ENTRY_TEXTS = ("id", "name", "country", "currency", "denomination", "side")
-_STATUS_FIELDS = ("entries", "views", "model", "threshold")
+_ENTRY_TEXTS = ("id", "name", "country", "currency", "denomination")
+_STATUS_FIELDS = ("entries", "views", "stale_views", "model", "threshold", "calibrated")
 
 
 def take(outputs: Tensors, name: str, *dims: int) -> npt.NDArray[Any]:
@@ -62,11 +74,14 @@ def recognition(outputs: Tensors, k: int) -> Recognition:
     scores = _finite(contract.SCORE, take(outputs, contract.SCORE, k))
     entries = take(outputs, contract.ENTRY, k)
     outline = ellipse(outputs)
-    matches = tuple(
-        Match(entry(parse(row)), float(score)) for key, score, row in zip(ids, scores, entries, strict=True) if key
+    rows = ((parse(row), float(score)) for key, score, row in zip(ids, scores, entries, strict=True) if key)
+    return Recognition(
+        found=outline is not None,
+        known=bool(take(outputs, contract.KNOWN, 1)[0]),
+        margin=float(_finite(contract.MARGIN, take(outputs, contract.MARGIN, 1))[0]),
+        ellipse=outline,
+        matches=tuple(Match(entry(record), score, string(record, "side")) for record, score in rows),
     )
-    known = bool(take(outputs, contract.KNOWN, 1)[0])
-    return Recognition(found=outline is not None, known=known, ellipse=outline, matches=matches)
 
 
 def coin_embedding(outputs: Tensors) -> CoinEmbedding:
@@ -103,14 +118,85 @@ def entry(record: Any) -> Entry:
     )
 
 
+def views(answer: Mapping[str, Any]) -> tuple[View, ...]:
+    """The views in the answer to `show`."""
+    return tuple(
+        View(string(record, "id"), string(record, "side"), _flag(record, "stale"), _binary(record, "picture"))
+        for record in records(answer, "views")
+    )
+
+
+def view_record(record: Mapping[str, Any], model: str) -> ViewRecord:
+    """One of the views in a page of `export`, made by a server whose weights have the fingerprint `model`."""
+    embedded = record.get("embedding") is not None
+    return ViewRecord(
+        entry=entry(record.get("entry")),
+        side=string(record, "side"),
+        picture=_binary(record, "picture"),
+        embedding=_embedding(_binary(record, "embedding")) if embedded else None,
+        model=model if embedded else "",
+    )
+
+
 def catalog_status(record: Mapping[str, Any]) -> CatalogStatus:
     """The catalog's status from its JSON object."""
     try:
-        entries, views, model, threshold = (record[key] for key in _STATUS_FIELDS)
+        entries, views, stale_views, model, threshold, calibrated = (record[key] for key in _STATUS_FIELDS)
         details = {key: value for key, value in record.items() if key not in _STATUS_FIELDS}
-        return CatalogStatus(int(entries), int(views), str(model), float(threshold), details)
+        return CatalogStatus(
+            int(entries), int(views), int(stale_views), str(model), float(threshold), bool(calibrated), details
+        )
     except (KeyError, TypeError, ValueError) as error:
         raise ServerError(f"the server answered {_short(record)} where the catalog's status belongs") from error
+
+
+def reembedding(answer: Mapping[str, Any]) -> Reembedding:
+    """From the answer to `reembed`."""
+    return Reembedding(count(answer, "done"), count(answer, "left"), count(answer, "lost"))
+
+
+def records(answer: Mapping[str, Any], key: str) -> list[dict[str, Any]]:
+    """The list of JSON objects that an answer has under `key`."""
+    value = answer.get(key)
+    if not isinstance(value, list) or any(not isinstance(record, dict) for record in value):
+        raise ServerError(f"the server's answer has {_short(value)} where the list {key!r} belongs")
+    return value
+
+
+def string(answer: Mapping[str, Any], key: str) -> str:
+    """The text that an answer has under `key`."""
+    value = answer.get(key)
+    if not isinstance(value, str):
+        raise ServerError(f"the server's answer has {_short(value)} where the text {key!r} belongs")
+    return value
+
+
+def count(answer: Mapping[str, Any], key: str) -> int:
+    """The number of things that an answer has under `key`."""
+    value = answer.get(key)
+    if isinstance(value, bool) or not isinstance(value, int) or value < 0:
+        raise ServerError(f"the server's answer has {_short(value)} where the count {key!r} belongs")
+    return value
+
+
+def _flag(answer: Mapping[str, Any], key: str) -> bool:
+    value = answer.get(key)
+    if not isinstance(value, bool):
+        raise ServerError(f"the server's answer has {_short(value)} where true or false belongs: {key!r}")
+    return value
+
+
+def _binary(answer: Mapping[str, Any], key: str) -> bytes:
+    try:
+        return base64.b64decode(string(answer, key), validate=True)
+    except (binascii.Error, ValueError) as error:
+        raise ServerError(f"the server's answer has {key!r} in something else than base64: {error}") from error
+
+
+def _embedding(raw: bytes) -> npt.NDArray[np.float32]:
+    if len(raw) != 4 * contract.EMBEDDING_SIZE:
+        raise ServerError(f"the server answered an embedding of {len(raw)} bytes, not {4 * contract.EMBEDDING_SIZE}")
+    return np.frombuffer(raw, dtype="<f4").astype(np.float32)
 
 
 def _picture(coin: npt.NDArray[np.float32]) -> npt.NDArray[np.uint8]:

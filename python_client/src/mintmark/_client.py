@@ -1,36 +1,35 @@
 """The client."""
 
-import json
-import os
-from collections.abc import Iterator, Mapping
-from dataclasses import fields as fields_of
-from pathlib import Path
+from collections.abc import Iterable, Iterator, Mapping
 from types import TracebackType
 from typing import Any
 
 from mintmark import _answers as answers
 from mintmark import _contract as contract
-from mintmark._errors import InvalidPhoto, InvalidRequest, ServerError
+from mintmark import _requests as requests
+from mintmark._errors import InvalidRequest, ServerError
+from mintmark._requests import Filters, Photo
+from mintmark._tls import Tls
 from mintmark._transports.base import Tensors, Transport, bytes_tensor
 from mintmark._transports.triton import TritonTransport
-from mintmark._types import CatalogStatus, CoinEmbedding, Entry, EntryFields, Recognition
+from mintmark._types import CatalogStatus, CoinEmbedding, Entry, EntryFields, Recognition, Reembedding, View, ViewRecord
 
 DEFAULT_URL = "localhost:8001"
 
-Photo = bytes | str | os.PathLike[str]
-"""A photo: the bytes of its file, or the path to it. JPEG, PNG, WebP, BMP or TIFF, up to 64 megapixels."""
-
-_PAGE = 100  # entries that one request of `entries` asks for
+_PAGE = 1000  # entries that one request of `entries` asks for
+_VIEWS = 100  # views, with pictures, that one request of `export` asks for
+_BATCH = 64  # views that one request of `reembed` embeds
 
 
 class Client:
     """Asks a Mintmark server about coins. One client may serve many threads.
 
     `url` is HOST:PORT of the server's gRPC port; `timeout` is in seconds, for each request; `token` is for servers that
-    want one; `tls` encrypts the connection. `transport` replaces the connection to a server, for tests.
+    want one; `tls` encrypts the connection: True trusts the system's authorities, a Tls names others, and what the
+    client shows of itself. `transport` replaces the connection to a server, for tests.
 
     Every method raises MintmarkError: InvalidPhoto, InvalidRequest, Unauthorized, ServerUnavailable, RequestTimeout,
-    ServerError, and what it names itself.
+    ServerError, and what it names itself. After a RequestTimeout, what was asked may have happened all the same.
     """
 
     def __init__(
@@ -39,7 +38,7 @@ class Client:
         *,
         timeout: float = 30.0,
         token: str | None = None,
-        tls: bool = False,
+        tls: bool | Tls = False,
         transport: Transport | None = None,
     ) -> None:
         self._transport = transport or TritonTransport(url, timeout=timeout, token=token, tls=tls)
@@ -56,92 +55,140 @@ class Client:
         """Close the connections to the server."""
         self._transport.close()
 
-    def recognize(self, photo: Photo, k: int = contract.DEFAULT_K) -> Recognition:
-        """The catalog's `k` entries (1 to 1000) that look most like the coin in the photo."""
-        if not 1 <= k <= contract.MAX_K:
-            raise InvalidRequest(f"k must lie between 1 and {contract.MAX_K}, not {k}")
-        outputs = self._infer(contract.COIN_SEARCH, {contract.ENCODED: bytes_tensor(_read(photo))}, {"k": k})
-        return answers.recognition(outputs, k)
+    # --- photos -----------------------------------------------------------------------------------------------------
+
+    def recognize(self, photo: Photo, k: int = contract.DEFAULT_K, filters: Filters | None = None) -> Recognition:
+        """The catalog's `k` entries (1 to 1000) that look most like the coin in the photo, among those that pass.
+
+        What has to pass all `filters` is an entry with one of its views; filters are by 'country', 'currency',
+        'denomination', 'side', 'year' or, for a key of the free metadata, 'metadata.KEY'.
+        """
+        parameters = requests.search_parameters(k, filters or {})
+        inputs = {contract.ENCODED: bytes_tensor(requests.read_photo(photo))}
+        return answers.recognition(self._infer(contract.COIN_SEARCH, inputs, parameters), k)
 
     def embed(self, photo: Photo) -> CoinEmbedding:
         """The embedding, the rectified picture and the outline of the coin in the photo."""
-        return answers.coin_embedding(
-            self._infer(contract.COIN_EMBEDDING, {contract.ENCODED: bytes_tensor(_read(photo))})
-        )
+        inputs = {contract.ENCODED: bytes_tensor(requests.read_photo(photo))}
+        return answers.coin_embedding(self._infer(contract.COIN_EMBEDDING, inputs))
 
-    def enroll(self, photo: Photo, fields: EntryFields) -> Entry:
+    def enroll(self, photo: Photo, fields: EntryFields, entry_id: str = "") -> Entry:
         """Add the coin in the photo to the catalog: it can be found as soon as this returns.
 
-        Raises NoCoinFound. After a RequestTimeout the coin may be in the catalog all the same.
+        With `entry_id`, 1 to 64 of A-Z a-z 0-9 . _ : -, that is the new entry's id; where an entry has it already, the
+        photo becomes one more view of that entry, whose fields must be the same. Raises NoCoinFound.
         """
-        record = _record(fields)
-        inputs = {
-            contract.ENCODED: bytes_tensor(_read(photo)),
-            contract.METADATA: bytes_tensor(_json(record)),
-        }
-        key = answers.text(self._infer(contract.COIN_ENROLL, inputs), contract.ENROLLED_ID)
-        if not key:
-            raise ServerError("the server enrolled the coin without an id")
-        return answers.entry({**record, "id": key})
+        record = requests.enrolment(fields, entry_id)
+        return answers.entry({**record, "id": self._enroll(photo, record)})
+
+    def add_view(self, photo: Photo, entry_id: str, side: str) -> None:
+        """Add a photo of one more side, or another of the same, to an entry. Raises NoCoinFound, EntryNotFound."""
+        if not entry_id:
+            raise InvalidRequest("the id of the entry is empty: say which entry the photo is of")
+        self._enroll(photo, {"entry": entry_id, "side": side})
+
+    # --- entries ----------------------------------------------------------------------------------------------------
 
     def entries(self) -> Iterator[Entry]:
-        """All entries of the catalog, fetched a page at a time."""
-        offset = 0
-        while True:
-            page = self._catalog("list", offset=offset, limit=_PAGE)
-            records = page.get("entries")
-            total = page.get("total")
-            if not isinstance(records, list) or not isinstance(total, int):
-                raise ServerError("the server's list of entries lacks 'entries' or 'total'")
-            yield from map(answers.entry, records)
-            offset += len(records)
-            if not records or offset >= total:
-                return
+        """All entries of the catalog, in the order of their enrolment, fetched a page at a time."""
+        for page in self._pages("list", limit=_PAGE):
+            yield from map(answers.entry, answers.records(page, "entries"))
 
     def show(self, entry_id: str) -> Entry:
         """One entry. Raises EntryNotFound."""
         return answers.entry(self._catalog("show", id=entry_id).get("entry"))
 
+    def views(self, entry_id: str) -> tuple[View, ...]:
+        """The photos of one entry, in the order of their enrolment. Raises EntryNotFound."""
+        return answers.views(self._catalog("show", id=entry_id))
+
+    def update(self, entry_id: str, **changes: Any) -> Entry:
+        """Change `name`, `country`, `currency`, `denomination`, `year` or `metadata` of an entry; returns it changed.
+
+        `metadata` is replaced as a whole. Raises EntryNotFound.
+        """
+        answer = self._catalog("update", id=entry_id, changes=requests.changes(changes))
+        return answers.entry(answer.get("entry"))
+
     def remove(self, entry_id: str) -> None:
-        """Remove one entry and its photos' embeddings. Raises EntryNotFound."""
+        """Remove one entry and its views. Raises EntryNotFound."""
         self._catalog("remove", id=entry_id)
 
+    # --- the whole catalog ------------------------------------------------------------------------------------------
+
+    def export(self, *, pictures: bool = True) -> Iterator[ViewRecord]:
+        """All views with their entries and embeddings, in the order of their enrolment, fetched a page at a time.
+
+        Without `pictures` they are smaller, and cannot be embedded again by other weights.
+        """
+        for page in self._pages("export", limit=_VIEWS, pictures=pictures):
+            model = answers.string(page, "model")
+            for record in answers.records(page, "views"):
+                yield answers.view_record(record, model)
+
+    def import_views(self, records: Iterable[ViewRecord]) -> int:
+        """Add exported views, and their entries where they are not there; returns how many views are new.
+
+        Views that are there already are left out, so that an import can be repeated. Views without an embedding by the
+        server's weights are embedded from their pictures.
+        """
+        batches = requests.import_batches(records)
+        return sum(
+            answers.count(self._catalog("import", model=model, views=views), "added") for model, views in batches
+        )
+
     def status(self) -> CatalogStatus:
-        """How much the catalog holds, and which model it was made with."""
+        """How much the catalog holds, which weights serve it, and the score from which a coin counts as known."""
         return answers.catalog_status(self._catalog("status"))
 
-    def _catalog(self, operation: str, **arguments: str | int) -> dict[str, Any]:
-        request = {contract.REQUEST: bytes_tensor(_json({"operation": operation, **arguments}))}
+    def set_threshold(self, threshold: float) -> None:
+        """Set the score, -1 to 1, from which a coin counts as known in this catalog, for the server's weights."""
+        if not -1 <= threshold <= 1:
+            raise InvalidRequest(f"the threshold is a cosine from -1 to 1, not {threshold}")
+        self._catalog("calibrate", threshold=threshold)
+
+    def reembed(self, limit: int = _BATCH) -> Reembedding:
+        """Embed at most `limit` stale views (256 at most) with the server's weights, from their pictures.
+
+        The new embeddings do not count before `switch`: repeat until nothing is left, then call that.
+        """
+        return answers.reembedding(self._catalog("reembed", limit=limit))
+
+    def switch(self) -> int:
+        """Let all embeddings that `reembed` made count from now on, at once; returns how many they are."""
+        return answers.count(self._catalog("switch"), "switched")
+
+    def forget(self) -> int:
+        """Drop the embeddings by other weights than the server's, for good; returns how many they were."""
+        return answers.count(self._catalog("forget"), "forgotten")
+
+    # --- requests ---------------------------------------------------------------------------------------------------
+
+    def _enroll(self, photo: Photo, record: Mapping[str, Any]) -> str:
+        inputs = {
+            contract.ENCODED: bytes_tensor(requests.read_photo(photo)),
+            contract.METADATA: bytes_tensor(requests.json_bytes(record)),
+        }
+        key = answers.text(self._infer(contract.COIN_ENROLL, inputs), contract.ENROLLED_ID)
+        if not key:
+            raise ServerError("the server enrolled the coin without an id")
+        return key
+
+    def _pages(self, operation: str, **arguments: int | bool) -> Iterator[dict[str, Any]]:
+        after = ""
+        while True:
+            page = self._catalog(operation, after=after, **arguments)
+            yield page
+            before, after = after, answers.string(page, "next")
+            if not after:
+                return
+            if after == before:
+                raise ServerError(f"the server's pages of {operation!r} do not end: {after!r} follows itself")
+
+    def _catalog(self, operation: str, **arguments: Any) -> dict[str, Any]:
+        request = {contract.REQUEST: bytes_tensor(requests.json_bytes({"operation": operation, **arguments}))}
         outputs = self._infer(contract.CATALOG, request)
         return answers.parse(answers.text(outputs, contract.RESPONSE))
 
     def _infer(self, model: str, inputs: Tensors, parameters: Mapping[str, str | int | bool] | None = None) -> Tensors:
         return self._transport.infer(model, inputs, contract.OUTPUTS[model], parameters or {})
-
-
-def _read(photo: Photo) -> bytes:
-    """The bytes of a photo's file. InvalidPhoto if it cannot be opened or is empty."""
-    if isinstance(photo, bytes):
-        data, name = photo, "photo"
-    else:
-        name = os.fspath(photo)
-        try:
-            data = Path(name).read_bytes()
-        except OSError as error:
-            raise InvalidPhoto(f"cannot open photo {name}: {error.strerror or error}") from error
-    if not data:
-        raise InvalidPhoto(f"{name} is empty")
-    return data
-
-
-def _record(fields: EntryFields) -> dict[str, Any]:
-    values = {field.name: getattr(fields, field.name) for field in fields_of(EntryFields)}
-    values["metadata"] = dict(fields.metadata)
-    return {name: value for name, value in values.items() if value is not None}
-
-
-def _json(record: Mapping[str, Any]) -> bytes:
-    try:
-        return json.dumps(record, ensure_ascii=False).encode()
-    except (TypeError, ValueError) as error:
-        raise InvalidRequest(f"not JSON: {error}") from error

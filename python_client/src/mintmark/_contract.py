@@ -13,6 +13,8 @@ IMAGE_STD = (0.229, 0.224, 0.225)
 MASK_THRESHOLD = 0.5
 DEFAULT_K = 5
 MAX_K = 1000
+FILTERS = ("country", "currency", "denomination", "side", "year")
+METADATA_FILTER = "metadata."
 MAX_MEGAPIXELS = 64.0
 PHOTO_FORMATS = ("JPEG", "PNG", "WEBP", "BMP", "TIFF")
 
@@ -33,6 +35,7 @@ COIN_ID = "coin_id"
 SCORE = "score"
 ENTRY = "entry"
 KNOWN = "known"
+MARGIN = "margin"
 METADATA = "metadata"
 ENROLLED_ID = "enrolled_id"
 REQUEST = "request"
@@ -61,6 +64,7 @@ DTYPES = {
     "score": "FP32",
     "entry": "BYTES",
     "known": "BOOL",
+    "margin": "FP32",
     "metadata": "BYTES",
     "enrolled_id": "BYTES",
     "request": "BYTES",
@@ -69,7 +73,7 @@ DTYPES = {
 
 OUTPUTS: dict[str, tuple[str, ...]] = {
     "catalog": ("response",),
-    "coin_search": ("coin_id", "score", "entry", "known", "ellipse", "found"),
+    "coin_search": ("coin_id", "score", "entry", "known", "margin", "ellipse", "found"),
     "coin_embedding": ("embedding", "coin", "ellipse", "found"),
     "coin_enroll": ("enrolled_id", "ellipse", "found"),
 }

@@ -1,7 +1,7 @@
 """Everything that this package raises.
 
 MintmarkError
-  InvalidRequest      what was asked for is wrong: k out of range, a field missing, a filter unknown
+  InvalidRequest      what was asked for is wrong: k out of range, a field missing, a filter unknown, an export damaged
     InvalidPhoto      the photo cannot be read: empty, not an image, unsupported format, too large
   NoCoinFound         enrolling a photo that shows no coin
   EntryNotFound       the catalog has no entry of that id

@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -21,6 +21,8 @@ KS = (1, 2, 5, 10, 20)
 GOOD_IOU = 0.9
 INDEXED = ("catalog", "distractor")
 ROLES = (*INDEXED, "query", "unknown")
+
+Answer = TypeVar("Answer")
 
 _NOTHING_FOUND = -1.0  # the server's own score where a photo shows no coin
 
@@ -80,20 +82,24 @@ def check_photos(root: Path, paths: Sequence[str]) -> None:
 
 
 def see(client: Client, root: Path, paths: Sequence[str], workers: int, seen: Callable[[str, Sight], None]) -> Sights:
-    """Embed all photos, `workers` at a time, and tell `seen` of each, in order.
+    """Embed all photos, as `ask_all`. Refused photos become part of the result; any other error ends the work."""
+    return ask_all(paths, lambda path: _see(client, root / path), workers, seen)
 
-    Refused photos become part of the result; any other error ends the work.
-    """
-    sights: dict[str, Sight] = {}
+
+def ask_all(
+    paths: Sequence[str], ask: Callable[[str], Answer], workers: int, seen: Callable[[str, Answer], None]
+) -> dict[str, Answer]:
+    """The answer to each path, `workers` at a time; `seen` is told of each, in order. An error ends the work."""
+    answers: dict[str, Answer] = {}
     with ThreadPoolExecutor(workers) as pool:
         try:
-            for path, sight in zip(paths, pool.map(lambda path: _see(client, root / path), paths), strict=True):
-                sights[path] = sight
-                seen(path, sight)
+            for path, answer in zip(paths, pool.map(ask, paths), strict=True):
+                answers[path] = answer
+                seen(path, answer)
         except BaseException:
             pool.shutdown(cancel_futures=True)
             raise
-    return sights
+    return answers
 
 
 def _see(client: Client, photo: Path) -> Sight:

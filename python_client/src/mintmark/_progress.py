@@ -32,9 +32,14 @@ class Progress:
             file=sys.stderr,
         )
 
-    def advance(self) -> None:
-        """One more step is done."""
-        self._done += 1
+    def advance(self, steps: int = 1) -> None:
+        """That many more steps are done."""
+        self._done += steps
+        self._show()
+
+    def expect(self, total: int) -> None:
+        """There are, as it turns out, `total` steps in all."""
+        self._total = total
         self._show()
 
     def note(self, line: str) -> None:

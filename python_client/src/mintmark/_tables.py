@@ -7,10 +7,11 @@ from collections.abc import Iterator, Sequence
 from mintmark._errors import InvalidRequest
 
 
-def read_rows(path: str, required: Sequence[str]) -> Iterator[tuple[int, dict[str, str]]]:
+def read_rows(path: str, required: Sequence[str], *, strip: bool = True) -> Iterator[tuple[int, dict[str, str]]]:
     """The rows of a UTF-8 CSV file, each with the number of the line that it ends on.
 
-    Missing cells are ''. InvalidRequest if the file cannot be read or lacks a required column.
+    Missing cells are ''; space around a cell is dropped if `strip`. InvalidRequest if the file cannot be read or lacks
+    a required column.
     """
     try:
         with open(path, newline="", encoding="utf-8-sig") as file:
@@ -19,7 +20,8 @@ def read_rows(path: str, required: Sequence[str]) -> Iterator[tuple[int, dict[st
             if missing:
                 raise InvalidRequest(f"{path} lacks the column {', '.join(missing)}")
             for row in reader:
-                yield reader.line_num, {key: value.strip() for key, value in row.items() if isinstance(value, str)}
+                cells = {key: value for key, value in row.items() if isinstance(value, str)}
+                yield reader.line_num, {key: value.strip() for key, value in cells.items()} if strip else cells
     except OSError as error:
         raise InvalidRequest(f"cannot open {path}: {error.strerror or error}") from error
     except (csv.Error, UnicodeDecodeError) as error:

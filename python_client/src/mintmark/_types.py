@@ -25,7 +25,10 @@ class Ellipse:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EntryFields:
-    """What is said about a coin when it is enrolled. `metadata` is free: any JSON values."""
+    """What is said about a coin when a photo of it is enrolled. `metadata` is free: any JSON values.
+
+    `side` is what the photo shows, such as 'obverse'; the rest is true of the whole coin.
+    """
 
     name: str
     country: str
@@ -37,18 +40,54 @@ class EntryFields:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Entry(EntryFields):
-    """One entry of the catalog: its fields and the id that the server gave it."""
+class Entry:
+    """One coin of the catalog. Its views, photos of its sides, are asked for by its `id`."""
 
     id: str
+    name: str
+    country: str
+    currency: str
+    denomination: str
+    year: int | None = None
+    metadata: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class View:
+    """One photo of an entry, as the catalog keeps it.
+
+    `picture`: JPEG of the rectified coin, 256 by 256 px; empty where none was kept. `stale`: other weights than the
+    server's made its embedding, so it is not searched until it is embedded again.
+    """
+
+    id: str
+    side: str
+    stale: bool
+    picture: bytes
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class ViewRecord:
+    """A view with its entry, as it is exported and imported.
+
+    `picture` as in View. `embedding`: float32 [64], unit length, by the weights with the fingerprint `model`; None, and
+    `model` '', where there is none: the server then embeds the picture.
+    """
+
+    entry: Entry
+    side: str
+    picture: bytes
+    embedding: npt.NDArray[np.float32] | None = None
+    model: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class Match:
-    """A catalog entry and its cosine similarity to the photo, -1 to 1."""
+    """A catalog entry, its cosine similarity to the photo, -1 to 1, and the side of its view that is most like it."""
 
     entry: Entry
     score: float
+    side: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,11 +95,13 @@ class Recognition:
     """What the server says of a photo.
 
     `found`: the photo shows a coin. `known`: the best match is good enough to say that the coin is in the catalog.
-    `ellipse`: None where no coin was found. `matches`: best first; fewer than asked for where the catalog is small.
+    `margin`: the best score less that of the runner-up, a missing one counting as -1; 0 where nothing matches.
+    `ellipse`: None where no coin was found. `matches`: best first; fewer than asked for where fewer are there.
     """
 
     found: bool
     known: bool
+    margin: float
     ellipse: Ellipse | None
     matches: tuple[Match, ...]
 
@@ -83,12 +124,29 @@ class CoinEmbedding:
 class CatalogStatus:
     """The catalog at a glance.
 
-    `views`: embeddings, one per enrolled photo. `model`: fingerprint of the weights that made them. `threshold`: score
-    from which a coin counts as known. `details`: whatever else the server reports.
+    `entries`: coins. `views`: photos that are searched. `stale_views`: photos that are not, because they have no
+    embedding by the server's weights: `reembed` makes one. `model`: fingerprint of those weights. `threshold`: score
+    from which a coin counts as known. `calibrated`: that score was set for this catalog; otherwise it came with the
+    weights. `details`: whatever else the server reports.
     """
 
     entries: int
     views: int
+    stale_views: int
     model: str
     threshold: float
+    calibrated: bool
     details: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Reembedding:
+    """How far the embedding of stale views has come.
+
+    `done`: embedded by this request. `left`: still to do, as far as is known. `lost`: stale views without a picture,
+    which nothing can embed (enroll their photos again); told once nothing is left.
+    """
+
+    done: int
+    left: int
+    lost: int

@@ -5,9 +5,10 @@ import os
 import sys
 from collections.abc import Callable, Sequence
 
-from mintmark._cli import catalog, enroll, evaluate, recognize
+from mintmark._cli import calibrate, catalog, enroll, evaluate, recognize, reembed, transfer
 from mintmark._client import DEFAULT_URL, Client
 from mintmark._errors import MintmarkError
+from mintmark._tls import Tls
 
 Connect = Callable[[argparse.Namespace], Client]
 
@@ -15,7 +16,7 @@ Connect = Callable[[argparse.Namespace], Client]
 def main(argv: Sequence[str] | None = None, connect: Connect | None = None) -> int:
     """Run one command and give its exit code: 0, or 1 after an error. Wrong usage exits with 2.
 
-    `connect` makes the client from the options `url`, `timeout` and `tls`, for tests.
+    `connect` makes the client from the options of the connection, for tests.
     """
     args = _parser().parse_args(argv)
     try:
@@ -35,21 +36,41 @@ def main(argv: Sequence[str] | None = None, connect: Connect | None = None) -> i
 
 
 def _connect(args: argparse.Namespace) -> Client:
-    return Client(args.url, timeout=args.timeout, token=os.environ.get("MINTMARK_TOKEN"), tls=args.tls)
+    token = os.environ.get("MINTMARK_TOKEN") or os.environ.get("MINTMARK_READ_TOKEN")
+    return Client(args.url, timeout=args.timeout, token=token, tls=_tls(args))
+
+
+def _tls(args: argparse.Namespace) -> bool | Tls:
+    files = Tls(args.tls_ca, args.tls_cert, args.tls_key)
+    return files if files != Tls() else bool(args.tls)
 
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="mintmark", description="Recognize coins with a Mintmark server.")
-    _add_connection(parser, os.environ.get("MINTMARK_URL", DEFAULT_URL), 30.0, False)
-    common = argparse.ArgumentParser(add_help=False)  # the same after the command, where it overrides only if given
-    _add_connection(common, argparse.SUPPRESS, argparse.SUPPRESS, argparse.SUPPRESS)
+    _add_connection(parser)
+    common = argparse.ArgumentParser(add_help=False, argument_default=argparse.SUPPRESS)
+    _add_connection(common)  # the same after the command, where it overrides only if given
+    parser.set_defaults(
+        url=os.environ.get("MINTMARK_URL", DEFAULT_URL),
+        timeout=30.0,
+        tls=False,
+        tls_ca=None,
+        tls_cert=None,
+        tls_key=None,
+    )
     commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
-    for module in (recognize, enroll, catalog, evaluate):
+    for module in (recognize, enroll, catalog, transfer, reembed, calibrate, evaluate):
         module.add_commands(commands, common)
     return parser
 
 
-def _add_connection(parser: argparse.ArgumentParser, url: str, timeout: float | str, tls: bool | str) -> None:
-    parser.add_argument("--url", default=url, metavar="HOST:PORT", help="gRPC address (MINTMARK_URL, localhost:8001)")
-    parser.add_argument("--timeout", type=float, default=timeout, metavar="S", help="seconds for each request (30)")
-    parser.add_argument("--tls", action="store_true", default=tls, help="encrypt the connection")
+def _add_connection(parser: argparse.ArgumentParser) -> None:
+    group = parser.add_argument_group("connection")
+    group.add_argument("--url", metavar="HOST:PORT", help="gRPC address (MINTMARK_URL, localhost:8001)")
+    group.add_argument("--timeout", type=float, metavar="S", help="seconds for each request (30)")
+    group.add_argument("--tls", action="store_true", default=argparse.SUPPRESS, help="encrypt the connection")
+    group.add_argument(
+        "--tls-ca", metavar="FILE", help="PEM of whom to trust (the system's authorities); implies --tls"
+    )
+    group.add_argument("--tls-cert", metavar="FILE", help="PEM of the client's certificate, for mutual TLS")
+    group.add_argument("--tls-key", metavar="FILE", help="PEM of the key to --tls-cert")

@@ -1,50 +1,163 @@
-"""`mintmark list`, `remove` and `status`."""
+"""`mintmark list`, `show`, `update`, `remove` and `status`."""
 
 import argparse
+import json
+from collections.abc import Iterator
 from dataclasses import asdict
+from itertools import islice
+from pathlib import Path
+from typing import Any
 
-from mintmark._cli.common import ENTRY_COLUMNS, Commands, add_command, cells, print_json, print_table
+from mintmark._cli.common import (
+    ENTRY_COLUMNS,
+    Commands,
+    add_command,
+    cells,
+    complain,
+    counted,
+    key_value,
+    print_json,
+    print_json_array,
+    print_table,
+)
 from mintmark._client import Client
+from mintmark._draw import save
+from mintmark._errors import EntryNotFound, InvalidRequest
+from mintmark._sheet import draw_views
+from mintmark._types import Entry, View
+
+_FIELDS = ("name", "country", "currency", "denomination")
+_BLOCK = 1000  # entries whose columns are aligned with one another
 
 
 def add_commands(commands: Commands, common: argparse.ArgumentParser) -> None:
-    """Add `list`, `remove` and `status`."""
+    """Add `list`, `show`, `update`, `remove` and `status`."""
     listing = add_command(commands, common, "list", "List the catalog.")
     listing.add_argument("--json", action="store_true", help="print a JSON array of entries")
     listing.set_defaults(run=run_list)
-    removal = add_command(commands, common, "remove", "Remove an entry from the catalog.")
-    removal.add_argument("id", metavar="ID", help="the entry's id, as `list` shows it")
+    _add_show(commands, common)
+    _add_update(commands, common)
+    removal = add_command(commands, common, "remove", "Remove entries from the catalog, with all their photos.")
+    removal.add_argument("ids", nargs="+", metavar="ID", help="the entry's id, as `list` shows it")
     removal.set_defaults(run=run_remove)
     status = add_command(commands, common, "status", "Say how much the catalog holds and which model serves it.")
     status.add_argument("--json", action="store_true", help="print a JSON object")
     status.set_defaults(run=run_status)
 
 
+def _add_show(commands: Commands, common: argparse.ArgumentParser) -> None:
+    parser = add_command(commands, common, "show", "Show one entry: what is known of it, and its photos.")
+    parser.add_argument("id", metavar="ID", help="the entry's id, as `list` shows it")
+    parser.add_argument("--sheet", type=Path, metavar="OUT.png", help="draw the stored pictures of its photos")
+    parser.add_argument("--json", action="store_true", help="print a JSON object")
+    parser.set_defaults(run=run_show)
+
+
+def _add_update(commands: Commands, common: argparse.ArgumentParser) -> None:
+    parser = add_command(commands, common, "update", "Change what is said of an entry.")
+    parser.add_argument("id", metavar="ID", help="the entry's id, as `list` shows it")
+    for name in _FIELDS:
+        parser.add_argument(f"--{name}", default=argparse.SUPPRESS, help=f"the coin's {name}")
+    parser.add_argument("--year", type=_year, default=argparse.SUPPRESS, help="year of issue; '' takes it away")
+    for option, kind, metavar in (("--set", key_value, "KEY=VALUE"), ("--unset", str, "KEY")):
+        parser.add_argument(option, action="append", default=[], type=kind, metavar=metavar, help="of the metadata")
+    parser.set_defaults(run=run_update)
+
+
+def _year(text: str) -> int | None:
+    return int(text) if text else None
+
+
 def run_list(client: Client, args: argparse.Namespace) -> int:
     """Print all entries."""
-    entries = list(client.entries())
+    entries = client.entries()
     if args.json:
-        print_json(entries)
-    elif entries:
-        print_table([ENTRY_COLUMNS, *map(cells, entries)])
-    else:
+        print_json_array(entries)
+    elif not _print_entries(entries):
         print("the catalog is empty")
     return 0
 
 
-def run_remove(client: Client, args: argparse.Namespace) -> int:
-    """Remove one entry."""
-    client.remove(args.id)
-    print(f"removed {args.id}")
+def _print_entries(entries: Iterator[Entry]) -> int:
+    """How many they were. They are aligned block by block, because there may be millions."""
+    printed = 0
+    while block := list(islice(entries, _BLOCK)):
+        print_table([*([] if printed else [ENTRY_COLUMNS]), *map(cells, block)])
+        printed += len(block)
+    return printed
+
+
+def run_show(client: Client, args: argparse.Namespace) -> int:
+    """Print one entry and its views, and draw them."""
+    entry, views = client.show(args.id), client.views(args.id)
+    if args.sheet:
+        save(args.sheet, draw_views(entry, views))
+    if args.json:
+        print_json({"entry": entry, "views": [_view_object(view) for view in views]})
+        return 0
+    rows = [[name, text] for name, text in zip(ENTRY_COLUMNS, cells(entry), strict=True) if text]
+    print_table(rows + [[name, _shown(value)] for name, value in entry.metadata.items()])
+    print(f"\n{counted(len(views), 'photo')}")
+    if views:
+        print_table([["side", "picture", "", "id"], *map(_view_cells, views)], right=frozenset({1}), indent="  ")
     return 0
+
+
+def _view_object(view: View) -> dict[str, Any]:
+    return {"id": view.id, "side": view.side, "stale": view.stale, "picture_bytes": len(view.picture)}
+
+
+def _view_cells(view: View) -> list[str]:
+    size = f"{len(view.picture) / 1000:.1f} kB" if view.picture else "none"
+    return [view.side, size, "stale" if view.stale else "", view.id]
+
+
+def _shown(value: Any) -> str:
+    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+
+
+def run_update(client: Client, args: argparse.Namespace) -> int:
+    """Change one entry."""
+    changes = {name: getattr(args, name) for name in (*_FIELDS, "year") if hasattr(args, name)}
+    if args.set or args.unset:
+        changes["metadata"] = _metadata(client.show(args.id), dict(args.set), args.unset)
+    if not changes:
+        args.parser.error("nothing to change")
+    print_table([ENTRY_COLUMNS, cells(client.update(args.id, **changes))])
+    return 0
+
+
+def _metadata(entry: Entry, given: dict[str, str], taken: list[str]) -> dict[str, Any]:
+    """The metadata of an entry with some keys set and some taken away."""
+    if missing := [key for key in taken if key not in entry.metadata]:
+        raise InvalidRequest(
+            f"the metadata of {entry.id} has no {', '.join(missing)}; it has {', '.join(entry.metadata) or 'nothing'}"
+        )
+    return {**{key: value for key, value in entry.metadata.items() if key not in taken}, **given}
+
+
+def run_remove(client: Client, args: argparse.Namespace) -> int:
+    """Remove entries; one that is not there does not stop the rest."""
+    failed = False
+    for key in args.ids:
+        try:
+            client.remove(key)
+            print(f"removed {key}")
+        except EntryNotFound as error:
+            failed = True
+            complain(str(error))
+    return int(failed)
 
 
 def run_status(client: Client, args: argparse.Namespace) -> int:
     """Print the catalog's status."""
-    values = asdict(client.status())
+    status = client.status()
+    values = asdict(status)
     values.update(values.pop("details"))
     if args.json:
         print_json(values)
-    else:
-        print_table([[key, str(value)] for key, value in values.items()])
+        return 0
+    print_table([[key, str(value)] for key, value in values.items()])
+    if status.stale_views:
+        print(f"{counted(status.stale_views, 'stale view')} not searched: run `mintmark reembed`")
     return 0

@@ -3,7 +3,7 @@
 import argparse
 import json
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import asdict
 from typing import Any
 
@@ -12,7 +12,7 @@ from mintmark._types import Entry
 
 Commands = Any  # argparse's own type for the group of commands is private
 
-ENTRY_COLUMNS = ("name", "country", "currency", "denomination", "side", "year", "id")
+ENTRY_COLUMNS = ("name", "country", "currency", "denomination", "year", "id")
 
 
 def add_command(
@@ -32,9 +32,34 @@ def positive(text: str) -> int:
     return number
 
 
+def share(text: str) -> float:
+    """A number between 0 and 1, neither of them, for argparse."""
+    number = float(text)
+    if not 0 < number < 1:
+        raise argparse.ArgumentTypeError(f"must lie between 0 and 1, not {text}")
+    return number
+
+
+def key_value(text: str) -> tuple[str, str]:
+    """KEY=VALUE, for argparse."""
+    key, equals, value = text.partition("=")
+    if not key or not equals:
+        raise argparse.ArgumentTypeError(f"must be KEY=VALUE, not {text!r}")
+    return key, value
+
+
 def print_json(value: Any) -> None:
     """One JSON value on stdout; dataclasses become objects."""
     print(json.dumps(value, default=asdict, ensure_ascii=False, indent=2))
+
+
+def print_json_array(values: Iterable[Any]) -> None:
+    """A JSON array on stdout, item by item: there may be millions."""
+    print("[", end="")
+    for number, value in enumerate(values):
+        text = json.dumps(value, default=asdict, ensure_ascii=False, indent=2)
+        print(",\n" if number else "\n", "  ", text.replace("\n", "\n  "), sep="", end="")
+    print("\n]")
 
 
 def print_table(rows: Sequence[Sequence[str]], right: frozenset[int] = frozenset(), indent: str = "") -> None:
@@ -47,6 +72,11 @@ def cells(entry: Entry) -> list[str]:
     """An entry in the order of ENTRY_COLUMNS."""
     values = (getattr(entry, column) for column in ENTRY_COLUMNS)
     return ["" if value is None else str(value) for value in values]
+
+
+def counted(number: int, noun: str) -> str:
+    """A number of things: '1 view', '2 views'."""
+    return f"{number} {noun}{'' if number == 1 else 's'}"
 
 
 def complain(line: str) -> None:

@@ -1,7 +1,9 @@
 """`mintmark enroll`."""
 
 import argparse
+import json
 from pathlib import Path
+from typing import Any
 
 from mintmark._cli.common import Commands, add_command
 from mintmark._client import Client
@@ -12,6 +14,7 @@ from mintmark._types import EntryFields
 
 REQUIRED = ("name", "country", "currency", "denomination", "side")
 _COLUMNS = ("path", *REQUIRED)
+_OPTIONAL = ("year", "entry", "metadata")
 
 
 def add_commands(commands: Commands, common: argparse.ArgumentParser) -> None:
@@ -22,27 +25,38 @@ def add_commands(commands: Commands, common: argparse.ArgumentParser) -> None:
         parser.add_argument(f"--{name}", help=f"the coin's {name}")
     parser.add_argument("--year", type=int, help="year of issue")
     parser.add_argument(
+        "--entry",
+        metavar="ID",
+        help="id of the coin: with --side alone, of one that is there, to which the photo is added",
+    )
+    parser.add_argument(
         "--from",
         dest="table",
         metavar="LABELS.csv",
-        help=f"enroll many: columns {', '.join(_COLUMNS)}, year (optional); other columns become free metadata;"
-        " paths are relative to the table",
+        help=f"enroll many: columns {', '.join(_COLUMNS)}; year, entry (rows with the same one are photos of the same"
+        " coin) and metadata (a JSON object) may be missing; other columns become free metadata; paths are relative to"
+        " the table",
     )
     parser.set_defaults(run=run)
 
 
 def run(client: Client, args: argparse.Namespace) -> int:
     """Enroll the photo or the table of photos."""
-    single = [args.photo, args.year, *(getattr(args, name) for name in REQUIRED)]
+    given = [name for name in (*REQUIRED, "year") if getattr(args, name) is not None]
     if args.table:
-        if any(value is not None for value in single):
+        if given or args.photo or args.entry:
             args.parser.error("--from takes neither a photo nor its fields")
         return _enroll_table(client, args.table)
-    missing = [f"--{name}" for name in REQUIRED if not getattr(args, name)]
+    known = bool(args.entry) and not set(given) - {"side"}
+    missing = [f"--{name}" for name in (("side",) if known else REQUIRED) if not getattr(args, name)]
     if not args.photo or missing:
         args.parser.error(f"missing: {', '.join(([] if args.photo else ['PHOTO']) + missing)} (or --from)")
-    fields = EntryFields(**{name: getattr(args, name) for name in REQUIRED}, year=args.year)
-    print(client.enroll(args.photo, fields).id)
+    if known:
+        client.add_view(args.photo, args.entry, args.side)
+        print(args.entry)
+    else:
+        fields = EntryFields(**{name: getattr(args, name) for name in REQUIRED}, year=args.year)
+        print(client.enroll(args.photo, fields, args.entry or "").id)
     return 0
 
 
@@ -52,7 +66,7 @@ def _enroll_table(client: Client, table: str) -> int:
     with Progress("rows", len(rows)) as progress:
         for line, row in rows:
             try:
-                client.enroll(Path(table).parent / row["path"], _fields(row))
+                _enroll_row(client, Path(table).parent, row)
             except (ServerUnavailable, Unauthorized):
                 raise
             except MintmarkError as error:
@@ -63,16 +77,36 @@ def _enroll_table(client: Client, table: str) -> int:
     return int(failures > 0)
 
 
+def _enroll_row(client: Client, folder: Path, row: dict[str, str]) -> None:
+    entry = row.get("entry", "")
+    described = any(value for name, value in row.items() if name not in ("path", "entry", "side"))
+    needed = _COLUMNS if described or not entry else ("path", "side")
+    if missing := [name for name in needed if not row[name]]:
+        raise InvalidRequest(f"no {', '.join(missing)}")
+    if described:
+        client.enroll(folder / row["path"], _fields(row), entry)
+    else:
+        client.add_view(folder / row["path"], entry, row["side"])
+
+
 def _fields(row: dict[str, str]) -> EntryFields:
     """What a row says of its coin; empty free cells say nothing."""
-    missing = [name for name in _COLUMNS if not row[name]]
-    if missing:
-        raise InvalidRequest(f"no {', '.join(missing)}")
     year = row.get("year")
     if year and not year.lstrip("-").isdecimal():
         raise InvalidRequest(f"the year is no whole number: {year!r}")
+    free = {name: value for name, value in row.items() if value and name not in (*_COLUMNS, *_OPTIONAL)}
     return EntryFields(
         **{name: row[name] for name in REQUIRED},
         year=int(year) if year else None,
-        metadata={name: value for name, value in row.items() if value and name not in (*_COLUMNS, "year")},
+        metadata={**_metadata(row.get("metadata", "")), **free},
     )
+
+
+def _metadata(text: str) -> dict[str, Any]:
+    try:
+        value = json.loads(text or "{}")
+    except ValueError:
+        value = None
+    if not isinstance(value, dict):
+        raise InvalidRequest(f"the metadata is not a JSON object: {text!r}")
+    return value

@@ -6,9 +6,9 @@ from pathlib import Path
 from typing import Any
 
 from mintmark import _draw
-from mintmark._cli.common import Commands, add_command, cells, complain, positive, print_json, print_table
+from mintmark._cli.common import Commands, add_command, cells, complain, key_value, positive, print_json, print_table
 from mintmark._client import Client
-from mintmark._contract import DEFAULT_K
+from mintmark._contract import DEFAULT_K, FILTERS, METADATA_FILTER
 from mintmark._errors import MintmarkError, ServerUnavailable, Unauthorized
 from mintmark._types import Recognition
 
@@ -20,16 +20,23 @@ def add_commands(commands: Commands, common: argparse.ArgumentParser) -> None:
     parser.add_argument("--top", type=positive, default=DEFAULT_K, metavar="K", help="matches for each photo (5)")
     parser.add_argument("--json", action="store_true", help="print a JSON array, one object for each photo")
     parser.add_argument("--draw", type=Path, metavar="OUT.png", help="draw the result; of several photos: OUT-1.png, …")
+    filters = parser.add_argument_group("filters", "Only coins of which all this is true are looked at.")
+    for name in FILTERS:
+        filters.add_argument(f"--{name}", type=int if name == "year" else str, metavar=name.upper())
+    filters.add_argument(
+        "--where", action="append", default=[], type=key_value, metavar="KEY=VALUE", help="of the free metadata"
+    )
     parser.set_defaults(run=run)
 
 
 def run(client: Client, args: argparse.Namespace) -> int:
     """Recognize each photo; one that fails is reported and does not stop the rest."""
+    filters = _filters(args)
     answers: list[dict[str, Any]] = []
     failed = False
     for number, photo in enumerate(args.photos, 1):
         try:
-            recognition = client.recognize(photo, args.top)
+            recognition = client.recognize(photo, args.top, filters)
             if args.draw:
                 out = args.draw if len(args.photos) == 1 else _numbered(args.draw, number)
                 _draw.save(out, _draw.draw(_draw.load(photo), recognition))
@@ -47,20 +54,30 @@ def run(client: Client, args: argparse.Namespace) -> int:
     return int(failed)
 
 
+def _filters(args: argparse.Namespace) -> dict[str, str | int]:
+    given = {name: value for name in FILTERS if (value := getattr(args, name)) is not None}
+    return given | {f"{METADATA_FILTER}{key}": value for key, value in args.where}
+
+
 def _numbered(out: Path, number: int) -> Path:
     return out.with_name(f"{out.stem}-{number}{out.suffix}")
 
 
 def _print(photo: str, recognition: Recognition) -> None:
     print(f"{photo}: {_verdict(recognition)}")
-    rows = [[str(rank), f"{match.score:.3f}", *cells(match.entry)] for rank, match in enumerate(recognition.matches, 1)]
+    rows = []
+    for rank, match in enumerate(recognition.matches, 1):
+        *fields, key = cells(match.entry)
+        rows.append([str(rank), f"{match.score:.3f}", *fields, match.side, key])
     if rows:
         print_table(rows, right=frozenset({0}), indent="  ")
 
 
 def _verdict(recognition: Recognition) -> str:
     if not recognition.found:
-        return "no coin found"
-    if not recognition.known:
-        return "a coin that is not in the catalog" + ("; nearest:" if recognition.matches else "")
-    return recognition.matches[0].entry.name if recognition.matches else "known"
+        return "unknown: no coin found"
+    if not recognition.matches:
+        return "unknown: the catalog has nothing to compare with"
+    best = recognition.matches[0]
+    numbers = f"score {best.score:.3f}, margin {recognition.margin:.3f}"
+    return f"match: {best.entry.name} ({numbers})" if recognition.known else f"unknown ({numbers}); nearest:"

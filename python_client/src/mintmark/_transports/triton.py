@@ -22,6 +22,7 @@ from mintmark._errors import (
     ServerUnavailable,
     Unauthorized,
 )
+from mintmark._tls import Tls
 from mintmark._transports.base import Tensors
 
 
@@ -29,16 +30,17 @@ class TritonTransport:
     """Asks a Triton server over gRPC.
 
     `url` is HOST:PORT; `timeout` is seconds for each inference; `token` goes along as a bearer token in the header
-    `authorization`; `tls` encrypts the connection.
+    `authorization`; `tls` encrypts the connection, with the system's authorities or as a Tls says.
     """
 
-    def __init__(self, url: str, *, timeout: float, token: str | None = None, tls: bool = False) -> None:
+    def __init__(self, url: str, *, timeout: float, token: str | None = None, tls: bool | Tls = False) -> None:
         if "://" in url:
             raise InvalidRequest(f"the server's address is HOST:PORT without a scheme, not {url!r}")
         self._url = url
         self._timeout = timeout
-        self._headers = {"authorization": f"Bearer {token}"} if token else None
-        self._tls = tls
+        self._headers = {"authorization": f"Bearer {_checked(token)}"} if token else None
+        certificates = Tls() if isinstance(tls, bool) else tls
+        self._encryption = {"ssl": True, **certificates.checked()} if tls else {"ssl": False}
         self._idle: SimpleQueue[triton.InferenceServerClient] = SimpleQueue()
 
     def infer(
@@ -74,15 +76,26 @@ class TritonTransport:
         try:
             connection = self._idle.get_nowait()
         except Empty:
-            connection = triton.InferenceServerClient(self._url, ssl=self._tls)
+            connection = triton.InferenceServerClient(self._url, **self._encryption)
         try:
             yield connection
         finally:
             self._idle.put(connection)
 
 
+def _checked(token: str) -> str:
+    """The token, which gRPC would otherwise put into the error that it raises for letters that headers cannot have."""
+    if not all("!" <= letter <= "~" for letter in token):
+        raise InvalidRequest("the token has spaces, line ends or letters outside ASCII, which a header cannot carry")
+    return token
+
+
 # Triton's Python models have no status of their own for this; their message begins with the word.
 _UNAUTHORIZED = "unauthorized: "
+# How the enrolment of a photo says that there is no such entry, rather than no coin.
+_NO_ENTRY = "no entry"
+# How the server begins what it says of a photo: "the JPEG photo is damaged", "GIF photos are not supported".
+_PHOTO = re.compile(r"(the )?(\w+ )?photos? ", re.IGNORECASE)
 # What Triton says of a request that a model's queue policy refuses or gives up.
 _BUSY = ("Exceeds maximum queue size", "Request timeout expired")
 
@@ -96,7 +109,7 @@ def error_of(model: str, status: str | None, message: str, url: str) -> Mintmark
     if code == "INVALID_ARGUMENT":
         return InvalidPhoto(text) if _blames_photo(model, text) else InvalidRequest(text)
     if code == "NOT_FOUND" and "unknown model" not in text:
-        return EntryNotFound(text) if model == contract.CATALOG else NoCoinFound(text)
+        return EntryNotFound(text) if model == contract.CATALOG or _NO_ENTRY in text else NoCoinFound(text)
     if code == "UNAVAILABLE" and any(words in text for words in _BUSY):
         return ServerBusy(f"server {url} is busy, try again later: {text}")
     if code == "UNAVAILABLE":
@@ -108,7 +121,7 @@ def error_of(model: str, status: str | None, message: str, url: str) -> Mintmark
 
 def _blames_photo(model: str, text: str) -> bool:
     # coin_embedding takes nothing but a photo; elsewhere only the words tell.
-    return model == contract.COIN_EMBEDDING or (model != contract.CATALOG and "photo" in text.lower())
+    return model == contract.COIN_EMBEDDING or (model != contract.CATALOG and _PHOTO.match(text) is not None)
 
 
 def _plain(message: str) -> str:

@@ -4,7 +4,7 @@ from typing import Any
 
 import faiss
 
-from catalog.tombstones import TombstoneIndex
+from catalog.index.tombstones import TombstoneIndex
 from ensemble.contract import EMBEDDING_SIZE
 
 TEMPORARY_MEMORY = 256 << 20  # bytes on the device; Faiss would take 1.5 GB, which the networks can use better

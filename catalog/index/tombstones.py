@@ -6,7 +6,8 @@ emptied index. Until then a search leaves the dead out in one of two ways, and a
 - By an ID selector, where the index minds it. Of Faiss 1.15's GPU builds that is the one with cuVS (`faiss-gpu-cuvs`,
   Faiss pull request 4858).
 - By asking for so many more rows than there are dead ones, and leaving the dead out of the answer, where the index
-  passes over the selector without a word, as Faiss's own kernels do (`faiss-gpu`; Faiss issues 3114, 3924).
+  passes over the selector without a word, as Faiss's own kernels do (`faiss-gpu`; Faiss issues 3114, 3924). Where these
+  are more rows than its kernels select, and where only some rows are allowed, the host searches instead.
 """
 
 from typing import Any, Protocol
@@ -14,6 +15,7 @@ from typing import Any, Protocol
 import faiss
 import numpy as np
 
+from catalog.index.selector import chosen, selecting
 from catalog.vectors import DeviceVectors, Queries
 from ensemble.contract import EMBEDDING_SIZE, MAX_K
 
@@ -86,17 +88,31 @@ class TombstoneIndex:
         if vectors is not None:
             self.add_with_ids(vectors, ids)
 
-    def search(self, queries: Queries, k: int) -> tuple[np.ndarray, np.ndarray]:
+    def search(self, queries: Queries, k: int, allowed: np.ndarray | None = None) -> tuple[np.ndarray, np.ndarray]:
         """See `VectorIndex.search`."""
+        alive = self._alive if allowed is None else self._alive & chosen(self._ids, allowed)
         if self._selects:
-            scores, rows = search_rows(self._index, queries, k, self._selector())
-        else:
+            parameters = self._selector() if allowed is None else selecting(alive)
+            scores, rows = search_rows(self._index, queries, k, parameters)
+        elif allowed is None and k + self._dead <= MOST_ROWS:
             scores, rows = search_rows(self._index, queries, k + self._dead)
-        alive = (rows >= 0) & self._alive[rows]
-        ids = np.where(alive, self._ids[rows], -1)
-        # The sort is stable: live rows come first, best first among themselves.
-        best = np.argsort(~alive, axis=1, kind="stable")[:, :k]
+        else:
+            scores, rows = self._search_apart(queries, k, alive)
+        found = (rows >= 0) & alive[rows]
+        ids = np.where(found, self._ids[rows], -1)
+        # The sort is stable: what may be found comes first, best first among itself.
+        best = np.argsort(~found, axis=1, kind="stable")[:, :k]
         return np.take_along_axis(scores, best, axis=1), np.take_along_axis(ids, best, axis=1)
+
+    def _search_apart(self, queries: Queries, k: int, alive: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Search some rows, or for too many: fetched from the index, in one of their own on the host."""
+        rows = np.flatnonzero(alive)
+        apart = faiss.IndexFlatIP(EMBEDDING_SIZE)
+        if rows.size:
+            apart.add(self._index.reconstruct_n(0, len(self._ids))[rows])
+        host = queries if isinstance(queries, np.ndarray) else queries.get()  # type: ignore[attr-defined]
+        scores, places = apart.search(np.ascontiguousarray(host, np.float32), k)
+        return scores, np.where(places >= 0, rows[places] if rows.size else -1, -1)
 
     def _selector(self) -> Any:
         if self._dead and self._parameters is None:
@@ -107,12 +123,6 @@ class TombstoneIndex:
         """See `VectorIndex.reset`."""
         self._index.reset()
         self._forget()
-
-
-def selecting(alive: np.ndarray) -> Any:
-    """Faiss's search parameters that leave out rows: [N] bool, True for those that may be found."""
-    wrapped: Any = faiss  # its types are those of C++: they do not know what the Python side makes of arrays
-    return wrapped.SearchParameters(sel=wrapped.IDSelectorBitmap(np.packbits(alive, bitorder="little")))
 
 
 def search_rows(

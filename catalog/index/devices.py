@@ -1,12 +1,11 @@
 """Which vector index belongs to which device."""
 
-from catalog.flat import FlatIndex
-from catalog.gpu import GpuFlatIndex
+from catalog.index.gpu import GpuFlatIndex
 from catalog.vectors import VectorIndex
 
 
-def vector_index_for(kind: str, device: int) -> VectorIndex:
-    """An empty index.
+def vector_index_for(kind: str, device: int) -> VectorIndex | None:
+    """An empty index of a GPU; None on a CPU, where the catalog chooses.
 
     Args:
         kind: of the model instance, as Triton names it: 'CPU' or 'GPU'.
@@ -15,4 +14,4 @@ def vector_index_for(kind: str, device: int) -> VectorIndex:
     Raises:
         GpuIndexError: the instance is on a GPU where Faiss cannot have an index.
     """
-    return GpuFlatIndex(device) if kind == "GPU" else FlatIndex()
+    return GpuFlatIndex(device) if kind == "GPU" else None

@@ -1,0 +1,1 @@
+"""Nearest neighbours among the views: Faiss indexes, in memory and on disk, that follow the database."""

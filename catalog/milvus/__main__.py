@@ -1,0 +1,34 @@
+"""Replace the vector index of a catalog in Milvus: python -m catalog.milvus LOCATION INDEX.
+
+The index is given as in MINTMARK_INDEX, such as HNSW:M=16,efConstruction=200. Servers cannot search meanwhile.
+"""
+
+import argparse
+import sys
+
+from catalog.base import CatalogError
+from catalog.milvus.location import parse_index, parse_location
+
+
+def main() -> int:
+    """Exit status 1 where Milvus fails or an argument is wrong."""
+    parser = argparse.ArgumentParser(prog="catalog.milvus", description=(__doc__ or "").partition("\n")[0])
+    parser.add_argument("location", help="milvus://HOST:PORT/COLLECTION")
+    parser.add_argument("index", help="such as FLAT, HNSW:M=16,efConstruction=200, IVF_FLAT:nlist=1024")
+    arguments = parser.parse_args()
+    try:
+        from catalog.milvus.connection import Connection
+        from catalog.milvus.schema import rebuild
+
+        location, index = parse_location(arguments.location), parse_index(arguments.index)
+        connection = Connection(location)
+        rebuild(connection, location, index)
+        connection.close()
+    except (CatalogError, ValueError) as error:
+        print(error, file=sys.stderr)
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,181 @@
+"""The connection to a Milvus server: what the catalog asks of it, and what its failures mean."""
+
+import logging
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+import grpc
+import numpy as np
+
+from catalog.base import CatalogError
+from catalog.milvus.location import TOKEN_VARIABLE, Location
+
+try:
+    from pymilvus import MilvusClient, MilvusException
+except ModuleNotFoundError as error:
+    raise CatalogError("a catalog in Milvus needs pymilvus: pip install -r requirements/milvus.txt") from error
+
+Row = dict[str, Any]
+TIMEOUT = 30.0  # s, of one request with what pymilvus repeats of it
+LONG = 3600.0  # s, to build and load an index
+PAGE = 1000  # rows that are read at a time where all are gone through
+# An enrolment has to be seen by the next search, whoever asks for it.
+_CONSISTENCY = "Strong"
+_NOT_LOADED = 101  # Milvus's code
+_CHANNEL = {
+    # A server that is back is found within this time; gRPC would wait longer with every failure, for minutes at last.
+    "grpc.initial_reconnect_backoff_ms": 100,
+    "grpc.max_reconnect_backoff_ms": 1000,
+    "grpc.use_local_subchannel_pool": 1,
+    # pymilvus has an idle channel ping every 10 s, for which servers with gRPC's own limits hang up.
+    "grpc.keepalive_time_ms": 300_000,
+    "grpc.keepalive_permit_without_calls": 0,
+}
+_UNREACHABLE = ("unavailable", "connect", "timeout", "deadline")
+_DENIED = ("auth", "permission", "privilege", "denied")
+
+# pymilvus logs each error with its stack before it raises it; reporting is the catalog's.
+logging.getLogger("pymilvus").setLevel(logging.CRITICAL)
+
+
+class Connection:
+    """One connection to one collection.
+
+    Args:
+        location: of the collection.
+        timeout: of one request, s.
+
+    Raises:
+        CatalogError: the server cannot be reached, or refuses the token. So do all methods.
+    """
+
+    def __init__(self, location: Location, timeout: float = TIMEOUT) -> None:
+        self._location = location
+        self._timeout = timeout
+        self._client = self._connected()
+
+    def _connected(self) -> Any:
+        try:
+            # pymilvus would share a channel among catalogs; one of its own ends with its catalog.
+            return MilvusClient(
+                self._location.uri,
+                token=self._location.token,
+                timeout=self._timeout,
+                dedicated=True,
+                grpc_options=_CHANNEL,
+            )
+        except (MilvusException, grpc.RpcError) as error:
+            raise self._failure(error) from error
+
+    @property
+    def collection(self) -> str:
+        """Name of the collection."""
+        return self._location.collection
+
+    def call(self, method: str, *args: Any, timeout: float | None = None, **options: Any) -> Any:
+        """Call a method of `MilvusClient`. Raises CatalogError."""
+        try:
+            return self._tried(method, *args, timeout=timeout or self._timeout, **options)
+        except (MilvusException, grpc.RpcError) as error:
+            raise self._failure(error) from error
+
+    def _tried(self, method: str, *args: Any, **options: Any) -> Any:
+        function = getattr(self._client, method)
+        try:
+            return function(*args, **options)
+        except MilvusException as error:
+            if error.code != _NOT_LOADED:
+                raise
+        # Somebody released it, or milvus-lite has started again.
+        self._client.load_collection(self.collection, timeout=LONG)
+        return function(*args, **options)
+
+    def rows(self, condition: str, fields: Sequence[str]) -> list[Row]:
+        """All rows under a condition, in the order of their ids. For conditions that few rows meet."""
+        found = self.call(
+            "query", self.collection, filter=condition, output_fields=list(fields), consistency_level=_CONSISTENCY
+        )
+        return sorted(found, key=lambda row: str(row["id"]))
+
+    def count(self, condition: str) -> int:
+        """How many rows meet a condition."""
+        found = self.call(
+            "query", self.collection, filter=condition, output_fields=["count(*)"], consistency_level=_CONSISTENCY
+        )
+        return int(found[0]["count(*)"])
+
+    def page(self, condition: str, fields: Sequence[str], after: str, limit: int) -> list[Row]:
+        """The first `limit` rows with ids above `after`, in the order of their ids."""
+        found: list[Row] = []
+        while len(found) < limit:
+            rows = self._part(condition, fields, found[-1]["id"] if found else after, limit - len(found))
+            if not rows:
+                break
+            found += rows
+        return found
+
+    def scan(self, condition: str, fields: Sequence[str], after: str = "", size: int = PAGE) -> Iterator[list[Row]]:
+        """As `page`, all rows, at most `size` at a time."""
+        while rows := self._part(condition, fields, after, size):
+            yield rows
+            after = rows[-1]["id"]
+
+    def _part(self, condition: str, fields: Sequence[str], after: str, limit: int) -> list[Row]:
+        """Milvus gives the lowest ids only to queries as its iterator makes, and then perhaps fewer than it has."""
+        found = self.call(
+            "query",
+            self.collection,
+            filter=f'({condition}) and id > "{after}"',
+            output_fields=["id", *fields],
+            limit=limit,
+            iterator="True",
+            reduce_stop_for_best=True,
+            consistency_level=_CONSISTENCY,
+        )
+        return sorted(found, key=lambda row: str(row["id"]))
+
+    def put(self, rows: Sequence[Row]) -> None:
+        """Store rows, in place of those with the same ids: all or none, and all visible at once.
+
+        One request to a collection of one shard is one entry of Milvus's log. It replaces rather than inserts because
+        pymilvus repeats requests whose answer was lost.
+        """
+        if rows:
+            self.call("upsert", self.collection, list(rows))
+
+    def delete(self, condition: str) -> None:
+        """Delete the rows that meet a condition."""
+        self.call("delete", self.collection, filter=condition)
+
+    def search(
+        self, queries: np.ndarray, condition: str, limit: int, params: Mapping[str, Any], fields: Sequence[str]
+    ) -> list[list[Row]]:
+        """The nearest rows of each of [B, 64] float32 queries, best first: fields, and `distance`, the similarity."""
+        found = self.call(
+            "search",
+            self.collection,
+            data=list(queries),
+            anns_field="embedding",
+            filter=condition,
+            limit=limit,
+            search_params={"metric_type": self._location.metric, "params": dict(params)},
+            output_fields=list(fields),
+            consistency_level=_CONSISTENCY,
+        )
+        return [[{**hit["entity"], "distance": hit["distance"]} for hit in row] for row in found]
+
+    def close(self) -> None:
+        """Let go of the connection."""
+        self._client.close()
+
+    def _failure(self, error: Exception) -> CatalogError:
+        text = " ".join(str(getattr(error, "message", "") or error).split())
+        if self._location.token:
+            text = text.replace(self._location.token, "…")
+        lower = text.lower()
+        advice = ""
+        if any(word in lower for word in _UNREACHABLE):
+            advice = "; look whether it runs and can be reached, it is asked again with the next request"
+        elif any(word in lower for word in _DENIED):
+            advice = f"; look at {TOKEN_VARIABLE}"
+        return CatalogError(f"the Milvus server at {self._location.host} failed: {text[:500]}{advice}")

@@ -1,0 +1,124 @@
+"""The collection: its fields, its indexes, and how it comes to be."""
+
+import contextlib
+import time
+from collections.abc import Callable
+from typing import Any
+
+from pymilvus import DataType, MilvusClient
+
+from catalog.base import CatalogError
+from catalog.entry import MAX_TEXT
+from catalog.milvus.connection import LONG, Connection
+from catalog.milvus.location import Location, MilvusIndex
+from ensemble.contract import EMBEDDING_SIZE
+
+VECTOR = "embedding"
+LONGEST = 65_535  # bytes of a text in Milvus
+PICTURE_PARTS = 64  # texts that a picture may be cut into
+_MOST_ATTRIBUTES = 4096  # Milvus's limit; so many keys do not fit into an entry's metadata
+_TEXT = 4 * MAX_TEXT  # bytes
+_PATIENCE = 5.0  # s
+_NAME = 64  # bytes of ids and fingerprints
+_INDEXED = ("view", "entry", "model", "side", "country", "currency", "denomination", "year")
+
+
+def prepare(connection: Connection, location: Location, index: MilvusIndex) -> None:
+    """Make the collection and its indexes where they are missing, and load it. Others may be doing so too.
+
+    Raises:
+        CatalogError: the collection is something else, or has another index or metric.
+    """
+    name = connection.collection
+    if not connection.call("has_collection", name):
+        _unless_there(lambda: _create(connection), lambda: connection.call("has_collection", name))
+    _check_fields(connection)
+    indexed = connection.call("list_indexes", name)
+    for field in (VECTOR, *_INDEXED, "attributes"):
+        if field not in indexed:
+            _make_index(connection, field, location, index)
+    _check_index(connection, location, index)
+    connection.call("load_collection", name, timeout=LONG)
+
+
+def rebuild(connection: Connection, location: Location, index: MilvusIndex) -> None:
+    """Replace the vector index. Nobody can search meanwhile."""
+    connection.call("release_collection", connection.collection)
+    connection.call("drop_index", connection.collection, VECTOR)
+    _make_index(connection, VECTOR, location, index)
+    connection.call("load_collection", connection.collection, timeout=LONG)
+
+
+def _create(connection: Connection) -> None:
+    schema = MilvusClient.create_schema(auto_id=False, enable_dynamic_field=False)
+    schema.add_field("id", DataType.VARCHAR, max_length=2 * _NAME, is_primary=True)
+    for field in ("view", "entry", "model"):
+        schema.add_field(field, DataType.VARCHAR, max_length=_NAME)
+    for field in ("side", "country", "currency", "denomination"):
+        schema.add_field(field, DataType.VARCHAR, max_length=_TEXT)
+    schema.add_field("year", DataType.INT16)
+    schema.add_field("batch", DataType.INT64)
+    schema.add_field("role", DataType.INT8)
+    schema.add_field("digest", DataType.VARCHAR, max_length=_NAME)
+    texts: dict[str, Any] = {"element_type": DataType.VARCHAR, "max_length": LONGEST}
+    schema.add_field("attributes", DataType.ARRAY, max_capacity=_MOST_ATTRIBUTES, **texts)
+    # What no search compares stays on the disks of Milvus's query nodes.
+    schema.add_field("document", DataType.VARCHAR, max_length=LONGEST, mmap_enabled=True)
+    schema.add_field("picture", DataType.ARRAY, max_capacity=PICTURE_PARTS, mmap_enabled=True, **texts)
+    schema.add_field(VECTOR, DataType.FLOAT_VECTOR, dim=EMBEDDING_SIZE)
+    # One shard: what one request changes is then one entry of the log, seen as a whole or not at all.
+    connection.call("create_collection", connection.collection, schema=schema, num_shards=1, consistency_level="Strong")
+
+
+def _make_index(connection: Connection, field: str, location: Location, index: MilvusIndex) -> None:
+    params = MilvusClient.prepare_index_params()
+    if field == VECTOR:
+        params.add_index(field, index.kind, field, metric_type=location.metric, params=dict(index.build))
+    else:
+        params.add_index(field, "INVERTED", field)
+    # pymilvus would look for the end of the building twice a second; loading waits for it.
+    options = {"sync": False, "timeout": LONG}
+    if field == "attributes":
+        with contextlib.suppress(CatalogError):  # milvus-lite has none for arrays; it only makes filters faster
+            connection.call("create_index", connection.collection, params, **options)
+        return
+    _unless_there(
+        lambda: connection.call("create_index", connection.collection, params, **options),
+        lambda: field in connection.call("list_indexes", connection.collection),
+    )
+
+
+def _unless_there(make: Callable[[], Any], there: Callable[[], bool]) -> None:
+    """Make something that another process may be making at the same time: then it is there soon."""
+    try:
+        make()
+    except CatalogError:
+        deadline = time.monotonic() + _PATIENCE
+        while not there():
+            if time.monotonic() > deadline:
+                raise
+            time.sleep(0.1)
+
+
+def _check_fields(connection: Connection) -> None:
+    described = connection.call("describe_collection", connection.collection)["fields"]
+    fields = {field["name"]: field.get("params", {}) for field in described}
+    wanted = {"id", "batch", "role", "digest", "attributes", "document", "picture", VECTOR, *_INDEXED}
+    if set(fields) != wanted or int(fields[VECTOR].get("dim", 0)) != EMBEDDING_SIZE:
+        raise CatalogError(
+            f"the collection {connection.collection} is no catalog of this release: it has the fields "
+            f"{', '.join(sorted(fields))}; name another one"
+        )
+
+
+def _check_index(connection: Connection, location: Location, index: MilvusIndex) -> None:
+    found = connection.call("describe_index", connection.collection, VECTOR) or {}
+    wanted = {"index_type": index.kind, "metric_type": location.metric, **index.build}
+    # Parameters that a server does not tell cannot be compared; milvus-lite tells none.
+    differing = {name: found[name] for name, value in wanted.items() if str(found.get(name, value)) != str(value)}
+    if differing:
+        raise CatalogError(
+            f"the collection {connection.collection} has another index than the setting says: "
+            + ", ".join(f"{name} is {value}, not {wanted[name]}" for name, value in differing.items())
+            + "; change the setting, or rebuild it: python -m catalog.milvus LOCATION INDEX"
+        )

@@ -1,0 +1,166 @@
+"""Exports as one Parquet file: a row for each view, with its entry, picture, embedding and the model that made it.
+
+pyarrow reads and writes it; only this file needs it, and imports it when asked to.
+"""
+
+import importlib
+import json
+from collections.abc import Iterable, Iterator
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from mintmark._archive.base import Checksum, Footer, Written, parsed
+from mintmark._errors import InvalidRequest, MintmarkError
+from mintmark._types import Entry, ViewRecord
+
+SUFFIX = ".parquet"
+KEY = b"mintmark"  # of the footer, JSON, among the file's metadata
+
+_ROWS = 1000  # views in one row group: about 10 MB with pictures
+_BATCH = 100  # views that are read at a time
+_TEXTS = ("name", "country", "currency", "denomination")
+_ALWAYS = ("entry", *_TEXTS, "side", "metadata", "picture", "model")  # columns that are never null
+
+
+def _pyarrow() -> tuple[Any, Any]:
+    """The packages pyarrow and pyarrow.parquet."""
+    try:
+        return importlib.import_module("pyarrow"), importlib.import_module("pyarrow.parquet")
+    except ImportError as error:
+        raise MintmarkError(f"Parquet files need pyarrow: pip install mintmark[parquet] ({error})") from error
+
+
+def _schema(arrow: Any) -> Any:
+    texts = [(name, arrow.string()) for name in ("entry", *_TEXTS, "side")]
+    return arrow.schema(
+        [
+            *texts,
+            ("year", arrow.int32()),
+            ("metadata", arrow.string()),  # JSON
+            ("picture", arrow.binary()),  # JPEG
+            ("embedding", arrow.list_(arrow.float32())),  # pyarrow cannot read nulls among lists of fixed size
+            ("model", arrow.string()),
+        ]
+    )
+
+
+def write_parquet(target: Path, records: Iterable[ViewRecord]) -> Written:
+    """Export into a new file, which has its name only once it is complete.
+
+    Views with neither picture nor embedding are left out.
+    """
+    arrow, parquet = _pyarrow()
+    if target.exists():
+        raise InvalidRequest(f"{target} is there already: export into a new file")
+    target.parent.mkdir(parents=True, exist_ok=True)
+    part = target.with_name(f"{target.name}.part")
+    kept = _Kept(records)
+    schema = _schema(arrow)
+    texts = ["entry", *_TEXTS, "side", "metadata", "model"]  # pictures and embeddings do not repeat
+    try:
+        with parquet.ParquetWriter(
+            part, schema, use_dictionary=texts, compression="zstd", write_page_checksum=True
+        ) as writer:
+            views = iter(kept)
+            while rows := [_row(record) for record in islice(views, _ROWS)]:
+                writer.write_table(arrow.Table.from_pylist(rows, schema))
+            footer = kept.checksum.footer()
+            writer.add_key_value_metadata({KEY: json.dumps(footer.values())})
+        part.replace(target)
+    finally:
+        part.unlink(missing_ok=True)
+    return Written(footer.views, kept.left_out)
+
+
+class _Kept:
+    """The views that an import can make something of, summed up while they pass."""
+
+    def __init__(self, records: Iterable[ViewRecord]) -> None:
+        self._records = records
+        self.checksum = Checksum()
+        self.left_out = 0
+
+    def __iter__(self) -> Iterator[ViewRecord]:
+        for record in self._records:
+            if record.picture or record.embedding is not None:
+                self.checksum.add(record)
+                yield record
+            else:
+                self.left_out += 1
+
+
+def _row(record: ViewRecord) -> dict[str, Any]:
+    entry = record.entry
+    return {
+        "entry": entry.id,
+        **{name: getattr(entry, name) for name in _TEXTS},
+        "side": record.side,
+        "year": entry.year,
+        "metadata": json.dumps(dict(entry.metadata), ensure_ascii=False),
+        "picture": record.picture,
+        "embedding": record.embedding,
+        "model": record.model,
+    }
+
+
+class ParquetArchive:
+    """A file that `write_parquet` wrote."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self._arrow, self._parquet = _pyarrow()
+        if not path.is_file():
+            raise InvalidRequest(f"cannot open {path}: there is no such file")
+        with self._read() as file:
+            text = (file.metadata.metadata or {}).get(KEY, b"").decode(errors="replace")
+            if not text:
+                raise InvalidRequest(f"{path} is no export of a Mintmark catalog, or not a complete one")
+            self.footer = Footer.read(path, parsed(path, text))
+
+    def records(self) -> Iterator[ViewRecord]:
+        """See Archive."""
+        with self._read() as file:
+            batches = file.iter_batches(_BATCH)
+            while rows := self._next(batches):
+                yield from (self._record(row) for row in rows)
+
+    def _read(self) -> Any:
+        try:
+            return self._parquet.ParquetFile(self.path, page_checksum_verification=True)
+        except (self._arrow.ArrowException, OSError, ValueError) as error:
+            raise InvalidRequest(f"{self.path} is truncated, or no Parquet file: {_line(error)}") from error
+
+    def _next(self, batches: Iterator[Any]) -> list[dict[str, Any]]:
+        """The rows of the next batch; none after the last."""
+        try:
+            batch = next(batches, None)
+            return [] if batch is None else batch.to_pylist()
+        except (self._arrow.ArrowException, OSError, ValueError) as error:
+            raise InvalidRequest(f"{self.path} is truncated, or was altered: {_line(error)}") from error
+
+    def _record(self, row: dict[str, Any]) -> ViewRecord:
+        try:
+            if any(row[name] is None for name in _ALWAYS):
+                raise ValueError("null")
+            vector = row["embedding"]
+            return ViewRecord(
+                entry=Entry(
+                    id=row["entry"],
+                    **{name: row[name] for name in _TEXTS},
+                    year=row["year"],
+                    metadata=parsed(self.path, row["metadata"]),
+                ),
+                side=row["side"],
+                picture=row["picture"],
+                embedding=None if vector is None else np.array(vector, dtype=np.float32),
+                model=row["model"],
+            )
+        except (KeyError, TypeError, ValueError) as error:
+            raise InvalidRequest(f"{self.path} was altered: a row is not one of an export's") from error
+
+
+def _line(error: Exception) -> str:
+    return " ".join(str(error).split())

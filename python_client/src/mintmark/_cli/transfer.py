@@ -1,0 +1,73 @@
+"""`mintmark export` and `import`."""
+
+import argparse
+from collections.abc import Callable, Iterable, Iterator
+from itertools import islice
+from pathlib import Path
+
+from mintmark._archive import Archive, open_archive, verify, write_archive
+from mintmark._cli.common import Commands, add_command, complain, counted
+from mintmark._client import Client
+from mintmark._progress import Progress
+from mintmark._requests import IMPORT_BATCH
+from mintmark._types import ViewRecord
+
+
+def add_commands(commands: Commands, common: argparse.ArgumentParser) -> None:
+    """Add `export` and `import`."""
+    export = add_command(commands, common, "export", "Write the whole catalog to disk.")
+    export.add_argument(
+        "target",
+        type=Path,
+        metavar="TARGET",
+        help="a new folder, for labels.csv and photos/; or a new FILE.parquet, which holds the embeddings too",
+    )
+    export.set_defaults(run=run_export)
+    restore = add_command(commands, common, "import", "Add what `export` wrote; can be repeated.")
+    restore.add_argument(
+        "source", type=Path, metavar="SOURCE", help="the folder, the labels.csv in it, or the FILE.parquet"
+    )
+    restore.set_defaults(run=run_import)
+
+
+def run_export(client: Client, args: argparse.Namespace) -> int:
+    """Write all views."""
+    status = client.status()
+    with Progress("exported", status.views + status.stale_views) as progress:
+        written = write_archive(args.target, _counted(client.export(), progress.advance))
+    if written.left_out:
+        complain(f"left out {counted(written.left_out, 'view')} without a stored picture, of no use to an import")
+    print(f"exported {counted(written.views, 'view')} to {args.target}")
+    return 0
+
+
+def _counted(records: Iterable[ViewRecord], advance: Callable[[], None]) -> Iterator[ViewRecord]:
+    for record in records:
+        yield record
+        advance()
+
+
+def run_import(client: Client, args: argparse.Namespace) -> int:
+    """Verify the export, then send it."""
+    archive = open_archive(args.source)
+    with Progress("verified", archive.footer.views) as progress:
+        verify(archive, progress.advance)
+    added, lost = _send(client, archive)
+    if lost:
+        complain(f"left out {counted(lost, 'view')} without a picture or an embedding by the server's weights")
+    print(f"imported {counted(added, 'new view')} of {archive.footer.views}")
+    return 0
+
+
+def _send(client: Client, archive: Archive) -> tuple[int, int]:
+    """How many views are new, and how many the server could do nothing with."""
+    model = client.status().model
+    added = lost = 0
+    records = archive.records()
+    with Progress("imported", archive.footer.views) as progress:
+        while batch := list(islice(records, IMPORT_BATCH)):
+            usable = [record for record in batch if record.picture or record.model == model]
+            lost += len(batch) - len(usable)
+            added += client.import_views(usable)
+            progress.advance(len(batch))
+    return added, lost

@@ -1,0 +1,125 @@
+"""What is sent to the server: checked as far as the client can, and put into the contract's form."""
+
+import base64
+import json
+import os
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import fields as fields_of
+from itertools import groupby, islice
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from mintmark import _contract as contract
+from mintmark._errors import InvalidPhoto, InvalidRequest
+from mintmark._types import Entry, EntryFields, ViewRecord
+
+Photo = bytes | str | os.PathLike[str]
+"""A photo: the bytes of its file, or the path to it. JPEG, PNG, WebP, BMP or TIFF, up to 64 megapixels."""
+
+Filters = Mapping[str, str | int | float | bool]
+"""What a match has to be: by 'country', 'currency', 'denomination', 'side', 'year', or 'metadata.KEY'."""
+
+CHANGEABLE = tuple(field.name for field in fields_of(Entry) if field.name != "id")
+IMPORT_BATCH = 100  # views with pictures, of some 10 kB each, in one request
+
+
+def read_photo(photo: Photo) -> bytes:
+    """The bytes of a photo's file. InvalidPhoto if it cannot be opened or is empty."""
+    if isinstance(photo, bytes):
+        data, name = photo, "photo"
+    else:
+        name = os.fspath(photo)
+        try:
+            data = Path(name).read_bytes()
+        except OSError as error:
+            raise InvalidPhoto(f"cannot open photo {name}: {error.strerror or error}") from error
+    if not data:
+        raise InvalidPhoto(f"{name} is empty")
+    return data
+
+
+def search_parameters(k: int, filters: Filters) -> dict[str, str | int | bool]:
+    """The request parameters of a search; InvalidRequest if k is out of range or a filter cannot be."""
+    if not 1 <= k <= contract.MAX_K:
+        raise InvalidRequest(f"k must lie between 1 and {contract.MAX_K}, not {k}")
+    unknown = [name for name in filters if not _is_filter(name)]
+    if unknown:
+        allowed = ", ".join((*contract.FILTERS, f"{contract.METADATA_FILTER}KEY"))
+        raise InvalidRequest(f"no filter is called {', '.join(map(str, unknown))}; filters are {allowed}")
+    return {"k": k, **{name: _filter_text(name, value) for name, value in filters.items()}}
+
+
+def _is_filter(name: str) -> bool:
+    prefix = contract.METADATA_FILTER
+    return name in contract.FILTERS or (name.startswith(prefix) and name != prefix)
+
+
+def _filter_text(name: str, value: str | int | float | bool) -> str:
+    """The value as the server compares it: texts as they are, numbers and truth values as in JSON."""
+    text = value if isinstance(value, str) else json.dumps(value) if isinstance(value, bool | int | float) else ""
+    if not text:
+        raise InvalidRequest(f"the filter {name} is {value!r}; it must be text, a number, true or false")
+    if name == "year" and not text.removeprefix("-").isdecimal():
+        raise InvalidRequest(f"the filter year is {value!r}; it must be a whole number")
+    return text
+
+
+def enrolment(fields: EntryFields, entry_id: str) -> dict[str, Any]:
+    """What is said of a photo that is enrolled; fields that say nothing are left out."""
+    values = {field.name: getattr(fields, field.name) for field in fields_of(EntryFields)}
+    values |= {"metadata": dict(fields.metadata), "entry": entry_id or None}
+    return {name: value for name, value in values.items() if value is not None}
+
+
+def changes(given: Mapping[str, Any]) -> dict[str, Any]:
+    """The changes to an entry. InvalidRequest if there are none, or of something that an entry does not have."""
+    unknown = [name for name in given if name not in CHANGEABLE]
+    if unknown:
+        raise InvalidRequest(f"an entry has no {', '.join(unknown)}; what can be changed is {', '.join(CHANGEABLE)}")
+    if not given:
+        raise InvalidRequest(f"nothing to change; what can be changed is {', '.join(CHANGEABLE)}")
+    return dict(given)
+
+
+def import_batches(records: Iterable[ViewRecord]) -> Iterator[tuple[str, list[dict[str, Any]]]]:
+    """Views as JSON, at most IMPORT_BATCH of one model at a time, with that model's fingerprint."""
+    for model, group in groupby(records, key=lambda record: record.model):
+        while batch := [_import_view(record) for record in islice(group, IMPORT_BATCH)]:
+            yield model, batch
+
+
+def _import_view(record: ViewRecord) -> dict[str, Any]:
+    view: dict[str, Any] = {
+        "entry": entry_object(record.entry),
+        "side": record.side,
+        "picture": base64.b64encode(record.picture).decode(),
+    }
+    if record.embedding is not None:
+        view["embedding"] = base64.b64encode(embedding_bytes(record)).decode()
+    return view
+
+
+def entry_object(entry: Entry) -> dict[str, Any]:
+    """An entry as a JSON object."""
+    values = {field.name: getattr(entry, field.name) for field in fields_of(Entry)}
+    return {**values, "metadata": dict(entry.metadata)}
+
+
+def embedding_bytes(record: ViewRecord) -> bytes:
+    """The embedding as 64 float32, little endian; b'' where there is none."""
+    if record.embedding is None:
+        return b""
+    if record.embedding.shape != (contract.EMBEDDING_SIZE,):
+        shape = list(record.embedding.shape)
+        raise InvalidRequest(f"the embedding of a view is {shape}; it must be [{contract.EMBEDDING_SIZE}]")
+    return np.asarray(record.embedding, dtype="<f4").tobytes()
+
+
+def json_bytes(record: Mapping[str, Any]) -> bytes:
+    """UTF-8 JSON. InvalidRequest for what JSON cannot hold."""
+    try:
+        return json.dumps(record, ensure_ascii=False, allow_nan=False).encode()
+    except (TypeError, ValueError) as error:
+        raise InvalidRequest(f"not JSON: {error}") from error

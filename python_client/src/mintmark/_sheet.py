@@ -1,0 +1,64 @@
+"""The stored pictures of an entry's photos on one sheet."""
+
+from collections.abc import Sequence
+
+import cv2
+import numpy as np
+
+from mintmark._ascii import ascii_text
+from mintmark._draw import Picture
+from mintmark._types import Entry, View
+
+CELL, CAPTION, GAP = 256, 44, 24  # px: side of a picture, height of the lines under it, space around it
+HEAD = 104  # px: height of the entry's lines
+COLUMNS = 4  # pictures side by side at most
+_LEAST = 2  # columns: the entry's lines need some width
+_GROUND, _CARD, _INK, _FAINT, _STALE = (248, 248, 248), (255, 255, 255), (40, 40, 40), (120, 120, 120), (0, 110, 220)
+_FONT = cv2.FONT_HERSHEY_DUPLEX
+_PLAIN = cv2.FONT_HERSHEY_SIMPLEX
+
+
+def draw_views(entry: Entry, views: Sequence[View]) -> Picture:
+    """BGR uint8 [h, w, 3]: the entry's fields, and below them the picture of each view over its side and id."""
+    columns = min(COLUMNS, max(_LEAST, len(views)))
+    rows = -(-len(views) // columns)
+    width = GAP + columns * (CELL + GAP)
+    sheet = np.full((HEAD + rows * (CELL + CAPTION + GAP), width, 3), _GROUND, np.uint8)
+    _write_head(sheet, entry)
+    for number, view in enumerate(views):
+        row, column = divmod(number, columns)
+        _draw_view(sheet, GAP + column * (CELL + GAP), HEAD + row * (CELL + CAPTION + GAP), view)
+    return sheet
+
+
+def _write_head(sheet: Picture, entry: Entry) -> None:
+    year = [] if entry.year is None else [str(entry.year)]
+    facts = [entry.country, f"{entry.denomination} {entry.currency}", *year]
+    facts += [f"{key}: {value}" for key, value in entry.metadata.items()]
+    space = sheet.shape[1] - 2 * GAP
+    _write(sheet, entry.name, (GAP, 38), space, 0.9, _INK, _FONT)
+    _write(sheet, " | ".join(facts), (GAP, 64), space, 0.5, _INK, _PLAIN)
+    _write(sheet, entry.id, (GAP, 84), space, 0.42, _FAINT, _PLAIN)
+
+
+def _draw_view(sheet: Picture, left: int, top: int, view: View) -> None:
+    cv2.rectangle(sheet, (left - 8, top - 8), (left + CELL + 7, top + CELL + CAPTION), _CARD, cv2.FILLED)
+    picture = cv2.imdecode(np.frombuffer(view.picture, np.uint8), cv2.IMREAD_COLOR) if view.picture else None
+    if picture is None:
+        _write(sheet, "no picture", (left + 82, top + CELL // 2), CELL, 0.5, _FAINT, _PLAIN)
+    else:
+        sheet[top : top + CELL, left : left + CELL] = cv2.resize(picture, (CELL, CELL), interpolation=cv2.INTER_AREA)
+    _write(sheet, view.side, (left, top + CELL + 18), CELL - 56, 0.55, _INK, _PLAIN)
+    if view.stale:
+        _write(sheet, "stale", (left + CELL - 46, top + CELL + 18), 46, 0.5, _STALE, _PLAIN)
+    _write(sheet, view.id, (left, top + CELL + 36), CELL, 0.38, _FAINT, _PLAIN)
+
+
+def _write(
+    sheet: Picture, text: str, place: tuple[int, int], space: int, scale: float, ink: tuple[int, int, int], font: int
+) -> None:
+    """One line, cut to the space that it has, px."""
+    line = ascii_text(text)
+    while line and cv2.getTextSize(line, font, scale, 1)[0][0] > space:
+        line = line.removesuffix("...")[:-1] + "..." if len(line) > 4 else ""
+    cv2.putText(sheet, line, place, font, scale, ink, 1, cv2.LINE_AA)

@@ -1,0 +1,276 @@
+"""What every catalog does, on one machine and in Milvus: entries, their views, pages, imports."""
+
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from catalog import Catalog, Enrolment, Entry, EntryError, EntryNotFoundError
+from tests.catalog.milvus_lite import MilvusLite, running
+from tests.catalog.samples import MODEL, OTHER, coin, ids, photo, unit_vectors
+from tests.catalog.stores import NASTY, STORES, Open, counts, more, new, opening
+
+
+@pytest.fixture(scope="module")
+def milvus(tmp_path_factory: pytest.TempPathFactory) -> Iterator[MilvusLite]:
+    """One server for all tests here; each has a collection of its own."""
+    with running(tmp_path_factory.mktemp("milvus")) as server:
+        yield server
+
+
+@pytest.fixture(params=STORES)
+def open_store(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Open]:
+    """Opens the test's catalog, as often as wanted; closes them all in the end."""
+    with opening(request, tmp_path) as opener:
+        yield opener
+
+
+@pytest.fixture
+def store(open_store: Open) -> Catalog:
+    """An empty catalog."""
+    return open_store()
+
+
+# --- entries and views ------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("year", [None, -20, 0, 1998])
+def test_what_is_enrolled_is_shown_with_its_id(store: Catalog, year: int | None) -> None:
+    metadata = {"mint": "대전", "n": [1, None], "deep": {"a": 'q"\\'}, "x": 0.1}
+    given = Entry("십 원", "KR", "KRW", "10", year, metadata)
+    entry_id = store.enroll(new(given), photo(unit_vectors(1)[0]))
+    assert entry_id
+    assert store.show(entry_id) == Entry("십 원", "KR", "KRW", "10", year, metadata, entry_id)
+
+
+def test_an_id_may_be_chosen_and_more_views_join_it(store: Catalog) -> None:
+    first, second, third = unit_vectors(3)
+    assert store.enroll(new(coin("a"), "obverse", "my:id-1"), photo(first, b"one")) == "my:id-1"
+    assert store.enroll(more("my:id-1", "reverse"), photo(second, b"")) == "my:id-1"
+    assert store.enroll(new(coin("a"), "edge", "my:id-1"), photo(third, b"three")) == "my:id-1"
+    views = store.views("my:id-1")
+    assert [(view.entry_id, view.side, view.picture) for view in views] == [
+        ("my:id-1", "obverse", b"one"),
+        ("my:id-1", "reverse", b""),
+        ("my:id-1", "edge", b"three"),
+    ]
+    for view, given in zip(views, (first, second, third), strict=True):
+        assert view.embedding is not None
+        np.testing.assert_array_equal(view.embedding, given)
+    assert len({view.id for view in views}) == 3
+    assert counts(store) == (1, 3, 0, 0)
+
+
+def test_a_large_picture_is_kept_bit_by_bit(store: Catalog) -> None:
+    picture = np.random.default_rng(0).bytes(150_000)
+    entry_id = store.enroll(new(), photo(unit_vectors(1)[0], picture))
+    assert store.views(entry_id)[0].picture == picture
+
+
+def test_an_id_that_is_taken_by_another_coin(store: Catalog) -> None:
+    first, second = unit_vectors(2)
+    store.enroll(new(coin("a"), id="x"), photo(first))
+    with pytest.raises(EntryError, match="entry x is there with other fields"):
+        store.enroll(new(coin("b"), id="x"), photo(second))
+    with pytest.raises(EntryNotFoundError, match="no entry has the id 'y'"):
+        store.enroll(more("y"), photo(second))
+    assert counts(store) == (1, 1, 0, 0)
+
+
+@pytest.mark.parametrize("unknown", ["nothing", "", *NASTY])
+def test_unknown_ids(store: Catalog, unknown: str) -> None:
+    store.enroll(new(id="x"), photo(unit_vectors(1)[0]))
+    for call in (store.show, store.views, store.remove, lambda entry: store.update(entry, {"name": "b"})):
+        with pytest.raises(EntryNotFoundError, match="no entry has the id"):
+            call(unknown)
+    assert counts(store) == (1, 1, 0, 0)
+
+
+def test_a_view_by_another_model_is_refused(store: Catalog) -> None:
+    for call in (store.enroll, lambda enrolment, view: store.add([(enrolment, view)])):
+        with pytest.raises(EntryError, match=f"made by model {OTHER}, the catalog's is {MODEL}"):
+            call(new(), photo(unit_vectors(1)[0], fingerprint=OTHER))
+    assert counts(store) == (0, 0, 0, 0)
+
+
+def test_an_update_changes_what_is_shown_found_and_filtered(store: Catalog) -> None:
+    embeddings = unit_vectors(3)
+    entry_id = store.enroll(new(coin("a", metadata={"mint": "S"})), photo(embeddings[0]))
+    store.enroll(more(entry_id, "reverse"), photo(embeddings[1]))
+    other = store.enroll(new(coin("other")), photo(embeddings[2]))
+    changed = store.update(entry_id, {"name": "b", "year": 1970, "metadata": {"mint": "D"}})
+    assert changed == Entry("b", "KR", "KRW", "10", 1970, {"mint": "D"}, entry_id) == store.show(entry_id)
+    for filters in ({"year": "1970"}, {"metadata.mint": "D"}):
+        for side, embedding in zip(("obverse", "reverse"), embeddings, strict=False):
+            (matches,) = store.search(embedding[None], 5, filters)
+            assert [(match.entry, match.side) for match in matches] == [(changed, side)]
+    assert store.search(embeddings[:1], 5, {"metadata.mint": "S"}) == [[]]
+    assert sorted(ids(store.search(embeddings[:1], 5)[0])) == sorted([entry_id, other])
+    assert counts(store) == (2, 3, 0, 0)
+    assert [view.picture for view in store.views(entry_id)] == [b"\xff\xd8picture"] * 2
+
+
+@pytest.mark.parametrize("changes", [{"nmae": "b"}, {"id": "b"}, {"name": ""}, {"year": "1998"}, {"metadata": 1}])
+def test_an_update_that_is_not_valid(store: Catalog, changes: Mapping[str, object]) -> None:
+    entry_id = store.enroll(new(), photo(unit_vectors(1)[0]))
+    with pytest.raises(EntryError):
+        store.update(entry_id, changes)
+    assert store.show(entry_id).name == "10 won"
+
+
+def test_a_removed_entry_is_gone_with_all_its_views(store: Catalog) -> None:
+    embeddings = unit_vectors(4)
+    gone = store.enroll(new(), photo(embeddings[0]))
+    for row in embeddings[1:3]:
+        store.enroll(more(gone, "reverse"), photo(row))
+    kept = store.enroll(new(), photo(embeddings[3]))
+    store.remove(gone)
+    assert [ids(matches) for matches in store.search(embeddings, 5)] == [[kept]] * 4
+    assert counts(store) == (1, 1, 0, 0)
+    for call in (store.show, store.views, store.remove):
+        with pytest.raises(EntryNotFoundError):
+            call(gone)
+
+
+# --- pages, import, export --------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("limit", [1, 3, 7, 8])
+def test_pages_of_entries_and_of_views(store: Catalog, limit: int) -> None:
+    embeddings = unit_vectors(14)
+    enrolled = [store.enroll(new(coin(f"coin {i}")), photo(row)) for i, row in enumerate(embeddings[:7])]
+    for entry_id, row in zip(enrolled, embeddings[7:], strict=True):
+        store.enroll(more(entry_id, "reverse"), photo(row, b"back"))
+    assert [entry.id for entry in _all_entries(store, limit)] == enrolled
+    exported = _all_views(store, limit)
+    assert [entry.id for entry, _ in exported] == enrolled * 2
+    assert [view.entry_id for _, view in exported] == enrolled * 2
+    assert [view.side for _, view in exported] == ["obverse"] * 7 + ["reverse"] * 7
+    assert {entry.name for entry, _ in exported} == {f"coin {i}" for i in range(7)}
+    np.testing.assert_array_equal([view.embedding for _, view in exported], embeddings)
+
+
+def _all_entries(store: Catalog, limit: int) -> list[Entry]:
+    entries, after = [], ""
+    while True:
+        page = store.page(after, limit)
+        assert len(page.entries) <= limit
+        entries += page.entries
+        if not (after := page.next):
+            return entries
+
+
+def _all_views(store: Catalog, limit: int) -> "list[tuple[Entry, object]]":
+    views, after = [], ""
+    while True:
+        page = store.export(after, limit)
+        assert len(page.views) <= limit
+        views += page.views
+        if not (after := page.next):
+            return views
+
+
+def test_a_page_goes_on_where_it_stopped_though_the_catalog_changes(store: Catalog) -> None:
+    enrolled = [store.enroll(new(), photo(row)) for row in unit_vectors(5)]
+    page = store.page("", 2)
+    store.remove(enrolled[1])
+    store.remove(enrolled[2])
+    enrolled.append(store.enroll(new(), photo(unit_vectors(1, seed=9)[0])))
+    assert [entry.id for entry in store.page(page.next, 9).entries] == enrolled[3:]
+
+
+def test_pages_of_nothing_and_after_nothing(store: Catalog) -> None:
+    assert (store.page("", 5).entries, store.page("", 5).next) == ((), "")
+    assert (store.export("", 5).views, store.export("", 5).next) == ((), "")
+    for after in ("x", '" or id > "', "-1"):
+        with pytest.raises(EntryError, match="it must be what the page before gave as 'next'"):
+            store.page(after, 5)
+        with pytest.raises(EntryError, match="it must be what the page before gave as 'next'"):
+            store.export(after, 5)
+
+
+def test_an_import_may_be_repeated(store: Catalog) -> None:
+    embeddings = unit_vectors(5)
+    batch = [
+        (new(coin("a"), "obverse", "a"), photo(embeddings[0], b"1")),
+        (new(coin("a"), "reverse", "a"), photo(embeddings[1], b"2")),
+        (more("a", "edge"), photo(embeddings[1], b"2")),
+        (new(coin("b"), "obverse", "b"), photo(embeddings[2], b"")),
+        (new(coin("b"), "obverse", "b"), photo(embeddings[2], b"")),
+        (new(coin("no id")), photo(embeddings[3], b"3")),
+    ]
+    assert store.add(batch) == 5
+    assert store.add(batch[:-1]) == 0
+    assert store.add([*batch[:3], (more("b"), photo(embeddings[4], b""))]) == 1
+    assert counts(store) == (3, 6, 0, 0)
+    assert [view.side for view in store.views("a")] == ["obverse", "reverse", "edge"]
+    assert store.add([]) == 0
+
+
+def test_an_import_knows_a_view_by_its_embedding_or_its_picture(open_store: Open) -> None:
+    """Embedded by another model, a picture gives another embedding; a view without a picture has only that."""
+    embeddings = unit_vectors(4)
+    store, other = open_store(), open_store(OTHER)
+    store.add([(new(id="a"), photo(embeddings[0], b"one")), (more("a"), photo(embeddings[1], b""))])
+    assert store.add([(more("a"), photo(embeddings[0], b"other")), (more("a"), photo(embeddings[2], b"one"))]) == 0
+    assert other.add([(more("a"), photo(embeddings[3], b"one", OTHER))]) == 0
+    assert other.add([(more("a"), photo(embeddings[1], b"", OTHER))]) == 1
+    assert store.add([(more("a", "reverse"), photo(embeddings[0], b"one"))]) == 1
+    assert counts(store) == (1, 3, 1, 0)
+
+
+@pytest.mark.parametrize(
+    ("bad", "error"),
+    [(new(coin("other"), id="a"), EntryError), (more("nobody"), EntryNotFoundError)],
+    ids=["other fields", "no such entry"],
+)
+def test_an_import_is_stored_whole_or_not_at_all(store: Catalog, bad: Enrolment, error: type[Exception]) -> None:
+    embeddings = unit_vectors(4)
+    store.enroll(new(coin("a"), id="a"), photo(embeddings[0]))
+    with pytest.raises(error):
+        store.add([(new(coin("b"), id="b"), photo(embeddings[1])), (bad, photo(embeddings[2], b"other"))])
+    assert counts(store) == (1, 1, 0, 0)
+    assert ids(store.search(embeddings[1:2], 5)[0]) == ["a"]
+
+
+# --- several catalogs on one store ------------------------------------------------------------------------------------
+
+
+def test_the_next_search_sees_a_change_whoever_made_it(open_store: Open) -> None:
+    here, there = open_store(), open_store()
+    embeddings = unit_vectors(6)
+    enrolled: list[str] = []
+    for row, (writer, reader) in zip(embeddings, [(here, there), (there, here)] * 3, strict=True):
+        assert len(reader.search(row[None], 10)[0]) == len(enrolled)
+        enrolled.append(writer.enroll(new(), photo(row)))
+        assert ids(reader.search(row[None], 1)[0]) == ids(writer.search(row[None], 1)[0]) == [enrolled[-1]]
+    there.remove(enrolled[0])
+    here.remove(enrolled[1])
+    changed = there.update(enrolled[2], {"name": "changed"})
+    for catalog in (here, there):
+        assert sorted(ids(catalog.search(embeddings[:1], 10)[0])) == sorted(enrolled[2:])
+        assert catalog.search(embeddings[2:3], 1)[0][0].entry == changed == catalog.show(enrolled[2])
+        assert counts(catalog) == (4, 4, 0, 0)
+
+
+def test_added_and_removed_between_two_searches(open_store: Open) -> None:
+    here, there = open_store(), open_store()
+    assert here.search(unit_vectors(1), 5) == [[]]
+    for _ in range(3):
+        there.remove(there.enroll(new(), photo(unit_vectors(1)[0])))
+    kept = there.enroll(new(), photo(unit_vectors(1)[0]))
+    assert ids(here.search(unit_vectors(1), 5)[0]) == [kept]
+
+
+def test_reopening_finds_everything(open_store: Open) -> None:
+    embeddings = unit_vectors(20)
+    before = open_store()
+    enrolled = [before.enroll(new(), photo(row)) for row in embeddings]
+    before.remove(enrolled.pop(4))
+    after = open_store()
+    after.load()
+    kept = np.delete(embeddings, 4, axis=0)
+    assert [ids(matches) for matches in after.search(kept, 1)] == [[entry_id] for entry_id in enrolled]
+    assert [entry.id for entry in after.page("", 100).entries] == enrolled
+    assert counts(after) == (19, 19, 0, 0)

@@ -1,0 +1,136 @@
+"""The catalog of one machine and the one in Milvus give the same answers."""
+
+import csv
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import onnx
+import onnxruntime
+import pytest
+
+from catalog import Catalog, Enrolment, Entry, LocalCatalog, View
+from catalog.milvus.store import MilvusCatalog
+from ensemble import artifacts
+from ensemble.chain import Chain, Runner
+from ensemble.contract import EMBEDDING, FOUND, Model
+from ensemble.graph import FIND_COIN
+from ensemble.parameters import Filters
+from tests.catalog.milvus_lite import MilvusLite, running
+from tests.catalog.samples import MODEL, unit_vectors
+from tests.catalog.stores import load
+
+COINS = Path(__file__).resolve().parents[3] / "shared" / "coins"
+SCORE = 1e-5  # two sums of 64 products of float32
+
+
+@pytest.fixture(scope="module")
+def milvus(tmp_path_factory: pytest.TempPathFactory) -> Iterator[MilvusLite]:
+    """One server for all tests here."""
+    with running(tmp_path_factory.mktemp("milvus")) as server:
+        yield server
+
+
+def same_answers(one: Catalog, other: Catalog, queries: np.ndarray, k: int, filters: Filters) -> int:
+    """Hold answers against each other by names; where two scores are as good as equal either may come first.
+
+    Returns:
+        How many matches there were.
+    """
+    matches = 0
+    for here, there in zip(one.search(queries, k, filters), other.search(queries, k, filters), strict=True):
+        scores = [match.score for match in here]
+        np.testing.assert_allclose([match.score for match in there], scores, atol=SCORE)
+        expected = {match.entry.name: match for match in here}
+        for match in there:
+            if match.entry.name in expected:
+                twin = expected[match.entry.name]
+                assert (replace(match.entry, id=""), match.side) == (replace(twin.entry, id=""), twin.side)
+                assert match.score == pytest.approx(twin.score, abs=SCORE)
+            else:  # cut off at the end, where it is no better
+                assert match.score == pytest.approx(scores[-1], abs=SCORE)
+        matches += len(here)
+    return matches
+
+
+def test_the_stores_agree_on_100_000_random_vectors(milvus: MilvusLite, tmp_path: Path) -> None:
+    embeddings, rng = unit_vectors(100_000), np.random.default_rng(2)
+    countries, mints, years = (
+        rng.integers(0, 5, 100_000),
+        rng.integers(0, 100, 100_000),
+        rng.integers(1900, 2000, 100_000),
+    )
+    entries = [
+        Entry(f"coin {i}", f"C{countries[i]}", "X", "1", int(years[i]), {"mint": int(mints[i])}) for i in range(100_000)
+    ]
+    location = milvus.location()
+    there, here = MilvusCatalog(location, MODEL), LocalCatalog(tmp_path / "catalog", MODEL)
+    for catalog in (there, here):
+        load(catalog, entries[:60_000], embeddings[:60_000], "obverse")
+        load(catalog, entries[60_000:], embeddings[60_000:], "reverse")
+    milvus.flush(location)
+    queries = np.concatenate([unit_vectors(20, seed=1), embeddings[::10_000]])
+    for filters, passing in (
+        ({}, 100_000),
+        ({"country": "C3"}, int((countries == 3).sum())),
+        ({"side": "reverse"}, 40_000),
+        ({"metadata.mint": "7"}, int((mints == 7).sum())),
+        ({"year": "1950", "country": "C1"}, int(((years == 1950) & (countries == 1)).sum())),
+        ({"country": "C9"}, 0),
+    ):
+        found = same_answers(here, there, queries, 10, filters)
+        assert found == len(queries) * min(10, passing), filters
+    assert same_answers(here, there, queries[:2], 1000, {"country": "C2"}) == 2000
+    here.close()
+    there.close()
+
+
+@pytest.fixture(scope="module")
+def photos() -> list[tuple[str, str, np.ndarray]]:
+    """Labels, names and embeddings of some photos of won and euro coins in which a coin was found."""
+    if not (COINS / "manifest.csv").is_file():
+        pytest.skip("no real photos in ../shared/coins")
+    with (COINS / "manifest.csv").open(newline="", encoding="utf-8") as file:
+        rows = list(csv.DictReader(file))
+    chosen = [row for name in ("krw", "eur-cat") for row in _spread([r for r in rows if r["set"] == name], 30)]
+    chain = Chain(FIND_COIN, _opened)
+    embedded = [(row, chain.run((COINS / row["path"]).read_bytes())) for row in chosen]
+    return [
+        (row["label"], row["path"], tensors[EMBEDDING.name][0])
+        for row, tensors in embedded
+        if tensors[FOUND.name][0, 0] > 0.5
+    ]
+
+
+def _spread(rows: list[dict[str, str]], count: int) -> list[dict[str, str]]:
+    return rows[:: max(1, len(rows) // count)][:count]
+
+
+def _opened(model: Model) -> Runner:
+    graph = artifacts.unpack(onnx.load(artifacts.weights_file(model.name))).SerializeToString()
+    session = onnxruntime.InferenceSession(graph, providers=["CPUExecutionProvider"])
+    outputs = [tensor.name for tensor in model.outputs]
+    return lambda inputs: dict(zip(outputs, session.run(outputs, inputs), strict=True))
+
+
+def test_the_stores_agree_on_photos(
+    photos: list[tuple[str, str, np.ndarray]], milvus: MilvusLite, tmp_path: Path
+) -> None:
+    """Every second photo is a view of its coin, all are queries."""
+    here, there = LocalCatalog(tmp_path / "catalog", MODEL), MilvusCatalog(milvus.location(), MODEL)
+    for number, (label, _, embedding) in enumerate(photos[::2]):
+        currency, _, denomination = label.partition("_")
+        entry = Entry(label, currency[:2], currency, denomination, metadata={"label": label}, id=label)
+        enrolment = Enrolment("obverse" if number % 2 else "reverse", entry, label)
+        for catalog in (here, there):
+            assert catalog.enroll(enrolment, View(embedding, MODEL, b"")) == label
+    queries = np.stack([embedding for _, _, embedding in photos])
+    coins = len({label for label, _, _ in photos[::2]})
+    assert coins > 5
+    for k in (1, 5, 100):
+        assert same_answers(here, there, queries, k, {}) == len(queries) * min(k, coins)
+    for filters in ({"currency": "KRW"}, {"side": "obverse"}, {"metadata.label": "KRW_500"}):
+        assert same_answers(here, there, queries, 5, filters) > 0
+    here.close()
+    there.close()

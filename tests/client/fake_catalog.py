@@ -1,0 +1,210 @@
+"""The catalog of the fake server: entries, views and embeddings in memory, and the operations on them."""
+
+import base64
+import hashlib
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+
+from mintmark import EntryNotFound, InvalidRequest
+
+Vector = npt.NDArray[np.float32]
+
+TEXTS = ("name", "country", "currency", "denomination")
+THRESHOLD = 0.5
+
+
+@dataclass
+class FakeView:
+    """A photo of an entry; `embeddings` and those that do not count yet, `staged`, by the models that made them."""
+
+    id: str
+    entry: str
+    side: str
+    picture: bytes
+    embeddings: dict[str, Vector]
+    staged: dict[str, Vector] = field(default_factory=dict)
+
+
+def crop(number: int) -> bytes:
+    """A JPEG that differs from those of other numbers."""
+    colour = np.array([number * 37 % 256, number * 101 % 256, number * 11 % 256], np.uint8)
+    picture = np.full((256, 256, 3), 235, np.uint8)
+    cv2.circle(picture, (128, 128), 120, colour.tolist(), cv2.FILLED)
+    return cv2.imencode(".jpg", picture)[1].tobytes() + number.to_bytes(4, "little")
+
+
+def unit(numbers: Sequence[float]) -> Vector:
+    """[64], of unit length, its first numbers in these proportions."""
+    vector = np.zeros(64, np.float32)
+    vector[: len(numbers)] = np.array(numbers) / (np.linalg.norm(numbers) or 1)
+    return vector
+
+
+def of_picture(model: str, picture: bytes) -> Vector:
+    """What `model` makes of a stored picture."""
+    seed = int.from_bytes(hashlib.sha256(model.encode() + picture).digest()[:4], "little")
+    return unit(np.random.default_rng(seed).normal(size=64).tolist())
+
+
+@dataclass
+class FakeCatalog:
+    """Answers the operations of the model `catalog`."""
+
+    model: str = "abc123"
+    entries: dict[str, dict[str, Any]] = field(default_factory=dict)
+    views: list[FakeView] = field(default_factory=list)
+    threshold: float = THRESHOLD
+    calibrated: bool = False
+    largest_page: int = 1000
+
+    def enroll(self, record: Mapping[str, Any], vector: Vector, picture: bytes | None = None) -> str:
+        """Add a photo; gives the id of its entry."""
+        key = record.get("entry") or f"id{len(self.entries) + 1}"
+        described = any(record.get(name) for name in (*TEXTS, "year", "metadata"))
+        if described:
+            self._describe(key, record)
+        elif key not in self.entries:
+            raise EntryNotFound(f"no entry has the id {key}")
+        number = len(self.views) + 1
+        kept = crop(number) if picture is None else picture
+        self.views.append(FakeView(f"v{number}", key, record["side"], kept, {self.model: vector}))
+        return key
+
+    def _describe(self, key: str, record: Mapping[str, Any]) -> None:
+        missing = [name for name in TEXTS if not record.get(name)]
+        if missing:
+            raise InvalidRequest(f"missing fields: {', '.join(missing)}")
+        entry = {"id": key, **{name: record[name] for name in TEXTS}}
+        entry |= {"year": record.get("year"), "metadata": record.get("metadata") or {}}
+        if self.entries.setdefault(key, entry) != entry:
+            raise InvalidRequest(f"the entry {key} has other fields")
+
+    def search(self, vector: Vector, filters: Mapping[str, str]) -> list[tuple[float, dict[str, Any]]]:
+        """Scores and entries with their best side, best first."""
+        best: dict[str, tuple[float, dict[str, Any]]] = {}
+        for view in self.views:
+            record = {**self.entries[view.entry], "side": view.side}
+            if self.model not in view.embeddings or not _passes(record, filters):
+                continue
+            score = float(view.embeddings[self.model] @ vector)
+            if view.entry not in best or score > best[view.entry][0]:
+                best[view.entry] = score, record
+        return sorted(best.values(), key=lambda pair: -pair[0])
+
+    def operate(self, request: dict[str, Any]) -> dict[str, Any]:
+        """One operation."""
+        operation = request.pop("operation")
+        answer: dict[str, Any] = getattr(self, f"_do_{operation}")(**request)
+        return answer
+
+    def _do_status(self) -> dict[str, Any]:
+        stale = sum(self.model not in view.embeddings for view in self.views)
+        return {
+            "entries": len(self.entries), "views": len(self.views) - stale, "stale_views": stale, "sequence": 7,
+            "index": {"kind": "Flat"}, "model": self.model, "threshold": self.threshold, "calibrated": self.calibrated,
+        }  # fmt: skip
+
+    def _do_list(self, after: str, limit: int) -> dict[str, Any]:
+        page, end = self._page(list(self.entries.values()), after, limit)
+        return {"entries": page, "next": end}
+
+    def _do_show(self, id: str) -> dict[str, Any]:
+        views = [
+            {"id": view.id, "side": view.side, "stale": self.model not in view.embeddings,
+             "picture": base64.b64encode(view.picture).decode()}
+            for view in self.views if view.entry == id
+        ]  # fmt: skip
+        return {"entry": self._entry(id), "views": views}
+
+    def _do_update(self, id: str, changes: dict[str, Any]) -> dict[str, Any]:
+        self._entry(id).update(changes)
+        return {"entry": self.entries[id]}
+
+    def _do_remove(self, id: str) -> dict[str, Any]:
+        self._entry(id)
+        del self.entries[id]
+        self.views = [view for view in self.views if view.entry != id]
+        return {"removed": id}
+
+    def _do_export(self, after: str, limit: int, pictures: bool = True) -> dict[str, Any]:
+        page, end = self._page(self.views, after, limit)
+        records = [
+            {"id": view.id, "entry": self.entries[view.entry], "side": view.side,
+             "picture": base64.b64encode(view.picture if pictures else b"").decode(),
+             "embedding": _text(view.embeddings.get(self.model))}
+            for view in page
+        ]  # fmt: skip
+        return {"model": self.model, "views": records, "next": end}
+
+    def _do_import(self, model: str, views: list[dict[str, Any]]) -> dict[str, Any]:
+        assert len(views) <= self.largest_page
+        return {"added": sum(self._add(model, view) for view in views)}
+
+    def _add(self, model: str, view: dict[str, Any]) -> bool:
+        picture = base64.b64decode(view["picture"])
+        if view.get("embedding") and model == self.model:
+            vector = np.frombuffer(base64.b64decode(view["embedding"]), "<f4")
+        elif picture:
+            vector = of_picture(self.model, picture)
+        else:
+            raise InvalidRequest("a view has neither a picture nor an embedding by this server's model")
+        for other in self.views:
+            same = (other.entry, other.side) == (view["entry"]["id"], view["side"])
+            if same and np.array_equal(other.embeddings.get(self.model, ()), vector):
+                return False
+        record = {**view["entry"], "entry": view["entry"]["id"], "side": view["side"]}
+        self.enroll(record, vector, picture)
+        return True
+
+    def _do_reembed(self, limit: int) -> dict[str, Any]:
+        stale = [view for view in self.views if self.model not in {**view.embeddings, **view.staged}]
+        todo = [view for view in stale if view.picture]
+        for view in todo[:limit]:
+            view.staged[self.model] = of_picture(self.model, view.picture)
+        missing = len(stale) - len(todo[:limit])
+        return {"done": len(todo[:limit]), "left": missing if todo else 0, "lost": 0 if todo else missing}
+
+    def _do_switch(self) -> dict[str, Any]:
+        staged = [view for view in self.views if view.staged]
+        for view in staged:
+            view.embeddings |= view.staged
+            view.staged = {}
+        return {"switched": len(staged)}
+
+    def _do_forget(self) -> dict[str, Any]:
+        before = sum(len(view.embeddings) for view in self.views)
+        for view in self.views:
+            view.embeddings = {model: vector for model, vector in view.embeddings.items() if model == self.model}
+        return {"forgotten": before - sum(len(view.embeddings) for view in self.views)}
+
+    def _do_calibrate(self, threshold: float) -> dict[str, Any]:
+        self.threshold, self.calibrated = threshold, True
+        return {"threshold": threshold}
+
+    def _entry(self, key: str) -> dict[str, Any]:
+        if key not in self.entries:
+            raise EntryNotFound(f"no entry has the id {key}")
+        return self.entries[key]
+
+    def _page(self, records: list[Any], after: str, limit: int) -> tuple[list[Any], str]:
+        start = int(after or 0)
+        end = start + min(limit, self.largest_page)
+        return records[start:end], str(end) if end < len(records) else ""
+
+
+def _passes(record: Mapping[str, Any], filters: Mapping[str, str]) -> bool:
+    for name, wanted in filters.items():
+        value = record["metadata"].get(name[9:]) if name.startswith("metadata.") else record[name]
+        if (value if isinstance(value, str) else json.dumps(value)) != wanted:
+            return False
+    return True
+
+
+def _text(vector: Vector | None) -> str | None:
+    return None if vector is None else base64.b64encode(vector.astype("<f4").tobytes()).decode()

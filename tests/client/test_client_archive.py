@@ -1,0 +1,109 @@
+"""Exports on disk: what is read is what was written."""
+
+import json
+import random
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import pytest
+from fake_catalog import unit
+
+from mintmark import Entry, InvalidRequest, ViewRecord
+from mintmark._archive import open_archive, verify, write_archive
+
+FORMATS = ["folder", "file.parquet"]
+LETTERS = "aZ09 ,;\"'\\\n\r\t=#\N{ZERO WIDTH SPACE}\N{NO-BREAK SPACE}łß한½\N{COMBINING ACUTE ACCENT}\N{COIN}"
+
+
+@pytest.fixture(autouse=True)
+def _pyarrow(request: pytest.FixtureRequest) -> None:
+    """Tests of Parquet files need it."""
+    if "parquet" in request.node.name:
+        pytest.importorskip("pyarrow")
+
+
+def _text(rng: random.Random, least: int = 1) -> str:
+    return "".join(rng.choices(LETTERS, k=rng.randint(least, 12)))
+
+
+def _value(rng: random.Random, depth: int = 0) -> Any:
+    simple = [_text(rng, 0), rng.randint(-(10**18), 10**18), rng.random(), 1e300, True, None, "1990", 1990]
+    if depth > 2 or rng.random() < 0.6:
+        return rng.choice(simple)
+    if rng.random() < 0.5:
+        return [_value(rng, depth + 1) for _ in range(rng.randint(0, 3))]
+    return {_text(rng, 0): _value(rng, depth + 1) for _ in range(rng.randint(0, 3))}
+
+
+def _records(seed: int, count: int) -> list[ViewRecord]:
+    """Views of entries in all the forms that the catalog takes; some without embedding."""
+    rng = random.Random(seed)
+    entries = [
+        Entry(
+            id="".join(rng.choices("aZ0._:-", k=rng.randint(1, 64))),
+            name=_text(rng), country=_text(rng), currency=_text(rng), denomination=_text(rng),
+            year=rng.choice([None, -44, 0, 5000, 1990]),
+            metadata={_text(rng): _value(rng) for _ in range(rng.randint(0, 4))},
+        )
+        for _ in range(count)
+    ]  # fmt: skip
+    views = []
+    for number in range(count):
+        embedding = unit([rng.gauss(0, 1) for _ in range(64)]) if rng.random() < 0.8 else None
+        model = "" if embedding is None else rng.choice(["abc", "def"])
+        picture = rng.randbytes(rng.randint(1, 300))
+        views.append(ViewRecord(rng.choice(entries[: number + 1]), _text(rng), picture, embedding, model))
+    return views
+
+
+def _plain(record: ViewRecord, embeddings: bool = True) -> tuple[Any, ...]:
+    """What can be compared with ==."""
+    raw = None if record.embedding is None or not embeddings else record.embedding.tobytes()
+    return asdict(record.entry), record.side, record.picture, raw, record.model if embeddings else ""
+
+
+@pytest.mark.parametrize("name", FORMATS)
+@pytest.mark.parametrize("seed", range(5))
+def test_round_trip(tmp_path: Path, name: str, seed: int) -> None:
+    """Ids, letters, types and missing years come back as they went; embeddings to the bit, in Parquet."""
+    records = _records(seed, 250)
+    written = write_archive(tmp_path / name, iter(records))
+    archive = open_archive(tmp_path / name)
+    verify(archive, lambda: None)
+    parquet = name.endswith("parquet")
+    assert [_plain(record) for record in archive.records()] == [_plain(record, parquet) for record in records]
+    assert (written.views, written.left_out, archive.footer.views) == (250, 0, 250)
+    assert not list(tmp_path.glob("*.part"))
+
+
+@pytest.mark.parametrize("name", FORMATS)
+def test_empty_catalog(tmp_path: Path, name: str) -> None:
+    """Is an export too."""
+    assert write_archive(tmp_path / name, []).views == 0
+    archive = open_archive(tmp_path / name)
+    verify(archive, lambda: None)
+    assert list(archive.records()) == []
+
+
+@pytest.mark.parametrize(("name", "kept"), [("folder", 1), ("file.parquet", 2)])
+def test_views_that_nothing_could_be_imported_from(tmp_path: Path, name: str, kept: int) -> None:
+    """Are left out and counted: without a picture in a folder, without picture and embedding in Parquet."""
+    entry = Entry(id="x", name="n", country="c", currency="c", denomination="1")
+    records = [ViewRecord(entry, "a", b"p"), ViewRecord(entry, "a", b"", unit((1,)), "m"), ViewRecord(entry, "a", b"")]
+    written = write_archive(tmp_path / name, records)
+    assert (written.views, written.left_out) == (kept, 3 - kept)
+    verify(open_archive(tmp_path / name), lambda: None)
+
+
+def test_parquet_of_someone_else(tmp_path: Path) -> None:
+    """Is no export."""
+    arrow, parquet = pytest.importorskip("pyarrow"), pytest.importorskip("pyarrow.parquet")
+    path = tmp_path / "a.parquet"
+    parquet.write_table(arrow.table({"a": [1]}), path)
+    with pytest.raises(InvalidRequest, match="no export of a Mintmark catalog"):
+        open_archive(path)
+    footer = json.dumps({"format": 1, "views": 1, "sha256": "0"})
+    parquet.write_table(arrow.table({"a": [1]}).replace_schema_metadata({"mintmark": footer}), path)
+    with pytest.raises(InvalidRequest, match="not one of an export's"):
+        verify(open_archive(path), lambda: None)

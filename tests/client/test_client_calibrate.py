@@ -1,0 +1,185 @@
+"""`mintmark calibrate`, and the mathematics under it."""
+
+import json
+import math
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+import pytest
+from fake_coin_server import Coin, FakeCoinServer
+
+from mintmark import InvalidRequest
+from mintmark._calibration import calibrate, needed, threshold_at, upper_bound
+from mintmark._plot import draw_scores
+
+Run = Callable[..., int]
+Capture = pytest.CaptureFixture[str]
+
+
+@pytest.mark.parametrize("rate", [0.001, 0.01, 0.1, 0.25, 0.5, 0.999])
+@pytest.mark.parametrize("count", [1, 3, 99, 100, 1000])
+def test_threshold_is_the_smallest_that_keeps_the_rate(rate: float, count: int) -> None:
+    """Ties included: the next smaller float32 accepts more than the rate, unless it accepts all at any rate."""
+    rng = np.random.default_rng(count)
+    scores = np.round(rng.normal(0.4, 0.2, count).clip(-1, 0.99), 2).astype(np.float32)
+    threshold = threshold_at(scores.tolist(), rate)
+    assert (scores >= threshold).sum() <= rate * count
+    below = np.nextafter(np.float32(threshold), np.float32(-2))
+    assert (scores >= below).sum() > rate * count
+
+
+def test_threshold_by_hand() -> None:
+    """One of four may pass at a quarter, none at a fifth."""
+    scores = [0.5, 0.25, 0.75, -1.0]
+    assert 0.5 < threshold_at(scores, 0.25) < 0.5000001
+    assert 0.75 < threshold_at(scores, 0.2) < 0.7500001
+    assert threshold_at([0.5], 0.999) > 0.5
+    assert threshold_at([0.5, 0.4], 1.0) == -1
+
+
+def test_no_threshold() -> None:
+    """Nothing to choose by, or nothing that could be chosen."""
+    with pytest.raises(InvalidRequest, match="no photos of unknown coins"):
+        threshold_at([], 0.01)
+    with pytest.raises(InvalidRequest, match=r"2 photos of unknown coins score 1\.000"):
+        threshold_at([1.0, 1.0, 0.2], 0.01)
+
+
+def test_upper_bound() -> None:
+    """Where it is known in closed form, and where the binomial sum says so."""
+    assert upper_bound(0, 300) == pytest.approx(1 - 0.05 ** (1 / 300), rel=1e-9)  # nearly 3 of 300
+    assert upper_bound(99, 100) == pytest.approx(0.95 ** (1 / 100), rel=1e-9)
+    assert (upper_bound(5, 5), upper_bound(0, 0)) == (1, 1)
+    bound = upper_bound(7, 200)
+    below = sum(math.comb(200, n) * bound**n * (1 - bound) ** (200 - n) for n in range(8))
+    assert below == pytest.approx(0.05, rel=1e-6)
+    assert upper_bound(100, 100_000) == pytest.approx(0.00118, abs=1e-5)
+
+
+def test_upper_bound_holds_for_the_chosen_threshold() -> None:
+    """In 95 of 100 samples the rate of fresh scores lies below it, although the samples chose the threshold."""
+    rng = np.random.default_rng(5)
+    held = 0
+    for _ in range(400):
+        result = calibrate([], rng.uniform(0, 0.9, 200).tolist(), 0.05)
+        held += (0.9 - result.threshold) / 0.9 <= result.at_most  # the true rate of uniform scores
+    assert held >= 0.92 * 400
+
+
+def test_calibration() -> None:
+    """Counts at the threshold; too few unknown photos for the rate are told from enough."""
+    result = calibrate([0.9, 0.6, -1.0], [0.7, 0.3, 0.2, -1.0], 0.25)
+    assert (result.unknown_accepted, result.known_accepted, result.known) == (1, 2, 3)
+    assert result.enough and 0.3 < result.threshold < 0.31
+    assert not calibrate([], [0.7, 0.3], 0.25).enough
+    assert [needed(rate) for rate in (0.01, 0.25, 0.3, 0.001)] == [100, 4, 4, 1000]
+
+
+@pytest.fixture
+def manifest(server: FakeCoinServer, tmp_path: Path) -> Path:
+    """100 photos of unknown coins that score 0.00 to 0.99, and four known ones; the catalog has one entry."""
+    server.add("coin", (1, 0))
+    rows = [("a.jpg", "a", "query", "one", 0.995), ("b.jpg", "a", "query", "one", 0.97)]
+    rows += [
+        ("c.jpg", "a", "query", "two", 0.985),
+        ("d.jpg", "a", "query", "two", None),
+        ("x.jpg", "a", "catalog", "one", 1),
+    ]
+    rows += [(f"u{n}.jpg", "u", "unknown", "one", n / 100) for n in range(100)]
+    for name, *_, score in rows:
+        (tmp_path / name).write_bytes(name.encode())
+        server.photos[name.encode()] = None if score is None else Coin((score, math.sqrt(1 - score**2)))
+    path = tmp_path / "m.csv"
+    path.write_text("path,label,role,set\n" + "".join(f"{','.join(row[:4])}\n" for row in rows))
+    return path
+
+
+def test_calibrate(run: Run, server: FakeCoinServer, manifest: Path, capsys: Capture) -> None:
+    """It asks the server's own catalog and sets what it found."""
+    assert run("calibrate", manifest) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert server.catalog.threshold == pytest.approx(0.98) and server.catalog.calibrated
+    assert lines[0].split() == ["threshold", "0.9800", "before:", "0.5000"]
+    assert lines[1].startswith("unknown    1 of 100 accepted") and "1.00%, at most 4.66%" in lines[1]
+    assert lines[2].startswith("known      2 of 4 accepted") and lines[2].endswith("50.00%")
+    assert lines[3].startswith("no coin    0 unknown, 1 known")
+    assert lines[4:] == ["set on the server"]
+    asked = [parameters for model, parameters in server.calls if model == "coin_search"]
+    assert asked == [{"k": 1}] * 104
+
+
+def test_dry_run_and_json(run: Run, server: FakeCoinServer, manifest: Path, capsys: Capture) -> None:
+    """Nothing is set; programs get an object."""
+    assert run("calibrate", manifest, "--dry-run", "--json", "--false-accept-rate", 0.1, "--set", "one") == 0
+    answer = json.loads(capsys.readouterr().out)
+    assert (answer["unknown_accepted"], answer["known_accepted"], answer["known"]) == (10, 2, 2)
+    assert answer["threshold"] == pytest.approx(0.89) and answer["threshold"] > 0.89
+    assert (answer["set"], answer["before"], answer["enough"]) == (False, 0.5, True)
+    assert not server.catalog.calibrated
+
+
+def test_too_few_unknown_photos(run: Run, server: FakeCoinServer, manifest: Path, capsys: Capture) -> None:
+    """It is said plainly, with how many it takes."""
+    assert run("calibrate", manifest, "--false-accept-rate", 0.001) == 0
+    out = capsys.readouterr().out
+    assert "too few unknown photos: a rate of 0.001 takes at least 1000, these are 100" in out
+    assert "0 of 100 accepted" in out and "at most 2.95%" in out
+    assert server.catalog.threshold == pytest.approx(0.99)
+
+
+def test_refused_photos(run: Run, server: FakeCoinServer, manifest: Path, capsys: Capture) -> None:
+    """An unknown one shows nothing, a known one is lost; both are named."""
+    del server.photos[b"u99.jpg"], server.photos[b"a.jpg"]
+    assert run("calibrate", manifest) == 0
+    out, err = capsys.readouterr()
+    assert "0 of 99 accepted" in out and "1 of 4 accepted" in out
+    assert "mintmark: u99.jpg: photo is not an image" in err and "mintmark: a.jpg: photo is not an image" in err
+
+
+def test_plot(run: Run, manifest: Path, tmp_path: Path) -> None:
+    """Both distributions and the line between them."""
+    assert run("calibrate", manifest, "--plot", tmp_path / "plot.png", "--dry-run") == 0
+    plot = cv2.imread(str(tmp_path / "plot.png"))
+    assert plot is not None and len(np.unique(plot.reshape(-1, 3), axis=0)) > 20
+
+
+@pytest.mark.parametrize(
+    ("known", "unknown"), [([], [-1.0]), ([-1.0], [-1.0, -0.9]), ([1.0], [0.999]), ([0.9] * 50, [0.1])]
+)
+def test_plot_of_little(known: list[float], unknown: list[float]) -> None:
+    """Whatever there is."""
+    plot = draw_scores(known, unknown, calibrate(known, unknown, 0.01))
+    assert plot.dtype == np.uint8 and (plot < 100).any()
+
+
+def test_stale_views_are_mentioned(run: Run, server: FakeCoinServer, manifest: Path, capsys: Capture) -> None:
+    """They do not count in what is measured."""
+    server.add("other", (0, 1))
+    server.catalog.views[1].embeddings.clear()
+    assert run("calibrate", manifest) == 0
+    assert "1 stale view not searched" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("path,label,role\na.jpg,a,query\n", "names no photos of the role unknown"),
+        ("path,label,role\nnowhere.jpg,a,unknown\n", "1 of 1 photos are not under"),
+    ],
+)
+def test_bad_manifest(run: Run, server: FakeCoinServer, manifest: Path, text: str, message: str, capsys: Any) -> None:
+    """One line says what is wrong; nothing is set."""
+    manifest.write_text(text)
+    assert run("calibrate", manifest) == 1
+    assert message in capsys.readouterr().err
+    assert not server.catalog.calibrated
+
+
+def test_empty_catalog(run: Run, server: FakeCoinServer, manifest: Path, capsys: Capture) -> None:
+    """There is nothing to score against."""
+    server.catalog.views.clear()
+    assert run("calibrate", manifest) == 1
+    assert "has no views to compare with" in capsys.readouterr().err

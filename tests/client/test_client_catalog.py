@@ -1,0 +1,227 @@
+"""Entries, views, export, import and upkeep of the catalog, by the client's methods."""
+
+import itertools
+import json
+from typing import Any
+
+import numpy as np
+import pytest
+from fake_catalog import crop, of_picture, unit
+from fake_coin_server import Coin, FakeCoinServer, strings
+
+from mintmark import (
+    Client,
+    EntryFields,
+    EntryNotFound,
+    InvalidRequest,
+    MockTransport,
+    NoCoinFound,
+    Reembedding,
+    ServerError,
+    ViewRecord,
+)
+
+FIELDS = EntryFields(name="1 złoty", country="Poland", currency="PLN", denomination="1", side="obverse", year=1990)
+
+
+def _answering(answer: Any) -> Client:
+    """A client of a server that gives this answer to all operations."""
+    return Client(transport=MockTransport(lambda *_: {"response": strings([json.dumps(answer)])}))
+
+
+def test_two_sides_of_a_coin(client: Client, server: FakeCoinServer) -> None:
+    """Tied together by an id of the client's or of the server's choice."""
+    server.photos = {b"obverse": Coin((1,)), b"reverse": Coin((0, 1)), b"none": None}
+    entry = client.enroll(b"obverse", FIELDS, "mine:1")
+    client.add_view(b"reverse", "mine:1", "reverse")
+    assert entry.id == "mine:1" and client.show("mine:1") == entry
+    assert [(view.side, view.stale) for view in client.views("mine:1")] == [("obverse", False), ("reverse", False)]
+    assert client.views("mine:1")[1].picture == crop(2)
+    assert client.enroll(b"reverse", FIELDS).id == "id2"
+    with pytest.raises(EntryNotFound, match="id9"):
+        client.add_view(b"reverse", "id9", "reverse")
+    with pytest.raises(NoCoinFound):
+        client.add_view(b"none", "mine:1", "reverse")
+    with pytest.raises(InvalidRequest, match="empty"):
+        client.add_view(b"reverse", "", "reverse")
+
+
+def test_enrolling_the_same_entry_again(client: Client, server: FakeCoinServer) -> None:
+    """One more view where the fields are the same; an error where they are not."""
+    server.photos = {b"photo": Coin((1,))}
+    assert client.enroll(b"photo", FIELDS, "x") == client.enroll(b"photo", FIELDS, "x")
+    assert (client.status().entries, client.status().views) == (1, 2)
+    other = EntryFields(name="2 złote", country="Poland", currency="PLN", denomination="2", side="obverse")
+    with pytest.raises(InvalidRequest, match="other fields"):
+        client.enroll(b"photo", other, "x")
+
+
+def test_update(client: Client, server: FakeCoinServer) -> None:
+    """What is not named stays; metadata is replaced as a whole."""
+    key = server.add("coin", (1,), year=1990, metadata={"mint": "A", "weight": 5.5})
+    entry = client.update(key, name="złoty", metadata={"mint": "B"})
+    assert (entry.name, entry.country, entry.year, entry.metadata) == ("złoty", "Austria", 1990, {"mint": "B"})
+    assert client.update(key, year=None).year is None
+    assert client.show(key).metadata == {"mint": "B"}
+    with pytest.raises(EntryNotFound):
+        client.update("gone", name="x")
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({}, "nothing to change"),
+        ({"side": "reverse"}, "no side; what can be changed is name"),
+        ({"metadata": {"weight": float("nan")}}, "JSON"),
+    ],
+)
+def test_update_refused(client: Client, server: FakeCoinServer, changes: dict[str, Any], message: str) -> None:
+    """Before anything travels."""
+    with pytest.raises(InvalidRequest, match=message):
+        client.update("id1", **changes)
+    assert server.calls == []
+
+
+def test_entries_come_in_pages(client: Client, server: FakeCoinServer) -> None:
+    """All of them, in order, a page at a time, as large as the server likes."""
+    assert list(client.entries()) == []
+    for number in range(250):
+        server.add(f"coin {number}", (1,))
+    server.calls.clear()
+    server.catalog.largest_page = 100
+    assert [entry.name for entry in client.entries()] == [f"coin {number}" for number in range(250)]
+    assert len(server.calls) == 3
+
+
+def test_pages_are_fetched_when_they_are_wanted(client: Client, server: FakeCoinServer) -> None:
+    """A catalog may be larger than memory."""
+    for number in range(250):
+        server.add(f"coin {number}", (1,))
+    records = client.export()
+    assert [record.entry.name for record in itertools.islice(records, 100)] == [f"coin {n}" for n in range(100)]
+    assert len(server.calls) == 1
+
+
+def test_pages_that_do_not_end() -> None:
+    """A server that stands still is not asked for ever."""
+    with pytest.raises(ServerError, match="do not end"):
+        list(_answering({"entries": [], "next": "7"}).entries())
+
+
+def test_export_and_import(client: Client, server: FakeCoinServer) -> None:
+    """One server's catalog becomes another's, embeddings included; a second time changes nothing."""
+    for number in range(230):
+        server.add(
+            f"coin {number // 2}", (1, number), side="ab"[number % 2], entry=f"c{number // 2}", metadata={"n": [1]}
+        )
+    other = FakeCoinServer()
+    target = Client(transport=MockTransport(other))
+    assert target.import_views(client.export()) == 230
+    assert other.catalog.entries == server.catalog.entries
+    assert [view.picture for view in other.catalog.views] == [view.picture for view in server.catalog.views]
+    for ours, theirs in zip(other.catalog.views, server.catalog.views, strict=True):
+        np.testing.assert_array_equal(ours.embeddings["abc123"], theirs.embeddings["abc123"])
+    assert len(other.calls) == 3, "about a hundred views in a request"
+    assert target.import_views(client.export()) == 0
+
+
+def test_import_for_other_weights(client: Client, server: FakeCoinServer) -> None:
+    """Embeddings say which weights made them, so that others embed the pictures instead."""
+    server.add("coin", (1,))
+    server.catalog.views[0].embeddings["old"] = unit((0, 1))
+    stale = ViewRecord(entry=client.show("id1"), side="reverse", picture=crop(9))
+    assert [record.model for record in client.export()] == ["abc123"]
+    other = FakeCoinServer()
+    other.catalog.model = "new"
+    assert Client(transport=MockTransport(other)).import_views([*client.export(), stale]) == 2
+    for view in other.catalog.views:
+        np.testing.assert_array_equal(view.embeddings["new"], of_picture("new", view.picture))
+
+
+def test_stale_views_are_exported_without_embedding(client: Client, server: FakeCoinServer) -> None:
+    """With the picture that a new one can be made from."""
+    server.add("coin", (1,))
+    server.catalog.model = "new"
+    (record,) = client.export()
+    assert (record.embedding, record.model, record.picture) == (None, "", crop(1))
+    assert [record.picture for record in client.export(pictures=False)] == [b""]
+
+
+def test_import_refuses_embeddings_of_another_size(client: Client, server: FakeCoinServer) -> None:
+    """Before they travel."""
+    server.add("coin", (1,))
+    record = ViewRecord(client.show("id1"), "reverse", b"", np.zeros(128, np.float32), "abc123")
+    with pytest.raises(InvalidRequest, match=r"\[128\]; it must be \[64\]"):
+        client.import_views([record])
+
+
+def test_reembed_switch_forget(client: Client, server: FakeCoinServer) -> None:
+    """The old embeddings are replaced at once, when all new ones are there."""
+    for number in range(5):
+        server.add(f"coin {number}", (1, number))
+    server.catalog.views[4].picture = b""
+    server.catalog.model = "new"
+    assert (client.status().views, client.status().stale_views) == (0, 5)
+    assert client.reembed(3) == Reembedding(done=3, left=2, lost=0)
+    assert client.reembed(3) == Reembedding(done=1, left=1, lost=0)
+    assert client.reembed(3) == Reembedding(done=0, left=0, lost=1)
+    assert client.status().views == 0, "not before the switch"
+    assert client.switch() == 4
+    assert (client.status().views, client.status().stale_views) == (4, 1)
+    assert client.forget() == 5
+
+
+def test_set_threshold(client: Client, server: FakeCoinServer) -> None:
+    """It is the server's from then on."""
+    server.photos = {b"photo": Coin((1, 1))}
+    server.add("coin", (1, 0))
+    assert client.recognize(b"photo").known and not client.status().calibrated
+    client.set_threshold(0.9)
+    assert not client.recognize(b"photo").known
+    assert (client.status().threshold, client.status().calibrated) == (0.9, True)
+    for wrong in (1.5, -2, float("nan")):
+        with pytest.raises(InvalidRequest, match="-1 to 1"):
+            client.set_threshold(wrong)
+
+
+def test_status(client: Client, server: FakeCoinServer) -> None:
+    """What the server says beyond the promised fields is kept."""
+    server.add("coin", (1,))
+    status = client.status()
+    assert (status.entries, status.views, status.stale_views, status.model) == (1, 1, 0, "abc123")
+    assert (status.threshold, status.calibrated) == (0.5, False)
+    assert status.details == {"sequence": 7, "index": {"kind": "Flat"}}
+
+
+ENTRY = {"id": "x", "name": "n", "country": "c", "currency": "c", "denomination": "1"}
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        {},
+        {"model": "m", "next": "", "views": [{"entry": {}, "side": "a", "picture": ""}]},
+        {"model": "m", "next": "", "views": [{"entry": ENTRY, "side": None, "picture": ""}]},
+        {"model": "m", "next": "", "views": [{"entry": ENTRY, "side": "a", "picture": "no base64!"}]},
+        {"model": "m", "next": "", "views": [{"entry": ENTRY, "side": "a", "picture": "", "embedding": "AAAA"}]},
+        {"model": "m", "next": "", "views": [7]},
+        {"model": "m", "views": []},
+        {"added": True, "done": 1, "left": -1, "lost": 0, "switched": "many", "next": ""},
+    ],
+)
+def test_broken_answers(answer: Any) -> None:
+    """Are the server's error."""
+    client = _answering(answer)
+    record = ViewRecord(client_entry(), "a", b"x")
+    exporting, importing = (lambda: list(client.export())), (lambda: client.import_views([record]))
+    for call in (exporting, importing, client.reembed, client.switch, client.forget):
+        with pytest.raises(ServerError):
+            call()
+    if answer.get("views"):
+        with pytest.raises(ServerError):
+            client.views("x")
+
+
+def client_entry() -> Any:
+    """An entry as the client gives it."""
+    return _answering({"entry": ENTRY}).show("x")

@@ -1,0 +1,214 @@
+"""The commands that change, list and show entries."""
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+import pytest
+from fake_coin_server import Coin, FakeCoinServer
+
+from mintmark import Entry, View
+from mintmark._sheet import draw_views
+
+Run = Callable[..., int]
+Capture = pytest.CaptureFixture[str]
+
+FIELDS = ["--name", "1 złoty", "--country", "Poland", "--currency", "PLN", "--denomination", "1", "--side", "reverse"]
+
+
+def test_enroll_list_remove(run: Run, photo: Any, capsys: Capture) -> None:
+    """The life of an entry."""
+    assert run("enroll", photo("a.png", Coin((1,))), *FIELDS, "--year", 1990) == 0
+    assert capsys.readouterr().out == "id1\n"
+    assert run("list") == 0
+    assert capsys.readouterr().out.splitlines() == [
+        "name     country  currency  denomination  year  id",
+        "1 złoty  Poland   PLN       1             1990  id1",
+    ]
+    assert run("list", "--json") == 0
+    assert json.loads(capsys.readouterr().out)[0]["year"] == 1990
+    assert run("remove", "id1") == 0
+    assert run("list") == 0
+    assert capsys.readouterr().out == "removed id1\nthe catalog is empty\n"
+    assert run("list", "--json") == 0
+    assert json.loads(capsys.readouterr().out) == []
+
+
+def test_remove_many(run: Run, server: FakeCoinServer, capsys: Capture) -> None:
+    """One that is not there is named and does not stop the rest."""
+    for name in "abc":
+        server.add(name, (1,), entry=name)
+    assert run("remove", "a", "x", "c") == 1
+    assert capsys.readouterr() == ("removed a\nremoved c\n", "mintmark: no entry has the id x\n")
+    assert list(server.catalog.entries) == ["b"]
+
+
+def test_list_of_many(run: Run, server: FakeCoinServer, capsys: Capture) -> None:
+    """One header, all rows."""
+    for number in range(1201):
+        server.add(f"coin {number}", (1,))
+    assert run("list") == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert len(lines) == 1202 and sum(line.startswith("name ") for line in lines) == 1
+    assert run("list", "--json") == 0
+    assert len(json.loads(capsys.readouterr().out)) == 1201
+
+
+def test_enroll_with_an_id(run: Run, server: FakeCoinServer, photo: Any, capsys: Capture) -> None:
+    """With all fields it is the entry's own; with the side alone that of an entry that is there."""
+    assert run("enroll", photo("a.png", Coin((1,))), *FIELDS, "--entry", "pl:1") == 0
+    assert run("enroll", photo("b.png", Coin((0, 1))), "--side", "obverse", "--entry", "pl:1") == 0
+    assert capsys.readouterr().out == "pl:1\npl:1\n"
+    assert [view.side for view in server.catalog.views] == ["reverse", "obverse"]
+    assert run("enroll", photo("c.png", Coin((0, 1))), "--side", "obverse", "--entry", "pl:2") == 1
+    assert capsys.readouterr().err == "mintmark: no entry has the id pl:2\n"
+
+
+def test_enroll_without_coin(run: Run, photo: Any, capsys: Capture) -> None:
+    """One line says why."""
+    assert run("enroll", photo("a.png"), *FIELDS) == 1
+    assert capsys.readouterr().err == "mintmark: the photo shows no coin\n"
+
+
+def test_enroll_usage(run: Run, capsys: Capture) -> None:
+    """Missing fields are named; a table goes with nothing else."""
+    for words, message in (
+        (["a.png", "--name", "x"], "--country, --currency, --denomination, --side"),
+        (["a.png", "--name", "x", "--entry", "y"], "--country, --currency, --denomination, --side"),
+        (["a.png", "--entry", "y"], "missing: --side"),
+        (FIELDS, "PHOTO"),
+        (["--from", "labels.csv", "a.png"], "--from takes neither"),
+        (["--from", "labels.csv", "--entry", "x"], "--from takes neither"),
+    ):
+        with pytest.raises(SystemExit) as exit_info:
+            run("enroll", *words)
+        assert exit_info.value.code == 2
+        assert message in capsys.readouterr().err
+
+
+ROW = {"path": "a.png", "name": "1 złoty", "country": "Poland", "currency": "PLN", "denomination": "1"}
+
+
+def test_enroll_table(run: Run, server: FakeCoinServer, photo: Any, write_table: Any, capsys: Capture) -> None:
+    """Good rows are enrolled with their free columns; bad ones are named by their line."""
+    photo("a.png", Coin((1,)))
+    photo("b.png")
+    rows = [{**ROW, "side": "reverse", "year": "1990", "mint": "Warsaw"}]
+    rows += [{**rows[0], **bad} for bad in ({"path": "b.png"}, {"path": "c.png"}, {"year": "old"}, {"name": ""})]
+    rows += [{**rows[0], "year": "", "mint": ""}]
+    table = write_table("labels.csv", rows)
+    assert run("enroll", "--from", table) == 1
+    out, text = capsys.readouterr()
+    assert out == "enrolled 2 of 6\n"
+    err = text.splitlines()
+    assert [line.split(": ")[1] for line in err[1:-1]] == [f"{table}:{line}" for line in (3, 4, 5, 6)]
+    assert (err[0], err[-1][:10]) == ("rows: 6", "rows: 6 of")
+    first, last = server.catalog.entries.values()
+    assert (first["year"], first["metadata"]) == (1990, {"mint": "Warsaw"})
+    assert (last["year"], last["metadata"]) == (None, {})
+
+
+def test_enroll_table_of_entries(
+    run: Run, server: FakeCoinServer, photo: Any, write_table: Any, capsys: Capture
+) -> None:
+    """Rows with the same entry are one coin; its fields need to be said once, and must not differ."""
+    for name in ("a.png", "b.png", "c.png"):
+        photo(name, Coin((1,)))
+    first = {**ROW, "side": "reverse", "year": "1990", "entry": "pl-1", "metadata": '{"weight": 2.1}', "mint": "Warsaw"}
+    rows = [first, {"path": "b.png", "side": "obverse", "entry": "pl-1"}, {**first, "path": "c.png"}]
+    rows += [{**first, "year": "1991"}, {"path": "b.png", "entry": "pl-1"}, {**first, "entry": "x", "metadata": "[]"}]
+    assert run("enroll", "--from", write_table("labels.csv", rows)) == 1
+    out, err = capsys.readouterr()
+    assert out == "enrolled 3 of 6\n"
+    assert ":5: the entry pl-1 has other fields" in err and ":6: no side" in err and ":7: the metadata is not" in err
+    assert list(server.catalog.entries) == ["pl-1"]
+    assert server.catalog.entries["pl-1"]["metadata"] == {"weight": 2.1, "mint": "Warsaw"}
+    assert [view.side for view in server.catalog.views] == ["reverse", "obverse", "reverse"]
+
+
+def test_enroll_table_without_column(run: Run, write_table: Any, capsys: Capture) -> None:
+    """The missing columns are named."""
+    assert run("enroll", "--from", write_table("labels.csv", [{"path": "a", "name": "b"}])) == 1
+    assert "lacks the column country, currency, denomination, side" in capsys.readouterr().err
+
+
+def test_show(run: Run, server: FakeCoinServer, capsys: Capture) -> None:
+    """Fields, metadata, photos."""
+    server.add("1 złoty", (1,), entry="x", side="obverse", year=1990, metadata={"mint": "Warsaw"})
+    server.add("1 złoty", (1,), entry="x", side="reverse", year=1990, metadata={"mint": "Warsaw"})
+    server.catalog.views[0].embeddings.clear()
+    server.catalog.views[1].picture = b""
+    assert run("show", "x") == 0
+    out = capsys.readouterr().out
+    assert "name          1 złoty" in out and "mint          Warsaw" in out and "2 photos" in out
+    rows = [line.split() for line in out.splitlines()[-2:]]
+    assert rows[0][0] == "obverse" and rows[0][-2:] == ["stale", "v1"]
+    assert rows[1] == ["reverse", "none", "v2"]
+    assert run("show", "x", "--json") == 0
+    answer = json.loads(capsys.readouterr().out)
+    assert answer["entry"]["metadata"] == {"mint": "Warsaw"}
+    assert [(view["side"], view["stale"]) for view in answer["views"]] == [("obverse", True), ("reverse", False)]
+    assert run("show", "gone") == 1
+    assert capsys.readouterr().err == "mintmark: no entry has the id gone\n"
+
+
+def test_show_draws_a_sheet(run: Run, server: FakeCoinServer, tmp_path: Path) -> None:
+    """With the stored pictures on it."""
+    for side in ("obverse", "reverse"):
+        server.add("1 złoty", (1,), entry="x", side=side)
+    sheet = tmp_path / "sheet.png"
+    assert run("show", "x", "--sheet", sheet) == 0
+    drawn = cv2.imread(str(sheet))
+    stored = [cv2.imdecode(np.frombuffer(view.picture, np.uint8), cv2.IMREAD_COLOR) for view in server.catalog.views]
+    for picture in stored:
+        assert (np.abs(drawn.astype(int) - picture[128, 128]).max(axis=2) < 3).sum() > 10_000
+
+
+@pytest.mark.parametrize("count", [0, 1, 4, 9])
+def test_sheet_holds_any_number_of_pictures(count: int) -> None:
+    """Broken and missing pictures, and names longer than the sheet, leave it whole."""
+    views = [View(f"v{number}", "obverse", bool(number % 2), b"junk" if number % 3 else b"") for number in range(count)]
+    entry = Entry(id="x", name="ż" * 300, country="c", currency="c", denomination="1", metadata={"a": {"b": [1]}})
+    sheet = draw_views(entry, views)
+    assert sheet.dtype == np.uint8 and sheet.shape[2] == 3 and (sheet < 100).any()
+    assert (sheet[:, -20:] > 200).all(), "nothing is written over the edge"
+
+
+def test_update(run: Run, server: FakeCoinServer, capsys: Capture) -> None:
+    """Fields and single keys of the metadata; the rest stays."""
+    server.add("1 złoty", (1,), entry="x", year=1990, metadata={"mint": "A", "weight": 2.1, "old": [1]})
+    words = ("--name", "2 złote", "--denomination", 2, "--set", "mint=War=saw", "--set", "note=", "--unset", "old")
+    assert run("update", "x", *words) == 0
+    assert "2 złote" in capsys.readouterr().out
+    entry = server.catalog.entries["x"]
+    assert (entry["name"], entry["country"], entry["denomination"], entry["year"]) == ("2 złote", "Austria", "2", 1990)
+    assert entry["metadata"] == {"mint": "War=saw", "weight": 2.1, "note": ""}
+    assert run("update", "x", "--year", 1991) == 0
+    assert entry["year"] == 1991 and entry["metadata"]["weight"] == 2.1
+    assert run("update", "x", "--year", "") == 0
+    assert entry["year"] is None
+
+
+def test_update_refused(run: Run, server: FakeCoinServer, capsys: Capture) -> None:
+    """Keys and entries that are not there."""
+    server.add("coin", (1,), entry="x", metadata={"mint": "A"})
+    assert run("update", "x", "--unset", "mark") == 1
+    assert capsys.readouterr().err == "mintmark: the metadata of x has no mark; it has mint\n"
+    assert run("update", "y", "--name", "z") == 1
+    assert capsys.readouterr().err == "mintmark: no entry has the id y\n"
+
+
+def test_status(run: Run, server: FakeCoinServer, capsys: Capture) -> None:
+    """Aligned for people, an object for programs; stale views come with advice."""
+    server.add("coin", (1,))
+    assert run("status") == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[:4] == ["entries      1", "views        1", "stale_views  0", "model        abc123"]
+    assert run("status", "--json") == 0
+    assert json.loads(capsys.readouterr().out)["index"] == {"kind": "Flat"}
+    server.catalog.model = "new"
+    assert run("status") == 0
+    assert capsys.readouterr().out.splitlines()[-1] == "1 stale view not searched: run `mintmark reembed`"

@@ -1,0 +1,235 @@
+"""Exports: what comes back is what went out, and what was damaged is told before anything is sent."""
+
+import random
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from fake_catalog import crop, of_picture
+from fake_coin_server import Coin, FakeCoinServer
+
+from mintmark import Client, InvalidRequest, MintmarkError, MockTransport, ServerUnavailable
+from mintmark._archive import open_archive, verify
+from mintmark._cli import main
+
+Run = Callable[..., int]
+Capture = pytest.CaptureFixture[str]
+
+FORMATS = ["folder", "file.parquet"]
+
+
+@pytest.fixture(autouse=True)
+def _pyarrow(request: pytest.FixtureRequest) -> None:
+    """Tests of Parquet files need it."""
+    if "parquet" in request.node.name:
+        pytest.importorskip("pyarrow")
+
+
+@pytest.fixture
+def filled(server: FakeCoinServer) -> FakeCoinServer:
+    """A catalog of 130 views of 65 coins."""
+    for number in range(130):
+        fields = {"year": 1900 + number // 2, "metadata": {"n": number // 2, "tags": ["a", "ż"]}}
+        server.add(f"coin {number // 2}", (1, number), side="ab"[number % 2], entry=f"c:{number // 2}", **fields)
+    return server
+
+
+@pytest.fixture
+def other() -> FakeCoinServer:
+    """Another server, empty, with the same weights."""
+    return FakeCoinServer()
+
+
+def _run(server: FakeCoinServer, *argv: object) -> int:
+    return main([str(word) for word in argv], lambda args: Client(transport=MockTransport(server)))
+
+
+@pytest.mark.parametrize("name", FORMATS)
+def test_from_server_to_server(
+    filled: FakeCoinServer, other: FakeCoinServer, run: Run, tmp_path: Path, name: str, capsys: Capture
+) -> None:
+    """By the command line; a second import adds nothing."""
+    target = tmp_path / name
+    assert run("export", target) == 0
+    out, err = capsys.readouterr()
+    assert out == f"exported 130 views to {target}\n" and "exported: 130 of 130" in err
+    assert _run(other, "import", target) == 0
+    out, err = capsys.readouterr()
+    assert out == "imported 130 new views of 130\n" and "verified: 130 of 130" in err
+    assert other.catalog.entries == filled.catalog.entries
+    assert [(v.entry, v.side, v.picture) for v in other.catalog.views] == [
+        (v.entry, v.side, v.picture) for v in filled.catalog.views
+    ]
+    for ours, theirs in zip(other.catalog.views, filled.catalog.views, strict=True):
+        expected = theirs.embeddings["abc123"] if name.endswith("parquet") else of_picture("abc123", theirs.picture)
+        np.testing.assert_array_equal(ours.embeddings["abc123"], expected)
+    assert _run(other, "import", target) == 0
+    assert capsys.readouterr().out == "imported 0 new views of 130\n"
+
+
+def test_import_by_the_table(filled: FakeCoinServer, other: FakeCoinServer, run: Run, tmp_path: Path) -> None:
+    """The folder's labels.csv stands for the folder."""
+    assert run("export", tmp_path / "out") == 0
+    assert _run(other, "import", tmp_path / "out" / "labels.csv") == 0
+    assert other.catalog.entries == filled.catalog.entries
+
+
+def test_exported_folder_can_be_enrolled(
+    filled: FakeCoinServer, run: Run, tmp_path: Path, other: FakeCoinServer
+) -> None:
+    """Its table has the columns of `enroll --from`, with the same meaning."""
+    assert run("export", tmp_path / "out") == 0
+    other.photos = {view.picture: Coin((1,)) for view in filled.catalog.views}
+    assert _run(other, "enroll", "--from", tmp_path / "out" / "labels.csv") == 0
+    assert other.catalog.entries == filled.catalog.entries
+
+
+def test_import_of_parquet_for_other_weights(
+    filled: FakeCoinServer, other: FakeCoinServer, run: Run, tmp_path: Path, capsys: Capture
+) -> None:
+    """Pictures are embedded again; what has none is left out and counted."""
+    filled.catalog.views[3].picture = b""
+    other.catalog.model = "new"
+    assert run("export", tmp_path / "a.parquet") == 0
+    assert _run(other, "import", tmp_path / "a.parquet") == 0
+    out, err = capsys.readouterr()
+    assert out.endswith("imported 129 new views of 130\n")
+    assert "left out 1 view without a picture or an embedding by the server's weights" in err
+
+
+def test_export_says_what_it_leaves_out(filled: FakeCoinServer, run: Run, tmp_path: Path, capsys: Capture) -> None:
+    """In a folder there are pictures alone."""
+    filled.catalog.views[0].picture = b""
+    assert run("export", tmp_path / "out") == 0
+    out, err = capsys.readouterr()
+    assert "exported 129 views" in out and "left out 1 view without a stored picture" in err
+
+
+@pytest.mark.parametrize("name", FORMATS)
+def test_export_overwrites_nothing(
+    filled: FakeCoinServer, run: Run, tmp_path: Path, name: str, capsys: Capture
+) -> None:
+    """A second export needs a name of its own."""
+    assert run("export", tmp_path / name) == 0
+    assert run("export", tmp_path / name) == 1
+    assert "is there already" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("name", FORMATS)
+def test_export_that_breaks_off_is_no_export(
+    filled: FakeCoinServer, other: FakeCoinServer, run: Run, tmp_path: Path, name: str, capsys: Capture
+) -> None:
+    """A server that goes away leaves nothing that could be taken for the whole."""
+
+    def fail_later(model: str, inputs: Any, parameters: Any) -> Any:
+        if len(filled.calls) == 2:
+            filled.error = ServerUnavailable("server is unavailable")
+        return filled(model, inputs, parameters)
+
+    target = tmp_path / name
+    assert main(["export", str(target)], lambda args: Client(transport=MockTransport(fail_later))) == 1
+    assert _run(other, "import", target) == 1
+    err = capsys.readouterr().err
+    assert "it lacks export.json" in err or "there is no such file" in err
+    assert other.calls == [] and not list(tmp_path.glob("*.part"))
+
+
+def _lose_a_photo(folder: Path) -> None:
+    (folder / "photos" / "000007.jpg").unlink()
+
+
+def _swap_photos(folder: Path) -> None:
+    (folder / "photos" / "000007.jpg").write_bytes(crop(99))
+
+
+def _edit(old: str, new: str, name: str = "labels.csv") -> Callable[[Path], None]:
+    def edit(folder: Path) -> None:
+        text = (folder / name).read_text(encoding="utf-8")
+        assert old in text
+        (folder / name).write_text(text.replace(old, new, 1), encoding="utf-8", newline="")
+
+    return edit
+
+
+def _cut(folder: Path) -> None:
+    lines = (folder / "labels.csv").read_bytes().splitlines(keepends=True)
+    (folder / "labels.csv").write_bytes(b"".join(lines[:-10]))
+
+
+@pytest.mark.parametrize(
+    ("damage", "message"),
+    [
+        (_lose_a_photo, "not whole: cannot open photos/000007.jpg"),
+        (_swap_photos, "was altered since it was exported: the SHA-256"),
+        (_edit("coin 5,", "coin five,"), "was altered since"),
+        (_edit("1905", "1906"), "was altered since"),
+        (_edit("1905", "old"), "the year is 'old'"),
+        (_edit('""n"": 5', '""n"": five'), "is not JSON"),
+        (_edit("photos/000007.jpg", "../labels.csv"), "is not a file in photos/"),
+        (_edit("path,", "file,"), "lacks the column path"),
+        (_cut, "holds 120 views, but 130 were exported: it is truncated"),
+        (_edit('"format": 1', '"format": 2', "export.json"), "is an export of format 2; this client reads 1"),
+        (_edit('"views": 130', '"views": "many"', "export.json"), "does not say how many views"),
+        (_edit('"sha256": "', '"sha256": "0', "export.json"), "was altered since"),
+        (_edit("{", "", "export.json"), "is not JSON"),
+        (lambda folder: (folder / "export.json").unlink(), "no complete export: it lacks export.json"),
+    ],
+)
+def test_damaged_folder(
+    filled: FakeCoinServer, other: FakeCoinServer, run: Run, tmp_path: Path, damage: Any, message: str, capsys: Capture
+) -> None:
+    """One line says what is wrong, and nothing is sent."""
+    assert run("export", tmp_path / "out") == 0
+    damage(tmp_path / "out")
+    assert _run(other, "import", tmp_path / "out") == 1
+    assert message in capsys.readouterr().err
+    assert other.calls == []
+
+
+def test_damaged_parquet(
+    filled: FakeCoinServer, other: FakeCoinServer, run: Run, tmp_path: Path, capsys: Capture
+) -> None:
+    """Cut anywhere, or with any byte changed that says something: told, and nothing is sent."""
+    assert run("export", tmp_path / "good.parquet") == 0
+    good = (tmp_path / "good.parquet").read_bytes()
+    bad = tmp_path / "bad.parquet"
+    for size in (0, 3, 100, len(good) // 2, len(good) - 1):
+        bad.write_bytes(good[:size])
+        assert _run(other, "import", bad) == 1
+        assert "is truncated, or no Parquet file" in capsys.readouterr().err
+    rng = random.Random(1)
+    for place in rng.sample(range(4, len(good) - 8), 150):
+        bad.write_bytes(good[:place] + bytes([good[place] ^ 0x40]) + good[place + 1 :])
+        try:
+            archive = open_archive(bad)
+            verify(archive, lambda: None)
+        except InvalidRequest:
+            continue
+        whole = open_archive(tmp_path / "good.parquet")
+        assert archive.footer == whole.footer, "only a byte that says nothing"
+    assert other.calls == []
+
+
+def test_without_pyarrow(
+    filled: FakeCoinServer, run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: Capture
+) -> None:
+    """It says what to install; folders need nothing."""
+    monkeypatch.setitem(sys.modules, "pyarrow", None)
+    for words in (["export", tmp_path / "a.parquet"], ["import", tmp_path / "a.parquet"]):
+        assert run(*words) == 1
+        assert "pip install mintmark[parquet]" in capsys.readouterr().err
+    assert run("export", tmp_path / "out") == 0
+    with pytest.raises(MintmarkError, match=r"mintmark\[parquet\]"):
+        open_archive(tmp_path / "a.parquet")
+
+
+def test_import_of_what_is_no_export(run: Run, tmp_path: Path, server: FakeCoinServer, capsys: Capture) -> None:
+    """A table of one's own is for `enroll`."""
+    (tmp_path / "labels.csv").write_text("path,name\n")
+    for source in (tmp_path, tmp_path / "labels.csv", tmp_path / "nowhere"):
+        assert run("import", source) == 1
+        assert "`mintmark enroll --from`" in capsys.readouterr().err
+    assert server.calls == []

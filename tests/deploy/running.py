@@ -1,0 +1,91 @@
+"""A container's processes without the container: the entrypoint with the real Triton of the wheel, on loopback."""
+
+import os
+import subprocess
+import time
+import urllib.error
+import urllib.request
+from pathlib import Path
+
+from deploy.healthcheck import UnhealthyError, check
+from server import Ports
+from server.binary import find_triton
+from server.staging import stage_backends
+from tests.deploy.conftest import ROOT, TOKEN
+
+SERVE_PYTHON = Path(os.environ.get("MINTMARK_SERVE_PYTHON") or "python")
+READY_TIMEOUT = 300  # s
+
+
+def status(request: urllib.request.Request | str) -> int:
+    """Status of the answer to a request."""
+    try:
+        with urllib.request.urlopen(request, timeout=30) as reply:
+            return int(reply.status)
+    except urllib.error.HTTPError as error:
+        with error:
+            return error.code
+
+
+class Server:
+    """A started server with the CPU's models; variables override those of its environment."""
+
+    def __init__(self, folder: Path, address: str = "127.0.0.1", **variables: str) -> None:
+        self.ports = Ports.free()
+        self.address = address
+        self.log = folder / "log.txt"
+        triton = find_triton()
+        stage_backends(triton, folder / "backends")
+        inherited = {name: value for name, value in os.environ.items() if not name.startswith("MINTMARK_")}
+        environment = {
+            **inherited,
+            "PATH": f"{(ROOT / SERVE_PYTHON).parent}{os.pathsep}{os.environ['PATH']}",
+            "LD_LIBRARY_PATH": str(triton.libraries),
+            "MINTMARK_TARGET": "cpu",
+            "MINTMARK_MODELS": str(ROOT / "model_repository"),
+            "MINTMARK_REPOSITORY": str(folder / "repository"),
+            "MINTMARK_CATALOG": str(folder / "catalog"),
+            "MINTMARK_CACHE": str(folder / "cache"),
+            "MINTMARK_TRITONSERVER": str(triton.executable),
+            "MINTMARK_BACKENDS": str(folder / "backends"),
+            "MINTMARK_TOKEN": TOKEN,
+            **variables,
+        }
+        with self.log.open("wb") as log:
+            self.process = subprocess.Popen(
+                [
+                    *(str(ROOT / SERVE_PYTHON), "-m", "deploy.entrypoint", "--address", address),
+                    *("--grpc-port", str(self.ports.grpc), "--http-port", str(self.ports.http)),
+                    *("--metrics-port", str(self.ports.metrics)),
+                ],
+                cwd=ROOT,
+                env=environment,
+                stdout=log,
+                stderr=subprocess.STDOUT,
+            )
+
+    @property
+    def grpc(self) -> str:
+        """Where gRPC clients find it."""
+        return f"{self.address}:{self.ports.grpc}"
+
+    @property
+    def http(self) -> str:
+        """Where HTTP clients find it, those on the same machine at least."""
+        return f"http://127.0.0.1:{self.ports.http}"
+
+    def wait(self, token: str) -> None:
+        """Until the health check passes."""
+        deadline = time.monotonic() + READY_TIMEOUT
+        while True:
+            try:
+                return check(self.http, token=token)
+            except UnhealthyError as error:
+                if self.process.poll() is not None or time.monotonic() > deadline:
+                    raise AssertionError(f"not healthy: {error}\n{self.log.read_text()}") from error
+            time.sleep(0.2)
+
+    def stop(self) -> int:
+        """End it as Docker does; its exit status."""
+        self.process.terminate()
+        return self.process.wait(timeout=60)

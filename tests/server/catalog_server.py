@@ -1,0 +1,94 @@
+"""The models of the catalog alone on a real Triton, which start in seconds, and a client that needs no photos."""
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import tritonclient.grpc as triton
+
+from ensemble.contract import (
+    CATALOG,
+    COIN,
+    COIN_ID,
+    EMBEDDING,
+    EMBEDDING_SIZE,
+    ENROLL,
+    ENROLLED_ID,
+    FOUND,
+    METADATA,
+    REQUEST,
+    RESPONSE,
+    SEARCH,
+    Model,
+    Tensor,
+)
+from server import EmbeddedServer
+
+MODELS = (SEARCH, ENROLL, CATALOG)
+FIELDS = {"name": "coin", "country": "KR", "currency": "KRW", "denomination": "10"}
+_COIN = np.zeros((1, *COIN.dims), np.float32)
+_FOUND = np.ones((1, 1), np.float32)
+
+
+def catalog_server(folder: Path, **environment: str) -> EmbeddedServer:
+    """A server, not started, on the catalog in a folder; its log lies beside it."""
+    return EmbeddedServer(folder, environment=environment, models=MODELS, log=folder.with_suffix(".log"))
+
+
+def unit(rng: np.random.Generator) -> np.ndarray:
+    """A random unit vector, [64] float32."""
+    vector = rng.normal(size=EMBEDDING_SIZE)
+    return np.asarray(vector / np.linalg.norm(vector), np.float32)
+
+
+class CatalogClient:
+    """Talks to the models themselves. Raises tritonclient's InferenceServerException."""
+
+    def __init__(self, url: str, timeout: float | None = None) -> None:
+        self._client = triton.InferenceServerClient(url)
+        self._timeout = timeout
+        self.headers: dict[str, str] = {}
+
+    def infer(self, model: Model, inputs: Mapping[Tensor, np.ndarray], **parameters: Any) -> triton.InferResult:
+        """Ask one model."""
+        given = []
+        for tensor, array in inputs.items():
+            given.append(triton.InferInput(tensor.name, list(array.shape), tensor.dtype.value))
+            given[-1].set_data_from_numpy(array)
+        return self._client.infer(
+            model.name, given, parameters=parameters, headers=self.headers, client_timeout=self._timeout
+        )
+
+    def enroll(self, embedding: np.ndarray, side: str = "obverse", **fields: Any) -> str:
+        """Enroll a view; returns its entry's id."""
+        metadata = np.array([[json.dumps({"side": side, **fields}).encode()]], object)
+        inputs = {COIN: _COIN, EMBEDDING: embedding[None], FOUND: _FOUND, METADATA: metadata}
+        return str(self.infer(ENROLL, inputs).as_numpy(ENROLLED_ID.name)[0, 0].decode())
+
+    def search(self, embedding: np.ndarray, k: int = 1, **filters: Any) -> list[str]:
+        """Ids of the k best entries."""
+        result = self.infer(SEARCH, {EMBEDDING: embedding[None], FOUND: _FOUND}, k=k, **filters)
+        return [each.decode() for each in result.as_numpy(COIN_ID.name)[0] if each]
+
+    def ask(self, operation: str, **arguments: Any) -> dict[str, Any]:
+        """One operation of the model `catalog`."""
+        text = json.dumps({"operation": operation, **arguments}).encode()
+        reply = self.infer(CATALOG, {REQUEST: np.array([[text]], object)}).as_numpy(RESPONSE.name)[0, 0]
+        value: dict[str, Any] = json.loads(reply)
+        return value
+
+    def entries(self) -> list[dict[str, Any]]:
+        """All entries."""
+        found, after = [], ""
+        while True:
+            page = self.ask("list", after=after, limit=1000)
+            found += page["entries"]
+            after = page["next"]
+            if not after:
+                return found
+
+    def close(self) -> None:
+        """Close the connection."""
+        self._client.close()
