@@ -16,11 +16,13 @@ import shutil
 import signal
 import subprocess
 import sys
+import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from types import FrameType
 
+from backends.cores import VARIABLE as CORE_LOCKS
 from catalog.opening import folder_of
 from deploy.command import Listen, Triton, triton_command
 from deploy.environment import SettingsError
@@ -112,6 +114,7 @@ def server_environment(settings: Settings, environment: Mapping[str, str]) -> di
         "MINTMARK_CATALOG": settings.catalog,
         "MINTMARK_INDEX": settings.index,
         "MINTMARK_CACHE": str(settings.cache),
+        CORE_LOCKS: str(Path(tempfile.gettempdir()) / "mintmark-cores"),
     }
 
 
