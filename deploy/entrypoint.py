@@ -22,6 +22,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from types import FrameType
 
+from backends import memory
 from backends.cores import VARIABLE as CORE_LOCKS
 from catalog.opening import folder_of
 from deploy.command import Listen, Triton, triton_command
@@ -107,6 +108,7 @@ def server_environment(settings: Settings, environment: Mapping[str, str]) -> di
     """What Triton and its Python models see: the tokens, but not the key of the restricted endpoints."""
     kept = {name: value for name, value in environment.items() if name not in FOR_ENTRYPOINT_ONLY}
     return {
+        **memory.ENVIRONMENT,
         **kept,
         "MINTMARK_TOKEN": settings.token,
         "MINTMARK_READ_TOKEN": settings.read_token,

@@ -17,6 +17,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
 
+from backends import memory
 from backends.cores import VARIABLE as CORE_LOCKS
 from catalog.opening import LOCATION_VARIABLE, folder_of
 from ensemble.contract import MODELS, Model
@@ -199,6 +200,7 @@ class EmbeddedServer:
         cache.mkdir(parents=True, exist_ok=True)
         libraries = [str(triton.libraries), os.environ.get("LD_LIBRARY_PATH", "")]
         return {
+            **memory.ENVIRONMENT,
             **os.environ,
             "PATH": os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", "")]),
             "LD_LIBRARY_PATH": os.pathsep.join(filter(None, libraries)),
