@@ -20,7 +20,7 @@ def decoder_for(kind: str, device: int, cores: Cores | None) -> Decode:
     Args:
         kind: of the instance, as Triton names it: 'CPU' or 'GPU'.
         device: number of the GPU.
-        cores: of which one is held while a CPU decodes; None takes what the system gives.
+        cores: of which a CPU decodes on one, behind all later steps; None takes what the system gives.
 
     Raises:
         JpegBatchError: an instance on a GPU cannot decode there.
@@ -37,7 +37,7 @@ def decode_each(photos: Sequence[bytes], cores: Cores | None = None) -> list[Dec
     """Decode photo files one by one on the CPU; what is wrong with one is its result."""
     decoded = []
     for encoded in photos:
-        with cores.taken(1) if cores else nullcontext():
+        with cores.taken(1, last=True) if cores else nullcontext():
             decoded.append(decode_or_error(encoded))
     return decoded
 

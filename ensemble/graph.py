@@ -108,7 +108,7 @@ class Placement:
 
 REFERENCE_CORES = 2  # of the committed configs; the embedded server renders them for the cores that there are
 MOST_THREADS = 8  # of one inference; more gain little
-CPU_MAX_BATCH = 8  # larger ones only cost memory: a CPU gains nothing from them
+CPU_MAX_BATCH = 1  # a CPU gains nothing from batches, and one core would work on many photos while others wait
 NETWORKS = (SEGMENTATION, EMBEDDER)  # what may run in less than float32; the geometry may not
 
 PROFILE = Profile(1, 8, MAX_BATCH)
@@ -118,6 +118,8 @@ QUEUE_DELAY_US = 500
 QUEUE = Queue(size=4 * MAX_BATCH, timeout_us=2_000_000)
 # A laptop answers a few a second; half a minute is what people wait who know that.
 CPU_QUEUE = Queue(size=64, timeout_us=30_000_000)
+# Photos wait before the first step, which makes way for later ones, and are refused there before they cost anything.
+CPU_ADMISSION = Queue(size=32, timeout_us=30_000_000)
 
 
 def placement(model: Model, target: Target, cores: int = REFERENCE_CORES) -> Placement:
@@ -170,7 +172,8 @@ def _python(model: Model, target: Target, cores: int, max_batch: int) -> Placeme
     there is one, or one for each device.
     """
     queued = model in (DECODE, SEARCH)
-    queue = (CPU_QUEUE if target is Target.CPU else QUEUE) if queued else None
+    cpu_queue = CPU_ADMISSION if model is DECODE else CPU_QUEUE
+    queue = (cpu_queue if target is Target.CPU else QUEUE) if queued else None
     if target is Target.GPU and model is DECODE:
         # Two: while one waits for the device, the other puts pictures on their canvases.
         return Placement("python", "KIND_GPU", 2, max_batch, batching=True, queue=queue)
@@ -185,8 +188,8 @@ def _python(model: Model, target: Target, cores: int, max_batch: int) -> Placeme
 
 
 def _openvino(model: Model, cores: int) -> Placement:
-    """One instance for every two cores. A request alone gets all of them, under load each instance runs on one."""
-    instances = max(1, cores // 2)
+    """A request alone gets all cores, under load each instance runs on one: so what takes longest has one for each."""
+    instances = cores if model is SEGMENTATION else max(1, cores // 2)
     return Placement(
         "openvino",
         "KIND_CPU",

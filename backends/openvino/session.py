@@ -1,4 +1,8 @@
-"""An OpenVINO model that answers several requests with one inference; free of Triton, so that tests can use it."""
+"""An OpenVINO model that answers requests; free of Triton, so that tests can use it.
+
+Photos are inferred one by one: on a CPU a batch takes as long as its photos do one after the other, and every size of
+it is another shape, for which OpenVINO prepares itself again.
+"""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -46,6 +50,7 @@ class Session:
         self._outputs = list(outputs)
         self._graph = self._core.read_model(model)
         _check_names(model, self._graph, inputs, outputs)
+        self._graph.reshape({port.get_any_name(): [1, *port.partial_shape[1:]] for port in self._graph.inputs})
         self.precision = "f32"
         compiled = self._compile(threads, "f32")
         if precision == "auto" and "BF16" in self._core.get_property("CPU", "OPTIMIZATION_CAPABILITIES"):
@@ -75,7 +80,7 @@ class Session:
         return quick
 
     def run(self, feeds: Sequence[Arrays], threads: int | None = None) -> list[Arrays]:
-        """One inference for all requests.
+        """One inference for every photo.
 
         Args:
             feeds: per request, its inputs by name, each [B, …]; B may differ between requests.
@@ -84,19 +89,17 @@ class Session:
         Returns:
             Per request, its outputs by name, each [B, …], float32.
         """
-        joined = {name: _join([feed[name] for feed in feeds]) for name in feeds[0]}
         request = self._requests[
             max((n for n in self._requests if threads is None or n <= threads), default=self._threads)
         ]
-        results = request.infer(joined, share_inputs=True)
-        arrays = {name: results[name] for name in self._outputs}
-        answers = []
-        start = 0
-        for feed in feeds:
-            stop = start + len(next(iter(feed.values())))
-            answers.append({name: array[start:stop] for name, array in arrays.items()})
-            start = stop
-        return answers
+        return [self._answer(request, feed) for feed in feeds]
+
+    def _answer(self, request: openvino.InferRequest, feed: Arrays) -> Arrays:
+        rows = []
+        for row in range(len(next(iter(feed.values())))):
+            results = request.infer({name: array[row : row + 1] for name, array in feed.items()}, share_inputs=True)
+            rows.append({name: results[name] for name in self._outputs})
+        return {name: _stacked([row[name] for row in rows]) for name in self._outputs}
 
 
 def smaller_powers(threads: int) -> list[int]:
@@ -119,8 +122,8 @@ def _picture(size: int) -> np.ndarray:
     return spots.repeat(8, axis=2).repeat(8, axis=3) * (line**2 + line[:, None] ** 2 < 0.88).astype(np.float32)
 
 
-def _join(arrays: list[np.ndarray]) -> np.ndarray:
-    return arrays[0] if len(arrays) == 1 else np.concatenate(arrays)
+def _stacked(rows: list[np.ndarray]) -> np.ndarray:
+    return rows[0] if len(rows) == 1 else np.concatenate(rows)
 
 
 def _check_names(model: Path, graph: openvino.Model, inputs: Sequence[str], outputs: Sequence[str]) -> None:

@@ -3,6 +3,7 @@
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -68,6 +69,27 @@ def test_where_none_is_free_one_is_waited_for(cores: Cores, tmp_path: Path) -> N
         other.kill()
         waiting.join(timeout=30)
         assert got and got[0] in (1, 2)
+
+
+def test_the_first_step_stands_behind_everybody_who_waits(cores: Cores, tmp_path: Path) -> None:
+    order: list[str] = []
+
+    def work(name: str, *, last: bool) -> None:
+        own = Cores(tmp_path / "cores", 2)
+        with own.taken(1, last=last):
+            order.append(name)
+            time.sleep(0.05)
+        own.close()
+
+    threads = []
+    with cores.taken(2):  # all wait
+        for name, last in (("first step", True), ("later", False), ("later", False), ("later", False)):
+            threads.append(threading.Thread(target=work, args=(name,), kwargs={"last": last}))
+            threads[-1].start()
+            time.sleep(0.02)
+    for thread in threads:
+        thread.join()
+    assert len(order) == 4 and order.index("first step") >= 2
 
 
 def test_never_more_at_work_than_there_are_cores(tmp_path: Path) -> None:
