@@ -57,9 +57,10 @@ class Session:
         return self._core.compile_model(self._graph, "CPU", settings)
 
     def _try_bf16(self) -> None:
-        """Change to bfloat16 if it answers like float32 on a picture of noise."""
+        """Change to bfloat16 if it answers like float32 on noise."""
         compiled = self._compile("bf16")
-        picture = np.random.default_rng(0).normal(size=(1, 3, 256, 256)).astype(np.float32)
+        shape = [1 if axis.is_dynamic else axis.get_length() for axis in self._graph.inputs[0].partial_shape]
+        picture = np.random.default_rng(0).normal(size=shape).astype(np.float32)
         exact, quick = (list(c(picture).values()) for c in (self._compiled, compiled))
         if agrees(exact, quick):
             self._compiled, self.precision = compiled, "bf16"

@@ -9,7 +9,7 @@ import pytest
 from onnx import TensorProto, helper, numpy_helper
 
 from ensemble import artifacts
-from ensemble.contract import COMPUTE_MODELS, EMBEDDER
+from ensemble.contract import COMPUTE_MODELS, EMBEDDER, DType, Model, Tensor
 
 CHANNELS = 48
 
@@ -157,10 +157,33 @@ def test_packing_hardly_changes_the_answer(dtype: str, tolerance: float) -> None
 
 def test_the_shipped_weights_are_valid_graphs_of_the_contract() -> None:
     for model in COMPUTE_MODELS:
-        loaded = onnx.load(artifacts.weights_file(model.name))
+        loaded = artifacts.plain_graph(model)
         assert [tensor.name for tensor in loaded.graph.input] == [tensor.name for tensor in model.inputs]
         assert [tensor.name for tensor in loaded.graph.output] == [tensor.name for tensor in model.outputs]
         assert all(np.isfinite(a).all() for a in artifacts.parameters(loaded).values() if a.dtype.kind == "f")
+
+
+def test_one_network_serves_two_sizes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The file holds it for the model that it is named after; the other model's graph differs in size and names."""
+    tall = Model("tall", (Tensor("picture", DType.FP32, (16, 12, 8), ""),), (Tensor("z", DType.FP32, (4, 12, 8), ""),), "")
+    nodes = [
+        helper.make_node("Conv", ["x", "weight"], ["y"], name="only", pads=[1, 1, 1, 1]),
+    ]
+    ends = [helper.make_tensor_value_info(n, TensorProto.FLOAT, ["batch", c, 8, 8]) for n, c in (("x", 16), ("y", 4))]
+    weight = np.random.default_rng(0).normal(size=(4, 16, 3, 3)).astype(np.float32)
+    made = helper.make_graph(nodes, "one", ends[:1], ends[1:], [numpy_helper.from_array(weight, "weight")])
+    square = helper.make_model(made, opset_imports=[helper.make_opsetid("", 17)], ir_version=9)
+    monkeypatch.setattr(artifacts, "WEIGHTS", tmp_path)
+    monkeypatch.setattr(artifacts, "SAME_WEIGHTS", {"tall": "square"})
+    onnx.save(square, tmp_path / "square.onnx")
+    other = artifacts.plain_graph(tall)
+    onnx.checker.check_model(other, full_check=True)
+    picture = np.random.default_rng(1).normal(size=(2, 16, 12, 8)).astype(np.float32)
+    runs = [onnxruntime.InferenceSession(m.SerializeToString(), providers=["CPUExecutionProvider"]) for m in (square, other)]
+    (upper,), (whole,) = runs[0].run(None, {"x": picture[:, :, :8]}), runs[1].run(["z"], {"picture": picture})
+    assert whole.shape == (2, 4, 12, 8)
+    np.testing.assert_allclose(whole[:, :, :7], upper[:, :, :7], atol=1e-5)
+    assert artifacts.fit(square, Model("square", (Tensor("x", DType.FP32, (16, 8, 8), ""),), (Tensor("y", DType.FP32, (4, 8, 8), ""),), "")) == square
 
 
 @pytest.fixture
