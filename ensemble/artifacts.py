@@ -45,9 +45,7 @@ def fit(graph: onnx.ModelProto, model: Model) -> onnx.ModelProto:
     fitted = onnx.ModelProto()
     fitted.CopyFrom(graph)
     names = {}
-    for value, tensor in zip(
-        (*fitted.graph.input, *fitted.graph.output), (*model.inputs, *model.outputs), strict=True
-    ):
+    for value, tensor in zip((*fitted.graph.input, *fitted.graph.output), (*model.inputs, *model.outputs), strict=True):
         names[value.name] = value.name = tensor.name
         for axis, size in zip(value.type.tensor_type.shape.dim[1:], tensor.dims, strict=True):
             axis.dim_value = size

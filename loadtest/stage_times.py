@@ -72,7 +72,10 @@ def measure(there: Host, cores: int, seconds: float) -> Times:
     samples = [inputs_of_models(there.url, photo) for photo in there.queries[:SAMPLES]]
     connection = transport(there.url)
     try:
-        stages = [_stage(there, connection, model, [sample[model] for sample in samples], seconds) for model in STEPS[COIN_SEARCH]]
+        stages = [
+            _stage(there, connection, model, [sample[model] for sample in samples], seconds)
+            for model in STEPS[COIN_SEARCH]
+        ]
     finally:
         connection.close()
     latency, cpu = _whole(there, seconds)

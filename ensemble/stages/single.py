@@ -23,7 +23,7 @@ def coin_mask(mask: Tensor) -> Tensor:
     and the largest core is taken: the part of the mask that is deep inside, where the necks between coins are gone.
     Its ellipse, moved out by the depth at which it was cut, bounds the coin.
 
-    Components are told apart at LABELLED px: coins that touch need as many, and twice as many take ten times the memory.
+    Components are told apart at LABELLED px: coins that touch need as many, twice as many take ten times the memory.
     Where the mask is finer, the edge is the mask's, two of those pixels deep.
     """
     factor = mask.shape[-1] // LABELLED

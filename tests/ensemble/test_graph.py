@@ -47,7 +47,9 @@ def test_every_ensemble_and_nothing_else_has_steps() -> None:
 
 def test_an_input_that_nothing_makes() -> None:
     broken = with_step(2, replace(COARSE_SEGMENTATION, inputs=(replace(IMAGE, name="picture"),)))
-    with pytest.raises(ValueError, match=r"coin_embedding: nothing makes picture; there are \['canvas', 'coarse_image'"):
+    with pytest.raises(
+        ValueError, match=r"coin_embedding: nothing makes picture; there are \['canvas', 'coarse_image'"
+    ):
         check_wiring(COIN_EMBEDDING, broken)
 
 
