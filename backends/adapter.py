@@ -21,7 +21,7 @@ _CALLERS_FAULT = (PhotoError, EntryError, ParameterError, AccessError)
 
 def settings(args: dict[str, str]) -> dict[str, str]:
     """Parameters of the model's config."""
-    return {key: value["string_value"] for key, value in json.loads(args["model_config"])["parameters"].items()}
+    return {key: value["string_value"] for key, value in json.loads(args["model_config"]).get("parameters", {}).items()}
 
 
 def instance(args: dict[str, str]) -> tuple[str, int]:

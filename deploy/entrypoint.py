@@ -16,11 +16,14 @@ import shutil
 import signal
 import subprocess
 import sys
+import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from types import FrameType
 
+from backends import memory
+from backends.cores import VARIABLE as CORE_LOCKS
 from catalog.opening import folder_of
 from deploy.command import Listen, Triton, triton_command
 from deploy.environment import SettingsError
@@ -105,6 +108,7 @@ def server_environment(settings: Settings, environment: Mapping[str, str]) -> di
     """What Triton and its Python models see: the tokens, but not the key of the restricted endpoints."""
     kept = {name: value for name, value in environment.items() if name not in FOR_ENTRYPOINT_ONLY}
     return {
+        **memory.ENVIRONMENT,
         **kept,
         "MINTMARK_TOKEN": settings.token,
         "MINTMARK_READ_TOKEN": settings.read_token,
@@ -112,6 +116,7 @@ def server_environment(settings: Settings, environment: Mapping[str, str]) -> di
         "MINTMARK_CATALOG": settings.catalog,
         "MINTMARK_INDEX": settings.index,
         "MINTMARK_CACHE": str(settings.cache),
+        CORE_LOCKS: str(Path(tempfile.gettempdir()) / "mintmark-cores"),
     }
 
 

@@ -81,6 +81,7 @@ class Placement:
 
 
 REFERENCE_CORES = 2  # of the committed configs; the embedded server renders them for the cores that there are
+MOST_THREADS = 8  # of one inference; more gain little
 CPU_MAX_BATCH = 8  # larger ones only cost memory: a CPU gains nothing from them
 NETWORKS = (COARSE_SEGMENTATION, SEGMENTATION, EMBEDDER)  # what may run in less than float32; the geometry may not
 
@@ -153,12 +154,13 @@ def _python(model: Model, target: Target, cores: int, max_batch: int) -> Placeme
         return Placement("python", "KIND_GPU", 1, max_batch, batching=True, queue=queue, parameters=in_place)
     decoders = max(2, cores // 2) if target is Target.CPU else 8
     instances = decoders if model is DECODE else 1
-    return Placement("python", "KIND_CPU", instances, max_batch, batching=queued, queue=queue)
+    shared = {"cores": str(cores)} if target is Target.CPU and model is DECODE else {}
+    return Placement("python", "KIND_CPU", instances, max_batch, batching=queued, queue=queue, parameters=shared)
 
 
 def _openvino(model: Model, cores: int) -> Placement:
-    """One instance per model and eight cores: a request alone gets all of them, others overlap in other models."""
-    instances = max(1, cores // 8)
+    """One instance for every two cores. A request alone gets all of them, under load each instance runs on one."""
+    instances = max(1, cores // 2)
     return Placement(
         "openvino",
         "KIND_CPU",
@@ -168,7 +170,8 @@ def _openvino(model: Model, cores: int) -> Placement:
         batching=True,
         queue=CPU_QUEUE,
         parameters={
-            "threads": str(max(1, cores // instances)),
+            "cores": str(cores),
+            "threads": str(min(cores, MOST_THREADS)),
             # The geometry stays in float32; bfloat16 would move windows by whole pixels.
             "precision": "auto" if model in NETWORKS else "f32",
         },

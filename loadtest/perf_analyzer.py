@@ -7,7 +7,7 @@
 Ensembles get the photos; a model gets what a photo becomes on its way there, computed by the server. Input files and
 commands are kept in the output's folder, to be run by hand. Where `coin_search` is among the models, Locust's users ask
 it at the same concurrencies: the two should agree within noise. A figure is "unsteady" where no three windows in a row
-agreed, and then comes from three that do not.
+agreed, and is then that of a fixed number of requests.
 """
 
 import argparse
@@ -33,7 +33,8 @@ from mintmark import MintmarkError
 from server import ServerError
 
 TRIALS = 8  # windows at most, until three in a row agree
-STEADY, ANY = 15, 10_000  # percent that three windows may differ by
+STEADY = 15  # percent that three windows may differ by
+COUNTED = 50  # requests of each caller, where they do not agree
 PHOTOS = 16  # that an input file holds at most
 BY_NAME = {model.name: model for model in (*ENSEMBLES, *(model for model in MODELS if model not in ENSEMBLES))}
 
@@ -91,22 +92,16 @@ def _photo(encoded: bytes) -> np.ndarray:
     return array
 
 
-def arguments(
-    model: Model, url: str, inputs: Path, concurrency: int, window: float, agree: int, out: Path
-) -> list[str]:
-    """perf_analyzer's command line: closed loop over gRPC until three windows agree to so many percent."""
-    options = {
-        "-m": model.name,
-        "-u": url,
-        "-i": "grpc",
-        "--input-data": inputs,
-        "--concurrency-range": concurrency,
-        "--measurement-interval": round(1000 * window),
-        "--stability-percentage": agree,
-        "--max-trials": TRIALS,
-        "-f": out,
-    }
-    return [str(word) for pair in options.items() for word in pair]
+def arguments(model: Model, url: str, inputs: Path, concurrency: int, out: Path) -> list[str]:
+    """perf_analyzer's command line for a closed loop over gRPC, but for how long."""
+    options = {"-m": model.name, "-u": url, "-i": "grpc", "--input-data": inputs, "--concurrency-range": concurrency}
+    return [str(word) for pair in {**options, "-f": out}.items() for word in pair]
+
+
+def until_steady(window: float) -> list[str]:
+    """… until three windows of so many seconds agree."""
+    milliseconds = round(1000 * window)
+    return [f"--measurement-interval={milliseconds}", f"--stability-percentage={STEADY}", f"--max-trials={TRIALS}"]
 
 
 def measure(model: Model, there: Host, inputs: Path, concurrency: int, window: float, folder: Path) -> Measured:
@@ -116,14 +111,14 @@ def measure(model: Model, there: Host, inputs: Path, concurrency: int, window: f
         PerfAnalyzerError: it fails.
     """
     out = folder / f"{model.name}-{concurrency}.csv"
-    command = arguments(model, there.url, inputs, concurrency, window, STEADY, out)
+    command = arguments(model, there.url, inputs, concurrency, out)
     with (folder / "commands.sh").open("a") as file:
-        file.write(f"perf_analyzer {shlex.join(command)}\n")
+        file.write(f"perf_analyzer {shlex.join([*command, *until_steady(window)])}\n")
     try:
-        run(command)
+        run([*command, *until_steady(window)])
         steady = True
     except UnsteadyError:
-        run(arguments(model, there.url, inputs, concurrency, window, ANY, out))
+        run([*command, f"--request-count={COUNTED * concurrency}"])
         steady = False
     with out.open(newline="") as file:
         row = next(csv.DictReader(file))

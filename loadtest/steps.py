@@ -18,7 +18,7 @@ EXAMPLE = EntryFields(
 
 def transport(url: str) -> TritonTransport:
     """A connection to any of a server's models; many threads may share it."""
-    return TritonTransport(url, timeout=TIMEOUT)
+    return TritonTransport(url)
 
 
 def remote(model: Model, connection: Transport) -> Runner:
@@ -28,7 +28,7 @@ def remote(model: Model, connection: Transport) -> Runner:
     def run(inputs: Arrays) -> Arrays:
         # A chain holds a photo as [1], Triton wants the contract's shape behind the batch axis.
         shaped = {t.name: inputs[t.name].reshape(len(inputs[t.name]), *t.dims) for t in model.inputs}
-        return connection.infer(model.name, shaped, outputs, {})
+        return connection.infer(model.name, shaped, outputs, {}, TIMEOUT)
 
     return run
 

@@ -17,6 +17,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
 
+from backends import memory
+from backends.cores import VARIABLE as CORE_LOCKS
 from catalog.opening import LOCATION_VARIABLE, folder_of
 from ensemble.contract import MODELS, Model
 from ensemble.graph import Target
@@ -159,7 +161,7 @@ class EmbeddedServer:
             self._process = subprocess.Popen(
                 self._command(triton, staged),
                 cwd=ROOT,  # the Python models import this project from here
-                env=self._environment(triton),
+                env=self._environment(triton, staged),
                 stdout=log,
                 stderr=subprocess.STDOUT,
                 stdin=subprocess.DEVNULL,
@@ -193,15 +195,17 @@ class EmbeddedServer:
         tracing = [f"--trace-config={name}={value}" for name, value in traced.items()]
         return [str(triton.executable), *(f"--{name}={value}" for name, value in options.items()), *regions, *tracing]
 
-    def _environment(self, triton: Triton) -> dict[str, str]:
+    def _environment(self, triton: Triton, staged: Path) -> dict[str, str]:
         cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "mintmark"
         cache.mkdir(parents=True, exist_ok=True)
         libraries = [str(triton.libraries), os.environ.get("LD_LIBRARY_PATH", "")]
         return {
+            **memory.ENVIRONMENT,
             **os.environ,
             "PATH": os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", "")]),
             "LD_LIBRARY_PATH": os.pathsep.join(filter(None, libraries)),
             LOCATION_VARIABLE: self.location,
+            CORE_LOCKS: str(staged / "cores"),
             "MINTMARK_CACHE": str(cache),
             **self._extra,
         }

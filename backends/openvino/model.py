@@ -2,16 +2,19 @@
 
 A Python-based backend for machines without the container; there, the C++ backend of the same name reads the same
 configs. Parameters of the model's config: `threads` (CPU threads of one instance), `precision` ('f32', or 'auto': the
-CPU's bfloat16 where it has it and the results agree).
+CPU's bfloat16 where it has it and the results agree), `cores` (that all models of the server share, see
+backends/cores.py).
 """
 
 import json
 import os
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
 import triton_python_backend_utils as pb_utils
 
+from backends.cores import cores_of
 from backends.openvino.session import Session
 
 
@@ -32,7 +35,10 @@ class TritonPythonModel:
             threads=int(parameters.get("threads", "0")),
             precision=parameters.get("precision", "f32"),
             cache=os.environ.get("MINTMARK_CACHE", ""),
+            fewer=True,
         )
+        self.threads = int(parameters.get("threads", "0"))
+        self.cores = cores_of(parameters)
         pb_utils.Logger.log_info(f"{config['name']}: OpenVINO {self.session.precision}, {folder}")
 
     def execute(self, requests: list[Any]) -> list[Any]:
@@ -41,7 +47,9 @@ class TritonPythonModel:
             {name: pb_utils.get_input_tensor_by_name(request, name).as_numpy() for name in self.inputs}
             for request in requests
         ]
+        with self.cores.taken(self.threads) if self.cores else nullcontext() as threads:
+            answers = self.session.run(feeds, threads)
         return [
             pb_utils.InferenceResponse([pb_utils.Tensor(name, array) for name, array in answer.items()])
-            for answer in self.session.run(feeds)
+            for answer in answers
         ]

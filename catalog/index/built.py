@@ -10,7 +10,7 @@ from catalog.index.selector import chosen, selecting, selector
 from catalog.index.spec import IndexSpec
 from catalog.vectors import Queries
 
-EF_SEARCH = 128  # of HNSW, where the setting gives none
+EF_SEARCH = 256  # of HNSW, where the setting gives none
 LIST_SHARE = 32  # one in so many lists is searched, where the setting gives no nprobe
 EXHAUSTIVE_SHARE = 0.1  # where filters leave less than this, graph and lists lose more than they save
 

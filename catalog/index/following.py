@@ -6,6 +6,7 @@ added since. What was removed since is left out of the first by a selector.
 
 from collections.abc import Callable, Sequence
 
+import faiss
 import numpy as np
 
 from catalog.index.built import BuiltIndex, candidates
@@ -38,6 +39,8 @@ class FollowingIndex:
         live: VectorIndex,
         keeper: IndexKeeper | None = None,
     ) -> None:
+        # A query alone gains nothing from threads, and where other processes compute it waits for them: 8 ms, say.
+        faiss.omp_set_num_threads(1)
         self._feed = feed
         self._vectors_of = vectors_of
         self._live = live

@@ -1,6 +1,6 @@
 """FastAPI + ONNX Runtime: the very graphs that the server compiles, one session each.
 
-python -m loadtest.contenders.onnx_app --catalog FOLDER --port PORT --cores N
+python -m loadtest.contenders.onnx_app --catalog FOLDER --port PORT --threads N
 """
 
 import sys
@@ -13,10 +13,10 @@ from ensemble.render import REPOSITORY, ROOT
 from loadtest.contenders.web import arguments, chain_of, serve
 
 
-def opened(model: Model, cores: int) -> Runner:
+def opened(model: Model, threads: int) -> Runner:
     """A compute model as a session of ONNX Runtime; sessions may be run by many threads at once."""
     settings = onnxruntime.SessionOptions()
-    settings.intra_op_num_threads = cores
+    settings.intra_op_num_threads = threads
     file = ROOT / REPOSITORY / model.name / "1" / "model.onnx"
     session = onnxruntime.InferenceSession(file, settings, providers=["CPUExecutionProvider"])
     names = [tensor.name for tensor in model.outputs]
@@ -30,7 +30,7 @@ def opened(model: Model, cores: int) -> Runner:
 def main() -> int:
     """Command line."""
     options = arguments(__doc__).parse_args()
-    serve(chain_of(lambda model: opened(model, options.cores), options.catalog), options.port)
+    serve(chain_of(lambda model: opened(model, options.threads), options.catalog), options.port)
     return 0
 
 

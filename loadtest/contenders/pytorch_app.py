@@ -1,6 +1,6 @@
 """FastAPI + PyTorch, as one would write it in a day: the trained networks, `inference_mode`, one process.
 
-python -m loadtest.contenders.pytorch_app --catalog FOLDER --port PORT --cores N [--bfloat16] [--at-once N]
+python -m loadtest.contenders.pytorch_app --catalog FOLDER --port PORT --threads N [--bfloat16] [--at-once N]
 """
 
 import contextlib
@@ -43,7 +43,7 @@ def main() -> int:
     parser.add_argument("--bfloat16", action="store_true")
     parser.add_argument("--at-once", type=int, help="computing at a time; without it, all that come")
     options = parser.parse_args()
-    torch.set_num_threads(options.cores)
+    torch.set_num_threads(options.threads)
     room = BoundedSemaphore(options.at_once) if options.at_once else contextlib.nullcontext()
     serve(chain_of(lambda model: opened(model, options.bfloat16, room), options.catalog), options.port)
     return 0

@@ -53,7 +53,7 @@ def arguments(description: str | None) -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(description=description)
     parser.add_argument("--catalog", type=Path, required=True)
     parser.add_argument("--port", type=int, required=True)
-    parser.add_argument("--cores", type=int, required=True)
+    parser.add_argument("--threads", type=int, required=True, help="of one inference")
     return parser
 
 

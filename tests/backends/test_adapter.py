@@ -150,7 +150,7 @@ def photos(*files: bytes) -> dict[str, Given]:
 
 def test_decode_answers_each_request_of_a_batch(adapter: ModuleType) -> None:
     decode = model("decode")
-    decode.initialize({"model_instance_kind": "CPU", "model_instance_device_id": "0"})
+    decode.initialize({"model_instance_kind": "CPU", "model_instance_device_id": "0", "model_config": "{}"})
     requests = [photos(jpeg(50)), photos(jpeg(60), b"no photo"), photos(b""), photos(jpeg(70), jpeg(80), jpeg(90))]
     fine, mixed, empty, three = decode.execute(requests)
     assert fine.error is None and fine.tensors[EXTENT.name].tolist() == [[40, 50]]

@@ -8,7 +8,7 @@ import onnx
 import pytest
 from onnx import TensorProto, helper
 
-from backends.openvino.session import AGREEMENT, Session, agrees
+from backends.openvino.session import AGREEMENT, Session, agrees, smaller_powers
 
 Feed = dict[str, np.ndarray]
 
@@ -177,9 +177,9 @@ EXACT = np.array([1.0, -4.0, 2.0], np.float32)
 
 
 def nudged(by: float, place: int = 0) -> np.ndarray:
-    """EXACT with one element off, by a share of its largest value."""
+    """EXACT with one element off, by a share of its length."""
     changed = EXACT.copy()
-    changed[place] += by * 4.0
+    changed[place] += by * float(np.linalg.norm(EXACT))
     return changed
 
 
@@ -219,3 +219,16 @@ def test_zeros_agree_with_zeros_only() -> None:
 def test_another_number_of_outputs() -> None:
     with pytest.raises(ValueError, match="shorter"):
         agrees([EXACT, EXACT], [EXACT])
+
+
+def test_each_inference_may_run_on_fewer_threads(graph: Path) -> None:
+    session = Session(graph, ["a", "b"], ["sum", "product"], threads=8, fewer=True)
+    feed = {"a": np.ones((1, 3), np.float32), "b": np.ones((1, 3), np.float32)}
+    for threads in (None, 1, 2, 3, 8, 9):
+        (answer,) = session.run([feed], threads)
+        assert answer["sum"].item() == 6.0
+
+
+@pytest.mark.parametrize(("threads", "smaller"), [(0, []), (1, []), (2, [1]), (3, [1, 2]), (8, [1, 2, 4])])
+def test_smaller_powers(threads: int, smaller: list[int]) -> None:
+    assert smaller_powers(threads) == smaller

@@ -176,7 +176,7 @@ def test_nobody_listens() -> None:
 def test_address_with_scheme() -> None:
     """A common slip."""
     with pytest.raises(InvalidRequest, match="HOST:PORT"):
-        TritonTransport("http://localhost:8001", timeout=1)
+        TritonTransport("http://localhost:8001")
 
 
 @pytest.mark.parametrize(

@@ -132,7 +132,8 @@ def test_a_catalog_is_searched_and_changed_by_one_instance_each(target: Target, 
 def test_a_cpu_runs_no_more_threads_in_a_model_than_it_has_cores(cores: int) -> None:
     for model in COMPUTE_MODELS:
         place = placement(model, Target.CPU, cores)
-        assert 1 <= place.instances * int(place.parameters["threads"]) <= cores
+        assert place.parameters["cores"] == str(cores)
+        assert 1 <= place.instances <= cores and 1 <= int(place.parameters["threads"]) <= cores
 
 
 @pytest.mark.parametrize("target", [Target.GPU, Target.RTX])

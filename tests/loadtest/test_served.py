@@ -8,10 +8,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from ensemble.contract import COIN_ENROLL, COIN_SEARCH, ENSEMBLES, MODELS
+from ensemble.contract import COIN_ENROLL, EMBEDDER, ENSEMBLES, MODELS
 from loadtest import perf_analyzer, planning
 from loadtest.breakdown import Watch
-from loadtest.compare import check_answers, contenders, run_rounds, started
+from loadtest.compare import PYTORCH_TUNED, check_answers, contenders, run_rounds, started
 from loadtest.comparison import Comparison
 from loadtest.contenders.base import Contender
 from loadtest.crew import Crew
@@ -27,7 +27,7 @@ from loadtest.steps import inputs_of_models, remote, transport
 def running(there: Host) -> Iterator[list[Contender]]:
     """All contenders but the second one of PyTorch."""
     makers = contenders(there, cores=2)
-    del makers["fastapi + pytorch bf16"]
+    del makers[PYTORCH_TUNED]
     with started(list(makers.values())) as all_of_them:
         yield all_of_them
 
@@ -134,13 +134,16 @@ def test_input_files_hold_photos_and_tensors(there: Host, tmp_path: Path) -> Non
         }
 
 
-def test_perf_analyzer_measures(there: Host, tmp_path: Path) -> None:
+@pytest.mark.parametrize("steady", [1000, 0])
+def test_perf_analyzer_measures(there: Host, tmp_path: Path, steady: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where nothing counts as steady, too."""
     try:
         get()
     except PerfAnalyzerError as error:
         pytest.skip(f"perf_analyzer cannot be had here: {error}")
-    inputs = write_inputs(there, [COIN_SEARCH], tmp_path)[COIN_SEARCH]
-    measured = perf_analyzer.measure(COIN_SEARCH, there, inputs, concurrency=1, window=1.0, folder=tmp_path)
+    inputs = write_inputs(there, [EMBEDDER], tmp_path)[EMBEDDER]
+    monkeypatch.setattr(perf_analyzer, "STEADY", steady)
+    measured = perf_analyzer.measure(EMBEDDER, there, inputs, concurrency=1, window=0.5, folder=tmp_path)
     assert measured.throughput > 0
     assert np.isfinite([measured.p50_ms, measured.p95_ms]).all()
-    assert "coin_search" in (tmp_path / "commands.sh").read_text()
+    assert "-m embedding" in (tmp_path / "commands.sh").read_text()

@@ -9,6 +9,7 @@ from mintmark import _contract as contract
 from mintmark import _requests as requests
 from mintmark._errors import InvalidRequest, ServerError
 from mintmark._requests import Filters, Photo
+from mintmark._retry import Retry
 from mintmark._tls import Tls
 from mintmark._transports.base import Tensors, Transport, bytes_tensor
 from mintmark._transports.triton import TritonTransport
@@ -18,6 +19,7 @@ DEFAULT_URL = "localhost:8001"
 
 _PAGE = 1000  # entries that one request of `entries` asks for
 _VIEWS = 100  # views, with pictures, that one request of `export` asks for
+_READING = ("list", "show", "export", "status")  # operations that change nothing
 _BATCH = 64  # views that one request of `reembed` embeds
 
 
@@ -26,7 +28,9 @@ class Client:
 
     `url` is HOST:PORT of the server's gRPC port; `timeout` is in seconds, for each request; `token` is for servers that
     want one; `tls` encrypts the connection: True trusts the system's authorities, a Tls names others, and what the
-    client shows of itself. `transport` replaces the connection to a server, for tests.
+    client shows of itself. Within the timeout, what a busy server refused is asked again, and so is what changes
+    nothing where the server cannot be reached; `retry=False` sends every request once. `transport` replaces the
+    connection to a server, for tests.
 
     Every method raises MintmarkError: InvalidPhoto, InvalidRequest, Unauthorized, ServerUnavailable, RequestTimeout,
     ServerError, and what it names itself. After a RequestTimeout, what was asked may have happened all the same.
@@ -39,9 +43,12 @@ class Client:
         timeout: float = 30.0,
         token: str | None = None,
         tls: bool | Tls = False,
+        retry: bool = True,
         transport: Transport | None = None,
     ) -> None:
-        self._transport = transport or TritonTransport(url, timeout=timeout, token=token, tls=tls)
+        self._transport = transport or TritonTransport(url, token=token, tls=tls)
+        self._timeout = timeout
+        self._retry = Retry() if retry else None
 
     def __enter__(self) -> "Client":
         return self
@@ -65,12 +72,12 @@ class Client:
         """
         parameters = requests.search_parameters(k, filters or {})
         inputs = {contract.ENCODED: bytes_tensor(requests.read_photo(photo))}
-        return answers.recognition(self._infer(contract.COIN_SEARCH, inputs, parameters), k)
+        return answers.recognition(self._infer(contract.COIN_SEARCH, inputs, parameters, repeatable=True), k)
 
     def embed(self, photo: Photo) -> CoinEmbedding:
         """The embedding, the rectified picture and the outline of the coin in the photo."""
         inputs = {contract.ENCODED: bytes_tensor(requests.read_photo(photo))}
-        return answers.coin_embedding(self._infer(contract.COIN_EMBEDDING, inputs))
+        return answers.coin_embedding(self._infer(contract.COIN_EMBEDDING, inputs, repeatable=True))
 
     def enroll(self, photo: Photo, fields: EntryFields, entry_id: str = "") -> Entry:
         """Add the coin in the photo to the catalog: it can be found as soon as this returns.
@@ -187,8 +194,20 @@ class Client:
 
     def _catalog(self, operation: str, **arguments: Any) -> dict[str, Any]:
         request = {contract.REQUEST: bytes_tensor(requests.json_bytes({"operation": operation, **arguments}))}
-        outputs = self._infer(contract.CATALOG, request)
+        outputs = self._infer(contract.CATALOG, request, repeatable=operation in _READING)
         return answers.parse(answers.text(outputs, contract.RESPONSE))
 
-    def _infer(self, model: str, inputs: Tensors, parameters: Mapping[str, str | int | bool] | None = None) -> Tensors:
-        return self._transport.infer(model, inputs, contract.OUTPUTS[model], parameters or {})
+    def _infer(
+        self,
+        model: str,
+        inputs: Tensors,
+        parameters: Mapping[str, str | int | bool] | None = None,
+        *,
+        repeatable: bool = False,
+    ) -> Tensors:
+        def send(timeout: float) -> Tensors:
+            return self._transport.infer(model, inputs, contract.OUTPUTS[model], parameters or {}, timeout)
+
+        if self._retry is None:
+            return send(self._timeout)
+        return self._retry.call(send, timeout=self._timeout, repeatable=repeatable)

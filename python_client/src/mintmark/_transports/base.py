@@ -13,9 +13,14 @@ class Transport(Protocol):
     """Carries one inference to a server and back. Implementations may be called from several threads at once."""
 
     def infer(
-        self, model: str, inputs: Tensors, outputs: Sequence[str], parameters: Mapping[str, str | int | bool]
+        self,
+        model: str,
+        inputs: Tensors,
+        outputs: Sequence[str],
+        parameters: Mapping[str, str | int | bool],
+        timeout: float,
     ) -> Tensors:
-        """Ask `model` for `outputs`.
+        """Ask `model` for `outputs`, and wait for the answer for `timeout` seconds at most.
 
         Every tensor has a leading batch axis; BYTES tensors are object arrays of `bytes`. What the server left out is
         left out of the result too. Raises MintmarkError.

@@ -14,7 +14,12 @@ class MockTransport:
         self._handler = handler
 
     def infer(
-        self, model: str, inputs: Tensors, outputs: Sequence[str], parameters: Mapping[str, str | int | bool]
+        self,
+        model: str,
+        inputs: Tensors,
+        outputs: Sequence[str],
+        parameters: Mapping[str, str | int | bool],
+        timeout: float = 30.0,
     ) -> Tensors:
         """See Transport. Gives those of the handler's tensors that were asked for."""
         answer = self._handler(model, inputs, parameters)

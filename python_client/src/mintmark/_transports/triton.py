@@ -29,22 +29,26 @@ from mintmark._transports.base import Tensors
 class TritonTransport:
     """Asks a Triton server over gRPC.
 
-    `url` is HOST:PORT; `timeout` is seconds for each inference; `token` goes along as a bearer token in the header
-    `authorization`; `tls` encrypts the connection, with the system's authorities or as a Tls says.
+    `url` is HOST:PORT; `token` goes along as a bearer token in the header `authorization`; `tls` encrypts the
+    connection, with the system's authorities or as a Tls says. Connections are kept and used again.
     """
 
-    def __init__(self, url: str, *, timeout: float, token: str | None = None, tls: bool | Tls = False) -> None:
+    def __init__(self, url: str, *, token: str | None = None, tls: bool | Tls = False) -> None:
         if "://" in url:
             raise InvalidRequest(f"the server's address is HOST:PORT without a scheme, not {url!r}")
         self._url = url
-        self._timeout = timeout
         self._headers = {"authorization": f"Bearer {_checked(token)}"} if token else None
         certificates = Tls() if isinstance(tls, bool) else tls
         self._encryption = {"ssl": True, **certificates.checked()} if tls else {"ssl": False}
         self._idle: SimpleQueue[triton.InferenceServerClient] = SimpleQueue()
 
     def infer(
-        self, model: str, inputs: Tensors, outputs: Sequence[str], parameters: Mapping[str, str | int | bool]
+        self,
+        model: str,
+        inputs: Tensors,
+        outputs: Sequence[str],
+        parameters: Mapping[str, str | int | bool],
+        timeout: float,
     ) -> Tensors:
         """See Transport."""
         wanted = [triton.InferRequestedOutput(name) for name in outputs]
@@ -56,7 +60,7 @@ class TritonTransport:
                     outputs=wanted,
                     parameters=dict(parameters),
                     headers=self._headers,
-                    client_timeout=self._timeout,
+                    client_timeout=timeout,
                 )
         except InferenceServerException as error:
             raise error_of(model, error.status(), error.message(), self._url) from error

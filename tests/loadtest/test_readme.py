@@ -1,0 +1,30 @@
+"""The README of the load tests names what is there, and all of it."""
+
+import re
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[2]
+FOLDER = ROOT / "loadtest"
+TEXT = (FOLDER / "README.md").read_text()
+
+
+def test_commands_exist() -> None:
+    modules = set(re.findall(r"python -m (loadtest[\w.]*)", TEXT))
+    assert len(modules) > 6
+    for module in modules:
+        path = ROOT / Path(*module.split("."))
+        assert path.with_suffix(".py").is_file() or (path / "__main__.py").is_file(), module
+
+
+def test_every_file_is_explained() -> None:
+    table = TEXT[TEXT.index("## Files") :]
+    there = {path.name for path in FOLDER.glob("*.py")} - {"__init__.py"}
+    assert set(re.findall(r"`(\w+\.py)`", table)) == there
+
+
+def test_every_contender_is_explained() -> None:
+    from loadtest.compare import contenders
+    from loadtest.host import Host
+
+    makers = contenders(Host("localhost:1", [], [], None, Path()), cores=2)
+    assert [name for name in makers if f"`{name}`" not in TEXT] == []
