@@ -13,7 +13,7 @@ from onnxruntime.transformers.float16 import DEFAULT_OP_BLOCK_LIST, convert_floa
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
-from ensemble import artifacts
+from ensemble.artifacts import plain_graph
 from ensemble.contract import Model
 from ensemble.stamp import precision
 
@@ -23,7 +23,7 @@ EXACT = ("GridSample", "ReduceL2", "Clip", "Sqrt", "Expand", "Div")
 
 def engine_graph(model: Model) -> onnx.ModelProto:
     """The graph that TensorRT is given for a compute model, in the precision that its engine has."""
-    graph = artifacts.unpack(onnx.load(artifacts.weights_file(model.name)))
+    graph = plain_graph(model)
     return to_half(graph) if precision(model) == "fp16" else graph
 
 

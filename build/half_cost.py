@@ -21,10 +21,10 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 from half import engine_graph
 
-from ensemble import artifacts
+from ensemble.artifacts import plain_graph
 from ensemble.chain import Chain, Runner
-from ensemble.contract import EMBEDDING, FOUND, MASK_THRESHOLD, Model
-from ensemble.graph import FIND_COIN, ZOOM_MASK
+from ensemble.contract import EMBEDDING, FOUND, MASK, MASK_THRESHOLD, Model
+from ensemble.graph import FIND_COIN
 from mintmark.metrics import hit_ranks, recall_at_k
 
 RECALL_AT = (1, 2, 5, 10, 20)
@@ -64,7 +64,7 @@ def measure(manifest: Path, every: int, threads: int) -> Cost:
     ONNX Runtime rounds to fp16 after every operator and computes inside of it in float32, as Tensor Cores do.
     """
     rows = [row for row in _rows(manifest) if row["role"] in ("catalog", "query", "distractor")][::every]
-    chains = [Chain(FIND_COIN, _opener(graph, threads)) for graph in (_plain, engine_graph)]
+    chains = [Chain(FIND_COIN, _opener(graph, threads)) for graph in (plain_graph, engine_graph)]
     embeddings: list[list[np.ndarray]] = [[], []]
     overlaps, found = [], []
     for row in tqdm(rows, desc="photos"):
@@ -72,7 +72,7 @@ def measure(manifest: Path, every: int, threads: int) -> Cost:
         for kept, tensors in zip(embeddings, (exact, half), strict=True):
             kept.append(tensors[EMBEDDING.name][0])
         if exact[FOUND.name][0, 0]:
-            overlaps.append(_iou(exact[ZOOM_MASK], half[ZOOM_MASK]))
+            overlaps.append(_iou(exact[MASK.name], half[MASK.name]))
         found.append(bool(exact[FOUND.name][0, 0]))
     both = [np.stack(kept) for kept in embeddings]
     cosines = (both[0] * both[1]).sum(axis=1)[found]
@@ -89,10 +89,6 @@ def measure(manifest: Path, every: int, threads: int) -> Cost:
 def _rows(manifest: Path) -> list[dict[str, str]]:
     with manifest.open(newline="", encoding="utf-8") as file:
         return list(csv.DictReader(file))
-
-
-def _plain(model: Model) -> onnx.ModelProto:
-    return artifacts.unpack(onnx.load(artifacts.weights_file(model.name)))
 
 
 def _opener(graph: Callable[[Model], onnx.ModelProto], threads: int) -> Callable[[Model], Runner]:

@@ -8,8 +8,6 @@ Needs onnx and numpy, no torch. A model that is up to date is left alone.
 import sys
 from pathlib import Path
 
-import onnx
-
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
@@ -31,7 +29,7 @@ def install(repository: Path) -> list[Path]:
             continue
         served.parent.mkdir(parents=True, exist_ok=True)
         part = served.with_suffix(".part")
-        part.write_bytes(artifacts.unpack(onnx.load(source)).SerializeToString())
+        part.write_bytes(artifacts.plain_graph(model).SerializeToString())
         part.replace(served)  # a reader sees the old file or the new one, never half of it
         written.append(served)
     return written

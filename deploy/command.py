@@ -12,8 +12,8 @@ STOP_TIMEOUT = 30  # s, for requests in flight
 LOOPBACK = "127.0.0.1"
 
 # Where the pool of GPU memory is exhausted, Triton answers empty outputs instead of errors. A photo in flight holds up
-# to 3 MB of it (two pictures, two masks, one coin), and five compute models with 128 requests waiting and 32 at work
-# hold 800 photos: 2.4 GB.
+# to 2.1 MB of it (two pictures, two masks, one coin), and six compute models with 128 requests waiting and 32 at work
+# hold 960 photos: 2 GB.
 CUDA_POOL_MIB = 3072
 PINNED_POOL_MIB = 1024  # canvases on their way to the GPU, 3 MB each
 

@@ -13,17 +13,46 @@ import numpy as np
 import onnx
 from onnx import TensorProto, helper, numpy_helper
 
-from ensemble.contract import COIN_RADIUS, EMBEDDER, IMAGE_SIZE
+from ensemble.contract import COARSE_SEGMENTATION, COIN_RADIUS, EMBEDDER, IMAGE_SIZE, SEGMENTATION, Model
 
 WEIGHTS = Path(__file__).resolve().parent.parent / "weights"
+SAME_WEIGHTS = {COARSE_SEGMENTATION.name: SEGMENTATION.name}  # one network for pictures of two sizes
 THRESHOLD_KEY = "known_threshold"  # metadata of the embedding: cosine from which a match counts as known
 SMALLEST_ROW = 32  # elements that share an int8 scale; depthwise kernels (9 or 25) stay float16
 SMALLEST_PACKED = 1024  # elements; below, the saving is not worth a node
 
 
 def weights_file(model: str) -> Path:
-    """Where the compact form of a compute model lies."""
-    return WEIGHTS / f"{model}.onnx"
+    """Where the compact form of a compute model lies, or that of the model whose weights it has."""
+    return WEIGHTS / f"{SAME_WEIGHTS.get(model, model)}.onnx"
+
+
+def plain_graph(model: Model) -> onnx.ModelProto:
+    """The graph that a runtime is given for a compute model: float32, with the tensors of the contract.
+
+    Raises:
+        FileNotFoundError: there are no weights.
+    """
+    return fit(unpack(onnx.load(weights_file(model.name))), model)
+
+
+def fit(graph: onnx.ModelProto, model: Model) -> onnx.ModelProto:
+    """A plain graph with the names and sizes of a model's tensors at its ends.
+
+    A network of convolutions computes the same on pictures of any size, so one graph serves two models. Changes
+    nothing where they are the model's already.
+    """
+    fitted = onnx.ModelProto()
+    fitted.CopyFrom(graph)
+    names = {}
+    for value, tensor in zip((*fitted.graph.input, *fitted.graph.output), (*model.inputs, *model.outputs), strict=True):
+        names[value.name] = value.name = tensor.name
+        for axis, size in zip(value.type.tensor_type.shape.dim[1:], tensor.dims, strict=True):
+            axis.dim_value = size
+    for node in fitted.graph.node:
+        for ends in (node.input, node.output):
+            ends[:] = [names.get(name, name) for name in ends]
+    return fitted
 
 
 def pack(model: onnx.ModelProto, dtype: str) -> onnx.ModelProto:

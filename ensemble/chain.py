@@ -6,44 +6,40 @@ from collections.abc import Callable, Sequence
 import numpy as np
 
 from ensemble.contract import DECODE, ENCODED, Model
-from ensemble.graph import Step
 from ensemble.photo import decode
 
 Arrays = dict[str, np.ndarray]
 Runner = Callable[[Arrays], Arrays]  # a model's inputs to its outputs, by the model's own names, each [B, …]
-Observer = Callable[[int, Step, float], None]  # number of the step, step, seconds that it took
+Observer = Callable[[Model, float], None]  # step, seconds that it took
 
 
 class Chain:
     """Some steps in order, each model opened once.
 
     Args:
-        steps: from the photo on.
+        steps: models from the photo on.
         opened: opens a model of the steps; `decode` needs no opening.
     """
 
-    def __init__(self, steps: Sequence[Step], opened: Callable[[Model], Runner]) -> None:
-        self._steps = tuple(steps)
-        models = {step.model for step in steps}
-        self._runners = {model: _decode if model is DECODE else opened(model) for model in models}
+    def __init__(self, steps: Sequence[Model], opened: Callable[[Model], Runner]) -> None:
+        self._runners = {model: _decode if model is DECODE else opened(model) for model in steps}
 
     def run(self, photo: bytes, observe: Observer | None = None) -> Arrays:
         """One photo through all steps.
 
         Returns:
-            Every tensor on the way by its name inside the ensemble, each [1, …].
+            Every tensor on the way by its name, each [1, …].
 
         Raises:
             PhotoError: the photo cannot be decoded.
         """
         tensors: Arrays = {ENCODED.name: np.array([photo], object)}
-        for number, step in enumerate(self._steps):
-            inputs = {tensor.name: tensors[step.name_of(tensor)] for tensor in step.model.inputs}
+        for model, runner in self._runners.items():
+            inputs = {tensor.name: tensors[tensor.name] for tensor in model.inputs}
             start = time.perf_counter()
-            outputs = self._runners[step.model](inputs)
+            tensors |= runner(inputs)
             if observe:
-                observe(number, step, time.perf_counter() - start)
-            tensors |= {step.name_of(tensor): outputs[tensor.name] for tensor in step.model.outputs}
+                observe(model, time.perf_counter() - start)
         return tensors
 
 

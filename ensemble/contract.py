@@ -9,7 +9,8 @@ from dataclasses import dataclass
 from enum import Enum
 
 CANVAS_SIZE = 1024  # px, side of the square that every photo is placed on, top left
-IMAGE_SIZE = 256  # px, side of the pictures that the networks see
+COARSE_SIZE = 128  # px, side of the picture of the whole photo in which the coin is looked for
+IMAGE_SIZE = 256  # px, side of the pictures of one coin
 EMBEDDING_SIZE = 64
 COIN_RADIUS = 120.0  # px, radius of the rectified coin, centred in IMAGE_SIZE x IMAGE_SIZE
 MAX_BATCH = 32
@@ -63,18 +64,20 @@ class Model:
             raise ValueError(f"model {self.name} names a tensor twice: {names}")
 
 
-_PICTURE = (3, IMAGE_SIZE, IMAGE_SIZE)
+_COARSE = (COARSE_SIZE, COARSE_SIZE)
+_FINE = (IMAGE_SIZE, IMAGE_SIZE)
 
 ENCODED = Tensor("encoded", DType.BYTES, (1,), "photo file: JPEG, PNG, WebP, BMP or TIFF")
 CANVAS = Tensor("canvas", DType.UINT8, (CANVAS_SIZE, CANVAS_SIZE, 3), "RGB photo, top left, black elsewhere")
 EXTENT = Tensor("extent", DType.INT32, (2,), "height and width of the photo on the canvas, px")
 SCALE = Tensor("scale", DType.FP32, (1,), "photo pixels per canvas pixel")
-WINDOW = Tensor("window", DType.FP32, (4,), "square seen by the network: x0, y0, x1, y1, canvas px, outer edges")
-IMAGE = Tensor("image", DType.FP32, _PICTURE, "the window, normalized for the networks")
-MASK = Tensor("mask", DType.FP32, (1, IMAGE_SIZE, IMAGE_SIZE), "probability that a pixel is coin")
+WINDOW = Tensor("window", DType.FP32, (4,), "square around the photo: x0, y0, x1, y1, canvas px, outer edges")
+COARSE_IMAGE = Tensor("coarse_image", DType.FP32, (3, *_COARSE), "the window, normalized for the networks")
+COARSE_MASK = Tensor("coarse_mask", DType.FP32, (1, *_COARSE), "probability that a pixel of the window is coin")
 ZOOM_WINDOW = Tensor("zoom_window", DType.FP32, (4,), "square around the largest coin, as `window`")
-ZOOM_IMAGE = Tensor("zoom_image", DType.FP32, _PICTURE, "the zoom window, as `image`")
-COIN = Tensor("coin", DType.FP32, _PICTURE, "the coin as a circle of COIN_RADIUS, zero outside, normalized")
+IMAGE = Tensor("image", DType.FP32, (3, *_FINE), "the zoom window, normalized for the networks")
+MASK = Tensor("mask", DType.FP32, (1, *_FINE), "probability that a pixel of the zoom window is coin")
+COIN = Tensor("coin", DType.FP32, (3, *_FINE), "the coin as a circle of COIN_RADIUS, zero outside, normalized")
 ELLIPSE = Tensor(
     "ellipse", DType.FP32, (5,), "rim of the coin: cx, cy, semi-axes a >= b (photo px), angle of a (degrees, y down)"
 )
@@ -91,11 +94,12 @@ REQUEST = Tensor("request", DType.BYTES, (1,), "catalog operation and its argume
 RESPONSE = Tensor("response", DType.BYTES, (1,), "the operation's result, as a JSON object")
 
 DECODE = Model("decode", (ENCODED,), (CANVAS, EXTENT, SCALE), "photo file to canvas")
-PREPROCESS = Model("preprocess", (CANVAS, EXTENT), (WINDOW, IMAGE), "whole photo, letterboxed, antialiased")
+PREPROCESS = Model("preprocess", (CANVAS, EXTENT), (WINDOW, COARSE_IMAGE), "whole photo, letterboxed, antialiased")
+COARSE_SEGMENTATION = Model("coarse_segmentation", (COARSE_IMAGE,), (COARSE_MASK,), "where in the photo coins are")
+ZOOM = Model("zoom", (CANVAS, EXTENT, WINDOW, COARSE_MASK), (ZOOM_WINDOW, IMAGE), "a closer look at the largest coin")
 SEGMENTATION = Model("segmentation", (IMAGE,), (MASK,), "coin or background, pixel by pixel")
-ZOOM = Model("zoom", (CANVAS, EXTENT, WINDOW, MASK), (ZOOM_WINDOW, ZOOM_IMAGE), "a closer look at the largest coin")
 CROP = Model(
-    "crop", (CANVAS, EXTENT, SCALE, WINDOW, MASK), (COIN, ELLIPSE, FOUND), "rectify the coin, drop the background"
+    "crop", (CANVAS, EXTENT, SCALE, ZOOM_WINDOW, MASK), (COIN, ELLIPSE, FOUND), "rectify the coin, drop the background"
 )
 EMBEDDER = Model("embedding", (COIN,), (EMBEDDING,), "coin to unit vector")
 SEARCH = Model(
@@ -112,7 +116,7 @@ COIN_EMBEDDING = Model(
 )
 COIN_ENROLL = Model("coin_enroll", (ENCODED, METADATA), (ENROLLED_ID, ELLIPSE, FOUND), "photo to a new catalog entry")
 
-COMPUTE_MODELS = (PREPROCESS, SEGMENTATION, ZOOM, CROP, EMBEDDER)
+COMPUTE_MODELS = (PREPROCESS, COARSE_SEGMENTATION, ZOOM, SEGMENTATION, CROP, EMBEDDER)
 PYTHON_MODELS = (DECODE, SEARCH, ENROLL, CATALOG)
 ENSEMBLES = (COIN_SEARCH, COIN_EMBEDDING, COIN_ENROLL)
 MODELS = (*COMPUTE_MODELS, *PYTHON_MODELS, *ENSEMBLES)

@@ -5,6 +5,7 @@ from enum import Enum
 
 from ensemble.contract import (
     CATALOG,
+    COARSE_SEGMENTATION,
     COIN_EMBEDDING,
     COIN_ENROLL,
     COIN_SEARCH,
@@ -12,51 +13,24 @@ from ensemble.contract import (
     DECODE,
     EMBEDDER,
     ENROLL,
-    IMAGE,
-    MASK,
     MAX_BATCH,
     MODELS,
     PREPROCESS,
     PYTHON_MODELS,
     SEARCH,
     SEGMENTATION,
-    WINDOW,
     ZOOM,
-    ZOOM_IMAGE,
-    ZOOM_WINDOW,
     Model,
     Tensor,
 )
 
-ZOOM_MASK = "zoom_mask"  # the second pass gives MASK again, under this name inside an ensemble
+# What runs, in order; a tensor travels from the model that makes it to all that take it, under its own name.
+FIND_COIN = (DECODE, PREPROCESS, COARSE_SEGMENTATION, ZOOM, SEGMENTATION, CROP, EMBEDDER)
 
-
-@dataclass(frozen=True)
-class Step:
-    """One use of a model in an ensemble; tensors travel under their own names unless renamed here."""
-
-    model: Model
-    rename: dict[Tensor, str] = field(default_factory=dict)
-
-    def name_of(self, tensor: Tensor) -> str:
-        """The name inside the ensemble of one of the model's tensors."""
-        return self.rename.get(tensor, tensor.name)
-
-
-FIND_COIN = (
-    Step(DECODE),
-    Step(PREPROCESS),
-    Step(SEGMENTATION),
-    Step(ZOOM),
-    Step(SEGMENTATION, {IMAGE: ZOOM_IMAGE.name, MASK: ZOOM_MASK}),
-    Step(CROP, {WINDOW: ZOOM_WINDOW.name, MASK: ZOOM_MASK}),
-    Step(EMBEDDER),
-)
-
-STEPS: dict[Model, tuple[Step, ...]] = {
-    COIN_SEARCH: (*FIND_COIN, Step(SEARCH)),
+STEPS: dict[Model, tuple[Model, ...]] = {
+    COIN_SEARCH: (*FIND_COIN, SEARCH),
     COIN_EMBEDDING: FIND_COIN,
-    COIN_ENROLL: (*FIND_COIN, Step(ENROLL)),
+    COIN_ENROLL: (*FIND_COIN, ENROLL),
 }
 
 
@@ -109,7 +83,7 @@ class Placement:
 REFERENCE_CORES = 2  # of the committed configs; the embedded server renders them for the cores that there are
 MOST_THREADS = 8  # of one inference; more gain little
 CPU_MAX_BATCH = 1  # a CPU gains nothing from batches, and one core would work on many photos while others wait
-NETWORKS = (SEGMENTATION, EMBEDDER)  # what may run in less than float32; the geometry may not
+NETWORKS = (COARSE_SEGMENTATION, SEGMENTATION, EMBEDDER)  # what may run in less than float32; the geometry may not
 
 PROFILE = Profile(1, 8, MAX_BATCH)
 PREFERRED_BATCHES = (8, 16, MAX_BATCH)
@@ -207,7 +181,7 @@ def _openvino(model: Model, cores: int) -> Placement:
     )
 
 
-def check_wiring(ensemble: Model, steps: tuple[Step, ...] | None = None) -> None:
+def check_wiring(ensemble: Model, steps: tuple[Model, ...] | None = None) -> None:
     """Hold an ensemble's steps to the contract: every input is made before it is used, with the same type and shape.
 
     Args:
@@ -215,22 +189,23 @@ def check_wiring(ensemble: Model, steps: tuple[Step, ...] | None = None) -> None
         steps: to check instead of the ensemble's own.
 
     Raises:
-        ValueError: an input has no maker or comes in another shape, an output of the ensemble is never made, or a name
-            is made twice.
+        ValueError: an input has no maker or comes in another shape, an output of the ensemble is never made, or a
+            tensor is made twice.
     """
     made = {tensor.name: tensor for tensor in ensemble.inputs}
-    for step in STEPS[ensemble] if steps is None else steps:
-        for tensor in step.model.inputs:
-            _check_same(ensemble, step.name_of(tensor), tensor, made)
-        for tensor in step.model.outputs:
-            if step.name_of(tensor) in made:
-                raise ValueError(f"{ensemble.name}: {step.model.name} makes {step.name_of(tensor)} again; rename it")
-            made[step.name_of(tensor)] = tensor
+    for model in STEPS[ensemble] if steps is None else steps:
+        for tensor in model.inputs:
+            _check_same(ensemble, tensor, made)
+        for tensor in model.outputs:
+            if tensor.name in made:
+                raise ValueError(f"{ensemble.name}: {model.name} makes {tensor.name} again")
+            made[tensor.name] = tensor
     for tensor in ensemble.outputs:
-        _check_same(ensemble, tensor.name, tensor, made)
+        _check_same(ensemble, tensor, made)
 
 
-def _check_same(ensemble: Model, name: str, tensor: Tensor, made: dict[str, Tensor]) -> None:
+def _check_same(ensemble: Model, tensor: Tensor, made: dict[str, Tensor]) -> None:
+    name = tensor.name
     if name not in made:
         raise ValueError(f"{ensemble.name}: nothing makes {name}; there are {sorted(made)}")
     if (made[name].dtype, made[name].dims) != (tensor.dtype, tensor.dims):

@@ -45,11 +45,9 @@ def model_config(model: Model, target: Target, cores: int = REFERENCE_CORES) -> 
 def _add_steps(config: pb.ModelConfig, model: Model) -> None:
     check_wiring(model)
     for step in STEPS[model]:
-        entry = config.ensemble_scheduling.step.add(model_name=step.model.name, model_version=-1)
-        for tensor in step.model.inputs:
-            entry.input_map[tensor.name] = step.name_of(tensor)
-        for tensor in step.model.outputs:
-            entry.output_map[tensor.name] = step.name_of(tensor)
+        entry = config.ensemble_scheduling.step.add(model_name=step.name, model_version=-1)
+        entry.input_map.update({tensor.name: tensor.name for tensor in step.inputs})
+        entry.output_map.update({tensor.name: tensor.name for tensor in step.outputs})
 
 
 def _add_placement(config: pb.ModelConfig, place: Placement) -> None:

@@ -29,7 +29,7 @@ from loadtest.tables import number, table
 PARTS = ("queue", "compute_input", "compute_infer", "compute_output")
 LABELS = ("queue", "input", "compute", "output")
 COLOURS = ("#c9c9c9", "#9ecae1", "#08519c", "#fdae6b")
-ORDER = list(dict.fromkeys(step.model.name for steps in STEPS.values() for step in steps))
+ORDER = list(dict.fromkeys(model.name for steps in STEPS.values() for model in steps))
 ASKED = {model.name for model in ENSEMBLES}
 
 Counts = dict[str, dict[str, int]]  # by model: counters since the server's start, times in ns

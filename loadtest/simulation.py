@@ -18,7 +18,7 @@ from ensemble.contract import COIN_SEARCH
 from ensemble.graph import STEPS
 from loadtest.stage_times import Stage, Times
 
-ROUTE = [step.model.name for step in STEPS[COIN_SEARCH]]
+ROUTE = [model.name for model in STEPS[COIN_SEARCH]]
 SETTLING = 0.1  # of the photos, the first ones, that do not count
 _DONE = 1e-9  # s of work left that count as none
 

@@ -71,15 +71,16 @@ def measure(there: Host, cores: int, seconds: float) -> Times:
     """
     samples = [inputs_of_models(there.url, photo) for photo in there.queries[:SAMPLES]]
     connection = transport(there.url)
-    models = list(dict.fromkeys(step.model for step in STEPS[COIN_SEARCH]))
     try:
-        stages = [_stage(there, connection, model, [sample[model] for sample in samples], seconds) for model in models]
+        stages = [
+            _stage(there, connection, model, [sample[model] for sample in samples], seconds)
+            for model in STEPS[COIN_SEARCH]
+        ]
     finally:
         connection.close()
-    uses = {stage.model: sum(step.model.name == stage.model for step in STEPS[COIN_SEARCH]) for stage in stages}
     latency, cpu = _whole(there, seconds)
-    rest = max(latency - sum(uses[stage.model] * stage.seconds[1] for stage in stages), 0.0)
-    in_stages = sum(uses[stage.model] * stage.seconds[1] * stage.cores[1] for stage in stages)
+    rest = max(latency - sum(stage.seconds[1] for stage in stages), 0.0)
+    in_stages = sum(stage.seconds[1] * stage.cores[1] for stage in stages)
     return Times(cores, stages, rest, min(max((cpu - in_stages) / rest, 0.0), cores) if rest and cpu == cpu else 1.0)
 
 

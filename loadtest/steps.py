@@ -48,12 +48,7 @@ def inputs_of_models(url: str, photo: bytes) -> dict[Model, Arrays]:
     said = {name: value for name, value in asdict(EXAMPLE).items() if value is not None}
     tensors[METADATA.name] = _text(said)
     tensors[REQUEST.name] = _text({"operation": "status"})
-    names = {step.model: step.name_of for step in reversed(STEPS[COIN_SEARCH])}  # of two uses of a model the first
-    inputs = {}
-    for model in MODELS:
-        arrays = {t: tensors[names[model](t) if model in names else t.name] for t in model.inputs}
-        inputs[model] = {t.name: array.reshape(1, *t.dims) for t, array in arrays.items()}
-    return inputs
+    return {model: {t.name: tensors[t.name].reshape(1, *t.dims) for t in model.inputs} for model in MODELS}
 
 
 def _text(record: dict[str, object]) -> np.ndarray:

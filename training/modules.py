@@ -8,7 +8,7 @@ import torch
 from torch import nn
 
 from ensemble import artifacts
-from ensemble.contract import CROP, PREPROCESS, SEGMENTATION, ZOOM, Model
+from ensemble.contract import CROP, EMBEDDER, PREPROCESS, ZOOM, Model
 from ensemble.graph import NETWORKS
 from ensemble.stages import Crop, Preprocess, Zoom
 from training.fold import fold_batch_norm
@@ -41,4 +41,4 @@ def load_module(model: Model, checkpoint: Path | None = None) -> nn.Module:
 
 
 def _network(model: Model, parameters: Iterable[str]) -> nn.Module:
-    return (Segmenter() if model is SEGMENTATION else embedder_with(parameters)).eval()
+    return (embedder_with(parameters) if model is EMBEDDER else Segmenter()).eval()

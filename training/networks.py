@@ -11,6 +11,7 @@ from training import torchvision_shim  # noqa: F401  before the two imports belo
 
 import segmentation_models_pytorch as smp  # isort: skip
 import timm  # isort: skip
+from segmentation_models_pytorch.decoders.unet.decoder import UnetDecoderBlock  # isort: skip
 
 REDUCTION = 2  # of the coin's 256 px: no finer detail survives the unrolling
 CONTRAST_WIDTH = 25  # px after the reduction, odd: a fifth of the coin
@@ -35,6 +36,8 @@ class Segmenter(nn.Module):
         # The encoder's classification head takes part in no output.
         for name in ("_conv_head", "_bn1"):
             setattr(self.unet.encoder, name, nn.Identity())
+        for block in self.unet.decoder.blocks:
+            block.__class__ = _DoublingBlock
 
     def logits(self, image: Tensor) -> Tensor:
         """[B, 3, H, W] normalized picture to [B, 1, H, W] log odds; H and W are multiples of 32."""
@@ -43,6 +46,21 @@ class Segmenter(nn.Module):
     def forward(self, image: Tensor) -> Tensor:
         """[B, 3, H, W] normalized picture to [B, 1, H, W] probability that a pixel is coin."""
         return torch.sigmoid(self.logits(image))
+
+
+class _DoublingBlock(UnetDecoderBlock):
+    """A block of the decoder that doubles its input, where smp's own asks the encoder's features for the size.
+
+    That is the same, but says nothing about the picture's size: one exported graph serves pictures of any.
+    """
+
+    def forward(
+        self, feature_map: Tensor, target_height: int, target_width: int, skip_connection: Tensor | None = None
+    ) -> Tensor:
+        """[B, C, h, w] and the encoder's [B, C', 2h, 2w] to [B, C'', 2h, 2w]."""
+        doubled = functional.interpolate(feature_map, scale_factor=2.0, mode="nearest")
+        parts = [doubled] if skip_connection is None else [doubled, skip_connection]
+        return self.conv2(self.conv1(torch.cat(parts, 1)))
 
 
 class Embedder(nn.Module):

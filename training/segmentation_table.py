@@ -54,7 +54,7 @@ def locate(ellipse: Ellipse, scale: float) -> Truth:
 
 
 def in_window(mask: Tensor, window: Tensor, target: Tensor) -> Tensor:
-    """A mask [1, 256, 256] that covers `window`, sampled over the window `target`: [256, 256] bool."""
+    """A mask [1, N, N] that covers `window`, sampled over the window `target`: [256, 256] bool."""
     line = (torch.arange(IMAGE_SIZE) + 0.5) / IMAGE_SIZE
     (x0, y0, x1, y1), (left, top, right, bottom) = target[0], window[0]
     x = (x0 + line * (x1 - x0) - left) / (right - left) * 2 - 1
@@ -69,10 +69,10 @@ def measure(network: Segmenter, photo: bytes, ellipse: Ellipse) -> dict[tuple[st
     parts = decode(photo)
     canvas, extent = torch.from_numpy(parts.canvas)[None], torch.from_numpy(parts.extent)[None]
     truth = locate(ellipse, float(parts.scale[0]))
-    window, image = Preprocess()(canvas, extent)
-    first = network(image.to(loop.device())).cpu()
-    zoom_window, zoom_image = Zoom()(canvas, extent, window, first)
-    second = network(zoom_image.to(loop.device())).cpu()
+    window, coarse_image = Preprocess()(canvas, extent)
+    first = network(coarse_image.to(loop.device())).cpu()
+    zoom_window, image = Zoom()(canvas, extent, window, first)
+    second = network(image.to(loop.device())).cpu()
     scores = {}
     for name, seen, mask in zip(PASSES, (window, zoom_window), (first, second), strict=True):
         for threshold in THRESHOLDS:

@@ -15,7 +15,7 @@ class ServedFinder:
     """
 
     def __init__(self, threads: int = 1) -> None:
-        steps = [step for step in FIND_COIN if step.model is not EMBEDDER]
+        steps = [model for model in FIND_COIN if model is not EMBEDDER]
         self._chain = Chain(steps, lambda model: served(model, threads))
 
     def find(self, photo: bytes) -> Ellipse | None:

@@ -11,27 +11,26 @@ def largest_component(mask: Tensor) -> Tensor:
     """The largest 4-connected component of each mask; ties go to one of them.
 
     Args:
-        mask: [B, N, N] float, 1 inside and 0 outside.
+        mask: [B, N, N] float, 1 inside and 0 outside; N is even.
 
     Returns:
         [B, N, N] float, 1 on the component; all 0 where the mask is empty.
     """
-    labels, own = _label(mask)
-    sizes = _count(labels, mask.shape[-1])
-    largest = sizes.amax(dim=(1, 2), keepdim=True)
-    winner = torch.where(sizes == largest, own, -1.0).amax(dim=(1, 2), keepdim=True)
-    return ((labels == winner) & (mask > 0.5)).float()
+    # No two components have their numbers in one pair of neighbours in a row: these would be joined.
+    pairs = torch.floor(_label(mask) / 2)
+    largest = _count(pairs).flatten(1).argmax(dim=1).float()
+    return ((pairs == largest[:, None, None]) & (mask > 0.5)).float()
 
 
 def fill_holes(mask: Tensor) -> Tensor:
     """Masks [B, N, N] of 0 and 1 with the background that no path of 4-neighbours joins to the edge filled in."""
-    labels, _ = _label(functional.pad(1.0 - mask, (1, 1, 1, 1), value=1.0))
+    labels = _label(functional.pad(1.0 - mask, (1, 1, 1, 1), value=1.0))
     around = (labels == labels[:, :1, :1]).float()
     return 1.0 - around[:, 1:-1, 1:-1]
 
 
-def _label(mask: Tensor) -> tuple[Tensor, Tensor]:
-    """Labels [B, N, N] of the 4-connected components, and every pixel's own number [1, N, N].
+def _label(mask: Tensor) -> Tensor:
+    """Labels [B, N, N] of the 4-connected components.
 
     A component is labelled by the number of one of its pixels, the background by -1. Every pixel points at a pixel of
     its component. A round hooks the roots of neighbours onto each other, always towards the larger index, and then
@@ -45,7 +44,7 @@ def _label(mask: Tensor) -> tuple[Tensor, Tensor]:
     labels = torch.where(inside, own, -1.0)
     for _ in range(ROUNDS):
         labels = _round(labels, own, inside)
-    return labels, own
+    return labels
 
 
 def _round(labels: Tensor, own: Tensor, inside: Tensor) -> Tensor:
@@ -65,12 +64,19 @@ def _round(labels: Tensor, own: Tensor, inside: Tensor) -> Tensor:
     return torch.where(inside, pointers.view_as(labels), -1.0)
 
 
-def _count(labels: Tensor, size: int) -> Tensor:
-    """Pixels per label: [B, N, N] labels to [B, N, N] counts at the label's own place (row, column one-hot product)."""
-    flat = labels.flatten(1)
-    row = torch.floor(flat / size)  # -1 for the background, which matches no line
-    column = flat - row * size
+def _count(labels: Tensor) -> Tensor:
+    """Pixels per label: [B, N, N] numbers of pairs to [B, N, N/2] counts at each pair's own place.
+
+    A product of one-hot rows and columns. Neighbours in a row are of one component, or one of them is background: they
+    are counted together.
+    """
+    size, half = labels.shape[-1], labels.shape[-1] // 2
+    both = labels.unflatten(2, (half, 2))
+    pixels = (both >= 0).float().sum(dim=3).flatten(1)
+    label = both.amax(dim=3).flatten(1)
+    row = torch.floor(label / half)  # -1 for the background, which matches no line
+    column = label - row * half
     line = torch.arange(size, dtype=torch.float32)
-    rows = (row[:, None, :] == line[:, None]).float()  # [B, N, N*N]
-    columns = (column[:, :, None] == line).float()  # [B, N*N, N]
+    rows = torch.where(row[:, None, :] == line[:, None], pixels[:, None, :], 0.0)  # [B, N, N*N/2]
+    columns = (column[:, :, None] == line[:half]).float()  # [B, N*N/2, N/2]
     return torch.matmul(rows, columns)

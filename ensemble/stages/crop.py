@@ -4,7 +4,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from ensemble.contract import COIN_RADIUS, IMAGE_SIZE
+from ensemble.contract import COARSE_SIZE, COIN_RADIUS, IMAGE_SIZE
 from ensemble.stages.ellipse import Moments, angle, circle_to_ellipse, ellipse_area, moments, semi_axes
 from ensemble.stages.outline import outline
 from ensemble.stages.resize import resize_window
@@ -16,9 +16,9 @@ MIN_FILL = 0.8  # area over that of the ellipse with the same moments; a disc ha
 SOURCE_SIZE = 320  # px, antialiased picture that the rectification samples from
 
 
-def _to_canvas(m: Moments, window: Tensor) -> Moments:
-    """Moments in mask pixels to canvas pixels."""
-    step = (window[:, 2] - window[:, 0]) / IMAGE_SIZE
+def _to_canvas(m: Moments, window: Tensor, size: int) -> Moments:
+    """Moments in pixels of a mask of this size that covers the window to canvas pixels."""
+    step = (window[:, 2] - window[:, 0]) / size
     x = window[:, 0] + (m.x + 0.5) * step
     y = window[:, 1] + (m.y + 0.5) * step
     square = step * step
@@ -33,20 +33,20 @@ def _square(x: Tensor, y: Tensor, half: Tensor) -> Tensor:
 class Zoom(nn.Module):
     """A closer look at the largest coin, for the second pass of the segmentation."""
 
-    def forward(self, canvas: Tensor, extent: Tensor, window: Tensor, mask: Tensor) -> tuple[Tensor, Tensor]:
+    def forward(self, canvas: Tensor, extent: Tensor, window: Tensor, coarse_mask: Tensor) -> tuple[Tensor, Tensor]:
         """Frame the largest coin.
 
         Args:
             canvas: [B, 1024, 1024, 3] uint8 RGB.
             extent: [B, 2] int32 height and width of the photo, px.
             window: [B, 4] what the mask covers, canvas px.
-            mask: [B, 1, 256, 256] probability.
+            coarse_mask: [B, 1, 128, 128] probability.
 
         Returns:
-            zoom_window [B, 4] in canvas px, zoom_image [B, 3, 256, 256] normalized. Where the mask shows no coin, the
+            zoom_window [B, 4] in canvas px, image [B, 3, 256, 256] normalized. Where the mask shows no coin, the
             window stays as it is.
         """
-        m = _to_canvas(moments(coin_mask(mask)), window)
+        m = _to_canvas(moments(coin_mask(coarse_mask)), window, COARSE_SIZE)
         major, _ = semi_axes(m)
         zoomed = _square(m.x, m.y, major * ZOOM_MARGIN)
         zoomed = torch.where((m.area > 0)[:, None], zoomed, window)
@@ -57,7 +57,7 @@ class Crop(nn.Module):
     """The coin alone: its ellipse drawn to a circle, everything around it gone."""
 
     def forward(
-        self, canvas: Tensor, extent: Tensor, scale: Tensor, window: Tensor, mask: Tensor
+        self, canvas: Tensor, extent: Tensor, scale: Tensor, zoom_window: Tensor, mask: Tensor
     ) -> tuple[Tensor, Tensor, Tensor]:
         """Rectify the largest coin of the zoomed view.
 
@@ -65,7 +65,7 @@ class Crop(nn.Module):
             canvas: [B, 1024, 1024, 3] uint8 RGB.
             extent: [B, 2] int32 height and width of the photo, px.
             scale: [B, 1] photo px per canvas px.
-            window: [B, 4] what the mask covers, canvas px.
+            zoom_window: [B, 4] what the mask covers, canvas px.
             mask: [B, 1, 256, 256] probability.
 
         Returns:
@@ -77,7 +77,7 @@ class Crop(nn.Module):
         large = in_mask.area >= MIN_AREA * IMAGE_SIZE * IMAGE_SIZE
         shaped = in_mask.area >= MIN_FILL * ellipse_area(in_mask)
         found = (large & shaped).float()[:, None]
-        m = _to_canvas(outline(alone), window)
+        m = _to_canvas(outline(alone), zoom_window, IMAGE_SIZE)
         coin = self._rectify(canvas, extent, m) * found[:, :, None, None]
         return coin, self._in_photo(m, scale) * found, found
 

@@ -2,7 +2,7 @@
 
 from torch import Tensor, nn
 
-from ensemble.contract import IMAGE_SIZE
+from ensemble.contract import COARSE_SIZE
 from ensemble.stages.resize import resize_window, whole_window
 
 
@@ -17,7 +17,7 @@ class Preprocess(nn.Module):
             extent: [B, 2] int32 height and width of the photo, px.
 
         Returns:
-            window [B, 4] in canvas px, image [B, 3, 256, 256] normalized.
+            window [B, 4] in canvas px, coarse_image [B, 3, 128, 128] normalized.
         """
         window = whole_window(extent)
-        return window, resize_window(canvas, extent, window, IMAGE_SIZE)
+        return window, resize_window(canvas, extent, window, COARSE_SIZE)

@@ -12,20 +12,22 @@ from ensemble.stages.ellipse import ellipse_area, in_ellipse, moments, semi_axes
 SOLID = 0.8  # of a coin's mask, at least; the rest are holes
 WHOLE_FILL = 0.94  # area over that of the ellipse with the same moments: one coin has 0.99, two that touch 0.9
 CORE_DEPTH = 0.6  # of the greatest depth: what is deeper is the core of a coin
-SLACK = 0.5  # px at half the resolution, by which the core's outline is drawn too wide
+SLACK = 0.5  # px of the labels, by which the core's outline is drawn too wide
+LABELLED = 128  # px, side of the mask in which components are told apart
 
 
 def coin_mask(mask: Tensor) -> Tensor:
-    """The largest coin of a [B, 1, 256, 256] probability mask as a 0/1 mask [B, 256, 256].
+    """The largest coin of a [B, 1, N, N] probability mask as a 0/1 mask [B, N, N]; N is a multiple of LABELLED.
 
     That is the largest component, its holes filled, where it is an ellipse. Where it is none, coins touch each other,
     and the largest core is taken: the part of the mask that is deep inside, where the necks between coins are gone.
     Its ellipse, moved out by the depth at which it was cut, bounds the coin.
 
-    Components are told apart at half the resolution, where the labels fit in a tenth of the memory; the edge is the
-    full mask's, two pixels deep.
+    Components are told apart at LABELLED px: coins that touch need as many, twice as many take ten times the memory.
+    Where the mask is finer, the edge is the mask's, two of those pixels deep.
     """
-    coarse = functional.avg_pool2d(mask, 2)
+    factor = mask.shape[-1] // LABELLED
+    coarse = functional.avg_pool2d(mask, factor)
     inside = (coarse > MASK_THRESHOLD).float()
     largest = largest_component(inside.squeeze(1))
     whole = fill_holes(largest)
@@ -33,15 +35,17 @@ def coin_mask(mask: Tensor) -> Tensor:
     solid = largest.sum(dim=(1, 2)) >= SOLID * shape.area
     one_coin = (solid & (shape.area >= WHOLE_FILL * ellipse_area(shape)))[:, None, None]
     component = torch.where(one_coin, whole, inside.squeeze(1) * _around_core(inside))
-    return _refine(component.unsqueeze(1), (mask > MASK_THRESHOLD).float()).squeeze(1)
+    if factor == 1:
+        return component
+    return _refine(component.unsqueeze(1), (mask > MASK_THRESHOLD).float(), factor).squeeze(1)
 
 
-def _refine(component: Tensor, fine: Tensor) -> Tensor:
-    """A component [B, 1, N, N] with the edge of the mask [B, 1, 2N, 2N]: all 1 inside and all 0 farther outside."""
+def _refine(component: Tensor, fine: Tensor, factor: int) -> Tensor:
+    """A component [B, 1, N, N] with the edge of the mask that is finer by a factor: 1 inside and 0 farther outside."""
     background = functional.pad(1.0 - component, (1, 1, 1, 1), value=1.0)
     within = 1.0 - functional.max_pool2d(background, 3, stride=1)
     near = functional.max_pool2d(component, 3, stride=1, padding=1)
-    within, near = (functional.interpolate(part, scale_factor=2.0, mode="nearest") for part in (within, near))
+    within, near = (functional.interpolate(part, scale_factor=float(factor)) for part in (within, near))
     return torch.maximum(within, near * fine)
 
 

@@ -4,7 +4,6 @@ import ctypes
 from typing import Any
 
 import numpy as np
-import onnx
 import onnxruntime
 
 from backends.tensorrt_rtx.session import DTYPES
@@ -41,7 +40,7 @@ class RuntimeContext:
     """Computes from and to addresses, as an execution context does."""
 
     def __init__(self, model: Model, device: HostDevice, fails: bool = False) -> None:
-        data = artifacts.unpack(onnx.load(artifacts.weights_file(model.name))).SerializeToString()
+        data = artifacts.plain_graph(model).SerializeToString()
         self.model, self.device, self.fails = model, device, fails
         self.session = onnxruntime.InferenceSession(data, providers=["CPUExecutionProvider"])
         self.shapes: dict[str, tuple[int, ...]] = {}

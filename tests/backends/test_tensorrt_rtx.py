@@ -25,6 +25,8 @@ def inputs(model: Model, batch: int, seed: int) -> dict[str, np.ndarray]:
         "extent": np.full((batch, 2), 1000 - seed),
         "scale": np.full((batch, 1), 2.0),
         "window": np.tile([-10.0, -10.0, 1010.0, 1010.0], (batch, 1)),
+        "coarse_mask": np.repeat(coin[None, None, ::2, ::2], batch, axis=0),
+        "zoom_window": np.tile([-10.0, -10.0, 1010.0, 1010.0], (batch, 1)),
         "mask": np.repeat(coin[None, None], batch, axis=0),
         "coin": rng.normal(size=(batch, 3, 256, 256)),
     }

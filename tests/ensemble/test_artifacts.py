@@ -9,7 +9,7 @@ import pytest
 from onnx import TensorProto, helper, numpy_helper
 
 from ensemble import artifacts
-from ensemble.contract import COMPUTE_MODELS, EMBEDDER
+from ensemble.contract import COMPUTE_MODELS, EMBEDDER, DType, Model, Tensor
 
 CHANNELS = 48
 
@@ -157,10 +157,40 @@ def test_packing_hardly_changes_the_answer(dtype: str, tolerance: float) -> None
 
 def test_the_shipped_weights_are_valid_graphs_of_the_contract() -> None:
     for model in COMPUTE_MODELS:
-        loaded = onnx.load(artifacts.weights_file(model.name))
+        loaded = artifacts.plain_graph(model)
         assert [tensor.name for tensor in loaded.graph.input] == [tensor.name for tensor in model.inputs]
         assert [tensor.name for tensor in loaded.graph.output] == [tensor.name for tensor in model.outputs]
         assert all(np.isfinite(a).all() for a in artifacts.parameters(loaded).values() if a.dtype.kind == "f")
+
+
+def between(name: str, source: tuple[str, int], target: tuple[str, int], size: int) -> Model:
+    """A model of one input and one output by name and channels, for pictures of this size."""
+    one, other = (Tensor(tensor, DType.FP32, (channels, size, size), "") for tensor, channels in (source, target))
+    return Model(name, (one,), (other,), "")
+
+
+def test_one_network_serves_two_sizes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The file is named after the model whose size it has; the other one's graph has other ends, and nothing else."""
+    small, large = between("small", ("x", 16), ("y", 4), 8), between("large", ("picture", 16), ("z", 4), 24)
+    weight = numpy_helper.from_array(np.random.default_rng(0).normal(size=(4, 16, 3, 3)).astype(np.float32), "weight")
+    ends = [helper.make_tensor_value_info(n, TensorProto.FLOAT, ["batch", c, 8, 8]) for n, c in (("x", 16), ("y", 4))]
+    conv = helper.make_node("Conv", ["x", "weight"], ["y"], pads=[1, 1, 1, 1])
+    parts = helper.make_graph([conv], "one", ends[:1], ends[1:], [weight])
+    kept = helper.make_model(parts, opset_imports=[helper.make_opsetid("", 17)], ir_version=9)
+    monkeypatch.setattr(artifacts, "WEIGHTS", tmp_path)
+    monkeypatch.setattr(artifacts, "SAME_WEIGHTS", {"large": "small"})
+    onnx.save(kept, tmp_path / "small.onnx")
+    assert artifacts.plain_graph(small) == kept
+    other = artifacts.plain_graph(large)
+    onnx.checker.check_model(other, full_check=True)
+    picture = np.random.default_rng(1).normal(size=(2, 16, 24, 24)).astype(np.float32)
+    of_small, of_large = (
+        onnxruntime.InferenceSession(graph.SerializeToString(), providers=["CPUExecutionProvider"])
+        for graph in (kept, other)
+    )
+    (corner,), (whole,) = of_small.run(None, {"x": picture[:, :, :8, :8]}), of_large.run(["z"], {"picture": picture})
+    assert whole.shape == (2, 4, 24, 24)
+    np.testing.assert_allclose(whole[:, :, :7, :7], corner[:, :, :7, :7], atol=1e-5)
 
 
 @pytest.fixture

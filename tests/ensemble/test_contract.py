@@ -45,7 +45,7 @@ def test_a_model_cannot_name_a_tensor_twice() -> None:
 
 
 def test_sizes() -> None:
-    assert contract.CANVAS_SIZE % contract.IMAGE_SIZE == 0
+    assert contract.CANVAS_SIZE % contract.IMAGE_SIZE == contract.IMAGE_SIZE % contract.COARSE_SIZE == 0
     assert 2 * contract.COIN_RADIUS < contract.IMAGE_SIZE  # the whole rim is in the picture
     assert 1 <= contract.DEFAULT_K <= contract.MAX_K
     assert 0 < contract.MASK_THRESHOLD < 1

@@ -5,8 +5,9 @@ from dataclasses import replace
 import pytest
 
 from ensemble.contract import (
-    CANVAS,
     CATALOG,
+    COARSE_MASK,
+    COARSE_SEGMENTATION,
     COIN_EMBEDDING,
     COIN_SEARCH,
     COMPUTE_MODELS,
@@ -16,26 +17,21 @@ from ensemble.contract import (
     ENROLL,
     ENSEMBLES,
     IMAGE,
-    MASK,
     MODELS,
     PREPROCESS,
     PYTHON_MODELS,
     SEARCH,
-    SEGMENTATION,
-    WINDOW,
     ZOOM,
-    ZOOM_IMAGE,
-    ZOOM_WINDOW,
     DType,
     Model,
     Tensor,
 )
-from ensemble.graph import FIND_COIN, NETWORKS, PROFILE, STEPS, ZOOM_MASK, Step, Target, check_wiring, placement
+from ensemble.graph import FIND_COIN, NETWORKS, PROFILE, STEPS, Target, check_wiring, placement
 
 
-def with_step(number: int, step: Step) -> tuple[Step, ...]:
+def with_step(number: int, model: Model) -> tuple[Model, ...]:
     """The way from the photo to the embedding with one step exchanged."""
-    return (*FIND_COIN[:number], step, *FIND_COIN[number + 1 :])
+    return (*FIND_COIN[:number], model, *FIND_COIN[number + 1 :])
 
 
 @pytest.mark.parametrize("ensemble", ENSEMBLES, ids=lambda model: model.name)
@@ -46,27 +42,21 @@ def test_the_ensembles_are_wired(ensemble: Model) -> None:
 
 def test_every_ensemble_and_nothing_else_has_steps() -> None:
     assert set(STEPS) == set(ENSEMBLES)
-    assert {step.model for steps in STEPS.values() for step in steps} <= {*COMPUTE_MODELS, *PYTHON_MODELS}
+    assert {model for steps in STEPS.values() for model in steps} <= {*COMPUTE_MODELS, *PYTHON_MODELS}
 
 
-def test_the_second_pass_sees_the_zoom() -> None:
-    passes = [step for step in FIND_COIN if step.model == SEGMENTATION]
-    assert [step.name_of(IMAGE) for step in passes] == [IMAGE.name, ZOOM_IMAGE.name]
-    assert [step.name_of(MASK) for step in passes] == [MASK.name, ZOOM_MASK]
-    crop = FIND_COIN[5]
-    assert (crop.model, crop.name_of(WINDOW), crop.name_of(MASK)) == (CROP, ZOOM_WINDOW.name, ZOOM_MASK)
-    assert crop.name_of(CANVAS) == CANVAS.name
-
-
-def test_a_renamed_input_has_no_maker() -> None:
-    broken = with_step(2, Step(SEGMENTATION, {IMAGE: "picture"}))
-    with pytest.raises(ValueError, match=r"coin_embedding: nothing makes picture; there are \['canvas', 'encoded'"):
+def test_an_input_that_nothing_makes() -> None:
+    broken = with_step(2, replace(COARSE_SEGMENTATION, inputs=(replace(IMAGE, name="picture"),)))
+    with pytest.raises(
+        ValueError, match=r"coin_embedding: nothing makes picture; there are \['canvas', 'coarse_image'"
+    ):
         check_wiring(COIN_EMBEDDING, broken)
 
 
-def test_a_renamed_output_is_missed_by_what_takes_it() -> None:
-    with pytest.raises(ValueError, match="nothing makes zoom_mask"):
-        check_wiring(COIN_EMBEDDING, with_step(4, Step(SEGMENTATION, {IMAGE: ZOOM_IMAGE.name, MASK: "other"})))
+def test_an_output_of_another_name_is_missed_by_what_takes_it() -> None:
+    other = replace(COARSE_SEGMENTATION, outputs=(replace(COARSE_MASK, name="other"),))
+    with pytest.raises(ValueError, match="nothing makes coarse_mask"):
+        check_wiring(COIN_EMBEDDING, with_step(2, other))
 
 
 def test_an_output_of_the_ensemble_that_nothing_makes() -> None:
@@ -78,33 +68,33 @@ def test_an_output_of_the_ensemble_that_nothing_makes() -> None:
 
 def test_steps_in_the_wrong_order() -> None:
     with pytest.raises(ValueError, match="nothing makes canvas"):
-        check_wiring(COIN_EMBEDDING, (Step(PREPROCESS), Step(DECODE), *FIND_COIN[2:]))
+        check_wiring(COIN_EMBEDDING, (PREPROCESS, DECODE, *FIND_COIN[2:]))
 
 
 @pytest.mark.parametrize(
-    "other", [replace(MASK, dims=(1, 128, 128)), replace(MASK, dtype=DType.UINT8)], ids=["shape", "type"]
+    "other", [replace(COARSE_MASK, dims=(1, 64, 64)), replace(COARSE_MASK, dtype=DType.UINT8)], ids=["shape", "type"]
 )
 def test_a_tensor_of_another_shape_or_type(other: Tensor) -> None:
-    smaller = replace(SEGMENTATION, outputs=(other,))
-    with pytest.raises(ValueError, match=r"coin_embedding: mask is made as Tensor.* but used as Tensor"):
-        check_wiring(COIN_EMBEDDING, with_step(2, Step(smaller)))
+    smaller = replace(COARSE_SEGMENTATION, outputs=(other,))
+    with pytest.raises(ValueError, match=r"coin_embedding: coarse_mask is made as Tensor.* but used as Tensor"):
+        check_wiring(COIN_EMBEDDING, with_step(2, smaller))
 
 
 def test_an_output_of_another_shape() -> None:
     short = replace(EMBEDDER, outputs=(Tensor("embedding", DType.FP32, (32,), ""),))
     with pytest.raises(ValueError, match=r"embedding is made as .*\(32,\).* but used as .*\(64,\)"):
-        check_wiring(COIN_EMBEDDING, with_step(6, Step(short)))
+        check_wiring(COIN_EMBEDDING, with_step(6, short))
 
 
 def test_a_tensor_made_twice() -> None:
-    with pytest.raises(ValueError, match="coin_embedding: segmentation makes mask again"):
-        check_wiring(COIN_EMBEDDING, with_step(4, Step(SEGMENTATION, {IMAGE: ZOOM_IMAGE.name})))
+    with pytest.raises(ValueError, match="coin_embedding: coarse_segmentation makes coarse_mask again"):
+        check_wiring(COIN_EMBEDDING, with_step(3, COARSE_SEGMENTATION))
 
 
 @pytest.mark.parametrize("target", Target)
 def test_an_ensemble_takes_no_larger_batch_than_its_steps(target: Target) -> None:
     for ensemble in ENSEMBLES:
-        smallest = min(placement(step.model, target).max_batch for step in STEPS[ensemble])
+        smallest = min(placement(model, target).max_batch for model in STEPS[ensemble])
         assert 1 <= placement(ensemble, target).max_batch <= smallest
 
 

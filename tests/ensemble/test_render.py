@@ -11,7 +11,7 @@ from tritonclient.grpc import model_config_pb2 as pb
 
 from ensemble import artifacts, contract
 from ensemble.contract import ENSEMBLES, MODELS, PYTHON_MODELS, DType, Model, Tensor
-from ensemble.graph import SETTINGS_MODELS, STEPS, ZOOM_MASK, Target, placement
+from ensemble.graph import SETTINGS_MODELS, STEPS, Target, placement
 from ensemble.render import CLIENT_CONSTANTS, REPOSITORY, ROOT, config_path, config_text, generated, stale_files
 
 TYPES = {
@@ -86,7 +86,7 @@ def test_the_interface_is_the_contract(model: Model, target: Target) -> None:
 
 @every_config
 def test_a_config_names_no_tensor_that_does_not_exist(model: Model, target: Target) -> None:
-    known = {value.name for value in vars(contract).values() if isinstance(value, Tensor)} | {ZOOM_MASK}
+    known = {value.name for value in vars(contract).values() if isinstance(value, Tensor)}
     config = parsed(model, target)
     named = {tensor.name for tensor in (*config.input, *config.output)}
     for step in config.ensemble_scheduling.step:
@@ -107,7 +107,7 @@ def test_the_steps_of_an_ensemble(ensemble: Model, target: Target) -> None:
     config = parsed(ensemble, target)
     assert (config.platform, config.backend, len(config.instance_group)) == ("ensemble", "", 0)
     steps = config.ensemble_scheduling.step
-    assert [step.model_name for step in steps] == [step.model.name for step in STEPS[ensemble]]
+    assert [step.model_name for step in steps] == [model.name for model in STEPS[ensemble]]
     made = {tensor.name for tensor in ensemble.inputs}
     models = {model.name: model for model in MODELS}
     for step in steps:

@@ -8,7 +8,6 @@ from pathlib import Path
 from types import ModuleType
 
 import numpy as np
-import onnx
 import onnxruntime
 import pytest
 from onnx import TensorProto, helper
@@ -174,7 +173,7 @@ def importable(module: str) -> bool:
 def test_half_precision_keeps_the_contract_and_the_answers(
     script: Callable[[str], ModuleType], export_onnx: ModuleType, model: Model
 ) -> None:
-    plain = artifacts.unpack(onnx.load(artifacts.weights_file(model.name)))
+    plain = artifacts.plain_graph(model)
     half = script("half").engine_graph(model)
     export_onnx.check_interface(half, model)
     floats = [t for t in half.graph.initializer if t.data_type == TensorProto.FLOAT16]

@@ -16,7 +16,7 @@ def test_committed_graph_is_current_and_runtimes_agree(export_onnx: ModuleType, 
 
 
 def test_wrong_name_or_shape_is_refused(export_onnx: ModuleType) -> None:
-    graph = artifacts.unpack(onnx.load(artifacts.weights_file(SEGMENTATION.name)))
+    graph = artifacts.plain_graph(SEGMENTATION)
     export_onnx.check_interface(graph, SEGMENTATION)
     for wrong in (Tensor("masks", MASK.dtype, MASK.dims, ""), Tensor("mask", MASK.dtype, (1, 128, 128), "")):
         with pytest.raises(ValueError, match="outputs of the ONNX graph are"):

@@ -10,7 +10,7 @@ import onnx
 import pytest
 
 from ensemble import artifacts
-from ensemble.contract import COMPUTE_MODELS
+from ensemble.contract import COMPUTE_MODELS, Model
 
 Install = Callable[[Path], list[Path]]
 
@@ -37,13 +37,15 @@ def served(repository: Path, model: str) -> Path:
 
 
 @pytest.mark.parametrize("model", COMPUTE_MODELS, ids=lambda model: model.name)
-def test_a_plain_graph_with_the_weights_is_written(repository: Path, model: object) -> None:
-    name = model.name  # type: ignore[attr-defined]
+def test_a_plain_graph_with_the_weights_is_written(repository: Path, model: Model) -> None:
+    name = model.name
     plain, compact = onnx.load(served(repository, name)), onnx.load(artifacts.weights_file(name))
     onnx.checker.check_model(plain)
     assert not any(node.name.startswith("unpack ") for node in plain.graph.node)
-    assert list(plain.graph.input) == list(compact.graph.input)
-    assert list(plain.graph.output) == list(compact.graph.output)
+    for ends, tensors in ((plain.graph.input, model.inputs), (plain.graph.output, model.outputs)):
+        assert [(e.name, *(d.dim_value for d in e.type.tensor_type.shape.dim[1:])) for e in ends] == [
+            (tensor.name, *tensor.dims) for tensor in tensors
+        ]
     stored = {tensor.name: onnx.numpy_helper.to_array(tensor) for tensor in plain.graph.initializer}
     expected = artifacts.parameters(compact)
     assert set(stored) == set(expected)

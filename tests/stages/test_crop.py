@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 import torch
 
-from ensemble.contract import COIN_RADIUS, IMAGE_MEAN, IMAGE_SIZE, IMAGE_STD
+from ensemble.contract import COARSE_SIZE, COIN_RADIUS, IMAGE_MEAN, IMAGE_SIZE, IMAGE_STD
 from ensemble.photo import Photo
 from ensemble.stages import Crop, Zoom
 from ensemble.stages.crop import ZOOM_MARGIN
@@ -32,8 +32,14 @@ def tensors(photo: Photo, window: list[float], mask: np.ndarray) -> tuple[torch.
     return tuple(torch.from_numpy(array)[None] for array in arrays)
 
 
+def coarse(mask: np.ndarray) -> np.ndarray:
+    """A mask of IMAGE_SIZE as the first pass sees it."""
+    side = IMAGE_SIZE // COARSE_SIZE
+    return mask.reshape(COARSE_SIZE, side, COARSE_SIZE, side).mean(axis=(1, 3))
+
+
 def zoom(photo: Photo, window: list[float], mask: np.ndarray) -> tuple[np.ndarray, torch.Tensor]:
-    canvas, extent, _, area, masks = tensors(photo, window, mask)
+    canvas, extent, _, area, masks = tensors(photo, window, coarse(mask))
     zoomed, image = Zoom()(canvas, extent, area, masks)
     assert zoomed.shape == (1, 4) and image.shape == (1, 3, IMAGE_SIZE, IMAGE_SIZE)
     return zoomed[0].numpy(), image
@@ -273,9 +279,11 @@ def test_a_batch_equals_single_runs(synthetic_photos: list[Photo]) -> None:
     windows = [WINDOW, [100.0, 100.0, 300.0, 300.0], [50.0, 60.0, 400.0, 410.0]]
     singles = [tensors(*each) for each in zip(synthetic_photos, windows, masks, strict=True)]
     canvas, extent, scale, window, mask = (torch.cat(parts) for parts in zip(*singles, strict=True))
+    small = torch.from_numpy(np.stack([coarse(each) for each in masks])).float()[:, None]
+    looks = [Zoom()(s[0], s[1], s[3], small[i : i + 1]) for i, s in enumerate(singles)]
     for together, alone in (
         (Crop()(canvas, extent, scale, window, mask), [Crop()(*single) for single in singles]),
-        (Zoom()(canvas, extent, window, mask), [Zoom()(s[0], s[1], s[3], s[4]) for s in singles]),
+        (Zoom()(canvas, extent, window, small), looks),
     ):
         for output, parts in zip(together, zip(*alone, strict=True), strict=True):
             np.testing.assert_allclose(output, torch.cat(parts), rtol=1e-4, atol=1e-3)
