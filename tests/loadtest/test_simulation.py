@@ -11,8 +11,7 @@ from ensemble.graph import STEPS
 from loadtest.simulation import Setup, at_batch, capacity, closed, poisson
 from loadtest.stage_times import Stage, Times
 
-USES = len(STEPS[COIN_SEARCH])
-MODELS = list(dict.fromkeys(step.model.name for step in STEPS[COIN_SEARCH]))
+MODELS = [model.name for model in STEPS[COIN_SEARCH]]
 NOTHING = 1e-7  # s
 
 
@@ -27,8 +26,8 @@ def times(first: float, others: float = NOTHING, cores: int = 100, variation: fl
 
 def test_one_caller_waits_for_all_steps_in_turn() -> None:
     said = closed(Setup(times(0.01, 0.01)), callers=1, photos=100)
-    assert said.p50_ms == pytest.approx(10 * USES, rel=1e-3)
-    assert said.throughput == pytest.approx(100 / USES, rel=1e-3)
+    assert said.p50_ms == pytest.approx(10 * len(MODELS), rel=1e-3)
+    assert said.throughput == pytest.approx(100 / len(MODELS), rel=1e-3)
 
 
 def test_the_slowest_stage_bounds_the_throughput() -> None:
@@ -60,7 +59,7 @@ def test_batches_take_what_waits() -> None:
 def test_a_gpu_is_shared_by_all_models() -> None:
     one = times(0.01, 0.01)
     gpu = replace(one, stages=[replace(stage, gpu=True, instances=4) for stage in one.stages])
-    assert closed(Setup(gpu), 32, 400).throughput == pytest.approx(100 / USES, rel=0.02)
+    assert closed(Setup(gpu), 32, 400).throughput == pytest.approx(100 / len(MODELS), rel=0.02)
 
 
 def test_machines_multiply_the_capacity() -> None:
