@@ -16,7 +16,7 @@ def test_an_answer_equals_itself() -> None:
 
 def test_scores_may_differ_within_the_tolerance() -> None:
     assert difference(ONE, replace(ONE, scores=(0.89, 0.61, 0.59))) == ""
-    assert "scores differ by 0.050" in difference(ONE, replace(ONE, scores=(0.85, 0.6, 0.59)))
+    assert "scores differ by 0.150" in difference(ONE, replace(ONE, scores=(0.75, 0.6, 0.59)))
 
 
 def test_close_entries_may_change_places_and_others_not() -> None:
