@@ -115,16 +115,17 @@ def memory(server: EmbeddedServer) -> int:
 def test_an_index_is_built_in_the_background_and_taken_up(tmp_path: Path) -> None:
     """Bulk import from another process; searches go on meanwhile, and the server then searches what was built."""
     folder = tmp_path / "catalog"
+    model = fingerprint()
     rng = np.random.default_rng(4)
     vectors = rng.normal(size=(52_000, 64)).astype(np.float32)
     vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
     entry = Entry("coin", "KR", "KRW", "10")
     with catalog_server(folder, MINTMARK_INDEX="IVF64,Flat:nprobe=64") as server:
         client = CatalogClient(server.url)
-        bulk = LocalCatalog(folder, fingerprint())
+        bulk = LocalCatalog(folder, model)
         for first in range(0, len(vectors), 2000):
             part = vectors[first : first + 2000]
-            bulk.add([(Enrolment("obverse", entry), View(vector, fingerprint(), b"")) for vector in part])
+            bulk.add([(Enrolment("obverse", entry), View(vector, model, b"")) for vector in part])
             assert len(client.search(part[0], k=3)) == 3
         bulk.close()
         for _ in range(600):  # each search looks whether the index is ready
