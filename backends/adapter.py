@@ -29,6 +29,11 @@ def instance(args: dict[str, str]) -> tuple[str, int]:
     return args["model_instance_kind"], int(args["model_instance_device_id"])
 
 
+def max_batch(args: dict[str, str]) -> int:
+    """Rows that one request to the model may have."""
+    return int(json.loads(args["model_config"])["max_batch_size"])
+
+
 def array(request: Any, tensor: Tensor) -> np.ndarray:
     """One input of a request, [B, …]; copied, where it lies on a GPU."""
     given = in_place(request, tensor)

@@ -3,18 +3,17 @@
 import json
 import os
 from collections.abc import Sequence
+from functools import partial
 from typing import Any
 
 import numpy as np
 
-from backends.adapter import Answer, answer_each, call, parameters, settings, texts
+from backends.adapter import Answer, answer_each, call, max_batch, parameters, settings, texts
 from catalog import open_catalog
 from catalog.access import check_change, check_read
 from catalog.operations import Desk, changes, parse, perform
 from catalog.picture import coin_tensor
 from ensemble.contract import COIN, EMBEDDER, EMBEDDING, EMBEDDING_SIZE, REQUEST, RESPONSE
-
-PICTURES = 8  # that are embedded together; no target takes fewer
 
 
 class TritonPythonModel:
@@ -24,7 +23,8 @@ class TritonPythonModel:
         """Open the catalog."""
         config = settings(args)
         catalog = open_catalog(os.environ.get("MINTMARK_CATALOG", ""), config["fingerprint"])
-        self.desk = Desk(catalog, config["fingerprint"], _embed, float(config["known_threshold"]))
+        embed = partial(_embed, together=max_batch(args))  # which is the same for all models of a target
+        self.desk = Desk(catalog, config["fingerprint"], embed, float(config["known_threshold"]))
 
     def execute(self, requests: list[Any]) -> list[Any]:
         """Carry out the operations of every request."""
@@ -42,11 +42,11 @@ class TritonPythonModel:
         self.desk.catalog.close()
 
 
-def _embed(pictures: Sequence[bytes]) -> np.ndarray:
-    """Embeddings [N, 64] of pictures of rectified coins, by the model that embeds photos too."""
+def _embed(pictures: Sequence[bytes], together: int) -> np.ndarray:
+    """Embeddings [N, 64] of pictures of rectified coins, so many at a time, by the model that embeds photos too."""
     coins = [coin_tensor(picture) for picture in pictures]
     parts = [
-        call(EMBEDDER, {COIN: np.stack(coins[start : start + PICTURES])})[EMBEDDING]
-        for start in range(0, len(coins), PICTURES)
+        call(EMBEDDER, {COIN: np.stack(coins[start : start + together])})[EMBEDDING]
+        for start in range(0, len(coins), together)
     ]
     return np.concatenate([np.empty((0, EMBEDDING_SIZE), np.float32), *parts])
