@@ -115,7 +115,7 @@ def test_reference_cores_get_the_committed_configs(tmp_path: Path) -> None:
 
 def test_more_cores_get_more_instances_and_threads() -> None:
     assert "count: 16" in config_text(DECODE, Target.CPU, cores=32)
-    assert "count: 16" in config_text(SEGMENTATION, Target.CPU, cores=32)
+    assert "count: 32" in config_text(SEGMENTATION, Target.CPU, cores=32)
     assert 'string_value: "8"' in config_text(SEGMENTATION, Target.CPU, cores=32)
 
 

@@ -17,15 +17,15 @@ CALLERS = 16
 
 @pytest.fixture
 def short_queue(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[EmbeddedServer]:
-    """A server in which one request may wait in front of each model."""
-    monkeypatch.setattr(graph, "CPU_QUEUE", graph.Queue(size=1, timeout_us=60_000_000))
+    """A server in which one request may wait before the first step."""
+    monkeypatch.setattr(graph, "CPU_ADMISSION", graph.Queue(size=1, timeout_us=60_000_000))
     with EmbeddedServer(tmp_path) as server:
         yield server
 
 
 def test_what_is_too_much_is_refused_and_the_rest_answered(short_queue: EmbeddedServer, coins: list[Coin]) -> None:
     photo = jpeg(coins[0].query)
-    with Client(short_queue.url, timeout=120) as client:
+    with Client(short_queue.url, timeout=120, retry=False) as client:
 
         def ask(_: int) -> str:
             try:
@@ -39,3 +39,10 @@ def test_what_is_too_much_is_refused_and_the_rest_answered(short_queue: Embedded
         assert answers["refused"] > 0 and answers["found"] > 0
         assert answers["refused"] + answers["found"] == CALLERS
         assert client.recognize(photo).found, "and afterwards all is well"
+
+
+def test_clients_that_ask_again_are_all_answered(short_queue: EmbeddedServer, coins: list[Coin]) -> None:
+    photo = jpeg(coins[0].query)
+    with Client(short_queue.url, timeout=120) as client, ThreadPoolExecutor(CALLERS) as pool:
+        answers = list(pool.map(lambda _: client.recognize(photo).found, range(CALLERS)))
+    assert answers == [True] * CALLERS
