@@ -1,26 +1,22 @@
 """The seam between the model `decode` and what decodes its photos: all of a batch, each with a result of its own."""
 
 from collections.abc import Callable, Sequence
-from contextlib import nullcontext
-from functools import partial
 from typing import TypeAlias
 
 import cv2
 
-from backends.cores import Cores
 from ensemble.photo import Photo, decode
 
 Decoded: TypeAlias = Photo | Exception  # a PhotoError, where the photo is to blame
 Decode: TypeAlias = Callable[[Sequence[bytes]], list[Decoded]]
 
 
-def decoder_for(kind: str, device: int, cores: Cores | None) -> Decode:
+def decoder_for(kind: str, device: int) -> Decode:
     """What decodes photos on a model instance.
 
     Args:
         kind: of the instance, as Triton names it: 'CPU' or 'GPU'.
         device: number of the GPU.
-        cores: of which a CPU decodes on one, behind all later steps; None takes what the system gives.
 
     Raises:
         JpegBatchError: an instance on a GPU cannot decode there.
@@ -30,16 +26,12 @@ def decoder_for(kind: str, device: int, cores: Cores | None) -> Decode:
 
         return JpegBatch(device).decode
     cv2.setNumThreads(1)  # each photo has one core
-    return partial(decode_each, cores=cores)
+    return decode_each
 
 
-def decode_each(photos: Sequence[bytes], cores: Cores | None = None) -> list[Decoded]:
+def decode_each(photos: Sequence[bytes]) -> list[Decoded]:
     """Decode photo files one by one on the CPU; what is wrong with one is its result."""
-    decoded = []
-    for encoded in photos:
-        with cores.taken(1, last=True) if cores else nullcontext():
-            decoded.append(decode_or_error(encoded))
-    return decoded
+    return [decode_or_error(encoded) for encoded in photos]
 
 
 def decode_or_error(encoded: bytes) -> Decoded:

@@ -42,6 +42,18 @@ class Target(Enum):
     RTX = "rtx"
 
 
+def steps_of(model: Model, target: Target) -> tuple[Model, ...]:
+    """What an ensemble consists of on a target; nothing where the model is no ensemble there.
+
+    On a CPU one process takes a photo from the file to the embedding: there is no device to keep busy meanwhile, and a
+    core that hands a photo on has to copy it and to wait for its next one. So COIN_EMBEDDING is a model of its own.
+    """
+    steps = STEPS.get(model, ())
+    if target is not Target.CPU or not steps:
+        return steps
+    return () if model is COIN_EMBEDDING else (COIN_EMBEDDING, *(step for step in steps if step not in FIND_COIN))
+
+
 @dataclass(frozen=True)
 class Queue:
     """What waits in front of a model, and for how long: what is more is refused at once, with a clear error.
@@ -82,6 +94,7 @@ class Placement:
 
 REFERENCE_CORES = 2  # of the committed configs; the embedded server renders them for the cores that there are
 MOST_THREADS = 8  # of one inference; more gain little
+MOST_CHAINS = 4  # processes that hold all networks; each takes most of a gigabyte
 CPU_MAX_BATCH = 1  # a CPU gains nothing from batches, and one core would work on many photos while others wait
 NETWORKS = (COARSE_SEGMENTATION, SEGMENTATION, EMBEDDER)  # what may run in less than float32; the geometry may not
 
@@ -92,7 +105,7 @@ QUEUE_DELAY_US = 500
 QUEUE = Queue(size=4 * MAX_BATCH, timeout_us=2_000_000)
 # A laptop answers a few a second; half a minute is what people wait who know that.
 CPU_QUEUE = Queue(size=64, timeout_us=30_000_000)
-# Photos wait before the first step, which makes way for later ones, and are refused there before they cost anything.
+# Photos wait before the first step, and are refused there before they have cost anything.
 CPU_ADMISSION = Queue(size=32, timeout_us=30_000_000)
 
 
@@ -110,10 +123,12 @@ def placement(model: Model, target: Target, cores: int = REFERENCE_CORES) -> Pla
     if model not in MODELS:
         raise ValueError(f"{model.name} is not a model of the contract")
     max_batch = CPU_MAX_BATCH if target is Target.CPU else MAX_BATCH
-    if model in STEPS:
+    if steps_of(model, target):
         return Placement("ensemble", "", 0, max_batch)
     if model in PYTHON_MODELS:
         return _python(model, target, cores, max_batch)
+    if model is COIN_EMBEDDING:
+        return _chain(cores)
     if target is Target.CPU:
         return _openvino(model, cores)
     return _engine(target)
@@ -146,8 +161,7 @@ def _python(model: Model, target: Target, cores: int, max_batch: int) -> Placeme
     there is one, or one for each device.
     """
     queued = model in (DECODE, SEARCH)
-    cpu_queue = CPU_ADMISSION if model is DECODE else CPU_QUEUE
-    queue = (cpu_queue if target is Target.CPU else QUEUE) if queued else None
+    queue = (CPU_QUEUE if target is Target.CPU else QUEUE) if queued else None
     if target is Target.GPU and model is DECODE:
         # Two: while one waits for the device, the other puts pictures on their canvases.
         return Placement("python", "KIND_GPU", 2, max_batch, batching=True, queue=queue)
@@ -157,12 +171,29 @@ def _python(model: Model, target: Target, cores: int, max_batch: int) -> Placeme
         return Placement("python", "KIND_GPU", 1, max_batch, batching=True, queue=queue, parameters=in_place)
     decoders = max(2, cores // 2) if target is Target.CPU else 8
     instances = decoders if model is DECODE else 1
-    shared = {"cores": str(cores)} if target is Target.CPU and model is DECODE else {}
-    return Placement("python", "KIND_CPU", instances, max_batch, batching=queued, queue=queue, parameters=shared)
+    return Placement("python", "KIND_CPU", instances, max_batch, batching=queued, queue=queue)
+
+
+def _chain(cores: int) -> Placement:
+    """All steps of a photo in one process: one for each core, or for some cores together where there are many."""
+    return Placement(
+        "python",
+        "KIND_CPU",
+        chains(cores),
+        CPU_MAX_BATCH,
+        batching=True,
+        queue=CPU_ADMISSION,
+        parameters={"cores": str(cores)},
+    )
+
+
+def chains(cores: int) -> int:
+    """Photos that a server on this many CPU cores works on at a time."""
+    return min(cores, MOST_CHAINS)
 
 
 def _openvino(model: Model, cores: int) -> Placement:
-    """A request alone gets all cores, under load each instance runs on one: so what takes longest has one for each."""
+    """A step for those who ask for it alone; what takes longest has an instance for each core."""
     instances = cores if model is SEGMENTATION else max(1, cores // 2)
     return Placement(
         "openvino",
@@ -175,8 +206,8 @@ def _openvino(model: Model, cores: int) -> Placement:
         parameters={
             "cores": str(cores),
             "threads": str(min(cores, MOST_THREADS)),
-            # The geometry stays in float32; bfloat16 would move windows by whole pixels.
-            "precision": "auto" if model in NETWORKS else "f32",
+            # The geometry stays in float32 but for the pictures; bfloat16 would move windows by whole pixels.
+            "precision": "auto" if model in NETWORKS else "mixed",
         },
     )
 

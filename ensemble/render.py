@@ -14,7 +14,7 @@ from tritonclient.grpc import model_config_pb2 as pb
 
 from ensemble import artifacts, contract
 from ensemble.contract import DType, Model, Tensor
-from ensemble.graph import REFERENCE_CORES, SETTINGS_MODELS, STEPS, Placement, Target, check_wiring, placement
+from ensemble.graph import REFERENCE_CORES, SETTINGS_MODELS, Placement, Target, check_wiring, placement, steps_of
 
 ROOT = Path(__file__).resolve().parent.parent
 REPOSITORY = "model_repository"
@@ -30,9 +30,9 @@ def model_config(model: Model, target: Target, cores: int = REFERENCE_CORES) -> 
     config = pb.ModelConfig(name=model.name, max_batch_size=place.max_batch)
     config.input.extend(pb.ModelInput(name=t.name, data_type=_PB_TYPES[t.dtype], dims=t.dims) for t in model.inputs)
     config.output.extend(pb.ModelOutput(name=t.name, data_type=_PB_TYPES[t.dtype], dims=t.dims) for t in model.outputs)
-    if model in STEPS:
+    if steps := steps_of(model, target):
         config.platform = "ensemble"
-        _add_steps(config, model)
+        _add_steps(config, model, steps)
     else:
         _add_placement(config, place)
         _add_warmup(config, model, place.warmup_batches)
@@ -42,12 +42,13 @@ def model_config(model: Model, target: Target, cores: int = REFERENCE_CORES) -> 
     return config
 
 
-def _add_steps(config: pb.ModelConfig, model: Model) -> None:
-    check_wiring(model)
-    for step in STEPS[model]:
+def _add_steps(config: pb.ModelConfig, model: Model, steps: tuple[Model, ...]) -> None:
+    check_wiring(model, steps)
+    used = {*model.outputs, *(tensor for step in steps for tensor in step.inputs)}  # Triton refuses what nobody takes
+    for step in steps:
         entry = config.ensemble_scheduling.step.add(model_name=step.name, model_version=-1)
         entry.input_map.update({tensor.name: tensor.name for tensor in step.inputs})
-        entry.output_map.update({tensor.name: tensor.name for tensor in step.outputs})
+        entry.output_map.update({tensor.name: tensor.name for tensor in step.outputs if tensor in used})
 
 
 def _add_placement(config: pb.ModelConfig, place: Placement) -> None:

@@ -3,8 +3,7 @@
     python -m loadtest.compare [--concurrency 1 4 16] [--rounds 5] [--seconds 10] [--out data/loadtest/compare]
 
 mintmark                   the ensemble, through `mintmark.Client`
-bare, shared               the same compiled models in a loop without any server, instances as in the server
-bare, per core             the same, a whole chain on one thread for each core
+bare                       the same compiled models in a loop without any server: the limit
 fastapi + pytorch          as one would write it in a day: float32, PyTorch's own threading, all requests at once
 fastapi + pytorch, tuned   mixed precision, as many at once as there are cores, on one thread each
 fastapi + onnx             FastAPI and ONNX Runtime with the same graphs
@@ -25,7 +24,7 @@ from pathlib import Path
 from tqdm import tqdm
 
 from loadtest.comparison import MEASURES, Comparison, Run, draw, measure, spread
-from loadtest.contenders.bare import Bare, chains_per_core, shared_chain
+from loadtest.contenders.bare import Bare
 from loadtest.contenders.base import Contender, difference
 from loadtest.contenders.separate import Separate
 from loadtest.contenders.served import Served
@@ -37,16 +36,15 @@ from server import ServerError
 Aim = tuple[tuple[str, ...], str, Callable[..., float], str, float]
 
 CHECKED = 6  # photos that every contender is asked about before the rounds
-SHARED, PER_CORE = "bare, shared", "bare, per core"
 PYTORCH, PYTORCH_TUNED, ONNX = "fastapi + pytorch", "fastapi + pytorch, tuned", "fastapi + onnx"
 WARM_UP = 2.0  # s of load on every contender before the rounds
 
 
 # Of mintmark over the best of some others: with one request under way, and with more.
 AIMS: dict[bool, list[Aim]] = {
-    False: [((SHARED, PER_CORE), "p50 ms", min, "≤", 1.15)],
+    False: [((Bare.name,), "p50 ms", min, "≤", 1.15)],
     True: [
-        ((SHARED, PER_CORE), "photos/s", max, "≥", 0.90),
+        ((Bare.name,), "photos/s", max, "≥", 0.90),
         ((PYTORCH,), "photos/s", max, "≥", 3.0),
         ((PYTORCH_TUNED,), "photos/s", max, "≥", 3.0),
         ((ONNX,), "photos/s", max, "≥", 1.0),
@@ -73,8 +71,7 @@ def contenders(there: Host, cores: int) -> dict[str, Callable[[], Contender]]:
 
     return {
         **with_server,  # the reference first
-        SHARED: lambda: Bare(SHARED, shared_chain, catalog, cores),
-        PER_CORE: lambda: Bare(PER_CORE, chains_per_core, catalog, cores),
+        Bare.name: lambda: Bare(catalog, cores),
         PYTORCH: web(PYTORCH, "pytorch_app", cores),
         PYTORCH_TUNED: web(PYTORCH_TUNED, "pytorch_app", 1, "--bfloat16", "--at-once", str(cores)),
         ONNX: web(ONNX, "onnx_app", cores),

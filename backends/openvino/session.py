@@ -10,6 +10,9 @@ from pathlib import Path
 import numpy as np
 import openvino
 
+from backends.openvino.resampling import resample_in_bf16
+
+PRECISIONS = ("f32", "mixed", "auto")
 AGREEMENT = 0.1  # largest distance to float32, relative to the output's length, at which bfloat16 is used
 
 Arrays = dict[str, np.ndarray]
@@ -21,9 +24,11 @@ class Session:
     Args:
         model: ONNX file.
         inputs, outputs: tensor names that the graph must have.
-        threads: CPU threads; 0 leaves it to OpenVINO. The graph is also compiled for every smaller power of two where
-            `fewer` is set, so that each inference may run on fewer.
-        precision: 'f32', or 'auto' for the CPU's bfloat16 where it has it and the results agree.
+        threads: CPU threads; 0 leaves it to OpenVINO.
+        fewest: the graph is also compiled for half as many threads, and so on down to so many, so that each inference
+            may run on fewer; None compiles it for `threads` alone.
+        precision: 'f32'; 'mixed' for float32 but for the resampling of pictures (resampling.py); or 'auto' for the
+            CPU's bfloat16 throughout, where it has it and the results agree.
         cache: folder for compiled models; '' for none.
 
     Raises:
@@ -38,28 +43,30 @@ class Session:
         threads: int = 0,
         precision: str = "f32",
         cache: str = "",
-        fewer: bool = False,
+        fewest: int | None = None,
     ) -> None:
         if not model.is_file():
             raise ValueError(f"{model} is missing: run python build/install_models.py")
-        if precision not in ("f32", "auto"):
-            raise ValueError(f"precision is {precision!r}; use 'f32' or 'auto'")
+        if precision not in PRECISIONS:
+            raise ValueError(f"precision is {precision!r}; use one of {', '.join(PRECISIONS)}")
         self._core = openvino.Core()
         self._core.set_property({"CACHE_DIR": cache} if cache else {})
         self._threads = threads
         self._outputs = list(outputs)
-        self._graph = self._core.read_model(model)
-        _check_names(model, self._graph, inputs, outputs)
-        self._graph.reshape({port.get_any_name(): [1, *port.partial_shape[1:]] for port in self._graph.inputs})
+        graph = self._core.read_model(model)  # not kept: it holds all weights once more
+        _check_names(model, graph, inputs, outputs)
+        graph.reshape({port.get_any_name(): [1, *port.partial_shape[1:]] for port in graph.inputs})
+        if precision == "mixed":
+            resample_in_bf16(graph)
         self.precision = "f32"
-        compiled = self._compile(threads, "f32")
+        compiled = self._compile(graph, threads, "f32")
         if precision == "auto" and "BF16" in self._core.get_property("CPU", "OPTIMIZATION_CAPABILITIES"):
-            compiled = self._try_bf16(compiled)
+            compiled = self._try_bf16(graph, compiled)
         self._requests = {threads: compiled.create_infer_request()}
-        for count in smaller_powers(threads) if fewer else ():
-            self._requests[count] = self._compile(count, self.precision).create_infer_request()
+        for count in halves(threads, fewest) if fewest else ():
+            self._requests[count] = self._compile(graph, count, self.precision).create_infer_request()
 
-    def _compile(self, threads: int, precision: str) -> openvino.CompiledModel:
+    def _compile(self, graph: openvino.Model, threads: int, precision: str) -> openvino.CompiledModel:
         # Not pinned: processes that run on one core each would all be pinned to the same one.
         settings: dict[str, object] = {
             "PERFORMANCE_HINT": "LATENCY",
@@ -68,11 +75,11 @@ class Session:
         }
         if threads:
             settings["INFERENCE_NUM_THREADS"] = threads
-        return self._core.compile_model(self._graph, "CPU", settings)
+        return self._core.compile_model(graph, "CPU", settings)
 
-    def _try_bf16(self, exact: openvino.CompiledModel) -> openvino.CompiledModel:
+    def _try_bf16(self, graph: openvino.Model, exact: openvino.CompiledModel) -> openvino.CompiledModel:
         """The graph in bfloat16 if that answers like float32, else as it was."""
-        quick = self._compile(self._threads, "bf16")
+        quick = self._compile(graph, self._threads, "bf16")
         picture = _picture(exact.inputs[0].partial_shape[2].get_length())
         if not agrees(*(list(compiled(picture).values()) for compiled in (exact, quick))):
             return exact
@@ -102,9 +109,13 @@ class Session:
         return {name: _stacked([row[name] for row in rows]) for name in self._outputs}
 
 
-def smaller_powers(threads: int) -> list[int]:
-    """The powers of two below a number of threads."""
-    return [1 << bit for bit in range(threads.bit_length()) if 1 << bit < threads]
+def halves(threads: int, fewest: int) -> list[int]:
+    """Half as many threads, half of those rounded down, and so on down to so many, which is the last."""
+    counts = []
+    while threads > fewest:
+        threads = max(threads // 2, fewest)
+        counts.append(threads)
+    return counts
 
 
 def agrees(exact: Sequence[np.ndarray], quick: Sequence[np.ndarray]) -> bool:

@@ -1,16 +1,12 @@
 """The limit: the same compiled models called in a loop, in a process of their own, without any server.
 
-Two arrangements, because it depends on the machine which is faster where several requests are under way:
-
-- `shared`: one set of models, opened and counted as the server opens and counts its instances. Requests overlap in
-  different models, as they do in the server.
-- `per core`: one whole chain for each core, on one thread each. Requests overlap because they never meet.
+A photo alone runs on all cores, and where as many are under way as there are cores, each runs on one thread: the server
+does the same with a process for each.
 """
 
 import multiprocessing
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from functools import partial
 from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any, TypeVar
@@ -18,7 +14,7 @@ from typing import Any, TypeVar
 from backends.openvino.served import served
 from ensemble.chain import Arrays, Chain, Runner
 from ensemble.contract import COIN_SEARCH, SEARCH, Model
-from ensemble.graph import STEPS, Target, placement
+from ensemble.graph import STEPS, chains
 from loadtest.contenders.base import Answer, from_tensors
 from loadtest.contenders.search import catalog_search
 from loadtest.generator import Sample, closed_loop
@@ -43,43 +39,46 @@ def taking_turns(workers: Sequence[Callable[[Given], Made]]) -> Callable[[Given]
     return lambda given: queue.submit(work, given).result()
 
 
-def shared_chain(catalog: Path, cores: int) -> Callable[[bytes], Arrays]:
-    """One set of models, as many of each as the server has instances."""
+class _Worker:
+    """One chain, on its share of the cores among the workers that have something to do."""
 
-    def opened(model: Model) -> Runner:
-        if model is SEARCH:
-            return catalog_search(catalog)
-        return taking_turns([served(model, cores) for _ in range(placement(model, Target.CPU, cores).instances)])
+    def __init__(self, catalog: Path, cores: int, at_work: "list[_Worker]") -> None:
+        self._cores, self._at_work, self._threads = cores, at_work, cores
 
-    return Chain(STEPS[COIN_SEARCH], opened).run
+        def opened(model: Model) -> Runner:
+            return catalog_search(catalog) if model is SEARCH else served(model, cores, threads=lambda: self._threads)
+
+        self._chain = Chain(STEPS[COIN_SEARCH], opened)
+
+    def run(self, photo: bytes) -> Arrays:
+        self._at_work.append(self)
+        self._threads = max(1, self._cores // len(self._at_work))
+        try:
+            return self._chain.run(photo)
+        finally:
+            self._at_work.remove(self)
 
 
-def chains_per_core(catalog: Path, cores: int) -> Callable[[bytes], Arrays]:
-    """A whole chain for each core, on one thread."""
-    chains = [
-        Chain(STEPS[COIN_SEARCH], lambda model: catalog_search(catalog) if model is SEARCH else served(model, 1))
-        for _ in range(cores)
-    ]
-    return taking_turns([chain.run for chain in chains])
+def build(catalog: Path, cores: int) -> Callable[[bytes], Arrays]:
+    """As many chains as the server on this many cores has, for any number of callers."""
+    at_work: list[_Worker] = []
+    return taking_turns([_Worker(catalog, cores, at_work).run for _ in range(chains(cores))])
 
 
 class Bare:
     """A process that recognizes coins in a loop of its own.
 
     Args:
-        name: of the contender.
-        build: makes the chain from the catalog's folder and the number of cores, in that process.
         catalog: folder.
         cores: to use.
     """
 
-    def __init__(
-        self, name: str, build: Callable[[Path, int], Callable[[bytes], Arrays]], catalog: Path, cores: int
-    ) -> None:
-        self.name = name
+    name = "bare"
+
+    def __init__(self, catalog: Path, cores: int) -> None:
         context = multiprocessing.get_context("spawn")
         self._pipe, theirs = context.Pipe()
-        self._process = context.Process(target=_work, args=(theirs, partial(build, catalog, cores)), daemon=True)
+        self._process = context.Process(target=_work, args=(theirs, catalog, cores), daemon=True)
         self._process.start()
         self.tree = ProcessTree(self._process.pid or 0)
         self._call("ready")
@@ -106,10 +105,10 @@ class Bare:
         self._process.terminate()
 
 
-def _work(pipe: Connection, build: Callable[[], Callable[[bytes], Arrays]]) -> None:
+def _work(pipe: Connection, catalog: Path, cores: int) -> None:
     """The process: orders come in, results or exceptions go out, until the pipe is closed."""
     end_with_parent()
-    run = build()
+    run = build(catalog, cores)
     orders: dict[str, Callable[..., Any]] = {
         "ready": lambda: True,
         "answer": lambda photo: from_tensors(run(photo)),

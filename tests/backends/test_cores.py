@@ -1,10 +1,9 @@
-"""The cores that processes share: never more taken than there are, all by one alone, and given back by the dead."""
+"""The cores that processes share: all for one alone, a share for each of several, and nothing held by the dead."""
 
 import subprocess
 import sys
-import threading
-import time
 from collections.abc import Iterator
+from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
@@ -12,12 +11,12 @@ import pytest
 from backends.cores import VARIABLE, Cores, cores_of
 
 ROOT = Path(__file__).resolve().parents[2]
-HOLDER = """
+COMPUTING = """
 import sys, time
 from pathlib import Path
 from backends.cores import Cores
-with Cores(Path(sys.argv[1]), int(sys.argv[2])).taken(int(sys.argv[3])) as held:
-    print(held, flush=True)
+with Cores(Path(sys.argv[1]), int(sys.argv[2])).computing() as threads:
+    print(threads, flush=True)
     time.sleep(600)
 """
 
@@ -30,89 +29,43 @@ def cores(tmp_path: Path) -> Iterator[Cores]:
     cores.close()
 
 
-def holder(folder: Path, count: int, most: int) -> "subprocess.Popen[str]":
-    """Another process that holds cores until it is killed."""
-    command = [sys.executable, "-c", HOLDER, str(folder), str(count), str(most)]
-    process = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True)
-    assert process.stdout is not None and int(process.stdout.readline()) == min(count, most)
-    return process
+def share(cores: Cores) -> int:
+    with cores.computing() as threads:
+        return threads
 
 
-def test_alone_one_has_as_many_as_it_can_use(cores: Cores) -> None:
-    for most, held in ((1, 1), (2, 2), (8, 2)):
-        with cores.taken(most) as got:
-            assert got == held
+def test_alone_one_has_all(cores: Cores) -> None:
+    assert [share(cores) for _ in range(3)] == [2, 2, 2]
 
 
-def test_what_others_hold_is_left_to_them_and_comes_back_when_they_are_killed(cores: Cores, tmp_path: Path) -> None:
-    with holder(tmp_path / "cores", 2, 1) as other:
-        with cores.taken(2) as got:
-            assert got == 1
-        other.kill()
-        other.wait()
-        with cores.taken(2) as got:
-            assert got == 2
+def test_another_process_takes_its_share_and_gives_it_back_when_killed(cores: Cores, tmp_path: Path) -> None:
+    command = [sys.executable, "-c", COMPUTING, str(tmp_path / "cores"), "2"]
+    with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True) as other:
+        try:
+            assert other.stdout is not None and int(other.stdout.readline()) == 2
+            assert share(cores) == 1
+        finally:
+            other.kill()
+    assert share(cores) == 2
 
 
-def test_where_none_is_free_one_is_waited_for(cores: Cores, tmp_path: Path) -> None:
-    with holder(tmp_path / "cores", 2, 2) as other:
-        got: list[int] = []
-
-        def wait() -> None:
-            with cores.taken(2) as held:
-                got.append(held)
-
-        waiting = threading.Thread(target=wait)
-        waiting.start()
-        waiting.join(timeout=0.2)
-        assert waiting.is_alive() and not got
-        other.kill()
-        waiting.join(timeout=30)
-        assert got and got[0] in (1, 2)
+@pytest.mark.parametrize(("count", "shares"), [(1, [1, 1, 1]), (2, [2, 1, 1, 1]), (8, [8, 4, 2, 2, 1, 1, 1, 1, 1])])
+def test_the_more_compute_the_smaller_the_share(tmp_path: Path, count: int, shares: list[int]) -> None:
+    with ExitStack() as stack:
+        got = []
+        for _ in shares:
+            each = Cores(tmp_path, count)  # as in a process of its own: the locks belong to what opened the files
+            stack.callback(each.close)
+            got.append(stack.enter_context(each.computing()))
+        assert got == shares
 
 
-def test_the_first_step_stands_behind_everybody_who_waits(cores: Cores, tmp_path: Path) -> None:
-    order: list[str] = []
-
-    def work(name: str, *, last: bool) -> None:
-        own = Cores(tmp_path / "cores", 2)
-        with own.taken(1, last=last):
-            order.append(name)
-            time.sleep(0.05)
-        own.close()
-
-    threads = []
-    with cores.taken(2):  # all wait
-        for name, last in (("first step", True), ("later", False), ("later", False), ("later", False)):
-            threads.append(threading.Thread(target=work, args=(name,), kwargs={"last": last}))
-            threads[-1].start()
-            time.sleep(0.02)
-    for thread in threads:
-        thread.join()
-    assert len(order) == 4 and order.index("first step") >= 2
-
-
-def test_never_more_at_work_than_there_are_cores(tmp_path: Path) -> None:
-    at_work, most_at_work, lock = 0, 0, threading.Lock()
-
-    def work() -> None:
-        nonlocal at_work, most_at_work
-        own = Cores(tmp_path, 3)  # as in a process of its own: the locks belong to what opened the files
-        for _ in range(30):
-            with own.taken(2) as held:
-                with lock:
-                    at_work += held
-                    most_at_work = max(most_at_work, at_work)
-                with lock:
-                    at_work -= held
-        own.close()
-
-    threads = [threading.Thread(target=work) for _ in range(6)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    assert 1 <= most_at_work <= 3
+def test_an_error_gives_the_share_back(cores: Cores, tmp_path: Path) -> None:
+    other = Cores(tmp_path / "cores", 2)
+    with pytest.raises(ValueError, match="wrong"), other.computing():
+        raise ValueError("wrong")
+    assert share(cores) == 2
+    other.close()
 
 
 def test_models_share_where_the_server_says_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -121,7 +74,5 @@ def test_models_share_where_the_server_says_so(tmp_path: Path, monkeypatch: pyte
     monkeypatch.setenv(VARIABLE, str(tmp_path / "made"))
     assert cores_of({}) is None
     cores = cores_of({"cores": "2"})
-    assert cores is not None
-    with cores.taken(8) as held:
-        assert held == 2
+    assert cores is not None and share(cores) == 2
     cores.close()

@@ -8,7 +8,7 @@ import onnx
 import pytest
 from onnx import TensorProto, helper
 
-from backends.openvino.session import AGREEMENT, Session, agrees, smaller_powers
+from backends.openvino.session import AGREEMENT, Session, agrees, halves
 
 Feed = dict[str, np.ndarray]
 
@@ -118,7 +118,7 @@ def test_a_missing_file_says_how_to_make_it(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("precision", ["", "F32", "bf16", "fp16", "int8"])
 def test_an_unknown_precision(graph: Path, precision: str) -> None:
-    with pytest.raises(ValueError, match=f"precision is '{precision}'; use 'f32' or 'auto'"):
+    with pytest.raises(ValueError, match=f"precision is '{precision}'; use one of f32, mixed, auto"):
         Session(graph, ["a", "b"], ["sum", "product"], precision=precision)
 
 
@@ -222,13 +222,15 @@ def test_another_number_of_outputs() -> None:
 
 
 def test_each_inference_may_run_on_fewer_threads(graph: Path) -> None:
-    session = Session(graph, ["a", "b"], ["sum", "product"], threads=8, fewer=True)
+    session = Session(graph, ["a", "b"], ["sum", "product"], threads=8, fewest=2)
     feed = {"a": np.ones((1, 3), np.float32), "b": np.ones((1, 3), np.float32)}
     for threads in (None, 1, 2, 3, 8, 9):
         (answer,) = session.run([feed], threads)
         assert answer["sum"].item() == 6.0
 
 
-@pytest.mark.parametrize(("threads", "smaller"), [(0, []), (1, []), (2, [1]), (3, [1, 2]), (8, [1, 2, 4])])
-def test_smaller_powers(threads: int, smaller: list[int]) -> None:
-    assert smaller_powers(threads) == smaller
+@pytest.mark.parametrize(
+    ("threads", "fewest", "counts"), [(1, 1, []), (2, 1, [1]), (3, 1, [1]), (8, 2, [4, 2]), (8, 3, [4, 3]), (2, 4, [])]
+)
+def test_halves(threads: int, fewest: int, counts: list[int]) -> None:
+    assert halves(threads, fewest) == counts

@@ -9,6 +9,7 @@ from ensemble.contract import (
     COARSE_MASK,
     COARSE_SEGMENTATION,
     COIN_EMBEDDING,
+    COIN_ENROLL,
     COIN_SEARCH,
     COMPUTE_MODELS,
     CROP,
@@ -26,7 +27,7 @@ from ensemble.contract import (
     Model,
     Tensor,
 )
-from ensemble.graph import FIND_COIN, NETWORKS, PROFILE, STEPS, Target, check_wiring, placement
+from ensemble.graph import FIND_COIN, NETWORKS, PROFILE, STEPS, Target, chains, check_wiring, placement, steps_of
 
 
 def with_step(number: int, model: Model) -> tuple[Model, ...]:
@@ -94,7 +95,8 @@ def test_a_tensor_made_twice() -> None:
 @pytest.mark.parametrize("target", Target)
 def test_an_ensemble_takes_no_larger_batch_than_its_steps(target: Target) -> None:
     for ensemble in ENSEMBLES:
-        smallest = min(placement(model, target).max_batch for model in STEPS[ensemble])
+        steps = steps_of(ensemble, target) or (ensemble,)
+        smallest = min(placement(model, target).max_batch for model in steps)
         assert 1 <= placement(ensemble, target).max_batch <= smallest
 
 
@@ -108,6 +110,29 @@ def test_placements(target: Target, cores: int) -> None:
         assert place.batching or not (place.preferred_batches or place.queue_delay_us)
         assert place.kind == "KIND_CPU" or target is not Target.CPU
         assert (place.backend == "python") == (model in PYTHON_MODELS)
+
+
+@pytest.mark.parametrize("target", Target)
+def test_what_an_ensemble_consists_of_is_wired_on_every_target(target: Target) -> None:
+    for ensemble in ENSEMBLES:
+        if steps := steps_of(ensemble, target):
+            check_wiring(ensemble, steps)
+    assert not any(steps_of(model, target) for model in (*COMPUTE_MODELS, *PYTHON_MODELS))
+
+
+def test_a_cpu_takes_a_photo_to_its_embedding_in_one_process() -> None:
+    assert steps_of(COIN_EMBEDDING, Target.CPU) == ()
+    assert steps_of(COIN_SEARCH, Target.CPU) == (COIN_EMBEDDING, SEARCH)
+    assert steps_of(COIN_ENROLL, Target.CPU) == (COIN_EMBEDDING, ENROLL)
+    for target in (Target.GPU, Target.RTX):
+        assert {model: steps_of(model, target) for model in ENSEMBLES} == STEPS
+
+
+@pytest.mark.parametrize(("cores", "instances"), [(1, 1), (2, 2), (4, 4), (8, 4), (64, 4)])
+def test_a_cpu_works_on_one_photo_for_each_core_up_to_four(cores: int, instances: int) -> None:
+    place = placement(COIN_EMBEDDING, Target.CPU, cores)
+    assert place.instances == chains(cores) == instances
+    assert place.queue is not None and place.queue.size == 32
 
 
 def test_a_gpu_host_decodes_and_searches_on_its_devices() -> None:
@@ -147,10 +172,10 @@ def test_an_engine_is_built_for_every_batch_that_it_is_given(target: Target) -> 
         assert place.queue is not None and place.queue.size >= place.max_batch
 
 
-def test_the_geometry_is_computed_in_float32() -> None:
+def test_the_geometry_is_computed_in_float32_but_for_its_pictures() -> None:
     for model in COMPUTE_MODELS:
         precision = placement(model, Target.CPU).parameters["precision"]
-        assert precision == ("auto" if model in NETWORKS else "f32")
+        assert precision == ("auto" if model in NETWORKS else "mixed")
     assert {PREPROCESS, ZOOM, CROP}.isdisjoint(NETWORKS)
 
 

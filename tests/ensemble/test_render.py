@@ -10,8 +10,8 @@ from google.protobuf import text_format
 from tritonclient.grpc import model_config_pb2 as pb
 
 from ensemble import artifacts, contract
-from ensemble.contract import ENSEMBLES, MODELS, PYTHON_MODELS, DType, Model, Tensor
-from ensemble.graph import SETTINGS_MODELS, STEPS, Target, placement
+from ensemble.contract import ENSEMBLES, MODELS, DType, Model, Tensor
+from ensemble.graph import SETTINGS_MODELS, Target, placement, steps_of
 from ensemble.render import CLIENT_CONSTANTS, REPOSITORY, ROOT, config_path, config_text, generated, stale_files
 
 TYPES = {
@@ -105,15 +105,19 @@ def test_the_file_says_which_command_makes_it(model: Model, target: Target) -> N
 @pytest.mark.parametrize("ensemble", ENSEMBLES, ids=lambda model: model.name)
 def test_the_steps_of_an_ensemble(ensemble: Model, target: Target) -> None:
     config = parsed(ensemble, target)
-    assert (config.platform, config.backend, len(config.instance_group)) == ("ensemble", "", 0)
     steps = config.ensemble_scheduling.step
-    assert [step.model_name for step in steps] == [model.name for model in STEPS[ensemble]]
+    assert [step.model_name for step in steps] == [model.name for model in steps_of(ensemble, target)]
+    if not steps:
+        assert (config.platform, config.backend, len(config.instance_group)) == ("", "python", 1)
+        return
+    assert (config.platform, config.backend, len(config.instance_group)) == ("ensemble", "", 0)
+    taken = {tensor.name for tensor in ensemble.outputs}.union(*(step.input_map for step in steps))
     made = {tensor.name for tensor in ensemble.inputs}
     models = {model.name: model for model in MODELS}
     for step in steps:
         model = models[step.model_name]
         assert set(step.input_map) == {tensor.name for tensor in model.inputs}
-        assert set(step.output_map) == {tensor.name for tensor in model.outputs}
+        assert set(step.output_map) == {tensor.name for tensor in model.outputs} & taken  # Triton refuses others
         assert set(step.input_map.values()) <= made
         assert not made & set(step.output_map.values())
         made |= set(step.output_map.values())
@@ -124,7 +128,7 @@ def test_the_steps_of_an_ensemble(ensemble: Model, target: Target) -> None:
 @pytest.mark.parametrize("target", Target)
 def test_where_models_run(target: Target) -> None:
     for model in MODELS:
-        if model in ENSEMBLES:
+        if steps_of(model, target):
             continue
         config, place = parsed(model, target), placement(model, target)
         assert config.backend == place.backend
@@ -134,13 +138,14 @@ def test_where_models_run(target: Target) -> None:
         ]
         assert config.HasField("dynamic_batching") == place.batching
         assert tuple(config.dynamic_batching.preferred_batch_size) == place.preferred_batches
-        if model in PYTHON_MODELS:
+        if place.backend == "python":
             assert (ROOT / REPOSITORY / model.name / "1" / "model.py").is_file()
 
 
 @pytest.mark.parametrize("target", Target)
 def test_overload_is_refused_instead_of_queued(target: Target) -> None:
-    for model in (*contract.COMPUTE_MODELS, contract.DECODE, contract.SEARCH):
+    queued = (contract.DECODE, *contract.COMPUTE_MODELS) if target is not Target.CPU else (contract.COIN_EMBEDDING,)
+    for model in (*queued, contract.SEARCH):
         batching = parsed(model, target).dynamic_batching
         assert (batching.priority_levels, batching.default_priority_level) == (2, 2)
         policy = batching.default_queue_policy

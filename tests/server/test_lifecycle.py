@@ -87,7 +87,7 @@ def test_failed_model_is_named_with_its_reason(tmp_path: Path) -> None:
     next(value for value in graph.graph.input if value.name == "extent").name = "size"
     onnx.save(graph, repository / "zoom" / "1" / "model.onnx")
     with pytest.raises(
-        ServerError, match=r"model zoom failed: [\s\S]*inputs are .*'size'.* the config says .*'extent'"
+        ServerError, match=r"model coin_embedding failed: [\s\S]*inputs are .*'size'.* the config says .*'extent'"
     ):
         EmbeddedServer(tmp_path / "catalog", repository=repository).start()
 

@@ -5,8 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from backends.adapter import Answer, answer_each, array, instance, settings
-from backends.cores import cores_of
+from backends.adapter import Answer, answer_each, array, instance
 from backends.decoders import Decoded, decoder_for
 from ensemble.contract import CANVAS, ENCODED, EXTENT, SCALE
 
@@ -16,7 +15,7 @@ class TritonPythonModel:
 
     def initialize(self, args: dict[str, str]) -> None:
         """Start the decoder."""
-        self.decode = decoder_for(*instance(args), cores_of(settings(args)))
+        self.decode = decoder_for(*instance(args))
 
     def execute(self, requests: list[Any]) -> list[Any]:
         """Decode the photos of all requests together, and answer each on its own."""

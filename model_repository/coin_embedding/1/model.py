@@ -1,0 +1,44 @@
+"""Triton model `coin_embedding` on CPUs: a photo's way from the file to the embedding in one process.
+
+On GPUs the model is an ensemble, which Triton runs by itself, and this file is not read.
+"""
+
+import os
+from contextlib import nullcontext
+from pathlib import Path
+from typing import Any
+
+import cv2
+
+from backends.adapter import Answer, answer_each, array, settings
+from backends.cores import cores_of
+from backends.openvino.served import served
+from ensemble.chain import Chain, Runner
+from ensemble.contract import COIN_EMBEDDING, ENCODED, Model
+from ensemble.graph import STEPS
+
+
+class TritonPythonModel:
+    """Adapts the chain of the steps to Triton."""
+
+    def initialize(self, args: dict[str, str]) -> None:
+        """Compile all graphs, or take them from the cache."""
+        parameters = settings(args)
+        repository, cache = Path(args["model_repository"]).parent, os.environ.get("MINTMARK_CACHE", "")
+        self.cores = cores_of(parameters)
+        self.threads: int | None = None  # of the photo under way
+
+        def opened(model: Model) -> Runner:
+            return served(model, int(parameters["cores"]), repository, cache, threads=lambda: self.threads)
+
+        cv2.setNumThreads(1)  # decoding has no use for more
+        self.chain = Chain(STEPS[COIN_EMBEDDING], opened)
+
+    def execute(self, requests: list[Any]) -> list[Any]:
+        """Answer requests one by one, on this process's share of the cores."""
+        with self.cores.computing() if self.cores else nullcontext() as self.threads:
+            return answer_each(requests, self._answer)
+
+    def _answer(self, request: Any) -> Answer:
+        tensors = self.chain.run(array(request, ENCODED).item())
+        return {tensor: tensors[tensor.name] for tensor in COIN_EMBEDDING.outputs}
