@@ -127,6 +127,9 @@ def shrink(picture: np.ndarray, width: int, height: int, factor: float) -> np.nd
     size = (max(1, round(width * factor)), max(1, round(height * factor)))
     if (picture.shape[1], picture.shape[0]) == size:
         return picture
+    if picture.shape[1] <= 2 * size[0] and picture.shape[0] <= 2 * size[1]:
+        # Twice as many samples skip no pixel, and blocks of 2 x 2 are averaged far faster than other areas.
+        picture = cv2.resize(picture, (2 * size[0], 2 * size[1]), interpolation=cv2.INTER_LINEAR)
     return cv2.resize(picture, size, interpolation=cv2.INTER_AREA)
 
 

@@ -20,7 +20,7 @@ from ensemble.photo import Photo, PhotoError, decode
 ROOT = Path(__file__).resolve().parents[2]
 PHOTOS = sorted((ROOT.parent / "shared" / "coins" / "scenes").rglob("*.jpg"))[::8]
 ORIENTATION = 0x0112  # EXIF tag
-GREY_LEVELS = 2.0  # mean difference of a shrunk photo: the CPU's way lets JPEG's own transform do a part of it
+GREY_LEVELS = 2.5  # mean difference of a shrunk photo: the CPU's way lets JPEG's own transform do a part of it
 NO_GPU = not Path("/dev/nvidiactl").exists()
 
 
