@@ -9,10 +9,12 @@ from pathlib import Path
 from typing import Any
 
 import cv2
+import triton_python_backend_utils as pb_utils
 
 from backends.adapter import Answer, answer_each, array, settings
 from backends.cores import cores_of
 from backends.openvino.served import served
+from backends.step_times import StepTimes
 from ensemble.chain import Chain, Runner
 from ensemble.contract import COIN_EMBEDDING, ENCODED, Model
 from ensemble.graph import STEPS
@@ -33,12 +35,15 @@ class TritonPythonModel:
 
         cv2.setNumThreads(1)  # decoding has no use for more
         self.chain = Chain(STEPS[COIN_EMBEDDING], opened)
+        self.times = StepTimes(pb_utils.MetricFamily, STEPS[COIN_EMBEDDING])
 
     def execute(self, requests: list[Any]) -> list[Any]:
         """Answer requests one by one, on this process's share of the cores."""
         with self.cores.computing() if self.cores else nullcontext() as self.threads:
-            return answer_each(requests, self._answer)
+            answers = answer_each(requests, self._answer)
+        self.times.tell()
+        return answers
 
     def _answer(self, request: Any) -> Answer:
-        tensors = self.chain.run(array(request, ENCODED).item())
+        tensors = self.chain.run(array(request, ENCODED).item(), self.times.observe)
         return {tensor: tensors[tensor.name] for tensor in COIN_EMBEDDING.outputs}
