@@ -16,7 +16,7 @@ from pathlib import Path
 
 from tritonclient.utils import InferenceServerException
 
-from loadtest.breakdown import Watch
+from loadtest.breakdown import Watch, save
 from loadtest.host import add_arguments, host, pin
 from loadtest.locust_run import LOCUSTFILE, MODELFILE, common, headless, run_locust
 from loadtest.traces import draw, median, read_traces
@@ -61,13 +61,13 @@ def main(argv: list[str] | None = None) -> int:
     trace.unlink(missing_ok=True)
     try:
         with host(options, trace.resolve()) as there:
-            watch = Watch(there.url)
+            watch = Watch(there.url, there.metrics)
             locustfile = MODELFILE if options.model else LOCUSTFILE
             status = run_locust(locustfile, there.url, locust_arguments(options, rest), options.out / "locust.json")
             if not options.model:
                 result = watch.finish()
                 print(f"\n{result.text()}")
-                result.save(options.out / "breakdown")
+                save(result, options.out / "breakdown")
     except (ServerError, InferenceServerException, ValueError) as error:
         print(f"error: {error}", file=sys.stderr)
         return 1

@@ -12,9 +12,11 @@ from tqdm import tqdm
 
 from ensemble.graph import Target
 from loadtest import photos
+from loadtest.counters import metrics_beside
 from loadtest.processes import ProcessTree
 from mintmark import Client, EntryFields
 from server import EmbeddedServer
+from server.embedded import LOOPBACK
 
 TIMEOUT = 120.0  # s that a request of a load test may take: the server's own limits are what is tested
 
@@ -24,6 +26,7 @@ class Host:
     """A server to load."""
 
     url: str  # HOST:PORT of its gRPC port
+    metrics: str  # HOST:PORT of its metrics
     queries: list[bytes]  # photos to ask about
     to_enroll: list[tuple[Path, EntryFields]]  # rendered coins, for those who enroll
     tree: ProcessTree | None  # its processes, where they are on this machine and known
@@ -39,6 +42,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Options that say which server is loaded, and with what."""
     group = parser.add_argument_group("the server and its photos")
     group.add_argument("--url", help="HOST:PORT of a server that runs; without it, one is started for the test")
+    group.add_argument("--metrics", help="HOST:PORT of that server's metrics (port 8002 there)")
     group.add_argument("--pid", type=int, help="process id of that server, where it is on this machine: to measure it")
     group.add_argument(
         "--target",
@@ -78,7 +82,7 @@ def host(options: argparse.Namespace, trace: Path | None = None) -> Iterator[Hos
     to_enroll = photos.labelled(collection)
     if options.url:
         tree = ProcessTree(options.pid) if options.pid else None
-        yield Host(options.url, queries, to_enroll, tree, None)
+        yield Host(options.url, options.metrics or metrics_beside(options.url), queries, to_enroll, tree, None)
         return
     with tempfile.TemporaryDirectory(prefix="mintmark-load-") as folder:
         catalog = Path(folder)
@@ -86,4 +90,5 @@ def host(options: argparse.Namespace, trace: Path | None = None) -> Iterator[Hos
             with connect(server.url) as client:
                 for photo, fields in tqdm(to_enroll, desc="enrolling", unit="coin", leave=False):
                     client.enroll(photo, fields)
-            yield Host(server.url, queries, to_enroll, ProcessTree(server.pid), catalog)
+            metrics = f"{LOOPBACK}:{server.ports.metrics}"
+            yield Host(server.url, metrics, queries, to_enroll, ProcessTree(server.pid), catalog)

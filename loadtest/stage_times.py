@@ -12,7 +12,7 @@ import tritonclient.grpc as triton
 from ensemble.chain import Arrays
 from ensemble.contract import COIN_SEARCH, Model
 from ensemble.graph import STEPS
-from loadtest.breakdown import read_counts
+from loadtest.counters import read_counts
 from loadtest.host import Host, connect
 from loadtest.processes import ProcessTree
 from loadtest.steps import inputs_of_models, remote, transport

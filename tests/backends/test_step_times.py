@@ -27,7 +27,7 @@ class Family:
         assert description and kind == self.COUNTER
         self.name = name
 
-    def Metric(self, labels: dict[str, str]) -> Metric:  # noqa: N802  Triton's name
+    def Metric(self, labels: dict[str, str]) -> Metric:
         return self.made.setdefault((self.name, labels.get("step", "")), Metric())
 
 
@@ -77,7 +77,7 @@ def test_sums_are_passed_on_now_and_then(made: dict[tuple[str, str], Metric], cl
     assert made[SECONDS, "segmentation"].value == pytest.approx(10 * 0.25)
 
 
-def test_a_photo_that_cannot_be_decoded_does_not_count(made: dict[tuple[str, str], Metric], clock: Clock) -> None:
+def test_a_photo_that_did_not_come_through_does_not_count(made: dict[tuple[str, str], Metric], clock: Clock) -> None:
     times = StepTimes(Family, STEPS, clock)
     times.observe(DECODE, 0.25)
     clock.seconds += INTERVAL

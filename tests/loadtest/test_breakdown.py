@@ -1,11 +1,25 @@
-"""Differences of Triton's counters become shares of a photo's latency."""
+"""Differences of a server's counters become shares of a photo's latency."""
 
 import json
+import threading
+from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 
 import pytest
 
-from loadtest.breakdown import PARTS, Counts, between
+from backends.step_times import PHOTOS, SECONDS
+from ensemble.contract import COIN_EMBEDDING
+from ensemble.graph import STEPS
+from loadtest.breakdown import save
+from loadtest.breakdown_chart import bars
+from loadtest.counters import PARTS, metrics_beside, read_inside
+from loadtest.shares import Breakdown, Reading, between
+
+FULL = ("decode", "segmentation", "search")
+ON_GPUS = {"coin_search": FULL, "coin_embedding": FULL[:2]}
+ON_CPUS = {"coin_search": ("coin_embedding", "search"), "coin_embedding": ("coin_embedding",)}
+INSIDE = [step.name for step in STEPS[COIN_EMBEDDING]]
 
 
 def counts(requests: int, ms: float, executions: int | None = None) -> dict[str, int]:
@@ -23,7 +37,8 @@ def counts(requests: int, ms: float, executions: int | None = None) -> dict[str,
 
 
 @pytest.fixture
-def readings() -> tuple[Counts, Counts]:
+def readings() -> tuple[Reading, Reading]:
+    """Ten photos in two seconds, with an ensemble of steps."""
     before = {"coin_search": counts(10, 1.0), "decode": counts(10, 5.0), "segmentation": counts(20, 1.0)}
     after = {
         "coin_search": counts(20, 1.0) | {"success ns": before["coin_search"]["success ns"] + int(10 * 100e6)},
@@ -31,11 +46,20 @@ def readings() -> tuple[Counts, Counts]:
         "segmentation": counts(40, 1.0, executions=25),
         "catalog": counts(3, 1.0),
     }
-    return before, after
+    return Reading(1.0, before, {}), Reading(3.0, after, {})
 
 
-def test_shares_are_per_photo_in_the_order_of_the_pipeline(readings: tuple[Counts, Counts]) -> None:
-    result = between(*readings, seconds=2.0)
+@pytest.fixture
+def chained() -> Breakdown:
+    """Six photos looked for and four embedded, with one model that takes all steps; 8 of 10 have been told of."""
+    before = Reading(0.0, {}, {PHOTOS: 5.0, **dict.fromkeys(INSIDE, 1.0)})
+    after = {"coin_search": counts(6, 10.0), "coin_embedding": counts(10, 7.5), "search": counts(6, 1.0)}
+    told = {PHOTOS: 13.0, **{step: 1.0 + 8 * 1e-3 * number for number, step in enumerate(INSIDE)}}
+    return between(before, Reading(2.0, after, told), ON_CPUS, "host:8002")
+
+
+def test_shares_are_per_photo_in_the_order_of_the_pipeline(readings: tuple[Reading, Reading]) -> None:
+    result = between(*readings, ON_GPUS)
     decode, segmentation = result.shares
     assert (decode.model, segmentation.model) == ("decode", "segmentation")
     assert result.photos == 10
@@ -46,16 +70,86 @@ def test_shares_are_per_photo_in_the_order_of_the_pipeline(readings: tuple[Count
     assert result.latency == pytest.approx(100.0)
     assert result.between == pytest.approx(100.0 - 20.0 - 8.0)
     assert decode.busy == pytest.approx(10 * 0.015 / 2.0)
+    assert "of which" not in result.text()
 
 
-def test_it_can_be_read_kept_and_looked_at(readings: tuple[Counts, Counts], tmp_path: Path) -> None:
-    result = between(*readings, seconds=2.0)
-    assert "between the steps" in result.text()
-    result.save(tmp_path / "load" / "breakdown")
-    assert json.loads((tmp_path / "load" / "breakdown.json").read_text())["photos"] == 10
+def test_a_photo_counts_once_where_a_model_of_an_ensemble_is_asked_for_too(chained: Breakdown) -> None:
+    assert chained.photos == 10
+    assert chained.latency == pytest.approx((6 * 40.0 + 4 * 30.0) / 10)
+    assert [(share.model, share.calls) for share in chained.shares] == [("coin_embedding", 1.0), ("search", 0.6)]
+
+
+def test_steps_inside_a_model_add_up_to_its_compute_time(chained: Breakdown) -> None:
+    assert chained.inside == pytest.approx({step: float(number) for number, step in enumerate(INSIDE)})
+    parts = chained.parts_inside(chained.shares[0])
+    assert list(parts) == [*INSIDE, "the rest"]
+    assert sum(parts.values()) == pytest.approx(7.5)
+    assert chained.parts_inside(chained.shares[1]) == {}
+    rows = [line.split("|")[1].strip() for line in chained.text().splitlines() if line.startswith("|")]
+    assert rows[2:5] == ["coin_embedding", "of which decode", "of which preprocess"]
+
+
+def test_their_bars_lie_below_its_compute_time(chained: Breakdown) -> None:
+    names = [bar.name for bar in bars(chained)]
+    assert names == ["coin_embedding", *INSIDE, "the rest", "search", "between the models"]
+    first, second, third = bars(chained)[1:4]
+    assert first.start == pytest.approx(15.0)
+    assert (second.start, third.start) == pytest.approx((first.end, second.end))
+
+
+def test_steps_that_are_not_told_are_no_failure() -> None:
+    after = {"coin_search": counts(6, 10.0), "coin_embedding": counts(6, 7.5), "search": counts(6, 1.0)}
+    result = between(Reading(0.0, {}, {}), Reading(2.0, after, {}), ON_CPUS, "host:8002")
+    assert "of which: not told by host:8002" in result.text()
+    assert [bar.name for bar in bars(result)] == ["coin_embedding", "search", "between the models"]
+
+
+def test_it_can_be_read_kept_and_looked_at(chained: Breakdown, tmp_path: Path) -> None:
+    assert "between the models" in chained.text()
+    save(chained, tmp_path / "load" / "breakdown")
+    kept = json.loads((tmp_path / "load" / "breakdown.json").read_text())
+    assert (kept["photos"], kept["inside"]["zoom"]) == (10, pytest.approx(3.0))
     assert (tmp_path / "load" / "breakdown.png").stat().st_size > 10_000
 
 
-def test_nothing_to_break_down_is_said(readings: tuple[Counts, Counts]) -> None:
+def test_nothing_to_break_down_is_said(readings: tuple[Reading, Reading]) -> None:
     with pytest.raises(ValueError, match="nothing to break down"):
-        between(readings[1], readings[1], 1.0)
+        between(readings[1], readings[1], ON_GPUS)
+
+
+class Metrics(BaseHTTPRequestHandler):
+    TEXT = f"""\
+# HELP {SECONDS} Time that a step of the chain took
+# TYPE {SECONDS} counter
+{SECONDS}{{step="crop"}} 0.1071044790005544
+{SECONDS}{{step="decode"}} 1e-05
+nv_inference_count{{model="decode",version="1"}} 3
+# TYPE {PHOTOS} counter
+{PHOTOS} 6
+"""
+
+    def do_GET(self) -> None:
+        self.send_response(200)
+        self.end_headers()
+        self.wfile.write(self.TEXT.encode())
+
+    def log_message(self, *_: object) -> None:
+        pass
+
+
+@pytest.fixture
+def metrics() -> Iterator[str]:
+    """HOST:PORT of a server that tells as Triton does."""
+    with HTTPServer(("127.0.0.1", 0), Metrics) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        yield f"127.0.0.1:{server.server_port}"
+        server.shutdown()
+
+
+def test_steps_are_read_among_other_metrics(metrics: str) -> None:
+    assert read_inside(metrics) == {"crop": 0.1071044790005544, "decode": 1e-05, PHOTOS: 6.0}
+
+
+def test_metrics_are_looked_for_beside_the_server() -> None:
+    assert metrics_beside("gpu-host:8001") == "gpu-host:8002"
+    assert metrics_beside("[::1]:9001") == "[::1]:8002"

@@ -26,5 +26,5 @@ def test_every_contender_is_explained() -> None:
     from loadtest.compare import contenders
     from loadtest.host import Host
 
-    makers = contenders(Host("localhost:1", [], [], None, Path()), cores=2)
+    makers = contenders(Host("localhost:1", "localhost:2", [], [], None, Path()), cores=2)
     assert [name for name in makers if f"`{name}`" not in TEXT] == []

@@ -8,7 +8,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from ensemble.contract import COIN_ENROLL, EMBEDDER, ENSEMBLES, MODELS
+from ensemble.contract import COIN_EMBEDDING, COIN_ENROLL, EMBEDDER, ENSEMBLES, MODELS
+from ensemble.graph import STEPS
 from loadtest import perf_analyzer, planning
 from loadtest.breakdown import Watch
 from loadtest.compare import PYTORCH_TUNED, check_answers, contenders, run_rounds, started
@@ -62,7 +63,7 @@ def test_every_model_takes_what_is_made_for_it(there: Host) -> None:
 def test_users_of_all_kinds_are_counted(there: Host, options: argparse.Namespace, tmp_path: Path) -> None:
     with connect(there.url) as client:
         before = client.status().entries
-    watch = Watch(there.url)
+    watch = Watch(there.url, there.metrics)
     words = [*headless("4s"), *common(options, 10), "--shape", "spike", "--error-limit", "0"]
     words += ["--html", str(tmp_path / "report.html")]
     assert run_locust(LOCUSTFILE, there.url, words, tmp_path / "locust.json") == 0
@@ -71,7 +72,9 @@ def test_users_of_all_kinds_are_counted(there: Host, options: argparse.Namespace
     assert rows["Aggregated"].failures == 0
     assert "recognize" in (tmp_path / "report.html").read_text()
     photos = sum(row.requests for name, row in rows.items() if name not in ("remove", "Aggregated"))
-    assert watch.finish().photos == photos, "all that was sent was waited for"
+    result = watch.finish()
+    assert result.photos == photos, "all that was sent was waited for"
+    assert all(ms > 0 for ms in result.inside.values()) and len(result.inside) == len(STEPS[COIN_EMBEDDING])
     with connect(there.url) as client:
         assert client.status().entries == before, "what was enrolled was removed"
 

@@ -28,7 +28,7 @@ def write(path: Path, requests: dict[int, float], step_ms: float = 10.0) -> Path
 
 def test_steps_lie_where_they_were(tmp_path: Path) -> None:
     (trace,) = read_traces(write(tmp_path / "trace.json", {1: 30.0}))
-    assert (trace.ensemble, trace.latency) == ("coin_search", 30.0)
+    assert (trace.asked, trace.latency) == ("coin_search", 30.0)
     assert [span.model for span in trace.spans] == ["decode", "search"]
     assert trace.spans[1].marks == pytest.approx((16.0, 18.5, 21.0, 23.5, 26.0))
     assert trace.between == pytest.approx(10.0)
@@ -50,7 +50,20 @@ def test_requests_under_way_when_the_server_stopped_are_left_out(tmp_path: Path)
 
 def test_steps_that_overlap_count_once(tmp_path: Path) -> None:
     (trace,) = read_traces(write(tmp_path / "trace.json", {1: 30.0}))
-    twice = Trace(trace.ensemble, trace.latency, (*trace.spans, trace.spans[1]))
+    twice = Trace(trace.asked, trace.latency, (*trace.spans, trace.spans[1]))
     assert twice.between == pytest.approx(trace.between)
     assert median([trace, twice]) in (trace, twice)
     draw(twice, tmp_path / "twice.png")
+
+
+def test_a_model_that_clients_and_ensembles_ask_for_is_a_request_of_its_own_once(tmp_path: Path) -> None:
+    file = write(tmp_path / "trace.json", {1: 30.0})
+    records = json.loads(file.read_text().replace('"decode"', '"coin_embedding"'))
+    alone = [("REQUEST_START", 1_000_000), *((mark, 3_000_000) for mark in MARKS), ("REQUEST_END", 5_000_000)]
+    records.append({"id": 2, "model_name": "coin_embedding", "model_version": 1})
+    records.append({"id": 2, "timestamps": [{"name": name, "ns": ns} for name, ns in alone]})
+    file.write_text(json.dumps(records))
+    search, embedding = read_traces(file)
+    assert (search.asked, [span.model for span in search.spans]) == ("coin_search", ["coin_embedding", "search"])
+    assert (embedding.asked, [span.model for span in embedding.spans]) == ("coin_embedding", ["coin_embedding"])
+    assert embedding.latency == pytest.approx(4.0)
