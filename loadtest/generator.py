@@ -6,11 +6,12 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Protocol, TypeVar
 
 import numpy as np
 
-Ask = Callable[[bytes], object]  # one request; what it raises is a failure of the kind of its class
+Given = TypeVar("Given")
+Ask = Callable[[Given], object]  # one request; what it raises is a failure of the kind of its class
 
 MOST_WAITING = 2000  # requests under way in an open loop; a server that keeps so many waiting refuses none
 
@@ -49,7 +50,7 @@ def figures(samples: Sequence[Sample], seconds: float) -> Figures:
     return Figures(len(times), len(times) / seconds, p50, p95, p99, dict(failures))
 
 
-def timed(ask: Ask, photo: bytes, begin: float, due: float | None = None) -> Sample:
+def timed(ask: Ask[Given], photo: Given, begin: float, due: float | None = None) -> Sample:
     """Send one request; `due` is when it should have been sent, s after `begin`, and now where it is None."""
     start = time.perf_counter() - begin if due is None else due
     failure = ""
@@ -60,7 +61,7 @@ def timed(ask: Ask, photo: bytes, begin: float, due: float | None = None) -> Sam
     return Sample(start, time.perf_counter() - begin - start, failure)
 
 
-def closed_loop(ask: Ask, photos: Sequence[bytes], concurrency: int, seconds: float) -> list[Sample]:
+def closed_loop(ask: Ask[Given], photos: Sequence[Given], concurrency: int, seconds: float) -> list[Sample]:
     """So many callers, each of which sends its next request when the last one is answered."""
     begin = time.perf_counter()
 
@@ -74,7 +75,7 @@ def closed_loop(ask: Ask, photos: Sequence[bytes], concurrency: int, seconds: fl
         return [sample for samples in pool.map(caller, range(concurrency)) for sample in samples]
 
 
-def open_loop(ask: Ask, photos: Sequence[bytes], phases: Sequence[tuple[float, float]]) -> list[Sample]:
+def open_loop(ask: Ask[bytes], photos: Sequence[bytes], phases: Sequence[tuple[float, float]]) -> list[Sample]:
     """Requests at a constant rate, whatever becomes of them.
 
     A request's time counts from when it was due, so that a generator that falls behind hides nothing ("coordinated
@@ -118,7 +119,7 @@ class Callers(Protocol):
 class Here:
     """Load from this process."""
 
-    ask: Ask
+    ask: Ask[bytes]
     photos: Sequence[bytes]
 
     def closed(self, concurrency: int, seconds: float) -> list[Sample]:

@@ -27,8 +27,9 @@ from server import ServerError
 STAGES = Path("data/loadtest/stages.json")
 ASSUMPTIONS = """
 Assumed: stage times as measured with nothing else running; executions share the cores (or the GPU) fairly; a batch is
-what waits when an instance is free; photos come at random and go to the machines in turn; machines do not disturb one
-another; memory bandwidth and caches are not modelled; the catalog is as large as it was when the times were measured.
+what waits when an instance is free, and what takes no batches runs on as many threads as were its share when it began;
+photos come at random and go to the machines in turn; machines do not disturb one another; the catalog is as large as it
+was when the times were measured.
 """.strip()
 
 
@@ -46,7 +47,8 @@ def stages_text(times: Times) -> str:
         for stage in times.stages
     ]
     rows.append(["the rest", "", number(1e3 * times.rest_s), *[""] * (len(sizes) - 1), number(times.rest_cores), ""])
-    header = ["ms by batch", "instances", *map(str, sizes), "cores busy", "variation"]
+    by = "ms by batch" if times.batched else "ms by how many at work"
+    header = [by, "instances", *map(str, sizes), "cores busy", "variation"]
     return "\n".join(table(header, rows))
 
 
@@ -71,12 +73,13 @@ def check_text(times: Times, compare: Path) -> str:
 def variants_text(times: Times, options: argparse.Namespace) -> str:
     """Throughput and p95 for numbers of instances and largest batches, on the machine that was measured."""
     rows = []
+    batches = options.batches if times.batched else [1]
     for count in tqdm(options.instances, desc="instances", leave=False):
-        setups = [Setup(times, instances=count, max_batch=batch) for batch in options.batches]
+        setups = [Setup(times, instances=count, max_batch=batch) for batch in batches]
         said = [closed(setup, options.callers, options.sample) for setup in setups]
         rows.append([str(count), *(f"{number(each.throughput)} / {number(each.p95_ms)}" for each in said)])
     title = f"photos per second / p95 ms with {options.callers} under way, by instances of each model and largest batch"
-    return "\n".join([title, *table(["instances", *map(str, options.batches)], rows)])
+    return "\n".join([title, *table(["instances", *map(str, batches)], rows)])
 
 
 def capacity_text(times: Times, options: argparse.Namespace) -> str:
@@ -104,14 +107,14 @@ def main(argv: list[str] | None = None) -> int:
     commands = parser.add_subparsers(dest="command", required=True)
     measuring = commands.add_parser("measure", help="stage times of a server")
     add_arguments(measuring)
-    measuring.add_argument("--seconds", type=float, default=3.0, help="for each model and batch size (%(default)s)")
+    measuring.add_argument("--seconds", type=float, default=3.0, help="for each figure of a model (%(default)s)")
     checking = commands.add_parser("check", help="the simulation against measured points")
     checking.add_argument(
         "--measured", type=Path, default=Path("data/loadtest/compare/compare.json"), help="%(default)s"
     )
     tables = commands.add_parser("table", help="predictions")
     tables.add_argument("--instances", type=int, nargs="+", default=[1, 2, 4], help="of each model (1 2 4)")
-    tables.add_argument("--batches", type=int, nargs="+", default=[1, 4, 8], help="largest ones (1 4 8)")
+    tables.add_argument("--batches", type=int, nargs="+", default=[1, 4, 8], help="largest ones, on GPUs (1 4 8)")
     tables.add_argument("--callers", type=int, default=16, help="for those (%(default)s)")
     tables.add_argument("--machines", type=int, nargs="+", default=[1, 2, 4, 8], help="(1 2 4 8)")
     tables.add_argument("--p95", type=float, default=1000.0, help="ms that the capacity keeps to (%(default)s)")

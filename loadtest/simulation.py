@@ -1,9 +1,10 @@
 """The served pipeline as a queueing network, simulated event by event.
 
 Each model is a queue before some instances; an instance takes what waits, up to its largest batch, as Triton's dynamic
-batcher does without a delay. Executions under way share the machine's cores, and a GPU: where they want more than there
-is, all of them slow down alike (processor sharing; Kleinrock 1967). Times of executions are drawn from a gamma
-distribution with the measured mean and variation.
+batcher does without a delay. How long an execution takes depends on its batch; without batches, on how many of the
+model are at work when it begins, since it runs on its share of the cores. Executions under way share the machine's
+cores, and a GPU: where they want more than there is, all of them slow down alike (processor sharing; Kleinrock 1967).
+Times of executions are drawn from a gamma distribution with the measured mean and variation.
 """
 
 import itertools
@@ -14,11 +15,8 @@ from typing import Any
 import numpy as np
 import simpy
 
-from ensemble.contract import COIN_SEARCH
-from ensemble.graph import STEPS
 from loadtest.stage_times import Stage, Times
 
-ROUTE = [model.name for model in STEPS[COIN_SEARCH]]
 SETTLING = 0.1  # of the photos, the first ones, that do not count
 _DONE = 1e-9  # s of work left that count as none
 
@@ -27,7 +25,7 @@ Process = Generator[simpy.Event, Any, None]
 
 @dataclass(frozen=True)
 class Setup:
-    """What is simulated: a pipeline on some machines; None leaves instances or batches as measured."""
+    """What is simulated: a pipeline on some machines; None leaves instances or the largest batches as measured."""
 
     times: Times
     machines: int = 1
@@ -35,15 +33,13 @@ class Setup:
     max_batch: int | None = None
 
     def stages(self) -> list[Stage]:
-        """The stages with these instances and batches."""
-        return [
-            replace(
-                stage,
-                instances=stage.instances if self.instances is None else self.instances,
-                max_batch=stage.max_batch if self.max_batch is None else self.max_batch,
-            )
-            for stage in self.times.stages
-        ]
+        """The stages with these instances."""
+        stages = self.times.stages
+        return stages if self.instances is None else [replace(stage, instances=self.instances) for stage in stages]
+
+    def most(self, stage: Stage) -> int:
+        """Photos in a batch."""
+        return stage.max_batch if self.max_batch is None else min(stage.max_batch, self.max_batch)
 
 
 @dataclass(frozen=True)
@@ -113,23 +109,30 @@ class Machine:
         self._env, self._times, self._rng = env, setup.times, rng
         self._cores, self._gpu = Shared(env, setup.times.cores), Shared(env, 1.0)
         self._queues = {stage.model: simpy.Store(env) for stage in setup.stages()}
+        self._at_work = dict.fromkeys(self._queues, 0)
         for stage in setup.stages():
             for _ in range(stage.instances):
-                env.process(self._instance(stage))
+                env.process(self._instance(stage, setup.most(stage)))
 
-    def _instance(self, stage: Stage) -> Process:
+    def _instance(self, stage: Stage, most: int) -> Process:
         queue = self._queues[stage.model]
         while True:
             batch = [(yield queue.get())]
-            while queue.items and len(batch) < stage.max_batch:
+            while queue.items and len(batch) < most:
                 batch.append((yield queue.get()))
-            seconds = at_batch(stage.seconds, len(batch)) * self._noise(stage.variation)
-            if stage.gpu:
-                yield self._gpu.run(seconds, 1.0)
-            else:
-                yield self._cores.run(seconds, at_batch(stage.cores, len(batch), proportional=False))
+            self._at_work[stage.model] += 1
+            yield self._execution(stage, len(batch))
+            self._at_work[stage.model] -= 1
             for request in batch:
                 request.succeed()
+
+    def _execution(self, stage: Stage, batch: int) -> simpy.Event:
+        """One that begins now."""
+        size = batch if stage.batched else self._at_work[stage.model]
+        seconds = at_size(stage.seconds, size, proportional=stage.batched) * self._noise(stage.variation)
+        if stage.gpu:
+            return self._gpu.run(seconds, 1.0)
+        return self._cores.run(seconds, at_size(stage.cores, size, proportional=False))
 
     def _noise(self, variation: float) -> float:
         if variation <= 0:
@@ -137,19 +140,19 @@ class Machine:
         return float(self._rng.gamma(1 / variation**2, variation**2))
 
     def recognize(self) -> Process:
-        """One photo through all steps."""
+        """One photo through all stages."""
         yield self._cores.run(self._times.rest_s, self._times.rest_cores)
-        for model in ROUTE:
+        for queue in self._queues.values():
             done = self._env.event()
-            yield self._queues[model].put(done)
+            yield queue.put(done)
             yield done
 
 
-def at_batch(measured: dict[int, float], batch: int, proportional: bool = True) -> float:
-    """A figure at a batch size: interpolated; beyond the largest one that was measured in proportion, or the same."""
+def at_size(measured: dict[int, float], size: int, proportional: bool) -> float:
+    """A figure between those that were measured; beyond the largest of them in proportion to the size, or the same."""
     sizes = sorted(measured)
-    value = float(np.interp(batch, sizes, [measured[size] for size in sizes]))
-    return value * max(batch / sizes[-1], 1.0) if proportional else value
+    value = float(np.interp(size, sizes, [measured[each] for each in sizes]))
+    return value * max(size / sizes[-1], 1.0) if proportional else value
 
 
 class Load:

@@ -1,22 +1,27 @@
-"""How long each step of the pipeline takes when nothing else runs, by batch size, as Triton counts it."""
+"""How long each model on a photo's way takes when nothing else runs, as Triton counts it.
+
+By batch size, where the server's models take batches: on GPUs. On a CPU an execution runs on its share of the cores, so
+it is by how many of the model are at work.
+"""
 
 import json
 import time
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any, NamedTuple
 
 import numpy as np
 import tritonclient.grpc as triton
 
-from ensemble.chain import Arrays
-from ensemble.contract import COIN_SEARCH, Model
-from ensemble.graph import STEPS
-from loadtest.counters import read_counts
+from ensemble.chain import Arrays, Chain, Runner
+from ensemble.contract import COIN_SEARCH, MODELS, Model
+from loadtest.counters import read_counts, read_routes
+from loadtest.generator import closed_loop
 from loadtest.host import Host, connect
 from loadtest.processes import ProcessTree
-from loadtest.steps import inputs_of_models, remote, transport
-from mintmark import Transport
+from loadtest.steps import remote, transport
+from mintmark import MintmarkError
 
 BATCHES = (1, 2, 4, 8, 16, 32)
 SAMPLES = 8  # photos that the inputs are made of
@@ -25,15 +30,20 @@ WARM_UP = 2  # requests that do not count
 
 @dataclass(frozen=True)
 class Stage:
-    """One model of the pipeline, as the server runs it."""
+    """One model on a photo's way, as the server runs it."""
 
     model: str
     instances: int
     max_batch: int
     gpu: bool
-    seconds: dict[int, float]  # of one execution, by batch size
+    seconds: dict[int, float]  # of one execution, by batch size; without batches, by how many are at work
     cores: dict[int, float]  # that it keeps busy meanwhile, likewise; 1 where the server's processes are not known
-    variation: float  # standard deviation over mean, of executions of one photo
+    variation: float  # standard deviation over mean, of one photo's executions alone
+
+    @property
+    def batched(self) -> bool:
+        """Whether the figures are by batch size."""
+        return self.max_batch > 1
 
 
 @dataclass(frozen=True)
@@ -41,9 +51,14 @@ class Times:
     """The pipeline of a machine."""
 
     cores: int
-    stages: list[Stage]
+    stages: list[Stage]  # in the order in which a photo goes through them
     rest_s: float  # what a request takes besides: the client, the wire, Triton between the steps
     rest_cores: float  # that are busy meanwhile
+
+    @property
+    def batched(self) -> bool:
+        """Whether any stage takes batches."""
+        return any(stage.batched for stage in self.stages)
 
     def save(self, path: Path) -> None:
         """Write as JSON."""
@@ -62,20 +77,23 @@ class Times:
 
 
 def measure(there: Host, cores: int, seconds: float) -> Times:
-    """Ask every model of `coin_search` alone, then the ensemble, one request at a time.
+    """Ask every model on the server's way of a photo alone, then the ensemble, one request at a time.
 
     Args:
         there: the server.
         cores: that it may use.
-        seconds: for each model and batch size.
+        seconds: for each figure of a model.
+
+    Raises:
+        MintmarkError: a request fails.
     """
-    samples = [inputs_of_models(there.url, photo) for photo in there.queries[:SAMPLES]]
+    names = read_routes(there.url)[COIN_SEARCH.name]
+    route = [next(model for model in MODELS if model.name == name) for name in names]
     connection = transport(there.url)
     try:
-        stages = [
-            _stage(there, connection, model, [sample[model] for sample in samples], seconds)
-            for model in STEPS[COIN_SEARCH]
-        ]
+        chain = Chain(route, lambda model: remote(model, connection))
+        samples = [chain.run(photo) for photo in there.queries[:SAMPLES]]
+        stages = [_stage(there, model, remote(model, connection), samples, seconds) for model in route]
     finally:
         connection.close()
     latency, cpu = _whole(there, seconds)
@@ -84,37 +102,61 @@ def measure(there: Host, cores: int, seconds: float) -> Times:
     return Times(cores, stages, rest, min(max((cpu - in_stages) / rest, 0.0), cores) if rest and cpu == cpu else 1.0)
 
 
-def _stage(there: Host, connection: Transport, model: Model, samples: Sequence[Arrays], seconds: float) -> Stage:
+def _stage(there: Host, model: Model, run: Runner, samples: Sequence[Arrays], seconds: float) -> Stage:
     with triton.InferenceServerClient(there.url) as client:
         config = client.get_model_config(model.name).config
-    run = remote(model, connection)
-    times: dict[int, float] = {}
-    cores: dict[int, float] = {}
-    walls: list[float] = []
-    for batch in (size for size in BATCHES if size <= config.max_batch_size):
-        chosen = [samples[number % len(samples)] for number in range(batch)]
-        joined = {name: np.concatenate([sample[name] for sample in chosen]) for name in chosen[0]}
-        for _ in range(WARM_UP):
-            run(joined)
-        before, cpu, start = read_counts(there.url)[model.name], _cpu(there.tree), time.perf_counter()
-        while time.perf_counter() - start < seconds:
-            begin = time.perf_counter()
-            run(joined)
-            if batch == 1:
-                walls.append(time.perf_counter() - begin)
-        used = _cpu(there.tree) - cpu
-        times[batch], executions = _execution(before, read_counts(there.url)[model.name])
-        cores[batch] = used / executions / times[batch] if there.tree else 1.0
-    groups = config.instance_group
+    instances = sum(group.count * max(len(group.gpus), 1) for group in config.instance_group)
+    if config.max_batch_size > 1:
+        sizes = [size for size in BATCHES if size <= config.max_batch_size]
+        figures = {size: _ask(there, model, run, _joined(model, samples, size), 1, seconds) for size in sizes}
+    else:
+        single = _joined(model, samples, 1)
+        figures = {count: _ask(there, model, run, single, count, seconds) for count in range(1, instances + 1)}
     return Stage(
         model.name,
-        sum(group.count * max(len(group.gpus), 1) for group in groups),
+        instances,
         config.max_batch_size,
-        any(group.Kind.Name(group.kind) == "KIND_GPU" for group in groups),
-        times,
-        cores,
-        float(np.std(walls) / np.mean(walls)),
+        _on_gpu(config),
+        {size: figure.seconds for size, figure in figures.items()},
+        {size: figure.cores for size, figure in figures.items()},
+        figures[1].variation,
     )
+
+
+def _on_gpu(config: Any) -> bool:
+    return any(group.Kind.Name(group.kind) == "KIND_GPU" for group in config.instance_group)
+
+
+def _joined(model: Model, samples: Sequence[Arrays], size: int) -> list[Arrays]:
+    """Requests of so many photos: as many requests as there are samples, each of which is in `size` of them."""
+    chosen = [[samples[(first + more) % len(samples)] for more in range(size)] for first in range(len(samples))]
+    return [{t.name: np.concatenate([sample[t.name] for sample in batch]) for t in model.inputs} for batch in chosen]
+
+
+class _Figure(NamedTuple):
+    seconds: float  # of one execution
+    cores: float
+    variation: float
+
+
+def _ask(there: Host, model: Model, run: Runner, requests: Sequence[Arrays], callers: int, seconds: float) -> _Figure:
+    """So many callers for so long, each of which asks again when it is answered."""
+    for _ in range(WARM_UP):
+        run(requests[0])
+    before, cpu = read_counts(there.url)[model.name], _cpu(there.tree)
+    answers = closed_loop(run, requests, callers, seconds)
+    used = _cpu(there.tree) - cpu
+    if failed := [answer.failure for answer in answers if answer.failure]:
+        raise MintmarkError(f"{model.name}: {len(failed)} of {len(answers)} requests failed: {failed[0]}")
+    took, executions = _execution(before, read_counts(there.url)[model.name])
+    walls = [answer.seconds for answer in answers]
+    return _Figure(took, used / executions / took if there.tree else 1.0, _variation(walls))
+
+
+def _variation(seconds: Sequence[float]) -> float:
+    """Standard deviation over mean, as far as the middle two thirds tell: one hiccup of the machine does not count."""
+    low, middle, high = np.percentile(seconds, (16, 50, 84))
+    return float((high - low) / 2 / middle)
 
 
 def _execution(before: dict[str, int], after: dict[str, int]) -> tuple[float, int]:

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from ensemble.contract import COIN_EMBEDDING, COIN_ENROLL, EMBEDDER, ENSEMBLES, MODELS
+from ensemble.contract import COIN_EMBEDDING, COIN_ENROLL, EMBEDDER, ENSEMBLES, MODELS, SEARCH
 from ensemble.graph import STEPS
 from loadtest import perf_analyzer, planning
 from loadtest.breakdown import Watch
@@ -122,7 +122,10 @@ def test_stage_times_are_measured_and_planned_with(there: Host, tmp_path: Path) 
     times = measure(there, cores=2, seconds=0.1)
     times.save(tmp_path / "stages.json")
     assert Times.load(tmp_path / "stages.json") == times
-    assert all(set(stage.seconds) == {1} for stage in times.stages)
+    assert [stage.model for stage in times.stages] == [COIN_EMBEDDING.name, SEARCH.name]
+    chain, search = times.stages
+    assert set(chain.seconds) == set(chain.cores) == set(range(1, chain.instances + 1))
+    assert set(search.seconds) == {1}
     table = ["table", "--stages", str(tmp_path / "stages.json"), "--machines", "1", "--sample", "200"]
     assert planning.main(table) == 0
 

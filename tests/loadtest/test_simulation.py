@@ -6,12 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from ensemble.contract import COIN_SEARCH
-from ensemble.graph import STEPS
-from loadtest.simulation import Setup, at_batch, capacity, closed, poisson
+from loadtest.simulation import Setup, at_size, capacity, closed, poisson
 from loadtest.stage_times import Stage, Times
 
-MODELS = [model.name for model in STEPS[COIN_SEARCH]]
+MODELS = ("decode", "segmentation", "crop", "embedding", "search")
 NOTHING = 1e-7  # s
 
 
@@ -24,7 +22,7 @@ def times(first: float, others: float = NOTHING, cores: int = 100, variation: fl
     return Times(cores, stages, NOTHING, 1.0)
 
 
-def test_one_caller_waits_for_all_steps_in_turn() -> None:
+def test_one_caller_waits_for_all_stages_in_turn() -> None:
     said = closed(Setup(times(0.01, 0.01)), callers=1, photos=100)
     assert said.p50_ms == pytest.approx(10 * len(MODELS), rel=1e-3)
     assert said.throughput == pytest.approx(100 / len(MODELS), rel=1e-3)
@@ -56,6 +54,18 @@ def test_batches_take_what_waits() -> None:
     assert closed(Setup(batched, max_batch=1), 8, 400).throughput == pytest.approx(50, rel=0.01)
 
 
+def test_executions_without_batches_run_on_their_share_of_the_cores() -> None:
+    """One alone takes 100 ms on two cores; where two are at work, each takes 180 ms on one."""
+    one = times(0.1, cores=2)
+    first = replace(one.stages[0], instances=2, seconds={1: 0.1, 2: 0.18}, cores={1: 1.6, 2: 1.0})
+    pipeline = Setup(replace(one, stages=[first, *one.stages[1:]]))
+    alone, two, more = (closed(pipeline, callers, photos=400) for callers in (1, 2, 16))
+    assert (alone.p50_ms, alone.throughput) == pytest.approx((100, 10), rel=0.01)
+    assert (two.p50_ms, two.throughput) == pytest.approx((180, 2 / 0.18), rel=0.01)
+    assert more.throughput == pytest.approx(2 / 0.18, rel=0.01)
+    assert more.p50_ms == pytest.approx(8 * 180, rel=0.01)
+
+
 def test_a_gpu_is_shared_by_all_models() -> None:
     one = times(0.01, 0.01)
     gpu = replace(one, stages=[replace(stage, gpu=True, instances=4) for stage in one.stages])
@@ -73,10 +83,10 @@ def test_no_rate_is_slow_enough_for_too_strict_a_limit() -> None:
     assert capacity(Setup(times(0.01)), p95_ms=1.0, photos=200) == 0
 
 
-def test_figures_between_and_beyond_measured_batches() -> None:
-    assert at_batch({1: 1.0, 4: 2.5}, 2) == pytest.approx(1.5)
-    assert at_batch({1: 1.0, 4: 2.5}, 8) == pytest.approx(5.0)
-    assert at_batch({1: 1.0, 4: 2.5}, 8, proportional=False) == pytest.approx(2.5)
+def test_figures_between_and_beyond_measured_sizes() -> None:
+    assert at_size({1: 1.0, 4: 2.5}, 2, proportional=True) == pytest.approx(1.5)
+    assert at_size({1: 1.0, 4: 2.5}, 8, proportional=True) == pytest.approx(5.0)
+    assert at_size({1: 1.0, 4: 2.5}, 8, proportional=False) == pytest.approx(2.5)
 
 
 def test_times_come_back_from_their_file(tmp_path: Path) -> None:
