@@ -42,7 +42,7 @@ def stages_text(times: Times) -> str:
             str(stage.instances),
             *(number(1e3 * stage.seconds[size]) if size in stage.seconds else "" for size in sizes),
             number(stage.cores[1]),
-            f"{stage.variation:.2f}",
+            f"{stage.variation[1]:.2f}",
         ]
         for stage in times.stages
     ]

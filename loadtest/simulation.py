@@ -129,7 +129,8 @@ class Machine:
     def _execution(self, stage: Stage, batch: int) -> simpy.Event:
         """One that begins now."""
         size = batch if stage.batched else self._at_work[stage.model]
-        seconds = at_size(stage.seconds, size, proportional=stage.batched) * self._noise(stage.variation)
+        noise = self._noise(at_size(stage.variation, size, proportional=False))
+        seconds = at_size(stage.seconds, size, proportional=stage.batched) * noise
         if stage.gpu:
             return self._gpu.run(seconds, 1.0)
         return self._cores.run(seconds, at_size(stage.cores, size, proportional=False))

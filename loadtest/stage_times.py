@@ -16,8 +16,8 @@ import tritonclient.grpc as triton
 
 from ensemble.chain import Arrays, Chain, Runner
 from ensemble.contract import COIN_SEARCH, MODELS, Model
-from loadtest.counters import read_counts, read_routes
-from loadtest.generator import closed_loop
+from loadtest.counters import Counts, added, read_counts, read_routes
+from loadtest.generator import Ask, Given, closed_loop
 from loadtest.host import Host, connect
 from loadtest.processes import ProcessTree
 from loadtest.steps import remote, transport
@@ -26,6 +26,7 @@ from mintmark import MintmarkError
 BATCHES = (1, 2, 4, 8, 16, 32)
 SAMPLES = 8  # photos that the inputs are made of
 WARM_UP = 2  # requests that do not count
+_BY_SIZE = ("seconds", "cores", "variation")
 
 
 @dataclass(frozen=True)
@@ -38,7 +39,7 @@ class Stage:
     gpu: bool
     seconds: dict[int, float]  # of one execution, by batch size; without batches, by how many are at work
     cores: dict[int, float]  # that it keeps busy meanwhile, likewise; 1 where the server's processes are not known
-    variation: float  # standard deviation over mean, of one photo's executions alone
+    variation: dict[int, float]  # standard deviation over mean of those executions, likewise
 
     @property
     def batched(self) -> bool:
@@ -70,7 +71,7 @@ class Times:
         """Read what `save` wrote."""
         record = json.loads(path.read_text())
         stages = [
-            Stage(**{**stage, **{key: {int(b): v for b, v in stage[key].items()} for key in ("seconds", "cores")}})
+            Stage(**{**stage, **{key: {int(size): v for size, v in stage[key].items()} for key in _BY_SIZE}})
             for stage in record.pop("stages")
         ]
         return cls(stages=stages, **record)
@@ -96,10 +97,8 @@ def measure(there: Host, cores: int, seconds: float) -> Times:
         stages = [_stage(there, model, remote(model, connection), samples, seconds) for model in route]
     finally:
         connection.close()
-    latency, cpu = _whole(there, seconds)
-    rest = max(latency - sum(stage.seconds[1] for stage in stages), 0.0)
-    in_stages = sum(stage.seconds[1] * stage.cores[1] for stage in stages)
-    return Times(cores, stages, rest, min(max((cpu - in_stages) / rest, 0.0), cores) if rest and cpu == cpu else 1.0)
+    rest, rest_cores = _rest(there, stages, 3 * seconds)
+    return Times(cores, stages, rest, min(rest_cores, cores))
 
 
 def _stage(there: Host, model: Model, run: Runner, samples: Sequence[Arrays], seconds: float) -> Stage:
@@ -119,7 +118,7 @@ def _stage(there: Host, model: Model, run: Runner, samples: Sequence[Arrays], se
         _on_gpu(config),
         {size: figure.seconds for size, figure in figures.items()},
         {size: figure.cores for size, figure in figures.items()},
-        figures[1].variation,
+        {size: figure.variation for size, figure in figures.items()},
     )
 
 
@@ -128,8 +127,9 @@ def _on_gpu(config: Any) -> bool:
 
 
 def _joined(model: Model, samples: Sequence[Arrays], size: int) -> list[Arrays]:
-    """Requests of so many photos: as many requests as there are samples, each of which is in `size` of them."""
-    chosen = [[samples[(first + more) % len(samples)] for more in range(size)] for first in range(len(samples))]
+    """Requests of so many photos: one for each sample, or one of several, since those are large."""
+    firsts = range(len(samples)) if size == 1 else (0,)
+    chosen = [[samples[(first + more) % len(samples)] for more in range(size)] for first in firsts]
     return [{t.name: np.concatenate([sample[t.name] for sample in batch]) for t in model.inputs} for batch in chosen]
 
 
@@ -143,14 +143,33 @@ def _ask(there: Host, model: Model, run: Runner, requests: Sequence[Arrays], cal
     """So many callers for so long, each of which asks again when it is answered."""
     for _ in range(WARM_UP):
         run(requests[0])
-    before, cpu = read_counts(there.url)[model.name], _cpu(there.tree)
-    answers = closed_loop(run, requests, callers, seconds)
-    used = _cpu(there.tree) - cpu
+    before, cpu = read_counts(there.url), _cpu(there.tree)
+    walls = _answers(run, requests, callers, seconds)
+    used, took = _cpu(there.tree) - cpu, _execution(before, read_counts(there.url), model.name)
+    return _Figure(took, used / len(walls) / took if there.tree else 1.0, _variation(walls))
+
+
+def _rest(there: Host, stages: Sequence[Stage], seconds: float) -> tuple[float, float]:
+    """What a photo alone takes besides its stages as its client sees it, s, and the cores busy meanwhile.
+
+    The stages' time is that of the same photos: a small difference of two measurements would be noise.
+    """
+    before, cpu = read_counts(there.url), _cpu(there.tree) + time.process_time()
+    with connect(there.url) as client:
+        walls = _answers(client.recognize, there.queries, 1, seconds)
+    used, after = _cpu(there.tree) + time.process_time() - cpu, read_counts(there.url)
+    took = [_execution(before, after, stage.model) for stage in stages]
+    rest = max(float(np.mean(walls)) - sum(took), 1e-6)
+    in_stages = sum(one * stage.cores[1] for one, stage in zip(took, stages, strict=True))
+    return rest, max((used / len(walls) - in_stages) / rest, 0.0) if there.tree else 1.0
+
+
+def _answers(ask: Ask[Given], requests: Sequence[Given], callers: int, seconds: float) -> list[float]:
+    """How long each request took its caller, s."""
+    answers = closed_loop(ask, requests, callers, seconds)
     if failed := [answer.failure for answer in answers if answer.failure]:
-        raise MintmarkError(f"{model.name}: {len(failed)} of {len(answers)} requests failed: {failed[0]}")
-    took, executions = _execution(before, read_counts(there.url)[model.name])
-    walls = [answer.seconds for answer in answers]
-    return _Figure(took, used / executions / took if there.tree else 1.0, _variation(walls))
+        raise MintmarkError(f"{len(failed)} of {len(answers)} requests failed, the first with {failed[0]}")
+    return [answer.seconds for answer in answers]
 
 
 def _variation(seconds: Sequence[float]) -> float:
@@ -159,22 +178,10 @@ def _variation(seconds: Sequence[float]) -> float:
     return float((high - low) / 2 / middle)
 
 
-def _execution(before: dict[str, int], after: dict[str, int]) -> tuple[float, int]:
-    """Mean time of an execution, s, and their number."""
-    executions = after["executions"] - before["executions"]
-    return (after["busy ns"] - before["busy ns"]) / executions / 1e9, executions
-
-
-def _whole(there: Host, seconds: float) -> tuple[float, float]:
-    """Mean latency of the ensemble as its client sees it, s, and CPU seconds per photo, the client's included."""
-    with connect(there.url) as client:
-        for photo in there.queries[:WARM_UP]:
-            client.recognize(photo)
-        cpu, start, asked = _cpu(there.tree) + time.process_time(), time.perf_counter(), 0
-        while (elapsed := time.perf_counter() - start) < 3 * seconds:
-            client.recognize(there.queries[asked % len(there.queries)])
-            asked += 1
-    return elapsed / asked, (_cpu(there.tree) + time.process_time() - cpu) / asked
+def _execution(before: Counts, after: Counts, model: str) -> float:
+    """Mean time of a model's executions between two readings, s."""
+    done = added(before[model], after[model])
+    return done["busy ns"] / done["executions"] / 1e9
 
 
 def _cpu(tree: ProcessTree | None) -> float:

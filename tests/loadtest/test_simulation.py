@@ -16,7 +16,7 @@ NOTHING = 1e-7  # s
 def times(first: float, others: float = NOTHING, cores: int = 100, variation: float = 0.0) -> Times:
     """A pipeline whose first stage takes so long and whose others take hardly anything; each keeps one core busy."""
     stages = [
-        Stage(name, 1, 1, False, {1: first if number == 0 else others}, {1: 1.0}, variation)
+        Stage(name, 1, 1, False, {1: first if number == 0 else others}, {1: 1.0}, {1: variation})
         for number, name in enumerate(MODELS)
     ]
     return Times(cores, stages, NOTHING, 1.0)
