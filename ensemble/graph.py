@@ -126,7 +126,7 @@ def placement(model: Model, target: Target, cores: int = REFERENCE_CORES) -> Pla
     if steps_of(model, target):
         return Placement("ensemble", "", 0, max_batch)
     if model in PYTHON_MODELS:
-        return _python(model, target, cores, max_batch)
+        return _python(model, target, max_batch)
     if model is COIN_EMBEDDING:
         return _chain(cores)
     if target is Target.CPU:
@@ -154,8 +154,8 @@ def _engine(target: Target) -> Placement:
     )
 
 
-def _python(model: Model, target: Target, cores: int, max_batch: int) -> Placement:
-    """On a CPU decoding scales with the cores, a GPU decodes whole batches; what writes the catalog has one instance.
+def _python(model: Model, target: Target, max_batch: int) -> Placement:
+    """A GPU decodes whole batches, the cores beside one photo by photo; what writes the catalog has one instance.
 
     Each instance of the search holds an index of its own, and Faiss allows no two searches at once in one of a GPU: so
     there is one, or one for each device.
@@ -169,8 +169,7 @@ def _python(model: Model, target: Target, cores: int, max_batch: int) -> Placeme
         # Triton's Python backend copies inputs to the host unless it is told not to.
         in_place = {"FORCE_CPU_ONLY_INPUT_TENSORS": "no"}
         return Placement("python", "KIND_GPU", 1, max_batch, batching=True, queue=queue, parameters=in_place)
-    decoders = max(2, cores // 2) if target is Target.CPU else 8
-    instances = decoders if model is DECODE else 1
+    instances = 8 if target is Target.RTX and model is DECODE else 1
     return Placement("python", "KIND_CPU", instances, max_batch, batching=queued, queue=queue)
 
 
@@ -193,12 +192,11 @@ def chains(cores: int) -> int:
 
 
 def _openvino(model: Model, cores: int) -> Placement:
-    """A step for those who ask for it alone; what takes longest has an instance for each core."""
-    instances = cores if model is SEGMENTATION else max(1, cores // 2)
+    """A step, for those who ask for it alone."""
     return Placement(
         "openvino",
         "KIND_CPU",
-        instances,
+        1,
         CPU_MAX_BATCH,
         artifact="model.onnx",
         batching=True,

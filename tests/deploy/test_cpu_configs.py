@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from deploy.cpu_configs import main, usable_cores, write_configs
-from ensemble.contract import MODELS, SEGMENTATION
+from ensemble.contract import COIN_EMBEDDING, MODELS
 from ensemble.graph import REFERENCE_CORES, Target
 from ensemble.render import REPOSITORY, ROOT, config_path
 
@@ -21,7 +21,7 @@ def test_two_cores_get_the_committed_configs(tmp_path: Path) -> None:
 def test_cores_by_variable(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("MINTMARK_CORES", "16")
     assert main([str(tmp_path)]) == 0
-    assert "count: 16" in (tmp_path / config_path(SEGMENTATION, Target.CPU)).read_text()
+    assert 'string_value: "16"' in (tmp_path / config_path(COIN_EMBEDDING, Target.CPU)).read_text()
 
 
 @pytest.mark.parametrize("cores", ["0", "two", "-1"])

@@ -186,9 +186,9 @@ def test_who_is_told_the_fingerprint_and_the_threshold(target: Target) -> None:
 
 
 def test_more_cores_change_the_config() -> None:
-    text = config_text(contract.DECODE, Target.CPU, cores=32)
+    text = config_text(contract.COIN_EMBEDDING, Target.CPU, cores=32)
     config = text_format.Parse(text, pb.ModelConfig())
-    assert config.instance_group[0].count == placement(contract.DECODE, Target.CPU, cores=32).instances > 2
+    assert config.instance_group[0].count == placement(contract.COIN_EMBEDDING, Target.CPU, cores=32).instances > 2
 
 
 def test_the_clients_constants() -> None:

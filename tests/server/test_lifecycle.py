@@ -11,7 +11,16 @@ from pathlib import Path
 import onnx
 import pytest
 
-from ensemble.contract import COMPUTE_MODELS, DECODE, ENSEMBLES, MODELS, PYTHON_MODELS, SEARCH, SEGMENTATION
+from ensemble.contract import (
+    COIN_EMBEDDING,
+    COMPUTE_MODELS,
+    DECODE,
+    ENSEMBLES,
+    MODELS,
+    PYTHON_MODELS,
+    SEARCH,
+    SEGMENTATION,
+)
 from ensemble.graph import Target
 from ensemble.render import REPOSITORY, config_path, config_text
 from mintmark import Client
@@ -114,8 +123,8 @@ def test_reference_cores_get_the_committed_configs(tmp_path: Path) -> None:
 
 
 def test_more_cores_get_more_instances_and_threads() -> None:
-    assert "count: 16" in config_text(DECODE, Target.CPU, cores=32)
-    assert "count: 32" in config_text(SEGMENTATION, Target.CPU, cores=32)
+    assert "count: 4" in config_text(COIN_EMBEDDING, Target.CPU, cores=32)
+    assert 'string_value: "32"' in config_text(COIN_EMBEDDING, Target.CPU, cores=32)
     assert 'string_value: "8"' in config_text(SEGMENTATION, Target.CPU, cores=32)
 
 
