@@ -1,13 +1,13 @@
-"""NVIDIA's perf_analyzer on every ensemble and every model, with real inputs, and Locust beside it.
+"""NVIDIA's perf_analyzer on every model, with real inputs, and Locust beside it.
 
     python -m loadtest.perf_analyzer                                   everything, at concurrency 1 and 4
     python -m loadtest.perf_analyzer --models coin_search segmentation --concurrency 1 4 16
     python -m loadtest.perf_analyzer --url gpu-host:8001 --concurrency 16 64
 
-Ensembles get the photos; a model gets what a photo becomes on its way there, computed by the server. Input files and
-commands are kept in the output's folder, to be run by hand. Where `coin_search` is among the models, Locust's users ask
-it at the same concurrencies: the two should agree within noise. A figure is "unsteady" where no three windows in a row
-agreed, and is then that of a fixed number of requests.
+What recognizes, embeds and enrolls gets the photos; a step gets what a photo becomes on its way there, computed by the
+server. Input files and commands are kept in the output's folder, to be run by hand. Where `coin_search` is among the
+models, Locust's users ask it at the same concurrencies: the two should agree within noise. A figure is "unsteady" where
+no three windows in a row agreed, and is then that of a fixed number of requests.
 """
 
 import argparse
@@ -73,7 +73,7 @@ def _with_length(value: bytes) -> bytes:
 
 
 def write_inputs(there: Host, models: Sequence[Model], folder: Path) -> dict[Model, Path]:
-    """An input file for each model: several photos for the ensembles, one request for the others."""
+    """An input file for each model: several photos for those that take photos, one request for the steps."""
     folder.mkdir(parents=True, exist_ok=True)
     made = inputs_of_models(there.url, there.queries[0])
     files = {}

@@ -34,7 +34,7 @@ def remote(model: Model, connection: Transport) -> Runner:
 
 
 def inputs_of_models(url: str, photo: bytes) -> dict[Model, Arrays]:
-    """Valid inputs of every model and ensemble, each [1, …]: what a photo becomes on its way through the steps.
+    """Valid inputs of every model, each [1, …]: what a photo becomes on its way through the steps.
 
     Args:
         url: HOST:PORT of a server, which computes them.

@@ -1,6 +1,6 @@
 """Separate calls: the client decodes and asks Triton for every other step, instead of asking the ensemble once.
 
-What is built where a server has the models but no ensemble. The canvas, 3 MB, goes to the server three times.
+What is built where a server has the steps and nothing that joins them. The canvas, 3 MB, goes to it three times.
 """
 
 from collections.abc import Sequence

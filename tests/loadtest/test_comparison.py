@@ -20,8 +20,7 @@ def comparison() -> Comparison:
         for concurrency in (1, 4):
             runs += [
                 run("mintmark", concurrency, turn, speed, 1000 / speed),
-                run("bare, shared", concurrency, turn, 1.05 * speed, 950 / speed),
-                run("bare, per core", concurrency, turn, 1.25 * speed, 800 / speed),
+                run("bare", concurrency, turn, 1.25 * speed, 800 / speed),
                 run("fastapi + onnx", concurrency, turn, 0.5 * speed, 2000 / speed),
             ]
     return Comparison(2, runs)
@@ -32,10 +31,10 @@ def test_ratios_hold_where_the_machine_does_not(comparison: Comparison) -> None:
     assert (ratio.low, ratio.median, ratio.high) == pytest.approx((0.5, 0.5, 0.5))
 
 
-def test_the_limit_is_the_better_of_both_loops(comparison: Comparison) -> None:
+def test_aims_are_held_against_those_who_took_part(comparison: Comparison) -> None:
     rows = {row[0]: row[1:] for row in verdicts(comparison)}
-    assert rows["photos/s over bare, shared or bare, per core, 4 under way"] == ["≥ 0.9", "0.8", "MISSED"]
-    assert rows["p50 ms over bare, shared or bare, per core, 1 under way"] == ["≤ 1.15", "1.25", "MISSED"]
+    assert rows["photos/s over bare, 4 under way"] == ["≥ 0.9", "0.8", "MISSED"]
+    assert rows["p50 ms over bare, 1 under way"] == ["≤ 1.15", "1.25", "MISSED"]
     assert rows["photos/s over fastapi + onnx, 4 under way"] == ["≥ 1", "2", "holds"]
     assert not any("separate" in title for title in rows), "who did not take part is not judged"
 
