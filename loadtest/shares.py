@@ -108,7 +108,8 @@ def between(before: Reading, after: Reading, routes: Routes, metrics: str = "") 
 def _answered(done: Mapping[str, Mapping[str, float]], routes: Routes) -> tuple[int, float]:
     """Photos answered to clients, and their latencies in the server, sum, ns.
 
-    A model that clients ask for and ensembles too counts both: what is not the ensembles' is the clients'.
+    A model that clients and ensembles ask for counts both: what is not the ensembles' is the clients', and is taken to
+    have lasted as long.
     """
     pictures = {name: done.get(name, {}).get("pictures", 0) for name in routes}
     photos, latency_ns = 0.0, 0.0

@@ -159,7 +159,7 @@ def _rest(there: Host, stages: Sequence[Stage], seconds: float) -> tuple[float, 
         walls = _answers(client.recognize, there.queries, 1, seconds)
     used, after = _cpu(there.tree) + time.process_time() - cpu, read_counts(there.url)
     took = [_execution(before, after, stage.model) for stage in stages]
-    rest = max(float(np.mean(walls)) - sum(took), 1e-6)
+    rest = max(float(np.mean(walls)) - sum(took), 1e-6)  # executions may overlap by more than lies between them
     in_stages = sum(one * stage.cores[1] for one, stage in zip(took, stages, strict=True))
     return rest, max((used / len(walls) - in_stages) / rest, 0.0) if there.tree else 1.0
 
