@@ -24,6 +24,7 @@ from typing import NamedTuple
 
 from tqdm import tqdm
 
+from ensemble.graph import Target
 from loadtest.comparison import MEASURES, Comparison, Run, draw, measure
 from loadtest.contenders.bare import Bare
 from loadtest.contenders.base import Contender, difference
@@ -63,14 +64,10 @@ AIMS: dict[bool, list[Aim]] = {
 }
 
 
-def contenders(there: Host, cores: int) -> dict[str, Callable[[], Contender]]:
+def contenders(there: Host, cores: int, target: Target) -> dict[str, Callable[[], Contender]]:
     """How each contender is started, by name. Those without Mintmark's server need its catalog's folder."""
-    with_server: dict[str, Callable[[], Contender]] = {
-        Served.name: lambda: Served(there),
-        Separate.name: lambda: Separate(there),
-    }
     if there.catalog is None:
-        return with_server
+        return {Served.name: lambda: Served(there), Separate.name: lambda: Separate(there.url, there.tree)}
     catalog = there.catalog
 
     def web(name: str, module: str, threads: int, *more: str) -> Callable[[], Contender]:
@@ -78,7 +75,8 @@ def contenders(there: Host, cores: int) -> dict[str, Callable[[], Contender]]:
         return lambda: Web(name, f"loadtest.contenders.{module}", arguments)
 
     return {
-        **with_server,  # the reference first
+        Served.name: lambda: Served(there),  # the reference first
+        Separate.name: lambda: Separate.with_server(catalog, target),
         Bare.name: lambda: Bare(catalog, cores),
         PYTORCH: web(PYTORCH, "pytorch_app", cores),
         PYTORCH_TUNED: web(PYTORCH_TUNED, "pytorch_app", 1, "--bfloat16", "--at-once", str(cores)),
@@ -156,7 +154,7 @@ def main(argv: list[str] | None = None) -> int:
     cores = pin(options.cores)
     try:
         with host(options) as there:
-            makers = contenders(there, cores)
+            makers = contenders(there, cores, options.target)
             unknown = sorted(set(options.only or ()) - set(makers))
             if unknown:
                 parser.error(f"no contender {', '.join(unknown)}; there are: {', '.join(makers)}")

@@ -23,8 +23,9 @@ def test_every_file_is_explained() -> None:
 
 
 def test_every_contender_is_explained() -> None:
+    from ensemble.graph import Target
     from loadtest.compare import contenders
     from loadtest.host import Host
 
-    makers = contenders(Host("localhost:1", "localhost:2", [], [], None, Path()), cores=2)
+    makers = contenders(Host("localhost:1", "localhost:2", [], [], None, Path()), cores=2, target=Target.CPU)
     assert [name for name in makers if f"`{name}`" not in TEXT] == []

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from ensemble.contract import COIN_EMBEDDING, COIN_ENROLL, EMBEDDER, ENSEMBLES, MODELS, SEARCH
-from ensemble.graph import STEPS
+from ensemble.graph import STEPS, Target
 from loadtest import perf_analyzer, planning
 from loadtest.breakdown import Watch
 from loadtest.compare import PYTORCH_TUNED, check_answers, contenders, run_rounds, started
@@ -27,7 +27,7 @@ from loadtest.steps import inputs_of_models, remote, transport
 @pytest.fixture(scope="module")
 def running(there: Host) -> Iterator[list[Contender]]:
     """All contenders but the second one of PyTorch."""
-    makers = contenders(there, cores=2)
+    makers = contenders(there, cores=2, target=Target.CPU)
     del makers[PYTORCH_TUNED]
     with started(list(makers.values())) as all_of_them:
         yield all_of_them
