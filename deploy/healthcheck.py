@@ -4,7 +4,8 @@
 
 Asks for the readiness of the server, which is strict: every model; for that of the model `search`; and for one search,
 so that an index that is still being loaded, or a model that answers nothing, does not count as healthy. Where reading
-needs a token, the search brings the one that the server was given. Exit status 0 or 1, with the reason.
+needs a token, the search brings the one that the server was given. And looks whether the process of a model has died,
+which Triton does not notice. Exit status 0 or 1, with the reason.
 """
 
 import argparse
@@ -15,9 +16,11 @@ import sys
 import urllib.error
 import urllib.request
 from collections.abc import Sequence
+from pathlib import Path
 
 from deploy.environment import SettingsError, read_token
 from ensemble.contract import EMBEDDING, EMBEDDING_SIZE, FOUND, KNOWN, SEARCH
+from server.stubs import dead_stubs
 
 URL = "http://127.0.0.1:8000"
 TIMEOUT = 4.0  # s, for each request
@@ -49,6 +52,16 @@ def check(url: str, timeout: float = TIMEOUT, token: str = "") -> None:
         raise UnhealthyError(f"the search answered no outputs: {reply[:200]!r}") from error
     if not answered:
         raise UnhealthyError(f"the search answered empty outputs: {reply[:200]!r}")
+
+
+def check_processes(processes: Path = Path("/proc")) -> None:
+    """Look at the models' processes in this container.
+
+    Raises:
+        UnhealthyError: one has died.
+    """
+    if dead := dead_stubs(processes=processes):
+        raise UnhealthyError(f"the process of a model has died: {', '.join(map(str, dead))}")
 
 
 def search_request() -> bytes:
@@ -90,6 +103,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     options = parser.parse_args(argv)
     try:
         check(options.url.rstrip("/"), options.timeout, read_token(os.environ, "MINTMARK_READ_TOKEN"))
+        check_processes()
     except (UnhealthyError, SettingsError) as error:
         print(f"unhealthy: {error}", file=sys.stderr)
         return 1

@@ -93,6 +93,9 @@ def main(argv: list[str] | None = None) -> int:
         status = server.wait()
         print(f"error: tritonserver ended with status {status}; see {options.log}", file=sys.stderr)
         return 1
+    except ServerError as error:
+        print(f"error: {error}; see {options.log}", file=sys.stderr)
+        return 1
     except KeyboardInterrupt:
         print("\nstopping …", flush=True)
         return 0

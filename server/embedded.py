@@ -25,6 +25,7 @@ from ensemble.graph import Target
 from ensemble.render import REPOSITORY, ROOT
 from server.binary import ServerError, Triton, check_numpy, find_triton
 from server.staging import stage_backends, stage_models
+from server.stubs import dead_stubs
 from server.tls import HTTP_KEY, Tls, closed_http
 
 LOOPBACK = "127.0.0.1"  # this Triton predates fixes of authentication bypasses: it must not be reached from outside
@@ -34,6 +35,7 @@ TRACED = 5  # requests to one that is traced
 _DIE_WITH_PARENT = 1  # PR_SET_PDEATHSIG
 _ANSWER_TIMEOUT = 10.0  # s, for questions about the server's health
 _POLL = 0.1  # s
+_LOOK = 1.0  # s, between looks for models that have died
 _SHARED_MEMORY = Path("/dev/shm")
 
 
@@ -259,10 +261,18 @@ class EmbeddedServer:
             raise ServerError("\n".join(problems))
 
     def wait(self) -> int:
-        """Wait until the server ends by itself; returns its exit status."""
-        if self._process is None:
-            raise ServerError("the server is not running")
-        return self._process.wait()
+        """Wait until the server ends by itself; returns its exit status.
+
+        Raises:
+            ServerError: the process of a model has died, and a part of the requests fails from then on.
+        """
+        while True:
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                if self._process is None:
+                    raise ServerError("the server is not running")
+                return self._process.wait(_LOOK)
+            if dead := dead_stubs(self.pid):
+                raise ServerError(f"the process of a model has died: {', '.join(map(str, dead))}")
 
     def stop(self) -> None:
         """Let requests in flight finish, then end the server and its models; does nothing if it does not run."""
