@@ -1,15 +1,15 @@
 """The CPU cores that all model processes of one server share: each computes with as many threads as are its share.
 
 Every compute library would take all cores, and the threads of several processes that do so at once wait for one another
-without working. So a process says while it computes, and sees when it begins how many do: a photo alone has all cores,
-the next one its share of them, and where as many are under way as there are cores, each runs on one thread.
+without working. So a process says while it computes, and asks before every step how many do: a photo alone has all
+cores, of two each has half, and where as many are under way as there are cores, each runs on one thread.
 
 Who computes holds a lock on a file, which the system releases with the process, however that ends.
 """
 
 import fcntl
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -29,12 +29,12 @@ class Cores:
         self._files = [os.open(folder / str(number), os.O_CREAT | os.O_RDWR, 0o600) for number in range(count)]
 
     @contextmanager
-    def computing(self) -> Iterator[int]:
-        """Count as one who computes meanwhile; gives the number of threads that are this one's share, at least one."""
+    def computing(self) -> Iterator[Callable[[], int]]:
+        """Count as one who computes meanwhile; gives what tells how many threads are this one's share, at least one."""
         mine = next((file for file in self._files if _locked(file, fcntl.LOCK_EX)), None)
+        others = [file for file in self._files if file != mine]
         try:
-            others = sum(_held(file) for file in self._files if file != mine)
-            yield max(1, len(self._files) // (1 + others))
+            yield lambda: max(1, len(self._files) // (1 + sum(map(_held, others))))
         finally:
             if mine is not None:
                 fcntl.flock(mine, fcntl.LOCK_UN)

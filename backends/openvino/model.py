@@ -48,8 +48,8 @@ class TritonPythonModel:
             {t.name: pb_utils.get_input_tensor_by_name(request, t.name).as_numpy() for t in self.model.inputs}
             for request in requests
         ]
-        with self.cores.computing() if self.cores else nullcontext() as threads:
-            answers = self.session.run(feeds, threads)
+        with self.cores.computing() if self.cores else nullcontext() as share:
+            answers = self.session.run(feeds, share and share())
         return [
             pb_utils.InferenceResponse([pb_utils.Tensor(name, array) for name, array in answer.items()])
             for answer in answers

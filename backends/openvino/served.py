@@ -45,11 +45,11 @@ def served(
     cores: int,
     repository: Path = ROOT / REPOSITORY,
     cache: str = "",
-    threads: Callable[[], int | None] | None = None,
+    share: Callable[[], int | None] | None = None,
 ) -> Runner:
-    """The same as a step of a chain; `threads` tells before each inference on how many it may run, None takes all."""
+    """The same as a step of a chain; `share` tells before each inference how many threads it may have, None all."""
     session = open_session(model, cores, repository, cache)
-    return lambda inputs: session.run([inputs], threads and threads())[0]
+    return lambda inputs: session.run([inputs], share and share())[0]
 
 
 @contextmanager

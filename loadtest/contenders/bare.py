@@ -46,7 +46,7 @@ class _Worker:
         self._cores, self._at_work, self._threads = cores, at_work, cores
 
         def opened(model: Model) -> Runner:
-            return catalog_search(catalog) if model is SEARCH else served(model, cores, threads=lambda: self._threads)
+            return catalog_search(catalog) if model is SEARCH else served(model, cores, share=lambda: self._threads)
 
         self._chain = Chain(STEPS[COIN_SEARCH], opened)
 

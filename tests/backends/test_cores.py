@@ -15,8 +15,8 @@ COMPUTING = """
 import sys, time
 from pathlib import Path
 from backends.cores import Cores
-with Cores(Path(sys.argv[1]), int(sys.argv[2])).computing() as threads:
-    print(threads, flush=True)
+with Cores(Path(sys.argv[1]), int(sys.argv[2])).computing() as share:
+    print(share(), flush=True)
     time.sleep(600)
 """
 
@@ -30,8 +30,8 @@ def cores(tmp_path: Path) -> Iterator[Cores]:
 
 
 def share(cores: Cores) -> int:
-    with cores.computing() as threads:
-        return threads
+    with cores.computing() as own:
+        return own()
 
 
 def test_alone_one_has_all(cores: Cores) -> None:
@@ -52,12 +52,13 @@ def test_another_process_takes_its_share_and_gives_it_back_when_killed(cores: Co
 @pytest.mark.parametrize(("count", "shares"), [(1, [1, 1, 1]), (2, [2, 1, 1, 1]), (8, [8, 4, 2, 2, 1, 1, 1, 1, 1])])
 def test_the_more_compute_the_smaller_the_share(tmp_path: Path, count: int, shares: list[int]) -> None:
     with ExitStack() as stack:
-        got = []
-        for _ in shares:
+        all_of_them = []
+        for expected in shares:
             each = Cores(tmp_path, count)  # as in a process of its own: the locks belong to what opened the files
             stack.callback(each.close)
-            got.append(stack.enter_context(each.computing()))
-        assert got == shares
+            all_of_them.append(stack.enter_context(each.computing()))
+            assert all_of_them[-1]() == expected
+        assert {own() for own in all_of_them} == {shares[-1]}
 
 
 def test_an_error_gives_the_share_back(cores: Cores, tmp_path: Path) -> None:

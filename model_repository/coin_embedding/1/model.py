@@ -4,6 +4,7 @@ On GPUs the model is an ensemble, which Triton runs by itself, and this file is 
 """
 
 import os
+from collections.abc import Callable
 from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
@@ -28,10 +29,10 @@ class TritonPythonModel:
         parameters = settings(args)
         repository, cache = Path(args["model_repository"]).parent, os.environ.get("MINTMARK_CACHE", "")
         self.cores = cores_of(parameters)
-        self.threads: int | None = None  # of the photo under way
+        self.share: Callable[[], int] | None = None  # of the photo under way
 
         def opened(model: Model) -> Runner:
-            return served(model, int(parameters["cores"]), repository, cache, threads=lambda: self.threads)
+            return served(model, int(parameters["cores"]), repository, cache, share=lambda: self.share and self.share())
 
         cv2.setNumThreads(1)  # decoding has no use for more
         self.chain = Chain(STEPS[COIN_EMBEDDING], opened)
@@ -39,7 +40,7 @@ class TritonPythonModel:
 
     def execute(self, requests: list[Any]) -> list[Any]:
         """Answer requests one by one, on this process's share of the cores."""
-        with self.cores.computing() if self.cores else nullcontext() as self.threads:
+        with self.cores.computing() if self.cores else nullcontext() as self.share:
             answers = answer_each(requests, self._answer)
         self.times.tell()
         return answers
