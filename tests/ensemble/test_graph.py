@@ -128,10 +128,10 @@ def test_a_cpu_takes_a_photo_to_its_embedding_in_one_process() -> None:
         assert {model: steps_of(model, target) for model in ENSEMBLES} == STEPS
 
 
-@pytest.mark.parametrize(("cores", "instances"), [(1, 1), (2, 2), (4, 4), (8, 4), (64, 4)])
-def test_a_cpu_works_on_one_photo_for_each_core_up_to_four(cores: int, instances: int) -> None:
+@pytest.mark.parametrize(("cores", "photos"), [(1, 1), (2, 2), (4, 4), (8, 4), (64, 4)])
+def test_a_cpu_works_on_one_photo_for_each_core_up_to_four(cores: int, photos: int) -> None:
     place = placement(COIN_EMBEDDING, Target.CPU, cores)
-    assert place.instances == chains(cores) == instances
+    assert chains(cores) == photos and place.instances == max(2, photos)
     assert place.queue is not None and place.queue.size == 32
 
 
