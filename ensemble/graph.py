@@ -161,6 +161,9 @@ def _python(model: Model, target: Target, max_batch: int) -> Placement:
     there is one, or one for each device.
     """
     queued = model in (DECODE, SEARCH)
+    if target is Target.CPU and model is SEARCH:
+        # No limits: COIN_EMBEDDING has them before it, and to a queue with limits Triton attends late.
+        return Placement("python", "KIND_CPU", 1, max_batch, batching=True)
     queue = (CPU_QUEUE if target is Target.CPU else QUEUE) if queued else None
     if target is Target.GPU and model is DECODE:
         # Two: while one waits for the device, the other puts pictures on their canvases.

@@ -144,8 +144,8 @@ def test_where_models_run(target: Target) -> None:
 
 @pytest.mark.parametrize("target", Target)
 def test_overload_is_refused_instead_of_queued(target: Target) -> None:
-    queued = (contract.DECODE, *contract.COMPUTE_MODELS) if target is not Target.CPU else (contract.COIN_EMBEDDING,)
-    for model in (*queued, contract.SEARCH):
+    steps = (contract.DECODE, *contract.COMPUTE_MODELS, contract.SEARCH)
+    for model in steps if target is not Target.CPU else (contract.COIN_EMBEDDING,):
         batching = parsed(model, target).dynamic_batching
         assert (batching.priority_levels, batching.default_priority_level) == (2, 2)
         policy = batching.default_queue_policy
