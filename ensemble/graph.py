@@ -96,7 +96,7 @@ REFERENCE_CORES = 2  # of the committed configs; the embedded server renders the
 MOST_THREADS = 8  # of one inference; more gain little
 MOST_CHAINS = 4  # processes that hold all networks; each takes most of a gigabyte
 CPU_MAX_BATCH = 1  # a CPU gains nothing from batches, and one core would work on many photos while others wait
-NETWORKS = (COARSE_SEGMENTATION, SEGMENTATION, EMBEDDER)  # what may run in less than float32; the geometry may not
+NETWORKS = (COARSE_SEGMENTATION, SEGMENTATION, EMBEDDER)  # what may run in less than float32 throughout
 
 PROFILE = Profile(1, 8, MAX_BATCH)
 PREFERRED_BATCHES = (8, 16, MAX_BATCH)

@@ -1,9 +1,7 @@
 """Triton backend `openvino`: runs a model's ONNX graph on the CPU with OpenVINO.
 
-A Python-based backend for machines without the container; there, the C++ backend of the same name reads the same
-configs. Parameters of the model's config: `threads` (CPU threads of one instance), `precision` ('f32', or 'auto': the
-CPU's bfloat16 where it has it and the results agree), `cores` (that all models of the server share, see
-backends/cores.py).
+A Python-based backend. Parameters of the model's config: `threads` (CPU threads of one instance), `precision` (see
+session.py) and `cores` (that all models of the server share, see backends/cores.py).
 
 A graph is compiled when it is asked for the first time: the ensembles have it compiled in `coin_embedding`, and few
 ask for a step alone.

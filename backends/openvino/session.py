@@ -97,7 +97,7 @@ class Session:
             Per request, its outputs by name, each [B, …], float32.
         """
         request = self._requests[
-            max((n for n in self._requests if threads is None or n <= threads), default=self._threads)
+            max((n for n in self._requests if threads is None or n <= threads), default=min(self._requests))
         ]
         return [self._answer(request, feed) for feed in feeds]
 
