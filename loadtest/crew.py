@@ -7,14 +7,14 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import ProcessPoolExecutor
 
 from loadtest.generator import Here, Sample
-from loadtest.host import connect
+from loadtest.prepared import Sender, encoded
 
 _FOR_ALL_TO_START = 0.5  # s that each process is kept busy once, so that none takes the work of one that still starts
 _here: Here | None = None  # of a process of the crew
 
 
 class Crew:
-    """Processes that share a load, each with a client of its own; a context manager.
+    """Processes that share a load, each with a connection of its own; a context manager.
 
     Args:
         url: HOST:PORT of the server.
@@ -51,7 +51,7 @@ class Crew:
 
 def _start(url: str, photos: Sequence[bytes]) -> None:
     global _here
-    _here = Here(connect(url).recognize, photos)
+    _here = Here(Sender(url).ask, [encoded(photo) for photo in photos])
 
 
 def _closed(concurrency: int, seconds: float) -> list[Sample]:

@@ -1,6 +1,7 @@
 """More than the server can do: what it answers meanwhile, how it refuses the rest, how soon it is itself again.
 
     python -m loadtest.overload                        on a server that is started for it
+    python -m loadtest.overload --load-cores 1         the same, and what sends has a core of its own
     python -m loadtest.overload --url gpu-host:8001 --factor 4 --seconds 60
 
 1. Peak: many callers in a closed loop; the answers per second are the peak, and the sustainable rate.
@@ -8,13 +9,16 @@
 3. Overload: `--factor` times the peak at a constant rate, whatever becomes of the requests. Goodput is what is answered
    per second, in the part that is left when the queues have filled.
 4. Recovery: calm again; recovered is when, from then on, all is answered within twice the calm p95.
+5. Peak once more: goodput is held against the mean of both, since machines are now faster, now slower.
 """
 
 import argparse
 import json
+import os
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -41,15 +45,25 @@ BINS = 60  # of the picture, at most
 class Overload:
     """What an overload showed."""
 
-    peak: float  # answers per second
+    peaks: tuple[float, float]  # answers per second, before and after
     offered: float  # requests per second in the overload
     calm: Figures
     under: Figures  # what was sent in the overload when the queues were full; answered then or later
-    goodput: float  # share of the peak that was answered per second at that time
+    answered: float  # per second at that time
     refused_ms: float  # p95 until a refusal
     recovery_s: float  # NaN: not within the time that was watched
     samples: list[Sample]  # of overload and recovery; times count from the overload's beginning
     seconds: float  # of the overload
+
+    @property
+    def peak(self) -> float:
+        """Answers per second that the server sustains, mean of before and after."""
+        return sum(self.peaks) / 2
+
+    @property
+    def goodput(self) -> float:
+        """Share of the peak that was answered in the overload."""
+        return self.answered / self.peak
 
     @property
     def unclear(self) -> dict[str, int]:
@@ -60,8 +74,9 @@ class Overload:
     def text(self) -> str:
         """The figures for people."""
         rows = [
-            ["peak, answers per second", number(self.peak)],
+            ["peak, answers per second, before and after", " ".join(map(number, self.peaks))],
             ["offered, requests per second", number(self.offered)],
+            ["answered per second", number(self.answered)],
             ["goodput over peak", f"{self.goodput:.3f}"],
             ["calm: p50, p95, p99 ms", " ".join(map(number, (self.calm.p50_ms, self.calm.p95_ms, self.calm.p99_ms)))],
             [
@@ -95,26 +110,32 @@ def provoke(callers: Callers, concurrency: int, factor: float, seconds: float, w
         seconds: of the peak's search and of the overload.
         watched: s after the overload.
     """
-    start = time.perf_counter()
-    peak_samples = callers.closed(concurrency, seconds)
-    peak = figures(peak_samples, time.perf_counter() - start).throughput
-    calm = figures(callers.open([(CALM * peak, seconds / 2)]), seconds / 2)
-    samples = callers.open([(factor * peak, seconds), (CALM * peak, watched)])
+    before = _peak(callers, concurrency, seconds)
+    calm = figures(callers.open([(CALM * before, seconds / 2)]), seconds / 2)
+    samples = callers.open([(factor * before, seconds), (CALM * before, watched)])
+    after = _peak(callers, concurrency, seconds)
     full, counted = FILLING * seconds, (1 - FILLING) * seconds
     under = figures([sample for sample in samples if full <= sample.start < seconds], counted)
     answered = [sample for sample in samples if full <= sample.end < seconds and not sample.failure]
     refused = [sample.seconds for sample in samples if sample.failure in REFUSALS]
     return Overload(
-        peak,
-        factor * peak,
+        (before, after),
+        factor * before,
         calm,
         under,
-        len(answered) / counted / peak,
+        len(answered) / counted,
         1e3 * float(np.percentile(refused, 95)) if refused else float("nan"),
         recovery(samples, seconds, SLACK * calm.p95_ms / 1e3),
         samples,
         seconds,
     )
+
+
+def _peak(callers: Callers, concurrency: int, seconds: float) -> float:
+    """Answers per second in a closed loop."""
+    start = time.perf_counter()
+    samples = callers.closed(concurrency, seconds)
+    return figures(samples, time.perf_counter() - start).throughput
 
 
 def draw(result: Overload, path: Path) -> None:
@@ -145,6 +166,19 @@ def draw(result: Overload, path: Path) -> None:
     pyplot.close(figure)
 
 
+@contextmanager
+def _loaded(options: argparse.Namespace) -> Iterator[Crew]:
+    """The server, and a crew that sends to it; each on cores of its own where that is wanted."""
+    cores = sorted(os.sched_getaffinity(0))
+    if not 0 <= options.load_cores < len(cores):
+        raise ServerError(f"{options.load_cores} of {len(cores)} cores for the load leave none to the server")
+    os.sched_setaffinity(0, cores[: len(cores) - options.load_cores])
+    with host(options) as there:
+        os.sched_setaffinity(0, cores[-options.load_cores :])
+        with Crew(there.url, there.queries, options.processes) as crew:
+            yield crew
+
+
 def main(argv: list[str] | None = None) -> int:
     """Command line; 1 where the server fails or a failure is no clear refusal."""
     parser = argparse.ArgumentParser(
@@ -154,13 +188,16 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument("--factor", type=float, default=4.0, help="of the peak that is offered (%(default)s)")
     parser.add_argument("--callers", type=int, default=16, help="under way at the peak (%(default)s)")
     parser.add_argument("--processes", type=int, default=1, help="that send (%(default)s)")
+    parser.add_argument(
+        "--load-cores", type=int, default=0, help="for what sends, taken from a server that is started here (none)"
+    )
     parser.add_argument("--seconds", type=float, default=60.0, help="of overload (%(default)s)")
     parser.add_argument("--watched", type=float, default=60.0, help="seconds after it (%(default)s)")
     parser.add_argument("--out", type=Path, default=Path("data/loadtest/overload"), help="folder (%(default)s)")
     options = parser.parse_args(argv)
     pin(options.cores)
     try:
-        with host(options) as there, Crew(there.url, there.queries, options.processes) as crew:
+        with _loaded(options) as crew:
             result = provoke(crew, options.callers, options.factor, options.seconds, options.watched)
     except ServerError as error:
         print(f"error: {error}", file=sys.stderr)

@@ -7,8 +7,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import tritonclient.grpc as triton
+from tritonclient.grpc import service_pb2 as pb
 
-from ensemble.contract import COIN_EMBEDDING, COIN_ENROLL, EMBEDDER, ENSEMBLES, MODELS, SEARCH
+from ensemble.contract import COIN_EMBEDDING, COIN_ENROLL, COIN_ID, EMBEDDER, ENSEMBLES, MODELS, SEARCH
 from ensemble.graph import STEPS, Target
 from loadtest import perf_analyzer, planning
 from loadtest.breakdown import Watch
@@ -20,8 +22,10 @@ from loadtest.host import Host, connect
 from loadtest.locust_run import LOCUSTFILE, MODELFILE, common, headless, read_rows, run_locust
 from loadtest.perf_analyzer import write_inputs
 from loadtest.perf_binary import PerfAnalyzerError, get
+from loadtest.prepared import Sender, encoded
 from loadtest.stage_times import Times, measure
 from loadtest.steps import inputs_of_models, remote, transport
+from mintmark import InvalidPhoto
 
 
 @pytest.fixture(scope="module")
@@ -108,6 +112,22 @@ def test_a_single_model_can_be_loaded(there: Host, options: argparse.Namespace, 
     words = [*headless("2s"), *common(options, 2), "--model", "embedding", "--error-limit", "0"]
     assert run_locust(MODELFILE, there.url, words, tmp_path / "model.json") == 0
     assert read_rows(tmp_path / "model.json")[0].name.startswith("embedding")
+
+
+def test_a_prepared_request_is_the_clients_own(there: Host) -> None:
+    sender = Sender(there.url)
+    answers = [pb.ModelInferResponse.FromString(sender.ask(encoded(photo))) for photo in there.queries]
+    with connect(there.url) as client:
+        for photo, answer in zip(there.queries, answers, strict=True):
+            keys = triton.InferResult(answer).as_numpy(COIN_ID.name)[0]
+            assert [key.decode() for key in keys if key] == [
+                match.entry.id for match in client.recognize(photo).matches
+            ]
+
+
+def test_a_prepared_request_fails_as_the_clients_does(there: Host) -> None:
+    with pytest.raises(InvalidPhoto, match="not an image"):
+        Sender(there.url).ask(encoded(b"no photo"))
 
 
 def test_a_crew_shares_the_load(there: Host) -> None:
