@@ -11,6 +11,7 @@ from typing import Any
 from ensemble.contract import Model
 
 SECONDS = "mintmark_step_seconds_total"  # one for each `step`
+WAIT = "wait"  # the step before the first one: for a place among those who compute
 PHOTOS = "mintmark_step_photos_total"  # that went through all steps
 INTERVAL = 0.5  # s
 
@@ -28,10 +29,15 @@ class StepTimes:
         seconds = family(name=SECONDS, description="Time that a step of the chain took", kind=family.COUNTER)
         photos = family(name=PHOTOS, description="Photos that went through the chain", kind=family.COUNTER)
         self._families = seconds, photos  # which must outlive their counters
-        self._counters = {step.name: seconds.Metric(labels={"step": step.name}) for step in steps}
+        names = (WAIT, *(step.name for step in steps))
+        self._counters = {name: seconds.Metric(labels={"step": name}) for name in names}
         self._counters[PHOTOS] = photos.Metric(labels={})
         self._gathered = dict.fromkeys(self._counters, 0.0)
         self._last, self._now, self._told = steps[-1], now, now()
+
+    def waited(self, seconds: float) -> None:
+        """A photo has waited before its first step."""
+        self._gathered[WAIT] += seconds
 
     def observe(self, step: Model, seconds: float) -> None:
         """A photo has gone through a step; see Chain.run."""

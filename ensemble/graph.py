@@ -94,7 +94,7 @@ class Placement:
 
 REFERENCE_CORES = 2  # of the committed configs; the embedded server renders them for the cores that there are
 MOST_THREADS = 8  # of one inference; more gain little
-MOST_CHAINS = 4  # processes that hold all networks; each takes most of a gigabyte
+MOST_CHAINS = 4  # at work at a time; each takes most of a gigabyte
 CPU_MAX_BATCH = 1  # a CPU gains nothing from batches, and one core would work on many photos while others wait
 NETWORKS = (COARSE_SEGMENTATION, SEGMENTATION, EMBEDDER)  # what may run in less than float32 throughout
 
@@ -177,15 +177,15 @@ def _python(model: Model, target: Target, max_batch: int) -> Placement:
 
 
 def _chain(cores: int) -> Placement:
-    """All steps of a photo in one process: one for each core, or for some cores together where there are many.
+    """All steps of a photo in one process; one process more than work at a time (`backends.cores`).
 
-    Two at least: a model with one instance and limits to its queue gets its next photo late from Triton 2.51. That left
-    a core idle for 60 % of the time where photos came at random, not where each caller waits for its answer.
+    The one more has the next photo in hand while it waits for its place: to an instance that has done its photo Triton
+    2.51 hands the next one late, where its queue has limits and photos come whether or not others are answered.
     """
     return Placement(
         "python",
         "KIND_CPU",
-        max(2, chains(cores)),
+        chains(cores) + 1,
         CPU_MAX_BATCH,
         batching=True,
         queue=CPU_ADMISSION,
@@ -194,7 +194,7 @@ def _chain(cores: int) -> Placement:
 
 
 def chains(cores: int) -> int:
-    """Photos that a server on this many CPU cores works on at a time."""
+    """Photos that a server on this many CPU cores works on at a time: one for each, or for some of many."""
     return min(cores, MOST_CHAINS)
 
 

@@ -11,6 +11,7 @@ from matplotlib import pyplot
 from matplotlib.axes import Axes
 from matplotlib.patches import Patch
 
+from backends.step_times import WAIT
 from loadtest.counters import PARTS
 from loadtest.shares import LABELS, Breakdown, Share
 
@@ -50,7 +51,8 @@ def _inside(breakdown: Breakdown, share: Share) -> list[Bar]:
     """Each begins where the one before ends, the first where computing does."""
     start, rows = share.queue + share.compute_input, []
     for name, ms in breakdown.parts_inside(share).items():
-        rows.append(Bar(name, ms, ((max(ms, 0.0), INSIDE),), start, inner=True))
+        colour = COLOURS[0] if name == WAIT else INSIDE
+        rows.append(Bar(name, ms, ((max(ms, 0.0), colour),), start, inner=True))
         start = rows[-1].end
     return rows
 

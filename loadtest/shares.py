@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from backends.step_times import PHOTOS
+from backends.step_times import PHOTOS, WAIT
 from ensemble.contract import COIN_EMBEDDING
 from ensemble.graph import STEPS
 from loadtest.counters import PARTS, Counts, Inside, Routes, added
@@ -139,4 +139,5 @@ def _inside(done: Mapping[str, float], calls: float) -> dict[str, float]:
     photos = done.get(PHOTOS, 0)
     if not photos:
         return {}
-    return {step.name: 1e3 * calls * done.get(step.name, 0.0) / photos for step in STEPS[COIN_EMBEDDING]}
+    names = (WAIT, *(step.name for step in STEPS[COIN_EMBEDDING]))
+    return {name: 1e3 * calls * done.get(name, 0.0) / photos for name in names}

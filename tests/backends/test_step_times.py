@@ -53,13 +53,15 @@ def made(monkeypatch: pytest.MonkeyPatch) -> dict[tuple[str, str], Metric]:
 
 
 def photo(times: StepTimes, seconds: float) -> None:
+    times.waited(0.125)
     for step in STEPS:
         times.observe(step, seconds)
 
 
 def test_every_step_has_a_counter(made: dict[tuple[str, str], Metric], clock: Clock) -> None:
     StepTimes(Family, STEPS, clock)
-    assert set(made) == {(SECONDS, "decode"), (SECONDS, "segmentation"), (SECONDS, "embedding"), (PHOTOS, "")}
+    steps = {(SECONDS, "wait"), (SECONDS, "decode"), (SECONDS, "segmentation"), (SECONDS, "embedding")}
+    assert set(made) == {*steps, (PHOTOS, "")}
 
 
 def test_sums_are_passed_on_now_and_then(made: dict[tuple[str, str], Metric], clock: Clock) -> None:
@@ -70,6 +72,7 @@ def test_sums_are_passed_on_now_and_then(made: dict[tuple[str, str], Metric], cl
         times.tell()
     assert made[PHOTOS, ""].value == 8
     assert made[SECONDS, "segmentation"].value == pytest.approx(8 * 0.25)
+    assert made[SECONDS, "wait"].value == pytest.approx(8 * 0.125)
     assert {metric.messages for metric in made.values()} == {2}
     clock.seconds += INTERVAL
     times.tell()

@@ -4,6 +4,7 @@ On GPUs the model is an ensemble, which Triton runs by itself, and this file is 
 """
 
 import os
+import time
 from collections.abc import Callable
 from contextlib import nullcontext
 from pathlib import Path
@@ -40,7 +41,9 @@ class TritonPythonModel:
 
     def execute(self, requests: list[Any]) -> list[Any]:
         """Answer requests one by one, on this process's share of the cores."""
+        start = time.perf_counter()
         with self.cores.computing() if self.cores else nullcontext() as self.share:
+            self.times.waited(time.perf_counter() - start)
             answers = answer_each(requests, self._answer)
         self.times.tell()
         return answers
