@@ -17,7 +17,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from ensemble.graph import chains
+from ensemble.cpu import Cpu
 
 VARIABLE = "MINTMARK_CORE_LOCKS"  # folder of the files, the server's own
 
@@ -108,10 +108,10 @@ def cores_of(parameters: Mapping[str, str]) -> Cores | None:
     """The cores that a model of this server shares with the others; None where the server does not say.
 
     Args:
-        parameters: of the model's config; `cores` tells how many there are.
+        parameters: of the model's config, with what `Cpu` says there.
     """
     folder = os.environ.get(VARIABLE, "")
     if not folder or "cores" not in parameters:
         return None
-    cores = int(parameters["cores"])
-    return Cores(Path(folder), cores, chains(cores))
+    cpu = Cpu.of(parameters)
+    return Cores(Path(folder), cpu.cores, cpu.chains)

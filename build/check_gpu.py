@@ -33,6 +33,7 @@ from backends.tensorrt_rtx.device import CudaDevice, DeviceError
 from backends.tensorrt_rtx.session import DTYPES, EngineError, Session, load_context
 from ensemble.chain import Arrays, Chain, Runner
 from ensemble.contract import COMPUTE_MODELS, Model
+from ensemble.cpu import Cpu
 from ensemble.graph import FIND_COIN, Target
 from ensemble.render import REPOSITORY, ROOT
 from ensemble.stamp import StampError
@@ -144,7 +145,7 @@ def examine(flavor: Flavor, engines: Engines, folder: Path | None, url: str | No
         print(f"{model.name}: {engines.ensure(model, flavor)}", file=sys.stderr, flush=True)
     device, photos = CudaDevice(0), read_photos(folder)
     sessions = open_sessions(engines, flavor, device)
-    parity = check_parity(photos, sessions, lambda model: served(model, cores=1))
+    parity = check_parity(photos, sessions, lambda model: served(model, Cpu(1, 1)))
     runs = tqdm([(model, batch) for model in COMPUTE_MODELS for batch in BATCHES], desc="engines")
     speeds = [engine_speed(model, sessions[model], batch, SECONDS) for model, batch in runs]
     del sessions  # their memory is the server's now

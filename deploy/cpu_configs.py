@@ -1,4 +1,4 @@
-"""Writes the CPU configs for the cores that this container may use: the committed ones are for two.
+"""Writes the CPU configs for what this container may use of cores and memory: the committed ones are for two cores.
 
     python -m deploy.cpu_configs REPOSITORY
 
@@ -10,7 +10,9 @@ import os
 import sys
 from pathlib import Path
 
+from backends import memory
 from ensemble.contract import MODELS
+from ensemble.cpu import Cpu
 from ensemble.graph import Target
 from ensemble.render import config_path, config_text
 
@@ -27,12 +29,12 @@ def usable_cores(quota: Path = QUOTA) -> int:
         return cores
 
 
-def write_configs(repository: Path, cores: int) -> None:
+def write_configs(repository: Path, cpu: Cpu) -> None:
     """Write each model's CPU config into the repository."""
     for model in MODELS:
         path = repository / config_path(model, Target.CPU)
         path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(config_text(model, Target.CPU, cores))
+        path.write_text(config_text(model, Target.CPU, cpu))
 
 
 def main(argv: list[str]) -> int:
@@ -44,8 +46,9 @@ def main(argv: list[str]) -> int:
     if not given.isdecimal() or int(given) == 0:
         print(f"MINTMARK_CORES is {given!r}; it must be a whole number above 0", file=sys.stderr)
         return 2
-    print(f"configs for {given} cores", file=sys.stderr)
-    write_configs(Path(argv[0]), int(given))
+    cpu = Cpu.within(int(given), memory.usable())
+    print(f"configs for {cpu.cores} cores and {cpu.chains} photos at a time", file=sys.stderr)
+    write_configs(Path(argv[0]), cpu)
     return 0
 
 

@@ -23,6 +23,7 @@ from ensemble.contract import (
     Model,
     Tensor,
 )
+from ensemble.cpu import REFERENCE, Cpu
 
 # What runs, in order; a tensor travels from the model that makes it to all that take it, under its own name.
 FIND_COIN = (DECODE, PREPROCESS, COARSE_SEGMENTATION, ZOOM, SEGMENTATION, CROP, EMBEDDER)
@@ -92,9 +93,6 @@ class Placement:
     parameters: dict[str, str] = field(default_factory=dict)
 
 
-REFERENCE_CORES = 2  # of the committed configs; the embedded server renders them for the cores that there are
-MOST_THREADS = 8  # of one inference; more gain little
-MOST_CHAINS = 4  # at work at a time; each takes most of a gigabyte
 CPU_MAX_BATCH = 1  # a CPU gains nothing from batches, and one core would work on many photos while others wait
 NETWORKS = (COARSE_SEGMENTATION, SEGMENTATION, EMBEDDER)  # what may run in less than float32 throughout
 
@@ -109,13 +107,13 @@ CPU_QUEUE = Queue(size=64, timeout_us=30_000_000)
 CPU_ADMISSION = Queue(size=32, timeout_us=30_000_000)
 
 
-def placement(model: Model, target: Target, cores: int = REFERENCE_CORES) -> Placement:
+def placement(model: Model, target: Target, cpu: Cpu = REFERENCE) -> Placement:
     """How a model runs on a target.
 
     Args:
         model: one of the contract's models.
         target: where.
-        cores: CPU cores that the server may use.
+        cpu: what a server on CPUs may use.
 
     Raises:
         ValueError: the model is not in the contract.
@@ -128,9 +126,9 @@ def placement(model: Model, target: Target, cores: int = REFERENCE_CORES) -> Pla
     if model in PYTHON_MODELS:
         return _python(model, target, max_batch)
     if model is COIN_EMBEDDING:
-        return _chain(cores)
+        return _chain(cpu)
     if target is Target.CPU:
-        return _openvino(model, cores)
+        return _openvino(model, cpu)
     return _engine(target)
 
 
@@ -176,7 +174,7 @@ def _python(model: Model, target: Target, max_batch: int) -> Placement:
     return Placement("python", "KIND_CPU", instances, max_batch, batching=queued, queue=queue)
 
 
-def _chain(cores: int) -> Placement:
+def _chain(cpu: Cpu) -> Placement:
     """All steps of a photo in one process; one process more than work at a time (`backends.cores`).
 
     The one more has the next photo in hand while it waits for its place: to an instance that has done its photo Triton
@@ -185,20 +183,15 @@ def _chain(cores: int) -> Placement:
     return Placement(
         "python",
         "KIND_CPU",
-        chains(cores) + 1,
+        cpu.processes,
         CPU_MAX_BATCH,
         batching=True,
         queue=CPU_ADMISSION,
-        parameters={"cores": str(cores)},
+        parameters=cpu.parameters,
     )
 
 
-def chains(cores: int) -> int:
-    """Photos that a server on this many CPU cores works on at a time: one for each, or for some of many."""
-    return min(cores, MOST_CHAINS)
-
-
-def _openvino(model: Model, cores: int) -> Placement:
+def _openvino(model: Model, cpu: Cpu) -> Placement:
     """A step, for those who ask for it alone."""
     return Placement(
         "openvino",
@@ -209,8 +202,7 @@ def _openvino(model: Model, cores: int) -> Placement:
         batching=True,
         queue=CPU_QUEUE,
         parameters={
-            "cores": str(cores),
-            "threads": str(min(cores, MOST_THREADS)),
+            **cpu.parameters,
             # The geometry stays in float32 but for the pictures; bfloat16 would move windows by whole pixels.
             "precision": "auto" if model in NETWORKS else "mixed",
         },

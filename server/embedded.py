@@ -21,6 +21,7 @@ from backends import memory
 from backends.cores import VARIABLE as CORE_LOCKS
 from catalog.opening import LOCATION_VARIABLE, folder_of
 from ensemble.contract import MODELS, Model
+from ensemble.cpu import Cpu
 from ensemble.graph import Target
 from ensemble.render import REPOSITORY, ROOT
 from server.binary import ServerError, Triton, check_numpy, find_triton
@@ -103,7 +104,7 @@ class EmbeddedServer:
         self.ports = ports or Ports.free()
         self._folder = folder_of(str(catalog))
         self.location = str(self._folder.resolve()) if self._folder else str(catalog)
-        self._cores = cores or len(os.sched_getaffinity(0))
+        self._cpu = Cpu.within(cores or len(os.sched_getaffinity(0)), memory.usable())
         self._repository = repository
         self._progress = progress or (lambda loaded: None)
         self._extra = environment or {}
@@ -149,7 +150,7 @@ class EmbeddedServer:
             staged = Path(self._resources.enter_context(tempfile.TemporaryDirectory(prefix="mintmark-")))
             self._resources.callback(_drop_shared_memory, staged.name)
             stage_backends(triton, staged / "backends")
-            stage_models(self._models, self._repository, staged / "models", self._target, self._cores)
+            stage_models(self._models, self._repository, staged / "models", self._target, self._cpu)
             self._launch(triton, staged)
             self._wait_until_ready()
         except BaseException:

@@ -1,10 +1,11 @@
-"""What a server of this machine reads: backends and models side by side, configs rendered for the cores there are."""
+"""What a server of this machine reads: backends and models side by side, configs rendered for the machine."""
 
 import shutil
 from collections.abc import Sequence
 from pathlib import Path
 
 from ensemble.contract import Model
+from ensemble.cpu import Cpu
 from ensemble.graph import Target
 from ensemble.render import ROOT, config_text
 from server.binary import Triton
@@ -22,14 +23,14 @@ def stage_backends(triton: Triton, folder: Path) -> None:
         shutil.copy2(backend, folder / backend.parent.name / backend.name)
 
 
-def stage_models(models: Sequence[Model], repository: Path, folder: Path, target: Target, cores: int) -> None:
-    """Link the models' versions into `folder`, beside a config for this many cores.
+def stage_models(models: Sequence[Model], repository: Path, folder: Path, target: Target, cpu: Cpu) -> None:
+    """Link the models' versions into `folder`, beside a config for this machine.
 
-    With the reference number of cores the configs are the committed ones, letter for letter.
+    On the reference machine the configs are the committed ones, letter for letter.
     """
     for model in models:
         staged = folder / model.name
         staged.mkdir(parents=True)
         for version in (repository / model.name).glob("[0-9]*"):
             (staged / version.name).symlink_to(version)
-        (staged / "config.pbtxt").write_text(config_text(model, target, cores))
+        (staged / "config.pbtxt").write_text(config_text(model, target, cpu))

@@ -3,6 +3,7 @@
 from backends.openvino.served import served
 from ensemble.chain import Chain
 from ensemble.contract import ELLIPSE, EMBEDDER, FOUND
+from ensemble.cpu import Cpu
 from ensemble.graph import FIND_COIN
 from training.mint import Ellipse
 
@@ -16,7 +17,7 @@ class ServedFinder:
 
     def __init__(self, threads: int = 1) -> None:
         steps = [model for model in FIND_COIN if model is not EMBEDDER]
-        self._chain = Chain(steps, lambda model: served(model, threads))
+        self._chain = Chain(steps, lambda model: served(model, Cpu(threads, 1)))
 
     def find(self, photo: bytes) -> Ellipse | None:
         """The ellipse in px of the photo after EXIF rotation, or None where no coin is found.

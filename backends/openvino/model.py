@@ -19,6 +19,7 @@ import triton_python_backend_utils as pb_utils
 from backends.adapter import settings
 from backends.cores import cores_of
 from ensemble.contract import MODELS
+from ensemble.cpu import Cpu
 
 
 class TritonPythonModel:
@@ -38,7 +39,7 @@ class TritonPythonModel:
         from backends.openvino.served import open_session
 
         cache = os.environ.get("MINTMARK_CACHE", "")
-        return open_session(self.model, int(self.parameters["cores"]), self.repository, cache)
+        return open_session(self.model, Cpu.of(self.parameters), self.repository, cache)
 
     def execute(self, requests: list[Any]) -> list[Any]:
         """Answer requests that the dynamic batcher put together."""

@@ -8,47 +8,47 @@ from pathlib import Path
 from backends.openvino.session import Session
 from ensemble.chain import Runner
 from ensemble.contract import Model
-from ensemble.graph import Target, chains, placement
+from ensemble.cpu import Cpu
+from ensemble.graph import Target, placement
 from ensemble.render import REPOSITORY, ROOT
 
 
-def open_session(model: Model, cores: int, repository: Path = ROOT / REPOSITORY, cache: str = "") -> Session:
-    """A compute model of the repository, as the server on this many cores opens it.
+def open_session(model: Model, cpu: Cpu, repository: Path = ROOT / REPOSITORY, cache: str = "") -> Session:
+    """A compute model of the repository, as a server on CPUs opens it.
 
     It is compiled for all threads that it may have and for fewer, down to what each photo has where as many are under
     way as the server works on.
 
     Args:
         model: which one.
-        cores: of the server.
+        cpu: what the server may use.
         repository: folder of the models.
         cache: folder for compiled models; '' for none.
 
     Raises:
         ValueError: its graph is not unpacked; `make models` does it.
     """
-    place = placement(model, Target.CPU, cores)
+    place = placement(model, Target.CPU, cpu)
     with _alone(cache, model.name):
         return Session(
             repository / model.name / "1" / place.artifact,
             [tensor.name for tensor in model.inputs],
             [tensor.name for tensor in model.outputs],
-            threads=int(place.parameters["threads"]),
+            threads=cpu.threads,
             precision=place.parameters["precision"],
             cache=cache,
-            fewest=cores // chains(cores),
         )
 
 
 def served(
     model: Model,
-    cores: int,
+    cpu: Cpu,
     repository: Path = ROOT / REPOSITORY,
     cache: str = "",
     share: Callable[[], int | None] | None = None,
 ) -> Runner:
     """The same as a step of a chain; `share` tells before each inference how many threads it may have, None all."""
-    session = open_session(model, cores, repository, cache)
+    session = open_session(model, cpu, repository, cache)
     return lambda inputs: session.run([inputs], share and share())[0]
 
 

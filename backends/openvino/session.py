@@ -24,9 +24,7 @@ class Session:
     Args:
         model: ONNX file.
         inputs, outputs: tensor names that the graph must have.
-        threads: CPU threads; 0 leaves it to OpenVINO.
-        fewest: the graph is also compiled for half as many threads, and so on down to so many, so that each inference
-            may run on fewer; None compiles it for `threads` alone.
+        threads: numbers of CPU threads to compile the graph for, most first; 0 leaves it to OpenVINO.
         precision: 'f32'; 'mixed' for float32 but for the resampling of pictures (resampling.py); or 'auto' for the
             CPU's bfloat16 throughout, where it has it and the results agree.
         cache: folder for compiled models; '' for none.
@@ -40,10 +38,9 @@ class Session:
         model: Path,
         inputs: Sequence[str],
         outputs: Sequence[str],
-        threads: int = 0,
+        threads: Sequence[int] = (0,),
         precision: str = "f32",
         cache: str = "",
-        fewest: int | None = None,
     ) -> None:
         if not model.is_file():
             raise ValueError(f"{model} is missing: run python build/install_models.py")
@@ -51,7 +48,7 @@ class Session:
             raise ValueError(f"precision is {precision!r}; use one of {', '.join(PRECISIONS)}")
         self._core = openvino.Core()
         self._core.set_property({"CACHE_DIR": cache} if cache else {})
-        self._threads = threads
+        self._threads = threads[0]
         self._outputs = list(outputs)
         graph = self._core.read_model(model)  # not kept: it holds all weights once more
         _check_names(model, graph, inputs, outputs)
@@ -59,11 +56,11 @@ class Session:
         if precision == "mixed":
             resample_in_bf16(graph)
         self.precision = "f32"
-        compiled = self._compile(graph, threads, "f32")
+        compiled = self._compile(graph, threads[0], "f32")
         if precision == "auto" and "BF16" in self._core.get_property("CPU", "OPTIMIZATION_CAPABILITIES"):
             compiled = self._try_bf16(graph, compiled)
-        self._requests = {threads: compiled.create_infer_request()}
-        for count in halves(threads, fewest) if fewest else ():
+        self._requests = {threads[0]: compiled.create_infer_request()}
+        for count in threads[1:]:
             self._requests[count] = self._compile(graph, count, self.precision).create_infer_request()
 
     def _compile(self, graph: openvino.Model, threads: int, precision: str) -> openvino.CompiledModel:
@@ -107,15 +104,6 @@ class Session:
             results = request.infer({name: array[row : row + 1] for name, array in feed.items()}, share_inputs=True)
             rows.append({name: results[name] for name in self._outputs})
         return {name: _stacked([row[name] for row in rows]) for name in self._outputs}
-
-
-def halves(threads: int, fewest: int) -> list[int]:
-    """Half as many threads, half of those rounded down, and so on down to so many, which is the last."""
-    counts = []
-    while threads > fewest:
-        threads = max(threads // 2, fewest)
-        counts.append(threads)
-    return counts
 
 
 def agrees(exact: Sequence[np.ndarray], quick: Sequence[np.ndarray]) -> bool:

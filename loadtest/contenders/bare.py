@@ -11,10 +11,12 @@ from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any, TypeVar
 
+from backends.memory import usable
 from backends.openvino.served import served
 from ensemble.chain import Arrays, Chain, Runner
 from ensemble.contract import COIN_SEARCH, SEARCH, Model
-from ensemble.graph import STEPS, chains
+from ensemble.cpu import Cpu
+from ensemble.graph import STEPS
 from loadtest.contenders.base import Answer, from_tensors
 from loadtest.contenders.search import catalog_search
 from loadtest.generator import Sample, closed_loop
@@ -42,11 +44,11 @@ def taking_turns(workers: Sequence[Callable[[Given], Made]]) -> Callable[[Given]
 class _Worker:
     """One chain, on its share of the cores among the workers that have something to do."""
 
-    def __init__(self, catalog: Path, cores: int, at_work: "list[_Worker]") -> None:
-        self._cores, self._at_work, self._threads = cores, at_work, cores
+    def __init__(self, catalog: Path, cpu: Cpu, at_work: "list[_Worker]") -> None:
+        self._cores, self._at_work, self._threads = cpu.cores, at_work, cpu.cores
 
         def opened(model: Model) -> Runner:
-            return catalog_search(catalog) if model is SEARCH else served(model, cores, share=lambda: self._threads)
+            return catalog_search(catalog) if model is SEARCH else served(model, cpu, share=lambda: self._threads)
 
         self._chain = Chain(STEPS[COIN_SEARCH], opened)
 
@@ -62,7 +64,8 @@ class _Worker:
 def build(catalog: Path, cores: int) -> Callable[[bytes], Arrays]:
     """As many chains as the server on this many cores has, for any number of callers."""
     at_work: list[_Worker] = []
-    return taking_turns([_Worker(catalog, cores, at_work).run for _ in range(chains(cores))])
+    cpu = Cpu.within(cores, usable())
+    return taking_turns([_Worker(catalog, cpu, at_work).run for _ in range(cpu.chains)])
 
 
 class Bare:

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from backends.cores import VARIABLE, Cores, cores_of
+from ensemble.cpu import Cpu
 
 ROOT = Path(__file__).resolve().parents[2]
 COMPUTING = """
@@ -124,9 +125,9 @@ def test_an_error_gives_the_share_back(cores: Cores, tmp_path: Path) -> None:
 
 def test_models_share_where_the_server_says_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv(VARIABLE, raising=False)
-    assert cores_of({"cores": "2"}) is None
+    assert cores_of(Cpu(2, 2).parameters) is None
     monkeypatch.setenv(VARIABLE, str(tmp_path / "made"))
     assert cores_of({}) is None
-    cores = cores_of({"cores": "2"})
+    cores = cores_of(Cpu(2, 2).parameters)
     assert cores is not None and share(cores) == 2
     cores.close()

@@ -43,7 +43,7 @@ def test_only_pictures_change_and_hardly(model: Model, tmp_path: Path) -> None:
     photo = coin_photo()
     inputs, outputs = ([tensor.name for tensor in tensors] for tensors in (model.inputs, model.outputs))
     exact, mixed = (
-        Session(tmp_path / "model.onnx", inputs, outputs, threads=1, precision=precision).run(
+        Session(tmp_path / "model.onnx", inputs, outputs, threads=[1], precision=precision).run(
             [{name: photo[name] for name in inputs}]
         )[0]
         for precision in ("f32", "mixed")

@@ -7,12 +7,13 @@ import pytest
 
 from deploy.cpu_configs import main, usable_cores, write_configs
 from ensemble.contract import COIN_EMBEDDING, MODELS
-from ensemble.graph import REFERENCE_CORES, Target
+from ensemble.cpu import REFERENCE
+from ensemble.graph import Target
 from ensemble.render import REPOSITORY, ROOT, config_path
 
 
 def test_two_cores_get_the_committed_configs(tmp_path: Path) -> None:
-    write_configs(tmp_path, REFERENCE_CORES)
+    write_configs(tmp_path, REFERENCE)
     for model in MODELS:
         path = config_path(model, Target.CPU)
         assert (tmp_path / path).read_text() == (ROOT / REPOSITORY / path).read_text()

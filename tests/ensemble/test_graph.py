@@ -27,7 +27,8 @@ from ensemble.contract import (
     Model,
     Tensor,
 )
-from ensemble.graph import FIND_COIN, NETWORKS, PROFILE, STEPS, Target, chains, check_wiring, placement, steps_of
+from ensemble.cpu import Cpu
+from ensemble.graph import FIND_COIN, NETWORKS, PROFILE, STEPS, Target, check_wiring, placement, steps_of
 
 
 def with_step(number: int, model: Model) -> tuple[Model, ...]:
@@ -101,10 +102,10 @@ def test_an_ensemble_takes_no_larger_batch_than_its_steps(target: Target) -> Non
 
 
 @pytest.mark.parametrize("target", Target)
-@pytest.mark.parametrize("cores", [1, 2, 8, 64])
-def test_placements(target: Target, cores: int) -> None:
+@pytest.mark.parametrize("cpu", [Cpu(1, 1), Cpu(2, 2), Cpu(8, 4), Cpu(64, 1)])
+def test_placements(target: Target, cpu: Cpu) -> None:
     for model in (*COMPUTE_MODELS, *PYTHON_MODELS):
-        place = placement(model, target, cores)
+        place = placement(model, target, cpu)
         assert place.instances >= 1 and place.kind in ("KIND_GPU", "KIND_CPU")
         assert all(batch <= place.max_batch for batch in place.preferred_batches)
         assert place.batching or not (place.preferred_batches or place.queue_delay_us)
@@ -128,10 +129,10 @@ def test_a_cpu_takes_a_photo_to_its_embedding_in_one_process() -> None:
         assert {model: steps_of(model, target) for model in ENSEMBLES} == STEPS
 
 
-@pytest.mark.parametrize(("cores", "photos"), [(1, 1), (2, 2), (4, 4), (8, 4), (64, 4)])
-def test_a_cpu_works_on_one_photo_for_each_core_up_to_four(cores: int, photos: int) -> None:
-    place = placement(COIN_EMBEDDING, Target.CPU, cores)
-    assert chains(cores) == photos and place.instances == photos + 1
+@pytest.mark.parametrize("cpu", [Cpu(1, 1), Cpu(2, 2), Cpu(8, 2), Cpu(64, 4)])
+def test_a_cpu_has_one_chain_to_spare(cpu: Cpu) -> None:
+    place = placement(COIN_EMBEDDING, Target.CPU, cpu)
+    assert place.instances == cpu.chains + 1
     assert place.queue is not None and place.queue.size == 32
 
 
@@ -140,25 +141,25 @@ def test_a_gpu_host_decodes_and_searches_on_its_devices() -> None:
     assert kinds == {"decode": "KIND_GPU", "search": "KIND_GPU", "enroll": "KIND_CPU", "catalog": "KIND_CPU"}
 
 
-@pytest.mark.parametrize("cores", [1, 2, 8, 64])
-def test_a_device_has_one_index_that_takes_its_input_there(cores: int) -> None:
-    place = placement(SEARCH, Target.GPU, cores)
+@pytest.mark.parametrize("cpu", [Cpu(1, 1), Cpu(2, 2), Cpu(8, 4), Cpu(64, 1)])
+def test_a_device_has_one_index_that_takes_its_input_there(cpu: Cpu) -> None:
+    place = placement(SEARCH, Target.GPU, cpu)
     assert place.parameters == {"FORCE_CPU_ONLY_INPUT_TENSORS": "no"}
 
 
 @pytest.mark.parametrize("target", Target)
-@pytest.mark.parametrize("cores", [1, 2, 8, 64])
-def test_a_catalog_is_searched_and_changed_by_one_instance_each(target: Target, cores: int) -> None:
+@pytest.mark.parametrize("cpu", [Cpu(1, 1), Cpu(2, 2), Cpu(8, 4), Cpu(64, 1)])
+def test_a_catalog_is_searched_and_changed_by_one_instance_each(target: Target, cpu: Cpu) -> None:
     """Each instance of the search holds all vectors, and a GPU index allows no two searches at once."""
-    assert [placement(model, target, cores).instances for model in (SEARCH, ENROLL, CATALOG)] == [1, 1, 1]
+    assert [placement(model, target, cpu).instances for model in (SEARCH, ENROLL, CATALOG)] == [1, 1, 1]
 
 
-@pytest.mark.parametrize("cores", [1, 2, 8, 64])
-def test_a_cpu_runs_no_more_threads_in_a_model_than_it_has_cores(cores: int) -> None:
+@pytest.mark.parametrize("cpu", [Cpu(1, 1), Cpu(2, 2), Cpu(8, 4), Cpu(64, 1)])
+def test_a_step_for_those_who_ask_for_it_alone_is_one_process(cpu: Cpu) -> None:
     for model in COMPUTE_MODELS:
-        place = placement(model, Target.CPU, cores)
-        assert place.parameters["cores"] == str(cores)
-        assert 1 <= place.instances <= cores and 1 <= int(place.parameters["threads"]) <= cores
+        place = placement(model, Target.CPU, cpu)
+        assert Cpu.of(place.parameters) == cpu
+        assert place.instances == 1
 
 
 @pytest.mark.parametrize("target", [Target.GPU, Target.RTX])

@@ -11,6 +11,7 @@ from tritonclient.grpc import model_config_pb2 as pb
 
 from ensemble import artifacts, contract
 from ensemble.contract import ENSEMBLES, MODELS, DType, Model, Tensor
+from ensemble.cpu import Cpu
 from ensemble.graph import SETTINGS_MODELS, Target, placement, steps_of
 from ensemble.render import CLIENT_CONSTANTS, REPOSITORY, ROOT, config_path, config_text, generated, stale_files
 
@@ -186,9 +187,9 @@ def test_who_is_told_the_fingerprint_and_the_threshold(target: Target) -> None:
 
 
 def test_more_cores_change_the_config() -> None:
-    text = config_text(contract.COIN_EMBEDDING, Target.CPU, cores=32)
+    text = config_text(contract.COIN_EMBEDDING, Target.CPU, Cpu(32, 4))
     config = text_format.Parse(text, pb.ModelConfig())
-    assert config.instance_group[0].count == placement(contract.COIN_EMBEDDING, Target.CPU, cores=32).instances > 2
+    assert config.instance_group[0].count == placement(contract.COIN_EMBEDDING, Target.CPU, Cpu(32, 4)).instances > 2
 
 
 def test_the_clients_constants() -> None:

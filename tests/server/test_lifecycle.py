@@ -21,6 +21,7 @@ from ensemble.contract import (
     SEARCH,
     SEGMENTATION,
 )
+from ensemble.cpu import REFERENCE, Cpu
 from ensemble.graph import Target
 from ensemble.render import REPOSITORY, config_path, config_text
 from mintmark import Client
@@ -115,17 +116,18 @@ def test_default_target_loads_as_far_as_the_wheel_goes(tmp_path: Path) -> None:
         assert "has kind KIND_GPU but no GPUs are available" in reasons[model.name]
 
 
-def test_reference_cores_get_the_committed_configs(tmp_path: Path) -> None:
-    stage_models(MODELS, ROOT / REPOSITORY, tmp_path, Target.CPU, cores=2)
+def test_the_reference_machine_gets_the_committed_configs(tmp_path: Path) -> None:
+    stage_models(MODELS, ROOT / REPOSITORY, tmp_path, Target.CPU, REFERENCE)
     for model in (*COMPUTE_MODELS, *PYTHON_MODELS, *ENSEMBLES):
         committed = ROOT / REPOSITORY / config_path(model, Target.CPU)
         assert (tmp_path / model.name / "config.pbtxt").read_text() == committed.read_text()
 
 
-def test_more_cores_get_more_instances_and_threads() -> None:
-    assert "count: 4" in config_text(COIN_EMBEDDING, Target.CPU, cores=32)
-    assert 'string_value: "32"' in config_text(COIN_EMBEDDING, Target.CPU, cores=32)
-    assert 'string_value: "8"' in config_text(SEGMENTATION, Target.CPU, cores=32)
+def test_more_cores_get_more_instances() -> None:
+    for model in (COIN_EMBEDDING, SEGMENTATION):
+        text = config_text(model, Target.CPU, Cpu(32, 4))
+        assert 'string_value: "32"' in text and 'string_value: "4"' in text
+    assert "count: 5" in config_text(COIN_EMBEDDING, Target.CPU, Cpu(32, 4))
 
 
 def test_taken_port_is_named(tmp_path: Path) -> None:

@@ -19,6 +19,7 @@ from backends.openvino.served import served
 from backends.step_times import StepTimes
 from ensemble.chain import Chain, Runner
 from ensemble.contract import COIN_EMBEDDING, ENCODED, Model
+from ensemble.cpu import Cpu
 from ensemble.graph import STEPS
 
 
@@ -33,7 +34,7 @@ class TritonPythonModel:
         self.share: Callable[[], int] | None = None  # of the photo under way
 
         def opened(model: Model) -> Runner:
-            return served(model, int(parameters["cores"]), repository, cache, share=lambda: self.share and self.share())
+            return served(model, Cpu.of(parameters), repository, cache, share=lambda: self.share and self.share())
 
         cv2.setNumThreads(1)  # decoding has no use for more
         self.chain = Chain(STEPS[COIN_EMBEDDING], opened)

@@ -1,0 +1,41 @@
+"""How a server on CPUs divides cores and memory."""
+
+import pytest
+
+from ensemble.cpu import MOST_THREADS, Cpu
+
+GIB = 1 << 30
+AMPLE = 1 << 50
+
+
+@pytest.mark.parametrize(("cores", "chains"), [(1, 1), (2, 2), (3, 3), (4, 4), (8, 4), (64, 4)])
+def test_one_chain_for_each_core_up_to_four(cores: int, chains: int) -> None:
+    assert Cpu.within(cores, AMPLE) == Cpu(cores, chains)
+
+
+def test_little_memory_makes_fewer_chains() -> None:
+    chains = [Cpu.within(8, memory).chains for memory in (1 << 20, 4 * GIB, 8 * GIB, 12 * GIB, 16 * GIB)]
+    assert chains == sorted(chains) and chains[0] == 1 and 1 < chains[2] < chains[-1] == 4
+    for memory in (4 * GIB, 8 * GIB, 16 * GIB):
+        assert Cpu.within(8, memory).memory <= memory / 2
+
+
+@pytest.mark.parametrize(
+    ("cpu", "threads"),
+    [
+        (Cpu(1, 1), (1,)),
+        (Cpu(2, 2), (2, 1)),
+        (Cpu(3, 3), (3, 1)),
+        (Cpu(4, 2), (4, 2)),
+        (Cpu(4, 4), (4, 2, 1)),
+        (Cpu(7, 2), (7, 3)),
+        (Cpu(8, 1), (8,)),
+        (Cpu(64, 4), (MOST_THREADS,)),
+    ],
+)
+def test_threads_are_halved_down_to_the_share_of_each_of_many(cpu: Cpu, threads: tuple[int, ...]) -> None:
+    assert cpu.threads == threads
+
+
+def test_a_config_says_it() -> None:
+    assert Cpu.of(Cpu(6, 3).parameters) == Cpu(6, 3)
