@@ -204,7 +204,8 @@ def main(argv: list[str] | None = None) -> int:
         return 1
     print(result.text())
     options.out.mkdir(parents=True, exist_ok=True)
-    (options.out / "overload.json").write_text(json.dumps(asdict(result), indent=2) + "\n")
+    record = {"peak": result.peak, "goodput": result.goodput, **asdict(result)}
+    (options.out / "overload.json").write_text(json.dumps(record, indent=2) + "\n")
     draw(result, options.out / "overload.png")
     return 1 if result.unclear else 0
 

@@ -1,11 +1,17 @@
 """An overload is described by what was answered, how the rest was refused, and when all was well again."""
 
+import argparse
+import json
+import os
 import threading
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 
+from loadtest import overload
 from loadtest.generator import Here, Sample
 from loadtest.overload import draw, provoke, recovery
 
@@ -46,6 +52,45 @@ def test_failures_that_are_no_refusal_are_named() -> None:
         Here(SmallServer(ConnectionError), [b"photo"]), concurrency=4, factor=6.0, seconds=0.5, watched=0.1
     )
     assert set(result.unclear) == {"ConnectionError"}
+
+
+@pytest.fixture
+def cores() -> Iterator[set[int]]:
+    """Those of this process, which has them again afterwards."""
+    before = os.sched_getaffinity(0)
+    yield before
+    os.sched_setaffinity(0, before)
+
+
+def test_the_load_can_have_cores_of_its_own(
+    cores: set[int], monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    if len(cores) < 2:
+        pytest.skip("one core cannot be divided")
+    seen: dict[str, set[int]] = {}
+
+    @contextmanager
+    def host(_: object) -> Iterator[argparse.Namespace]:
+        seen["server"] = os.sched_getaffinity(0)
+        yield argparse.Namespace(url="127.0.0.1:1", queries=[b"photo"])
+
+    @contextmanager
+    def crew(*_: object) -> Iterator[Here]:
+        seen["load"] = os.sched_getaffinity(0)
+        yield Here(SmallServer(ServerBusy), [b"photo"])
+
+    monkeypatch.setattr(overload, "host", host)
+    monkeypatch.setattr(overload, "Crew", crew)
+    words = ["--seconds", "0.5", "--watched", "0.1", "--callers", "4", "--out", str(tmp_path)]
+    assert overload.main([*words, "--load-cores", "1"]) == 0
+    assert seen == {"server": cores - {max(cores)}, "load": {max(cores)}}
+    kept = json.loads((tmp_path / "overload.json").read_text())
+    assert f"{kept['goodput']:.3f}" in capsys.readouterr().out
+
+
+def test_a_server_needs_a_core(cores: set[int], capsys: pytest.CaptureFixture[str]) -> None:
+    assert overload.main(["--load-cores", str(len(cores))]) == 1
+    assert "leave none to the server" in capsys.readouterr().err
 
 
 def test_recovery_is_when_the_last_slow_or_failed_request_was_sent() -> None:
