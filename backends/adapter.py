@@ -7,16 +7,10 @@ from typing import Any
 import numpy as np
 import triton_python_backend_utils as pb_utils
 
-from catalog.access import AccessError
-from catalog.base import CatalogError
-from catalog.entry import EntryError, EntryNotFoundError
 from ensemble.contract import Model, Tensor
-from ensemble.parameters import ParameterError
-from ensemble.photo import PhotoError
+from ensemble.errors import ParameterError, RequestError, Status
 
 Answer = dict[Tensor, np.ndarray]
-
-_CALLERS_FAULT = (PhotoError, EntryError, ParameterError, AccessError)
 
 
 def settings(args: dict[str, str]) -> dict[str, str]:
@@ -27,6 +21,12 @@ def settings(args: dict[str, str]) -> dict[str, str]:
 def instance(args: dict[str, str]) -> tuple[str, int]:
     """Where Triton has placed this instance of a model: 'CPU' or 'GPU', and the number of the GPU."""
     return args["model_instance_kind"], int(args["model_instance_device_id"])
+
+
+def gpu_of(args: dict[str, str]) -> int | None:
+    """Number of the GPU that Triton has placed this instance of a model on; None on a CPU."""
+    kind, device = instance(args)
+    return device if kind == "GPU" else None
 
 
 def max_batch(args: dict[str, str]) -> int:
@@ -100,13 +100,10 @@ def _respond(request: Any, answer: Callable[[Any], Answer]) -> Any:
     try:
         tensors = [pb_utils.Tensor(tensor.name, array) for tensor, array in answer(request).items()]
         return pb_utils.InferenceResponse(tensors)
-    except _CALLERS_FAULT as error:
-        return _refuse(str(error), pb_utils.TritonError.INVALID_ARG)
-    except EntryNotFoundError as error:
-        return _refuse(str(error), pb_utils.TritonError.NOT_FOUND)
-    except CatalogError as error:
-        pb_utils.Logger.log_error(str(error))
-        return _refuse(str(error), pb_utils.TritonError.UNAVAILABLE)
+    except RequestError as error:
+        if error.status is Status.UNAVAILABLE:  # not the caller's fault
+            pb_utils.Logger.log_error(str(error))
+        return _refuse(error.answer, getattr(pb_utils.TritonError, error.status.value))
     except Exception as error:
         pb_utils.Logger.log_error(f"{type(error).__name__}: {error}")
         return _refuse(f"internal error: {type(error).__name__}: {error}", pb_utils.TritonError.INTERNAL)

@@ -19,7 +19,8 @@ import numpy as np
 from PIL import ExifTags, Image
 
 from backends.decoders import Decoded, decode_or_error
-from ensemble.photo import Photo, PhotoError, place, read_header, shrink, shrinking
+from ensemble.errors import PhotoError
+from ensemble.photo import Photo, place, read_header, shrink, shrinking
 
 MOST_PIXELS = 256_000_000  # decoded at once: 768 MB on the device
 MOST_THREADS = 8  # of one instance, for what the CPU does

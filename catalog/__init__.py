@@ -1,18 +1,13 @@
-"""The catalog: entries, their views, and the search among them."""
+"""The catalog: entries, their views, and the search among them. Importing this loads no store and no Faiss."""
 
-from catalog.base import Catalog, CatalogError, Match, Page, Status, ViewPage
-from catalog.entry import Enrolment, Entry, EntryError, EntryNotFoundError, StoredView, View
-from catalog.local import LocalCatalog
-from catalog.opening import open_catalog
+from catalog.entry import Enrolment, Entry, StoredView, View
+from catalog.interface import Catalog, Match, Page, Status, ViewPage
+from catalog.opening import open_catalog, open_configured
 
 __all__ = [
     "Catalog",
-    "CatalogError",
     "Enrolment",
     "Entry",
-    "EntryError",
-    "EntryNotFoundError",
-    "LocalCatalog",
     "Match",
     "Page",
     "Status",
@@ -20,4 +15,5 @@ __all__ = [
     "View",
     "ViewPage",
     "open_catalog",
+    "open_configured",
 ]

@@ -13,10 +13,10 @@ import os
 import sys
 from pathlib import Path
 
-from catalog.base import CatalogError
-from catalog.check import problems
-from catalog.index.builder import BUSY, TooFewViewsError, alone, build
-from catalog.index.spec import SpecError, parse_spec
+from catalog.folder.check import problems
+from catalog.folder.index.builder import BUSY, TooFewViewsError, alone, build
+from catalog.folder.index.spec import SpecError, parse_spec
+from ensemble.errors import CatalogError
 
 NICE = 10  # a search must not wait for a build
 

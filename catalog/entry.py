@@ -8,30 +8,17 @@ from typing import Any
 
 import numpy as np
 
-REQUIRED = ("name", "country", "currency", "denomination")  # of an entry
-SIDE = "side"  # of a view
-MAX_TEXT = 500  # characters of one field
+from ensemble.entry import FIELDS, MAX_TEXT, MAX_WHOLE, OPTIONAL, REQUIRED, SIDE, EntryFields
+from ensemble.errors import EntryError
+
 MAX_METADATA = 16_384  # bytes of the free metadata as JSON
 _ID = re.compile(r"[A-Za-z0-9._:-]{1,64}")
 
 
-class EntryError(ValueError):
-    """What should be stored or changed is not valid; the message names the field."""
-
-
-class EntryNotFoundError(LookupError):
-    """No entry has this id."""
-
-
 @dataclass(frozen=True)
-class Entry:
+class Entry(EntryFields):
     """One coin, as people name it; its views show its sides."""
 
-    name: str
-    country: str
-    currency: str
-    denomination: str
-    year: int | None = None
     metadata: dict[str, object] = field(default_factory=dict)
     id: str = ""  # '' until the catalog has given one
 
@@ -82,11 +69,11 @@ class Enrolment:
     @classmethod
     def from_fields(cls, given: Mapping[str, Any]) -> "Enrolment":
         """As `from_json`, from the object."""
-        allowed = {*REQUIRED, SIDE, "year", "metadata", "entry"}
+        allowed = {*FIELDS, "metadata", "entry"}
         if unknown := sorted(set(given) - allowed):
             raise EntryError(f"unknown fields {', '.join(unknown)}; free fields go into 'metadata'")
         own_id = _entry_id(given["entry"]) if given.get("entry") else ""
-        described = any(given.get(name) for name in (*REQUIRED, "year", "metadata"))
+        described = any(given.get(name) for name in (*REQUIRED, *OPTIONAL, "metadata"))
         needed = (*REQUIRED, SIDE) if described or not own_id else (SIDE,)
         if missing := [name for name in needed if not given.get(name)]:
             raise EntryError(f"missing fields: {', '.join(missing)}")
@@ -96,17 +83,18 @@ class Enrolment:
 
 def _checked(given: Mapping[str, Any]) -> dict[str, Any]:
     """The fields of an entry among what was given, each checked."""
-    values: dict[str, Any] = {}
-    for name, value in given.items():
-        if name == "year":
-            values[name] = _year(value)
-        elif name == "metadata":
-            values[name] = _metadata(value)
-        elif not value:
-            raise EntryError(f"{name} must not be empty")
-        else:
-            values[name] = _text(name, value)
-    return values
+    return {name: _metadata(value) if name == "metadata" else _value(name, value) for name, value in given.items()}
+
+
+def _value(name: str, value: object) -> str | int | None:
+    said = FIELDS[name]
+    if not said.required and value is None:
+        return None
+    if said.type is int:
+        return _whole(name, value)
+    if not value:
+        raise EntryError(f"{name} must not be empty")
+    return _text(name, value)
 
 
 def json_object(text: str, what: str) -> dict[str, Any]:
@@ -149,11 +137,9 @@ def _entry_id(value: object) -> str:
     return value
 
 
-def _year(value: object) -> int | None:
-    if value is None:
-        return None
-    if isinstance(value, bool) or not isinstance(value, int) or not -5000 <= value <= 5000:
-        raise EntryError(f"year is {value!r}; it must be a whole number from -5000 to 5000")
+def _whole(name: str, value: object) -> int:
+    if isinstance(value, bool) or not isinstance(value, int) or not -MAX_WHOLE <= value <= MAX_WHOLE:
+        raise EntryError(f"{name} is {value!r}; it must be a whole number from -{MAX_WHOLE} to {MAX_WHOLE}")
     return value
 
 
@@ -171,7 +157,7 @@ class View:
     """One photo of a coin's side as the model sees it.
 
     Attributes:
-        embedding: [64] float32 unit vector.
+        embedding: [EMBEDDING_SIZE] float32 unit vector.
         fingerprint: of the model that made it.
         picture: JPEG of the rectified coin; b'' where none is kept.
     """
@@ -190,8 +176,8 @@ class StoredView:
         entry_id: whose view it is.
         side: of the coin.
         picture: JPEG of the rectified coin; b'' where none is kept.
-        embedding: [64] float32 unit vector by the model that the catalog is opened for; None where that model has not
-            seen the picture yet, or where its embedding does not count yet.
+        embedding: [EMBEDDING_SIZE] float32 unit vector by the model that the catalog is opened for; None where that
+            model has not seen the picture yet, or where its embedding does not count yet.
     """
 
     id: str

@@ -1,44 +1,58 @@
-"""Which catalog a location names."""
+"""Opens the catalog at a location, whatever kind of store the location names."""
 
 import os
-from pathlib import Path
+import re
 
-from catalog.base import Catalog, CatalogError
-from catalog.index.spec import VARIABLE, parse_spec
-from catalog.local import LocalCatalog
-from catalog.milvus import is_milvus
-from catalog.vectors import VectorIndex
+from catalog.folder.kind import FOLDER
+from catalog.interface import Catalog
+from catalog.kind import StoreKind
+from catalog.milvus.kind import MILVUS
+from ensemble.errors import CatalogError
 
 LOCATION_VARIABLE = "MINTMARK_CATALOG"
+INDEX_VARIABLE = "MINTMARK_INDEX"
+
+KINDS = (FOLDER, MILVUS)
+_SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*)://")
 
 
-def folder_of(location: str) -> Path | None:
-    """The folder that a location names; None for a catalog that lies elsewhere."""
-    return None if is_milvus(location) else Path(location)
-
-
-def open_catalog(
-    location: str, fingerprint: str, vectors: VectorIndex | None = None, index: str | None = None
-) -> Catalog:
-    """Open the catalog at a location: a folder of this machine, or a Milvus server.
-
-    Args:
-        location: the folder, or milvus://HOST:PORT/COLLECTION.
-        fingerprint: of the model whose embeddings come in and are searched.
-        vectors: of a folder's catalog, holds all of them, empty; None takes the CPU's.
-        index: kind of the index; None takes it from the environment.
+def kind_of(location: str) -> StoreKind:
+    """The kind of store that a location names.
 
     Raises:
-        ValueError: the location is empty, or the index is unknown.
-        CatalogError: the catalog cannot be opened.
+        ValueError: the location is empty, or begins with a scheme that no kind has.
     """
     if not location:
         raise ValueError(f"no catalog is set: start the server with --catalog FOLDER or set {LOCATION_VARIABLE}")
-    index = os.environ.get(VARIABLE, "") if index is None else index
-    if is_milvus(location):
-        try:
-            from catalog.milvus.store import MilvusCatalog
-        except ImportError as error:  # installed where it is used
-            raise CatalogError(f"{location} needs pymilvus: install requirements/milvus.txt") from error
-        return MilvusCatalog(location, fingerprint, index or "FLAT")
-    return LocalCatalog(Path(location), fingerprint, vectors, parse_spec(index))
+    scheme = _SCHEME.match(location)
+    if scheme is None:
+        return FOLDER
+    for kind in KINDS:
+        if scheme[1].lower() in kind.schemes:
+            return kind
+    raise ValueError(f"{location!r} is no catalog; it must be {' or '.join(kind.example for kind in KINDS)}")
+
+
+def open_configured(fingerprint: str, gpu: int | None = None) -> Catalog:
+    """Open the catalog that this server's environment names; see `open_catalog`."""
+    return open_catalog(os.environ.get(LOCATION_VARIABLE, ""), fingerprint, gpu, os.environ.get(INDEX_VARIABLE, ""))
+
+
+def open_catalog(location: str, fingerprint: str, gpu: int | None = None, index: str = "") -> Catalog:
+    """Open the catalog at a location.
+
+    Args:
+        location: a folder of this machine, or what else `KINDS` tells.
+        fingerprint: of the model whose embeddings come in and are searched.
+        gpu: number of the GPU that searches, where the store can use one; None takes the CPU.
+        index: kind of the index; '' takes the store's default.
+
+    Raises:
+        ValueError: the location or the index is malformed.
+        CatalogError: the catalog cannot be opened, or the store needs a package that is not installed.
+        GpuIndexError: Faiss cannot use the GPU.
+    """
+    kind = kind_of(location)
+    if missing := kind.missing():
+        raise CatalogError(missing)
+    return kind.open(location, fingerprint, index, gpu)

@@ -9,7 +9,6 @@ set up wrongly, else Triton's.
 
 import argparse
 import fcntl
-import importlib.util
 import inspect
 import os
 import shutil
@@ -24,7 +23,7 @@ from types import FrameType
 
 from backends import memory
 from backends.cores import VARIABLE as CORE_LOCKS
-from catalog.opening import folder_of
+from catalog.opening import kind_of
 from deploy.command import Listen, Triton, triton_command
 from deploy.environment import SettingsError
 from deploy.repository import stage
@@ -130,10 +129,11 @@ def prepare(settings: Settings) -> int:
     """
     if shutil.which(settings.binary) is None:
         raise SettingsError(f"no {settings.binary} in this container: set MINTMARK_TRITONSERVER")
-    if folder := folder_of(settings.catalog):
+    kind = kind_of(settings.catalog)
+    if missing := kind.missing():
+        raise SettingsError(f"{missing} in this container")
+    if folder := kind.folder(settings.catalog):
         check_folder(folder, "the catalog's folder")
-    elif importlib.util.find_spec("pymilvus") is None:
-        raise SettingsError("a catalog in Milvus needs pymilvus in this container: install requirements/milvus.txt")
     check_folder(settings.cache, "the cache")
     if settings.models:
         stage(settings.models, settings.repository)

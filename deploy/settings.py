@@ -8,9 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from catalog.index.spec import SpecError, parse_spec
-from catalog.milvus.location import parse_location
-from catalog.opening import folder_of
+from catalog.opening import kind_of
 from deploy.command import CUDA_POOL_MIB
 from deploy.environment import SettingsError, read_path, read_secret, read_token, read_whole
 from deploy.tls import read_tls
@@ -85,22 +83,19 @@ def default_builder(target: str, repository: Path, cache: Path) -> tuple[str, ..
 
 def _catalog(environment: Mapping[str, str]) -> str:
     location = environment.get("MINTMARK_CATALOG") or CATALOG
-    if "://" in location:  # with a scheme that is none of Milvus's too, which would be a folder of a strange name
-        try:
-            parse_location(location)
-        except ValueError as error:
-            raise SettingsError(f"MINTMARK_CATALOG: {error}") from error
+    try:
+        kind_of(location).check_location(location)
+    except ValueError as error:
+        raise SettingsError(f"MINTMARK_CATALOG: {error}") from error
     return location
 
 
 def _index(environment: Mapping[str, str], catalog: str) -> str:
-    """The kind of the index. Faiss knows at once what it can make; Milvus only when it makes it."""
     index = environment.get("MINTMARK_INDEX", "")
-    if folder_of(catalog) is not None:
-        try:
-            parse_spec(index)
-        except SpecError as error:
-            raise SettingsError(str(error)) from error
+    try:
+        kind_of(catalog).check_index(index)
+    except ValueError as error:
+        raise SettingsError(str(error)) from error
     return index
 
 

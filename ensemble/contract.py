@@ -23,7 +23,6 @@ MASK_THRESHOLD = 0.5  # probability from which a pixel counts as coin
 
 DEFAULT_K = 5
 MAX_K = 1000  # entries
-FILTERS = ("country", "currency", "denomination", "side", "year")  # request parameters that narrow a search
 METADATA_FILTER = "metadata."  # before a key of the free metadata, another such parameter
 MAX_MEGAPIXELS = 64.0
 PHOTO_FORMATS = ("JPEG", "PNG", "WEBP", "BMP", "TIFF")

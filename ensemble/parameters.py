@@ -4,18 +4,16 @@ import json
 from collections.abc import Mapping
 from typing import TypeAlias
 
-from ensemble.contract import DEFAULT_K, FILTERS, MAX_K, METADATA_FILTER
+from ensemble.contract import DEFAULT_K, MAX_K, METADATA_FILTER
+from ensemble.entry import FIELDS, FILTERS
+from ensemble.errors import ParameterError
 
 K = "k"
-MAX_YEAR_TEXT = 18  # characters: a database's integer
+MAX_DIGITS = 18  # characters of a whole number: a database's integer
 FORWARDED_HEADERS = ("authorization",)  # Triton hands these request headers to the models as parameters, in any case
 
 Filters: TypeAlias = Mapping[str, str]
 """What entries and views have to be, by the names of the request parameters; values as `text_of` writes them."""
-
-
-class ParameterError(ValueError):
-    """A request parameter, or a text input, is unknown or out of its range; the message says which range."""
 
 
 def search_parameters(parameters: Mapping[str, object]) -> tuple[int, Filters]:
@@ -51,6 +49,7 @@ def _filter_text(name: str, value: object) -> str:
     text = text_of(value)
     if not text:
         raise ParameterError(f"filter {name} is {value!r}; it must be text or a number")
-    if name == "year" and not (text.removeprefix("-").isdecimal() and len(text) <= MAX_YEAR_TEXT):
-        raise ParameterError(f"filter year is {value!r}; it must be a whole number")
+    whole = name in FIELDS and FIELDS[name].type is int
+    if whole and not (text.removeprefix("-").isdecimal() and len(text) <= MAX_DIGITS):
+        raise ParameterError(f"filter {name} is {value!r}; it must be a whole number")
     return text

@@ -8,15 +8,12 @@ import numpy as np
 from PIL import Image, ImageOps
 
 from ensemble.contract import CANVAS_SIZE, MAX_MEGAPIXELS, PHOTO_FORMATS
+from ensemble.errors import PhotoError
 
 Image.MAX_IMAGE_PIXELS = None  # the limit below is stricter, and is an error rather than a warning
 
 _MAGIC = {b"GIF8": "GIF", b"%PDF": "PDF", b"<svg": "SVG", b"\x00\x00\x00\x0cjP": "JPEG 2000", b"8BPS": "Photoshop"}
 _BRANDS = {b"heic": "HEIC", b"heix": "HEIC", b"mif1": "HEIF", b"avif": "AVIF"}
-
-
-class PhotoError(ValueError):
-    """The photo cannot be used; the message says why and, where there is one, the way out."""
 
 
 @dataclass(frozen=True)

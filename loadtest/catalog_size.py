@@ -24,8 +24,9 @@ from typing import Any
 import numpy as np
 from tqdm import tqdm
 
-from catalog import Enrolment, Entry, LocalCatalog, View
-from catalog.index.spec import parse_spec
+from catalog import Enrolment, Entry, View
+from catalog.folder.index.spec import parse_spec
+from catalog.folder.store import FolderCatalog
 from ensemble.contract import DEFAULT_K, EMBEDDING_SIZE
 from loadtest.catalog_report import write_report
 
@@ -57,7 +58,7 @@ def coins_of(batch: int) -> tuple[np.ndarray, np.random.Generator]:
 
 def fill(folder: Path, views: int) -> dict[str, float]:
     """Fill a catalog up to this many views; seconds and bytes."""
-    catalog = LocalCatalog(folder, FINGERPRINT)
+    catalog = FolderCatalog(folder, FINGERPRINT)
     entries = views // 2
     start, begun = catalog.status().entries, time.perf_counter()
     for first in tqdm(range(start, entries, BATCH), desc=f"fill {views}", unit="batch", disable=None):
@@ -111,7 +112,7 @@ def search(folder: Path, kind: str, exact: Path) -> dict[str, Any]:
         exact: file of the answers of exact search, written where it is missing.
     """
     begun = time.perf_counter()
-    catalog = LocalCatalog(folder, FINGERPRINT, spec=parse_spec(kind))
+    catalog = FolderCatalog(folder, FINGERPRINT, spec=parse_spec(kind))
     catalog.load()
     loaded = time.perf_counter() - begun
     views = catalog.status().views
@@ -153,7 +154,7 @@ def _queries(views: int) -> np.ndarray:
     return photographed(coins, np.random.default_rng(2**32))
 
 
-def _timed(catalog: LocalCatalog, query: np.ndarray, filters: dict[str, str]) -> float:
+def _timed(catalog: FolderCatalog, query: np.ndarray, filters: dict[str, str]) -> float:
     """Milliseconds of one search."""
     begun = time.perf_counter()
     catalog.search(query[None], DEFAULT_K, filters)

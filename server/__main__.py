@@ -8,7 +8,7 @@ from types import FrameType
 
 from tqdm import tqdm
 
-from catalog.index.spec import VARIABLE as INDEX_VARIABLE
+from catalog.opening import INDEX_VARIABLE
 from ensemble.contract import MODELS
 from ensemble.graph import Target
 from server import EmbeddedServer, Ports, ServerError, Tls

@@ -19,7 +19,7 @@ from types import TracebackType
 
 from backends import memory
 from backends.cores import VARIABLE as CORE_LOCKS
-from catalog.opening import LOCATION_VARIABLE, folder_of
+from catalog.opening import LOCATION_VARIABLE, kind_of
 from ensemble.contract import MODELS, Model
 from ensemble.cpu import Cpu
 from ensemble.graph import Target
@@ -102,7 +102,7 @@ class EmbeddedServer:
         trace: Path | None = None,
     ) -> None:
         self.ports = ports or Ports.free()
-        self._folder = folder_of(str(catalog))
+        self._folder = kind_of(str(catalog)).folder(str(catalog))
         self.location = str(self._folder.resolve()) if self._folder else str(catalog)
         self._cpu = Cpu.within(cores or len(os.sched_getaffinity(0)), memory.usable())
         self._repository = repository

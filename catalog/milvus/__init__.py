@@ -1,8 +1,4 @@
 """The catalog of many machines: entries, views and embeddings in one collection of a Milvus server.
 
-Importing this package needs no pymilvus; importing `catalog.milvus.store` does.
+`kind` and `location` can be imported without pymilvus, the rest cannot.
 """
-
-from catalog.milvus.location import is_milvus
-
-__all__ = ["is_milvus"]

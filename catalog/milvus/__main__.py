@@ -6,8 +6,9 @@ The index is given as in MINTMARK_INDEX, such as HNSW:M=16,efConstruction=200. S
 import argparse
 import sys
 
-from catalog.base import CatalogError
+from catalog.milvus.kind import MILVUS
 from catalog.milvus.location import parse_index, parse_location
+from ensemble.errors import CatalogError
 
 
 def main() -> int:
@@ -16,6 +17,9 @@ def main() -> int:
     parser.add_argument("location", help="milvus://HOST:PORT/COLLECTION")
     parser.add_argument("index", help="such as FLAT, HNSW:M=16,efConstruction=200, IVF_FLAT:nlist=1024")
     arguments = parser.parse_args()
+    if missing := MILVUS.missing():
+        print(missing, file=sys.stderr)
+        return 1
     try:
         from catalog.milvus.connection import Connection
         from catalog.milvus.schema import rebuild

@@ -6,14 +6,10 @@ from typing import Any
 
 import grpc
 import numpy as np
+from pymilvus import MilvusClient, MilvusException
 
-from catalog.base import CatalogError
 from catalog.milvus.location import TOKEN_VARIABLE, Location
-
-try:
-    from pymilvus import MilvusClient, MilvusException
-except ModuleNotFoundError as error:
-    raise CatalogError("a catalog in Milvus needs pymilvus: pip install -r requirements/milvus.txt") from error
+from ensemble.errors import CatalogError
 
 Row = dict[str, Any]
 TIMEOUT = 30.0  # s, of one request with what pymilvus repeats of it

@@ -17,12 +17,6 @@ _AT_LEAST_LIMIT = {"HNSW": "ef", "DISKANN": "search_list", "SCANN": "reorder_k"}
 _LEAST_WIDTH = 64  # of a search that the setting does not tell
 
 
-def is_milvus(location: str) -> bool:
-    """Whether a catalog's location names a Milvus server."""
-    scheme, separator, _ = location.partition("://")
-    return bool(separator) and scheme.lower() in SCHEMES
-
-
 @dataclass(frozen=True)
 class Location:
     """A collection of a Milvus server.

@@ -16,16 +16,22 @@ from typing import Any
 
 import numpy as np
 
-from catalog.entry import Entry, EntryError, StoredView
+from catalog.entry import Entry, StoredView
 from catalog.milvus.connection import Row
 from ensemble.contract import EMBEDDING_SIZE, METADATA_FILTER
+from ensemble.entry import ENTRY_FIELDS, FILTERS, SIDE
+from ensemble.errors import EntryError
 from ensemble.parameters import Filters, text_of
 
 # Roles of rows: each view has one that stands for it in counts and pages, and one of these stands for its entry too.
 SETTING, COPY, VIEW, FIRST = -1, 0, 1, 2
 NOTHING = np.eye(1, EMBEDDING_SIZE, dtype=np.float32)[0]  # where a row has no embedding that could be found
-_NO_YEAR = -32_768
-_FAR_YEAR = 32_767  # that no entry has
+_NOT_SAID = -32_768
+_FAR = 32_767  # a whole number that no entry has
+# Filters that are columns of every collection, by their types. A field that is younger is stored among the attributes,
+# so that the collections that are there need not change.
+TEXTS, WHOLES = (SIDE, "country", "currency", "denomination"), ("year",)
+_WITHOUT_COLUMN = tuple(name for name in FILTERS if name not in (*TEXTS, *WHOLES))
 _PART = 65_532  # bytes of a picture's base64 in one text; a multiple of 4
 _ID = re.compile(r"[0-9a-f]{28}")
 _ESCAPED = str.maketrans({"\\": "\\\\", '"': '\\"', "\n": "\\n", "\r": "\\r"})
@@ -63,20 +69,20 @@ def row_id(view: str, model: str) -> str:
 
 def entry_fields(entry: Entry) -> Row:
     """What each row of an entry's views says of the entry."""
-    attributes = [attribute(key, text) for key, value in entry.metadata.items() if (text := text_of(value)) is not None]
+    said: dict[str | tuple[str], object] = dict(entry.metadata.items())
+    said |= {field_key(name): getattr(entry, name) for name in _WITHOUT_COLUMN}
+    wholes = {name: getattr(entry, name) for name in WHOLES}
     return {
         "entry": entry.id,
-        "country": entry.country,
-        "currency": entry.currency,
-        "denomination": entry.denomination,
-        "year": _NO_YEAR if entry.year is None else entry.year,
-        "attributes": attributes,
+        **{name: getattr(entry, name) for name in TEXTS if name != SIDE},
+        **{name: _NOT_SAID if value is None else value for name, value in wholes.items()},
+        "attributes": [attribute(key, text) for key, value in said.items() if (text := text_of(value)) is not None],
         "document": entry.to_json(),
     }
 
 
 def view_row(view: str, entry: Entry, side: str, role: int, model: str, embedding: np.ndarray, picture: bytes) -> Row:
-    """A new view with its embedding, [64] float32, which counts at once."""
+    """A new view with its embedding, [EMBEDDING_SIZE] float32, which counts at once."""
     return {
         **entry_fields(entry),
         "id": row_id(view, model),
@@ -93,7 +99,8 @@ def view_row(view: str, entry: Entry, side: str, role: int, model: str, embeddin
 
 def setting_row(key: str, value: object) -> Row:
     """A setting: a row that no search and no page finds."""
-    nobody = Entry("", "", "", "")
+    empty: dict[str, Any] = {one.name: "" for one in ENTRY_FIELDS if one.required}
+    nobody = Entry(**empty)
     return {**view_row("", nobody, "", SETTING, "", NOTHING, b""), "id": key, "document": json.dumps(value)}
 
 
@@ -115,7 +122,7 @@ def stored_view(row: Row, embedding: np.ndarray | None) -> StoredView:
 
 
 def vector(row: Row) -> np.ndarray:
-    """[64] float32, bit by bit as it was stored."""
+    """[EMBEDDING_SIZE] float32, bit by bit as it was stored."""
     return np.asarray(row["embedding"], np.float32)
 
 
@@ -129,7 +136,12 @@ def among(field: str, values: Iterable[str]) -> str:
     return f"{field} in [{', '.join(map(quoted, values))}]"
 
 
-def attribute(key: str, text: str) -> str:
+def field_key(name: str) -> tuple[str]:
+    """The key of a field among the attributes; the free metadata has texts for keys."""
+    return (name,)
+
+
+def attribute(key: str | tuple[str], text: str) -> str:
     """A key and a value of the metadata in one text that no other pair has.
 
     Milvus reads brackets and quotes in the keys of a JSON field as parts of a path; elements of an array it compares.
@@ -143,12 +155,13 @@ def condition(filters: Filters) -> str:
 
 
 def _condition(name: str, value: str) -> str:
-    if name.startswith(METADATA_FILTER):
-        return f"array_contains(attributes, {quoted(attribute(name.removeprefix(METADATA_FILTER), value))})"
-    if name == "year":
-        year = int(value) if len(value) < 100 else _FAR_YEAR
-        return f"year == {year if abs(year) < _FAR_YEAR else _FAR_YEAR}"
-    return f"{name} == {quoted(value)}"
+    if name in TEXTS:
+        return f"{name} == {quoted(value)}"
+    if name in WHOLES:
+        number = int(value) if len(value) < 100 else _FAR
+        return f"{name} == {number if abs(number) < _FAR else _FAR}"
+    key = name.removeprefix(METADATA_FILTER) if name.startswith(METADATA_FILTER) else field_key(name)
+    return f"array_contains(attributes, {quoted(attribute(key, value))})"
 
 
 def conjunction(*expressions: str) -> str:

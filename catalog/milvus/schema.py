@@ -7,11 +7,12 @@ from typing import Any
 
 from pymilvus import DataType, MilvusClient
 
-from catalog.base import CatalogError
-from catalog.entry import MAX_TEXT
 from catalog.milvus.connection import LONG, Connection
 from catalog.milvus.location import Location, MilvusIndex
+from catalog.milvus.rows import TEXTS, WHOLES
 from ensemble.contract import EMBEDDING_SIZE
+from ensemble.entry import MAX_TEXT
+from ensemble.errors import CatalogError
 
 VECTOR = "embedding"
 LONGEST = 65_535  # bytes of a text in Milvus
@@ -20,7 +21,7 @@ _MOST_ATTRIBUTES = 4096  # Milvus's limit; so many keys do not fit into an entry
 _TEXT = 4 * MAX_TEXT  # bytes
 _PATIENCE = 5.0  # s
 _NAME = 64  # bytes of ids and fingerprints
-_INDEXED = ("view", "entry", "model", "side", "country", "currency", "denomination", "year")
+_INDEXED = ("view", "entry", "model", *TEXTS, *WHOLES)
 
 
 def prepare(connection: Connection, location: Location, index: MilvusIndex) -> None:
@@ -54,9 +55,10 @@ def _create(connection: Connection) -> None:
     schema.add_field("id", DataType.VARCHAR, max_length=2 * _NAME, is_primary=True)
     for field in ("view", "entry", "model"):
         schema.add_field(field, DataType.VARCHAR, max_length=_NAME)
-    for field in ("side", "country", "currency", "denomination"):
+    for field in TEXTS:
         schema.add_field(field, DataType.VARCHAR, max_length=_TEXT)
-    schema.add_field("year", DataType.INT16)
+    for field in WHOLES:
+        schema.add_field(field, DataType.INT16)
     schema.add_field("batch", DataType.INT64)
     schema.add_field("role", DataType.INT8)
     schema.add_field("digest", DataType.VARCHAR, max_length=_NAME)

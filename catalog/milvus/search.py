@@ -4,11 +4,10 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from catalog.base import Match
+from catalog.interface import Match, Queries
 from catalog.milvus.connection import Connection
 from catalog.milvus.location import MilvusIndex
 from catalog.milvus.rows import among, condition, conjunction, entry_of
-from catalog.vectors import Queries
 from ensemble.parameters import Filters
 
 MOST_HITS = 16_384  # of one query; Milvus's limit

@@ -8,8 +8,8 @@ from typing import Any
 
 import numpy as np
 
-from catalog.base import NO_FILTERS, Match, Page, Status, ViewPage
-from catalog.entry import Enrolment, Entry, EntryError, EntryNotFoundError, StoredView, View
+from catalog.entry import Enrolment, Entry, StoredView, View
+from catalog.interface import NO_FILTERS, Match, Page, Queries, Status, ViewPage
 from catalog.milvus.connection import PAGE, TIMEOUT, Connection, Row
 from catalog.milvus.generations import ALL, Generations
 from catalog.milvus.location import parse_index, parse_location
@@ -31,7 +31,7 @@ from catalog.milvus.rows import (
 from catalog.milvus.schema import prepare
 from catalog.milvus.search import Searcher
 from catalog.milvus.settings import Settings
-from catalog.vectors import Queries
+from ensemble.errors import EntryError, EntryNotFoundError
 from ensemble.parameters import Filters
 
 _log = logging.getLogger("mintmark.catalog")

@@ -4,7 +4,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from catalog import open_catalog
-from catalog.answer import search_answer
+from catalog.service.answer import search_answer
 from ensemble.artifacts import fingerprint, known_threshold
 from ensemble.chain import Arrays, Runner
 from ensemble.contract import DEFAULT_K, EMBEDDING, FOUND

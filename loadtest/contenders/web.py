@@ -11,8 +11,8 @@ from fastapi.concurrency import run_in_threadpool
 
 from ensemble.chain import Arrays, Chain, Runner
 from ensemble.contract import COIN_SEARCH, SEARCH, Model
+from ensemble.errors import PhotoError
 from ensemble.graph import STEPS
-from ensemble.photo import PhotoError
 from loadtest.contenders.base import from_tensors
 from loadtest.contenders.search import catalog_search
 from loadtest.processes import end_with_parent

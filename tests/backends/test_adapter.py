@@ -13,11 +13,16 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from catalog.access import AccessError
-from catalog.base import CatalogError
-from catalog.entry import EntryError, EntryNotFoundError
 from ensemble.contract import CANVAS, COIN, EMBEDDER, EMBEDDING, ENCODED, EXTENT, FOUND, Tensor
-from ensemble.parameters import ParameterError
+from ensemble.errors import (
+    AccessError,
+    CatalogError,
+    EntryError,
+    EntryNotFoundError,
+    NoCoinError,
+    ParameterError,
+    PhotoError,
+)
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -163,11 +168,13 @@ def test_decode_answers_each_request_of_a_batch(adapter: ModuleType) -> None:
 @pytest.mark.parametrize(
     ("error", "code", "message", "in_the_log"),
     [
-        (EntryError("no name"), Error.INVALID_ARG, "no name", False),
-        (ParameterError("no k"), Error.INVALID_ARG, "no k", False),
-        (AccessError("no token"), Error.INVALID_ARG, "no token", False),
-        (EntryNotFoundError("no entry"), Error.NOT_FOUND, "no entry", False),
-        (CatalogError("disk is full; make room"), Error.UNAVAILABLE, "disk is full; make room", True),
+        (EntryError("no name"), Error.INVALID_ARG, "[INVALID_ENTRY] no name", False),
+        (ParameterError("no k"), Error.INVALID_ARG, "[INVALID_PARAMETER] no k", False),
+        (AccessError("no token"), Error.INVALID_ARG, "[UNAUTHORIZED] no token", False),
+        (PhotoError("no photo"), Error.INVALID_ARG, "[INVALID_PHOTO] no photo", False),
+        (NoCoinError("no coin"), Error.NOT_FOUND, "[NO_COIN] no coin", False),
+        (EntryNotFoundError("no entry"), Error.NOT_FOUND, "[ENTRY_NOT_FOUND] no entry", False),
+        (CatalogError("disk is full"), Error.UNAVAILABLE, "[CATALOG_UNAVAILABLE] disk is full", True),
         (KeyError("x"), Error.INTERNAL, "internal error: KeyError: 'x'", True),
         (RuntimeError("embedding failed"), Error.INTERNAL, "internal error: RuntimeError: embedding failed", True),
     ],

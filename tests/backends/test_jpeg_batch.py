@@ -15,7 +15,8 @@ from PIL import Image
 from backends.decoders import Decoded, decode_each, decoder_for
 from backends.jpeg_batch import JpegBatch, JpegBatchError
 from ensemble.contract import CANVAS_SIZE
-from ensemble.photo import Photo, PhotoError, decode
+from ensemble.errors import PhotoError
+from ensemble.photo import Photo, decode
 
 ROOT = Path(__file__).resolve().parents[2]
 PHOTOS = sorted((ROOT.parent / "shared" / "coins" / "scenes").rglob("*.jpg"))[::8]

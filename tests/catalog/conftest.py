@@ -7,11 +7,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from catalog import LocalCatalog
-from catalog.index.keeper import GROWTH, Growth
-from catalog.index.spec import parse_spec
-from catalog.vectors import VectorIndex
+from catalog import Catalog
+from catalog.folder.index.interface import VectorIndex
+from catalog.folder.index.keeper import GROWTH, Growth
+from catalog.folder.index.spec import parse_spec
+from catalog.folder.store import FolderCatalog
+from tests.catalog.milvus.milvus_lite import MilvusLite, running
 from tests.catalog.samples import MODEL, unit_vectors
+from tests.catalog.stores import STORES, Open, opening
 
 
 @pytest.fixture
@@ -21,14 +24,14 @@ def vectors() -> Callable[..., np.ndarray]:
 
 
 @pytest.fixture
-def open_at(tmp_path: Path) -> Iterator[Callable[..., LocalCatalog]]:
+def open_at(tmp_path: Path) -> Iterator[Callable[..., FolderCatalog]]:
     """Opens the catalog in the test's folder, as often as wanted; closes them all in the end."""
-    opened: list[LocalCatalog] = []
+    opened: list[FolderCatalog] = []
 
     def opener(
         fingerprint: str = MODEL, index: str = "", growth: Growth = GROWTH, vectors: VectorIndex | None = None
-    ) -> LocalCatalog:
-        opened.append(LocalCatalog(tmp_path / "catalog", fingerprint, vectors, parse_spec(index), growth))
+    ) -> FolderCatalog:
+        opened.append(FolderCatalog(tmp_path / "catalog", fingerprint, vectors, parse_spec(index), growth))
         return opened[-1]
 
     yield opener
@@ -37,9 +40,29 @@ def open_at(tmp_path: Path) -> Iterator[Callable[..., LocalCatalog]]:
 
 
 @pytest.fixture
-def catalog(open_at: Callable[..., LocalCatalog]) -> LocalCatalog:
+def catalog(open_at: Callable[..., FolderCatalog]) -> FolderCatalog:
     """An empty catalog."""
     return open_at()
+
+
+@pytest.fixture(scope="module")
+def milvus(tmp_path_factory: pytest.TempPathFactory) -> Iterator[MilvusLite]:
+    """One server for all tests of a file; each has a collection of its own."""
+    with running(tmp_path_factory.mktemp("milvus")) as server:
+        yield server
+
+
+@pytest.fixture(params=STORES)
+def open_store(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Open]:
+    """Opens the test's catalog, of every kind of store in turn, as often as wanted; closes them all in the end."""
+    with opening(STORES[request.param](request, tmp_path)) as opener:
+        yield opener
+
+
+@pytest.fixture
+def store(open_store: Open) -> Catalog:
+    """An empty catalog, of every kind of store in turn."""
+    return open_store()
 
 
 @pytest.fixture

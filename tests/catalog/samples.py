@@ -5,7 +5,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from catalog import Enrolment, Entry, LocalCatalog, Match, View
+from catalog import Enrolment, Entry, Match, View
+from catalog.folder.store import FolderCatalog
 from ensemble.contract import EMBEDDING_SIZE, METADATA_FILTER
 from ensemble.parameters import text_of
 
@@ -42,12 +43,12 @@ def photo(embedding: np.ndarray, picture: bytes = b"\xff\xd8picture", fingerprin
     return View(embedding, fingerprint, picture)
 
 
-def enroll(catalog: LocalCatalog, embedding: np.ndarray, fingerprint: str = MODEL, **fields: object) -> str:
+def enroll(catalog: FolderCatalog, embedding: np.ndarray, fingerprint: str = MODEL, **fields: object) -> str:
     """Enroll a new coin; returns its id."""
     return catalog.enroll(Enrolment("obverse", coin(**fields)), photo(embedding, fingerprint=fingerprint))  # type: ignore[arg-type]
 
 
-def fill(catalog: LocalCatalog, embeddings: np.ndarray, first: int = 0, fingerprint: str = MODEL) -> list[str]:
+def fill(catalog: FolderCatalog, embeddings: np.ndarray, first: int = 0, fingerprint: str = MODEL) -> list[str]:
     """Add a coin for each embedding, at once; returns their ids, in order."""
     ids = [f"coin-{first + number}" for number in range(len(embeddings))]
     catalog.add(

@@ -1,4 +1,4 @@
-"""Catalogs of both kinds, and what goes into them, for the tests that every catalog has to pass."""
+"""Catalogs of every kind, and what goes into them, for the tests that every catalog has to pass."""
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -8,12 +8,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from catalog import Catalog, Enrolment, Entry, LocalCatalog, View
-from catalog.milvus.store import MilvusCatalog
-from tests.catalog.milvus_lite import MilvusLite
+from catalog import Catalog, Enrolment, Entry, View, open_catalog
 from tests.catalog.samples import MODEL, coin
 
-STORES = ["local", "milvus"]
+# Where a test finds an empty store of each kind.
+STORES: dict[str, Callable[[pytest.FixtureRequest, Path], str]] = {
+    "folder": lambda request, folder: str(folder / "catalog"),
+    "milvus": lambda request, folder: str(request.getfixturevalue("milvus").location()),
+}
 NASTY = [
     'a"b',
     "a'b",
@@ -51,7 +53,7 @@ def counts(catalog: Catalog) -> tuple[int, int, int, int]:
 
 
 def load(catalog: Catalog, entries: Sequence[Entry], embeddings: np.ndarray, side: str = "obverse") -> None:
-    """Enroll one view each of many entries, [N, 64]."""
+    """Enroll one view each of many entries, [N, EMBEDDING_SIZE]."""
     pairs = zip(entries, embeddings, strict=True)
     views = [(Enrolment(side, entry), View(row, MODEL, b"")) for entry, row in pairs]
     for start in range(0, len(views), 5000):
@@ -59,19 +61,13 @@ def load(catalog: Catalog, entries: Sequence[Entry], embeddings: np.ndarray, sid
 
 
 @contextmanager
-def opening(request: pytest.FixtureRequest, folder: Path) -> Iterator[Open]:
-    """Opens catalogs of the kind that the request's parameter names, all on one store; closes them in the end.
-
-    For Milvus it takes the server that the fixture `milvus` gives.
-    """
+def opening(location: str) -> Iterator[Open]:
+    """Opens the catalog at a location, as often as wanted; closes them all in the end."""
     opened: list[Catalog] = []
-    server: MilvusLite | None = request.getfixturevalue("milvus") if request.param == "milvus" else None
-    location = server.location() if server else ""
 
     def opener(fingerprint: str = MODEL) -> Catalog:
-        made = MilvusCatalog(location, fingerprint) if location else LocalCatalog(folder / "catalog", fingerprint)
-        opened.append(made)
-        return made
+        opened.append(open_catalog(location, fingerprint))
+        return opened[-1]
 
     try:
         yield opener

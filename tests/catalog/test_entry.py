@@ -4,8 +4,9 @@ import json
 
 import pytest
 
-from catalog import Enrolment, Entry, EntryError
+from catalog import Enrolment, Entry
 from catalog.entry import MAX_METADATA, MAX_TEXT, REQUIRED, SIDE
+from ensemble.errors import EntryError
 
 GIVEN = {"name": "10 won", "country": "KR", "currency": "KRW", "denomination": "10", "side": "obverse"}
 

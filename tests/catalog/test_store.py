@@ -1,36 +1,14 @@
 """What every catalog does, on one machine and in Milvus: entries, their views, pages, imports."""
 
-from collections.abc import Iterator, Mapping
-from pathlib import Path
+from collections.abc import Mapping
 
 import numpy as np
 import pytest
 
-from catalog import Catalog, Enrolment, Entry, EntryError, EntryNotFoundError
-from tests.catalog.milvus_lite import MilvusLite, running
+from catalog import Catalog, Enrolment, Entry
+from ensemble.errors import EntryError, EntryNotFoundError
 from tests.catalog.samples import MODEL, OTHER, coin, ids, photo, unit_vectors
-from tests.catalog.stores import NASTY, STORES, Open, counts, more, new, opening
-
-
-@pytest.fixture(scope="module")
-def milvus(tmp_path_factory: pytest.TempPathFactory) -> Iterator[MilvusLite]:
-    """One server for all tests here; each has a collection of its own."""
-    with running(tmp_path_factory.mktemp("milvus")) as server:
-        yield server
-
-
-@pytest.fixture(params=STORES)
-def open_store(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Open]:
-    """Opens the test's catalog, as often as wanted; closes them all in the end."""
-    with opening(request, tmp_path) as opener:
-        yield opener
-
-
-@pytest.fixture
-def store(open_store: Open) -> Catalog:
-    """An empty catalog."""
-    return open_store()
-
+from tests.catalog.stores import NASTY, Open, counts, more, new
 
 # --- entries and views ------------------------------------------------------------------------------------------------
 

@@ -1,29 +1,10 @@
 """What every catalog does, on one machine and in Milvus: thresholds, and the change to another model."""
 
-from collections.abc import Iterator
-from pathlib import Path
-
 import numpy as np
 import pytest
 
-from tests.catalog.milvus_lite import MilvusLite, running
 from tests.catalog.samples import OTHER, coin, ids, photo, unit_vectors
-from tests.catalog.stores import STORES, Open, counts, more, new, opening
-
-
-@pytest.fixture(scope="module")
-def milvus(tmp_path_factory: pytest.TempPathFactory) -> Iterator[MilvusLite]:
-    """One server for all tests here; each has a collection of its own."""
-    with running(tmp_path_factory.mktemp("milvus")) as server:
-        yield server
-
-
-@pytest.fixture(params=STORES)
-def open_store(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Open]:
-    """Opens the test's catalog, as often as wanted; closes them all in the end."""
-    with opening(request, tmp_path) as opener:
-        yield opener
-
+from tests.catalog.stores import Open, counts, more, new
 
 # --- thresholds and models --------------------------------------------------------------------------------------------
 

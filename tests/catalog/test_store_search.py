@@ -1,36 +1,13 @@
 """What every catalog does, on one machine and in Milvus: the search."""
 
-from collections.abc import Iterator, Mapping
-from pathlib import Path
+from collections.abc import Mapping
 
 import numpy as np
 import pytest
 
 from catalog import Catalog, Entry, Match
-from tests.catalog.milvus_lite import MilvusLite, running
 from tests.catalog.samples import coin, ids, photo, unit_vectors
-from tests.catalog.stores import NASTY, STORES, Open, more, new, opening
-
-
-@pytest.fixture(scope="module")
-def milvus(tmp_path_factory: pytest.TempPathFactory) -> Iterator[MilvusLite]:
-    """One server for all tests here; each has a collection of its own."""
-    with running(tmp_path_factory.mktemp("milvus")) as server:
-        yield server
-
-
-@pytest.fixture(params=STORES)
-def open_store(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Open]:
-    """Opens the test's catalog, as often as wanted; closes them all in the end."""
-    with opening(request, tmp_path) as opener:
-        yield opener
-
-
-@pytest.fixture
-def store(open_store: Open) -> Catalog:
-    """An empty catalog."""
-    return open_store()
-
+from tests.catalog.stores import NASTY, more, new
 
 # --- search -----------------------------------------------------------------------------------------------------------
 

@@ -1,7 +1,6 @@
 """The catalog of one machine and the one in Milvus give the same answers."""
 
 import csv
-from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -9,26 +8,20 @@ import numpy as np
 import onnxruntime
 import pytest
 
-from catalog import Catalog, Enrolment, Entry, LocalCatalog, View
+from catalog import Catalog, Enrolment, Entry, View
+from catalog.folder.store import FolderCatalog
 from catalog.milvus.store import MilvusCatalog
 from ensemble import artifacts
 from ensemble.chain import Chain, Runner
 from ensemble.contract import EMBEDDING, FOUND, Model
 from ensemble.graph import FIND_COIN
 from ensemble.parameters import Filters
-from tests.catalog.milvus_lite import MilvusLite, running
+from tests.catalog.milvus.milvus_lite import MilvusLite
 from tests.catalog.samples import MODEL, unit_vectors
 from tests.catalog.stores import load
 
 COINS = Path(__file__).resolve().parents[3] / "shared" / "coins"
 SCORE = 1e-5  # two sums of 64 products of float32
-
-
-@pytest.fixture(scope="module")
-def milvus(tmp_path_factory: pytest.TempPathFactory) -> Iterator[MilvusLite]:
-    """One server for all tests here."""
-    with running(tmp_path_factory.mktemp("milvus")) as server:
-        yield server
 
 
 def same_answers(one: Catalog, other: Catalog, queries: np.ndarray, k: int, filters: Filters) -> int:
@@ -64,7 +57,7 @@ def test_the_stores_agree_on_100_000_random_vectors(milvus: MilvusLite, tmp_path
         Entry(f"coin {i}", f"C{countries[i]}", "X", "1", int(years[i]), {"mint": int(mints[i])}) for i in range(100_000)
     ]
     location = milvus.location()
-    there, here = MilvusCatalog(location, MODEL), LocalCatalog(tmp_path / "catalog", MODEL)
+    there, here = MilvusCatalog(location, MODEL), FolderCatalog(tmp_path / "catalog", MODEL)
     for catalog in (there, here):
         load(catalog, entries[:60_000], embeddings[:60_000], "obverse")
         load(catalog, entries[60_000:], embeddings[60_000:], "reverse")
@@ -117,7 +110,7 @@ def test_the_stores_agree_on_photos(
     photos: list[tuple[str, str, np.ndarray]], milvus: MilvusLite, tmp_path: Path
 ) -> None:
     """Every second photo is a view of its coin, all are queries."""
-    here, there = LocalCatalog(tmp_path / "catalog", MODEL), MilvusCatalog(milvus.location(), MODEL)
+    here, there = FolderCatalog(tmp_path / "catalog", MODEL), MilvusCatalog(milvus.location(), MODEL)
     for number, (label, _, embedding) in enumerate(photos[::2]):
         currency, _, denomination = label.partition("_")
         entry = Entry(label, currency[:2], currency, denomination, metadata={"label": label}, id=label)

@@ -10,6 +10,7 @@ import grpc
 import pytest
 from tritonclient.grpc import service_pb2, service_pb2_grpc
 
+from ensemble.errors import ERRORS
 from mintmark import (
     Client,
     EntryNotFound,
@@ -24,6 +25,7 @@ from mintmark import (
     TritonTransport,
     Unauthorized,
 )
+from mintmark._errors import BY_CODE
 from mintmark._transports.triton import error_of
 
 Answer = Callable[[Any, grpc.ServicerContext], Any]
@@ -149,12 +151,6 @@ def test_status_of_the_server_becomes_an_error(servicer: Servicer, url: str) -> 
         client.status()
 
 
-def test_refused_token_is_told_by_its_words() -> None:
-    """Triton's Python models cannot answer UNAUTHENTICATED."""
-    error = error_of("coin_enroll", "StatusCode.INVALID_ARGUMENT", "in ensemble 'e', unauthorized: wrong token", "u")
-    assert isinstance(error, Unauthorized)
-
-
 def test_timeout(servicer: Servicer, url: str) -> None:
     """A server that is slower than the client is patient."""
 
@@ -180,38 +176,42 @@ def test_address_with_scheme() -> None:
 
 
 @pytest.mark.parametrize(
-    ("model", "status", "message", "kind"),
+    ("status", "message", "kind"),
     [
-        ("coin_search", "INVALID_ARGUMENT", "photo is truncated", InvalidPhoto),
-        ("coin_search", "INVALID_ARGUMENT", "k must be 1 to 1000", InvalidRequest),
-        ("coin_enroll", "INVALID_ARGUMENT", "the JPEG photo is damaged or cut off", InvalidPhoto),
-        ("coin_enroll", "INVALID_ARGUMENT", "GIF photos are not supported", InvalidPhoto),
-        ("coin_enroll", "INVALID_ARGUMENT", "the entry x of this photo has another name", InvalidRequest),
-        ("coin_embedding", "INVALID_ARGUMENT", "truncated", InvalidPhoto),
-        ("catalog", "INVALID_ARGUMENT", "no photo operation", InvalidRequest),
-        ("catalog", "NOT_FOUND", "no entry x", EntryNotFound),
-        ("coin_enroll", "NOT_FOUND", "no coin found in the photo: nothing was enrolled", NoCoinFound),
-        ("coin_enroll", "NOT_FOUND", "in ensemble 'coin_enroll', no entry has the id x", EntryNotFound),
-        ("coin_enroll", "NOT_FOUND", "Request for unknown model: 'coin_enroll' is not found", ServerError),
-        ("catalog", "UNAUTHENTICATED", "", Unauthorized),
-        ("catalog", "PERMISSION_DENIED", "", Unauthorized),
-        ("catalog", "UNAVAILABLE", "", ServerUnavailable),
-        ("coin_search", "UNAVAILABLE", "[request id: <id_unknown>] Exceeds maximum queue size", ServerBusy),
-        ("coin_search", "UNAVAILABLE", "in ensemble 'coin_search', Request timeout expired", ServerBusy),
-        ("catalog", "DEADLINE_EXCEEDED", "", RequestTimeout),
-        ("catalog", "INTERNAL", "", ServerError),
+        ("INVALID_ARGUMENT", "[INVALID_PHOTO] photo is truncated", InvalidPhoto),
+        ("INVALID_ARGUMENT", "[INVALID_PARAMETER] k must be 1 to 1000", InvalidRequest),
+        ("INVALID_ARGUMENT", "[INVALID_ENTRY] the entry x of this photo has another name", InvalidRequest),
+        ("NOT_FOUND", "[ENTRY_NOT_FOUND] no entry x", EntryNotFound),
+        ("NOT_FOUND", "in ensemble 'coin_enroll', [ENTRY_NOT_FOUND] no entry has the id x", EntryNotFound),
+        ("NOT_FOUND", "[NO_COIN] no coin found in the photo: nothing was enrolled", NoCoinFound),
+        ("NOT_FOUND", "Request for unknown model: 'coin_enroll' is not found", ServerError),
+        ("INVALID_ARGUMENT", "in ensemble 'e', [UNAUTHORIZED] unauthorized: wrong token", Unauthorized),
+        ("UNAVAILABLE", "[CATALOG_UNAVAILABLE] disk is full", ServerUnavailable),
+        ("INVALID_ARGUMENT", "[WHATEVER] of a newer server", InvalidRequest),
+        ("UNAUTHENTICATED", "", Unauthorized),
+        ("PERMISSION_DENIED", "", Unauthorized),
+        ("UNAVAILABLE", "", ServerUnavailable),
+        ("UNAVAILABLE", "[request id: <id_unknown>] Exceeds maximum queue size", ServerBusy),
+        ("UNAVAILABLE", "in ensemble 'coin_search', Request timeout expired", ServerBusy),
+        ("DEADLINE_EXCEEDED", "", RequestTimeout),
+        ("INTERNAL", "", ServerError),
     ],
 )
-def test_error_of_status(model: str, status: str, message: str, kind: type[MintmarkError]) -> None:
-    """Each status becomes exactly one kind of error."""
-    assert type(error_of(model, f"StatusCode.{status}", message, "host:1")) is kind
+def test_error_of_status(status: str, message: str, kind: type[MintmarkError]) -> None:
+    """Each code becomes exactly one kind of error, and where there is none, each status does."""
+    assert type(error_of(f"StatusCode.{status}", message, "host:1")) is kind
+
+
+def test_every_code_has_its_error() -> None:
+    """And each of these is raised for what the server means by it."""
+    assert set(BY_CODE) == {error.code for error in ERRORS}
 
 
 def test_error_messages_are_one_line() -> None:
-    """Without the ensemble's prefix."""
-    error = error_of("coin_search", "StatusCode.INVALID_ARGUMENT", "in ensemble 'coin_search', bad\n  photo", "host:1")
-    assert str(error) == "bad photo"
-    assert type(error_of("catalog", None, "?", "host:1")) is ServerError
+    """Without code and the ensemble's prefix."""
+    message = "in ensemble 'coin_search', [INVALID_PHOTO] bad\n  photo"
+    assert str(error_of("StatusCode.INVALID_ARGUMENT", message, "host:1")) == "bad photo"
+    assert type(error_of(None, "?", "host:1")) is ServerError
 
 
 def test_filters_travel_as_parameters(servicer: Servicer, url: str) -> None:

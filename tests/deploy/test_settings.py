@@ -85,7 +85,10 @@ def test_key_that_the_command_line_cannot_hold(key: str) -> None:
             "MINTMARK_INDEX is 'HNSW:M=16,ef=64'; an index is",
         ),
         ({**TOKEN, "MINTMARK_CATALOG": "milvus://host"}, "MINTMARK_CATALOG: 'milvus://host' must be milvus://HOST:"),
-        ({**TOKEN, "MINTMARK_CATALOG": "http://host/coins"}, "MINTMARK_CATALOG: 'http://host/coins' must be milvus://"),
+        (
+            {**TOKEN, "MINTMARK_CATALOG": "http://host/coins"},
+            "MINTMARK_CATALOG: 'http://host/coins' is no catalog; it must be",
+        ),
         ({**TOKEN, "MINTMARK_TARGET": "tpu"}, "MINTMARK_TARGET is 'tpu'; it must be one of gpu, cpu"),
         ({**TOKEN, "MINTMARK_CUDA_POOL_MIB": "2g"}, "MINTMARK_CUDA_POOL_MIB is '2g'; it must be a whole number"),
         ({**TOKEN, "MINTMARK_CUDA_POOL_MIB": "0"}, "MINTMARK_CUDA_POOL_MIB is '0'; it must be a whole number"),

@@ -6,6 +6,7 @@ import pytest
 
 from ensemble import contract
 from ensemble.contract import MODELS, DType, Model, Tensor
+from ensemble.entry import FILTERS
 
 TENSORS = {name: value for name, value in vars(contract).items() if isinstance(value, Tensor)}
 
@@ -57,5 +58,5 @@ def test_every_answer_says_how_sure_it_is() -> None:
 
 
 def test_filters_are_not_mistaken_for_each_other() -> None:
-    assert len(set(contract.FILTERS)) == len(contract.FILTERS)
-    assert not any(name.startswith(contract.METADATA_FILTER) for name in contract.FILTERS)
+    assert len(set(FILTERS)) == len(FILTERS)
+    assert not any(name.startswith(contract.METADATA_FILTER) for name in FILTERS)

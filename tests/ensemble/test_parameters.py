@@ -4,8 +4,10 @@ import json
 
 import pytest
 
-from ensemble.contract import DEFAULT_K, FILTERS, MAX_K
-from ensemble.parameters import ParameterError, search_parameters, text_of
+from ensemble.contract import DEFAULT_K, MAX_K
+from ensemble.entry import FILTERS
+from ensemble.errors import ParameterError
+from ensemble.parameters import search_parameters, text_of
 
 
 def refusal(**parameters: object) -> str:

@@ -13,7 +13,8 @@ import pytest
 from PIL import Image
 from PIL.PngImagePlugin import PngInfo
 
-from ensemble.photo import PhotoError, decode
+from ensemble.errors import PhotoError
+from ensemble.photo import decode
 
 pytestmark = pytest.mark.filterwarnings("ignore")  # PIL warns of oddities in damaged files; servers do not stop at that
 
@@ -24,7 +25,8 @@ ROOT = Path(__file__).resolve().parents[2]
 REFUSE = """
 import resource, sys
 from pathlib import Path
-from ensemble.photo import PhotoError, decode
+from ensemble.errors import PhotoError
+from ensemble.photo import decode
 
 decode(Path(sys.argv[1]).read_bytes())
 before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss

@@ -1,5 +1,6 @@
 """What is generated is what is committed, and Triton's own protobuf reads it as the contract says."""
 
+import dataclasses
 import importlib.util
 import re
 import shutil
@@ -9,11 +10,11 @@ import pytest
 from google.protobuf import text_format
 from tritonclient.grpc import model_config_pb2 as pb
 
-from ensemble import artifacts, contract
+from ensemble import artifacts, contract, entry, errors
 from ensemble.contract import ENSEMBLES, MODELS, DType, Model, Tensor
 from ensemble.cpu import Cpu
 from ensemble.graph import SETTINGS_MODELS, Target, placement, steps_of
-from ensemble.render import CLIENT_CONSTANTS, REPOSITORY, ROOT, config_path, config_text, generated, stale_files
+from ensemble.render import CLIENT_CONTRACT, REPOSITORY, ROOT, config_path, config_text, generated, stale_files
 
 TYPES = {
     DType.BOOL: pb.TYPE_BOOL,
@@ -56,8 +57,8 @@ def test_a_fresh_copy_is_up_to_date(copy: Path) -> None:
 def test_a_changed_file_is_stale(copy: Path) -> None:
     path = f"{REPOSITORY}/crop/configs/cpu.pbtxt"
     (copy / path).write_text((copy / path).read_text().replace("KIND_CPU", "KIND_GPU"))
-    (copy / CLIENT_CONSTANTS).write_text("")
-    assert sorted(stale_files(copy)) == [path, CLIENT_CONSTANTS]
+    (copy / CLIENT_CONTRACT).write_text("")
+    assert sorted(stale_files(copy)) == [path, CLIENT_CONTRACT]
 
 
 def test_a_missing_file_is_stale(copy: Path) -> None:
@@ -193,16 +194,22 @@ def test_more_cores_change_the_config() -> None:
 
 
 def test_the_clients_constants() -> None:
-    spec = importlib.util.spec_from_file_location("constants", ROOT / CLIENT_CONSTANTS)
+    spec = importlib.util.spec_from_file_location("constants", ROOT / CLIENT_CONTRACT)
     assert spec is not None and spec.loader is not None
     constants = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(constants)
     assert (contract.ENCODED.name, contract.COIN_ID.name) == (constants.ENCODED, constants.COIN_ID)
     assert constants.PHOTO_FORMATS == contract.PHOTO_FORMATS
     assert constants.MAX_K == contract.MAX_K
-    assert (constants.FILTERS, constants.METADATA_FILTER) == (contract.FILTERS, contract.METADATA_FILTER)
+    assert (constants.FILTERS, constants.METADATA_FILTER) == (entry.FILTERS, contract.METADATA_FILTER)
+    assert list(constants.ERROR_CODES) == [error.code for error in errors.ERRORS]
+    assert [one.name for one in dataclasses.fields(constants.Entry)] == [
+        "id",
+        *(one.name for one in entry.ENTRY_FIELDS),
+        "metadata",
+    ]
     assert contract.COIN_SEARCH.name == constants.COIN_SEARCH
     served = (contract.CATALOG, *ENSEMBLES)
     assert {model.name: tuple(t.name for t in model.outputs) for model in served} == constants.OUTPUTS
     assert all(constants.DTYPES[t.name] == t.dtype.value for model in served for t in (*model.inputs, *model.outputs))
-    assert not re.search(r"Model\(|Tensor\(", (ROOT / CLIENT_CONSTANTS).read_text())
+    assert not re.search(r"Model\(|Tensor\(", (ROOT / CLIENT_CONTRACT).read_text())

@@ -9,7 +9,8 @@ import numpy as np
 import pytest
 from tritonclient.utils import InferenceServerException
 
-from catalog import Enrolment, Entry, LocalCatalog, View
+from catalog import Enrolment, Entry, View
+from catalog.folder.store import FolderCatalog
 from ensemble.artifacts import fingerprint
 from server import EmbeddedServer, ServerError
 from tests.server.catalog_server import FIELDS, CatalogClient, catalog_server, unit
@@ -122,7 +123,7 @@ def test_an_index_is_built_in_the_background_and_taken_up(tmp_path: Path) -> Non
     entry = Entry("coin", "KR", "KRW", "10")
     with catalog_server(folder, MINTMARK_INDEX="IVF64,Flat:nprobe=64") as server:
         client = CatalogClient(server.url)
-        bulk = LocalCatalog(folder, model)
+        bulk = FolderCatalog(folder, model)
         for first in range(0, len(vectors), 2000):
             part = vectors[first : first + 2000]
             bulk.add([(Enrolment("obverse", entry), View(vector, model, b"")) for vector in part])

@@ -18,7 +18,7 @@ from pathlib import Path
 import numpy as np
 from tritonclient.utils import InferenceServerException
 
-from catalog.check import problems
+from catalog.folder.check import problems
 from ensemble.artifacts import fingerprint
 from server import EmbeddedServer
 from tests.server.catalog_server import FIELDS, CatalogClient, catalog_server, unit

@@ -9,7 +9,8 @@ import cv2
 import numpy as np
 from tqdm import tqdm
 
-from ensemble.photo import PhotoError, decode
+from ensemble.errors import PhotoError
+from ensemble.photo import decode
 
 from .outline import MaskError, contours
 from .table import Dataset, Photo

@@ -10,7 +10,8 @@ import cv2
 import numpy as np
 from tqdm import tqdm
 
-from ensemble.photo import PhotoError, decode
+from ensemble.errors import PhotoError
+from ensemble.photo import decode
 
 from .outline import MaskError, agreement, overhang, read_mask
 from .table import ClassKey, Dataset, DatasetError, Photo, Problem, load

@@ -1,7 +1,6 @@
 """Triton model `catalog`: list, change, import and export entries, status."""
 
 import json
-import os
 from collections.abc import Sequence
 from functools import partial
 from typing import Any
@@ -9,10 +8,10 @@ from typing import Any
 import numpy as np
 
 from backends.adapter import Answer, answer_each, call, max_batch, parameters, settings, texts
-from catalog import open_catalog
-from catalog.access import check_change, check_read
-from catalog.operations import Desk, changes, parse, perform
-from catalog.picture import coin_tensor
+from catalog import open_configured
+from catalog.service.access import check_change, check_read
+from catalog.service.operations import Desk, changes, parse, perform
+from catalog.service.picture import coin_tensor
 from ensemble.contract import COIN, EMBEDDER, EMBEDDING, EMBEDDING_SIZE, REQUEST, RESPONSE
 
 
@@ -22,7 +21,7 @@ class TritonPythonModel:
     def initialize(self, args: dict[str, str]) -> None:
         """Open the catalog."""
         config = settings(args)
-        catalog = open_catalog(os.environ.get("MINTMARK_CATALOG", ""), config["fingerprint"])
+        catalog = open_configured(config["fingerprint"])
         embed = partial(_embed, together=max_batch(args))  # which is the same for all models of a target
         self.desk = Desk(catalog, config["fingerprint"], embed, float(config["known_threshold"]))
 

@@ -1,15 +1,15 @@
 """Triton model `enroll`: a coin and what people call it to a view of a catalog entry."""
 
-import os
 from typing import Any
 
 import numpy as np
 
 from backends.adapter import Answer, answer_each, array, parameters, settings, texts
-from catalog import Enrolment, EntryNotFoundError, View, open_catalog
-from catalog.access import check_change
-from catalog.picture import coin_jpeg
+from catalog import Enrolment, View, open_configured
+from catalog.service.access import check_change
+from catalog.service.picture import coin_jpeg
 from ensemble.contract import COIN, EMBEDDING, ENROLLED_ID, FOUND, METADATA
+from ensemble.errors import NoCoinError
 
 
 class TritonPythonModel:
@@ -18,7 +18,7 @@ class TritonPythonModel:
     def initialize(self, args: dict[str, str]) -> None:
         """Open the catalog."""
         self.fingerprint = settings(args)["fingerprint"]
-        self.catalog = open_catalog(os.environ.get("MINTMARK_CATALOG", ""), self.fingerprint)
+        self.catalog = open_configured(self.fingerprint)
 
     def execute(self, requests: list[Any]) -> list[Any]:
         """Enroll the coins of every request."""
@@ -28,7 +28,7 @@ class TritonPythonModel:
         check_change(parameters(request))
         enrolments = [Enrolment.from_json(text) for text in texts(request, METADATA)]
         if not (array(request, FOUND) > 0.5).all():
-            raise EntryNotFoundError("no coin found in the photo: nothing was enrolled")
+            raise NoCoinError("no coin found in the photo: nothing was enrolled")
         views = [
             View(embedding, self.fingerprint, coin_jpeg(coin))
             for embedding, coin in zip(array(request, EMBEDDING), array(request, COIN), strict=True)

@@ -1,13 +1,11 @@
 """Triton model `search`: embeddings to catalog entries."""
 
-import os
 from typing import Any
 
-from backends.adapter import Answer, answer_each, array, in_place, instance, parameters, settings
-from catalog import open_catalog
-from catalog.access import check_read, check_setup
-from catalog.answer import search_answer
-from catalog.index.devices import vector_index_for
+from backends.adapter import Answer, answer_each, array, gpu_of, in_place, parameters, settings
+from catalog import open_configured
+from catalog.service.access import check_read, check_setup
+from catalog.service.answer import search_answer
 from ensemble.contract import EMBEDDING, FOUND
 from ensemble.parameters import search_parameters
 
@@ -20,8 +18,7 @@ class TritonPythonModel:
         check_setup()
         config = settings(args)
         self.threshold = float(config["known_threshold"])
-        vectors = vector_index_for(*instance(args))
-        self.catalog = open_catalog(os.environ.get("MINTMARK_CATALOG", ""), config["fingerprint"], vectors)
+        self.catalog = open_configured(config["fingerprint"], gpu_of(args))
         self.catalog.load()
 
     def execute(self, requests: list[Any]) -> list[Any]:

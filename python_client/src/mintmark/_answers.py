@@ -37,7 +37,7 @@ _EMPTY = (
     " (a server answers so where its CUDA memory pool is exhausted, see --cuda-memory-pool-byte-size, or where its"
     " Python models run on numpy 2: see its log)"
 )
-_ENTRY_TEXTS = ("id", "name", "country", "currency", "denomination")
+_ENTRY_TEXTS = ("id", *contract.REQUIRED)
 _STATUS_FIELDS = ("entries", "views", "stale_views", "model", "threshold", "calibrated")
 
 
@@ -110,12 +110,11 @@ def entry(record: Any) -> Entry:
     """A catalog entry from its JSON object."""
     if not isinstance(record, Mapping) or any(not isinstance(record.get(key), str) for key in _ENTRY_TEXTS):
         raise ServerError(f"the server answered {_short(record)} where an entry with {', '.join(_ENTRY_TEXTS)} belongs")
-    year = record.get("year")
-    return Entry(
-        **{key: record[key] for key in _ENTRY_TEXTS},
-        year=year if isinstance(year, int) else None,
-        metadata=record.get("metadata") or {},
-    )
+    said = {key: record[key] for key in _ENTRY_TEXTS}
+    for key in contract.OPTIONAL:
+        kind = int if key in contract.WHOLE_NUMBERS else str
+        said[key] = value if isinstance(value := record.get(key), kind) else None
+    return Entry(**said, metadata=record.get("metadata") or {})
 
 
 def views(answer: Mapping[str, Any]) -> tuple[View, ...]:

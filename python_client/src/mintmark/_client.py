@@ -67,8 +67,8 @@ class Client:
     def recognize(self, photo: Photo, k: int = contract.DEFAULT_K, filters: Filters | None = None) -> Recognition:
         """The catalog's `k` entries (1 to 1000) that look most like the coin in the photo, among those that pass.
 
-        What has to pass all `filters` is an entry with one of its views; filters are by 'country', 'currency',
-        'denomination', 'side', 'year' or, for a key of the free metadata, 'metadata.KEY'.
+        An entry with one of its views has to pass all `filters`: by a field such as 'country' or 'year', by 'side', or
+        by 'metadata.KEY' for a key of the free metadata.
         """
         parameters = requests.search_parameters(k, filters or {})
         inputs = {contract.ENCODED: bytes_tensor(requests.read_photo(photo))}
@@ -110,7 +110,7 @@ class Client:
         return answers.views(self._catalog("show", id=entry_id))
 
     def update(self, entry_id: str, **changes: Any) -> Entry:
-        """Change `name`, `country`, `currency`, `denomination`, `year` or `metadata` of an entry; returns it changed.
+        """Change fields of an entry, such as `name` or `year`; returns it changed.
 
         `metadata` is replaced as a whole. Raises EntryNotFound.
         """

@@ -12,6 +12,8 @@ MintmarkError
   ServerError         the server failed, or answered something else than it promises
 """
 
+from mintmark import _contract as contract
+
 
 class MintmarkError(Exception):
     """Base of all errors of this package."""
@@ -51,3 +53,15 @@ class RequestTimeout(MintmarkError):
 
 class ServerError(MintmarkError):
     """The server failed, or answered something else than it promises."""
+
+
+BY_CODE: dict[str, type[MintmarkError]] = {
+    contract.INVALID_PHOTO: InvalidPhoto,
+    contract.NO_COIN: NoCoinFound,
+    contract.INVALID_PARAMETER: InvalidRequest,
+    contract.INVALID_ENTRY: InvalidRequest,
+    contract.ENTRY_NOT_FOUND: EntryNotFound,
+    contract.UNAUTHORIZED: Unauthorized,
+    contract.CATALOG_UNAVAILABLE: ServerUnavailable,
+}
+"""What is raised for the codes that the server's errors carry."""

@@ -19,7 +19,7 @@ Photo = bytes | str | os.PathLike[str]
 """A photo: the bytes of its file, or the path to it. JPEG, PNG, WebP, BMP or TIFF, up to 64 megapixels."""
 
 Filters = Mapping[str, str | int | float | bool]
-"""What a match has to be: by 'country', 'currency', 'denomination', 'side', 'year', or 'metadata.KEY'."""
+"""What a match has to be: by a field of FILTERS, such as 'country' or 'year', or by 'metadata.KEY'."""
 
 CHANGEABLE = tuple(field.name for field in fields_of(Entry) if field.name != "id")
 IMPORT_BATCH = 100  # views with pictures, of some 10 kB each, in one request
@@ -61,8 +61,8 @@ def _filter_text(name: str, value: str | int | float | bool) -> str:
     text = value if isinstance(value, str) else json.dumps(value) if isinstance(value, bool | int | float) else ""
     if not text:
         raise InvalidRequest(f"the filter {name} is {value!r}; it must be text, a number, true or false")
-    if name == "year" and not text.removeprefix("-").isdecimal():
-        raise InvalidRequest(f"the filter year is {value!r}; it must be a whole number")
+    if name in contract.WHOLE_NUMBERS and not text.removeprefix("-").isdecimal():
+        raise InvalidRequest(f"the filter {name} is {value!r}; it must be a whole number")
     return text
 
 
@@ -102,9 +102,10 @@ def _import_view(record: ViewRecord) -> dict[str, Any]:
 
 
 def entry_object(entry: Entry) -> dict[str, Any]:
-    """An entry as a JSON object."""
+    """An entry as a JSON object; optional fields that say nothing are left out."""
     values = {field.name: getattr(entry, field.name) for field in fields_of(Entry)}
-    return {**values, "metadata": dict(entry.metadata)}
+    said = {name: value for name, value in values.items() if value is not None}
+    return {**said, "metadata": dict(entry.metadata)}
 
 
 def embedding_bytes(record: ViewRecord) -> bytes:

@@ -3,7 +3,9 @@
 import csv
 import unicodedata
 from collections.abc import Iterator, Sequence
+from typing import Any
 
+from mintmark._contract import WHOLE_NUMBERS
 from mintmark._errors import InvalidRequest
 
 
@@ -26,6 +28,17 @@ def read_rows(path: str, required: Sequence[str], *, strip: bool = True) -> Iter
         raise InvalidRequest(f"cannot open {path}: {error.strerror or error}") from error
     except (csv.Error, UnicodeDecodeError) as error:
         raise InvalidRequest(f"{path} is not a CSV file in UTF-8: {error}") from error
+
+
+def optional_value(name: str, text: str) -> Any:
+    """What a cell says of an optional field of an entry: a text or a whole number; None where it is empty."""
+    if not text:
+        return None
+    if name not in WHOLE_NUMBERS:
+        return text
+    if not text.removeprefix("-").isdecimal():
+        raise InvalidRequest(f"the {name} is {text!r}, no whole number")
+    return int(text)
 
 
 def align(rows: Sequence[Sequence[str]], right: frozenset[int] = frozenset()) -> list[str]:

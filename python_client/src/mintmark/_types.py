@@ -7,6 +7,9 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from mintmark._contract import Entry as Entry
+from mintmark._contract import EntryFields as EntryFields
+
 
 @dataclass(frozen=True, slots=True)
 class Ellipse:
@@ -21,35 +24,6 @@ class Ellipse:
     a: float
     b: float
     angle: float
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class EntryFields:
-    """What is said about a coin when a photo of it is enrolled. `metadata` is free: any JSON values.
-
-    `side` is what the photo shows, such as 'obverse'; the rest is true of the whole coin.
-    """
-
-    name: str
-    country: str
-    currency: str
-    denomination: str
-    side: str
-    year: int | None = None
-    metadata: Mapping[str, Any] = field(default_factory=dict)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Entry:
-    """One coin of the catalog. Its views, photos of its sides, are asked for by its `id`."""
-
-    id: str
-    name: str
-    country: str
-    currency: str
-    denomination: str
-    year: int | None = None
-    metadata: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,8 +44,8 @@ class View:
 class ViewRecord:
     """A view with its entry, as it is exported and imported.
 
-    `picture` as in View. `embedding`: float32 [64], unit length, by the weights with the fingerprint `model`; None, and
-    `model` '', where there is none: the server then embeds the picture.
+    `picture` as in View. `embedding`: float32 [EMBEDDING_SIZE], unit length, by the weights with the fingerprint
+    `model`; None, and `model` '', where there is none: the server then embeds the picture.
     """
 
     entry: Entry
@@ -110,8 +84,8 @@ class Recognition:
 class CoinEmbedding:
     """A photo's coin as the server sees it.
 
-    `embedding`: float32 [64], unit length. `coin`: uint8 [256, 256, 3], RGB, the coin as a circle on a plain ground.
-    Both mean nothing where `found` is false; `ellipse` is None there.
+    `embedding`: float32 [EMBEDDING_SIZE], unit length. `coin`: uint8 [256, 256, 3], RGB, the coin as a circle on a
+    plain ground. Both mean nothing where `found` is false; `ellipse` is None there.
     """
 
     found: bool

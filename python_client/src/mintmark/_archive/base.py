@@ -63,7 +63,8 @@ class Checksum:
 
     def add(self, record: ViewRecord) -> None:
         """One more view."""
-        entry = json.dumps(entry_object(record.entry), sort_keys=True)
+        # The year has always been summed up, also where it is not said; other fields are not, where they are not said.
+        entry = json.dumps({"year": None, **entry_object(record.entry)}, sort_keys=True)
         texts = (text.encode() for text in (entry, record.side, record.model))
         for part in (*texts, record.picture, embedding_bytes(record)):
             self._hash.update(len(part).to_bytes(8, "little"))

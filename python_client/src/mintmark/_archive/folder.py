@@ -8,16 +8,18 @@ import json
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 from mintmark._archive.base import Checksum, Footer, Written, parsed
+from mintmark._contract import OPTIONAL, REQUIRED, SIDE
 from mintmark._errors import InvalidRequest
-from mintmark._tables import read_rows
+from mintmark._tables import optional_value, read_rows
 from mintmark._types import Entry, ViewRecord
 
 TABLE, PHOTOS, FOOTER = "labels.csv", "photos", "export.json"
 
-_TEXTS = ("name", "country", "currency", "denomination")  # of an entry, columns of the same name
-_COLUMNS = ("path", "entry", *_TEXTS, "side", "year", "metadata")
+_ALWAYS = ("path", "entry", *REQUIRED, SIDE, "metadata")  # columns; an earlier release may have written no others
+_COLUMNS = (*_ALWAYS[:-1], *OPTIONAL, _ALWAYS[-1])
 
 
 def write_folder(folder: Path, records: Iterable[ViewRecord]) -> Written:
@@ -44,9 +46,10 @@ def write_folder(folder: Path, records: Iterable[ViewRecord]) -> Written:
 
 def _row(path: str, record: ViewRecord) -> list[str]:
     entry = record.entry
-    year = "" if entry.year is None else str(entry.year)
+    optional = (getattr(entry, name) for name in OPTIONAL)
+    cells = ("" if value is None else str(value) for value in optional)
     metadata = json.dumps(dict(entry.metadata), ensure_ascii=False)
-    return [path, entry.id, *(getattr(entry, name) for name in _TEXTS), record.side, year, metadata]
+    return [path, entry.id, *(getattr(entry, name) for name in REQUIRED), record.side, *cells, metadata]
 
 
 class FolderArchive:
@@ -65,17 +68,18 @@ class FolderArchive:
 
     def records(self) -> Iterator[ViewRecord]:
         """See Archive."""
-        for line, row in read_rows(str(self.path / TABLE), _COLUMNS, strip=False):
-            yield ViewRecord(entry=self._entry(line, row), side=row["side"], picture=self._picture(row["path"]))
+        for line, row in read_rows(str(self.path / TABLE), _ALWAYS, strip=False):
+            yield ViewRecord(entry=self._entry(line, row), side=row[SIDE], picture=self._picture(row["path"]))
 
     def _entry(self, line: int, row: dict[str, str]) -> Entry:
-        year = row["year"]
-        if year and not year.removeprefix("-").isdecimal():
-            raise InvalidRequest(f"{self.path / TABLE}:{line} was altered: the year is {year!r}")
+        try:
+            said: dict[str, Any] = {name: optional_value(name, row.get(name, "")) for name in OPTIONAL}
+        except InvalidRequest as error:
+            raise InvalidRequest(f"{self.path / TABLE}:{line} was altered: {error}") from error
+        said |= {name: row[name] for name in REQUIRED}
         return Entry(
             id=row["entry"],
-            **{name: row[name] for name in _TEXTS},
-            year=int(year) if year else None,
+            **said,
             metadata=parsed(self.path / TABLE, row["metadata"]),
         )
 

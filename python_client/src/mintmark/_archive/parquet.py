@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 
 from mintmark._archive.base import Checksum, Footer, Written, parsed
+from mintmark._contract import OPTIONAL, REQUIRED, SIDE, WHOLE_NUMBERS
 from mintmark._errors import InvalidRequest, MintmarkError
 from mintmark._types import Entry, ViewRecord
 
@@ -21,8 +22,8 @@ KEY = b"mintmark"  # of the footer, JSON, among the file's metadata
 
 _ROWS = 1000  # views in one row group: about 10 MB with pictures
 _BATCH = 100  # views that are read at a time
-_TEXTS = ("name", "country", "currency", "denomination")
-_ALWAYS = ("entry", *_TEXTS, "side", "metadata", "picture", "model")  # columns that are never null
+_TEXTS = ("entry", *REQUIRED, SIDE)
+_ALWAYS = (*_TEXTS, "metadata", "picture", "model")  # columns that are never null
 
 
 def _pyarrow() -> tuple[Any, Any]:
@@ -34,11 +35,12 @@ def _pyarrow() -> tuple[Any, Any]:
 
 
 def _schema(arrow: Any) -> Any:
-    texts = [(name, arrow.string()) for name in ("entry", *_TEXTS, "side")]
+    texts = [(name, arrow.string()) for name in _TEXTS]
+    optional = [(name, arrow.int32() if name in WHOLE_NUMBERS else arrow.string()) for name in OPTIONAL]
     return arrow.schema(
         [
             *texts,
-            ("year", arrow.int32()),
+            *optional,
             ("metadata", arrow.string()),  # JSON
             ("picture", arrow.binary()),  # JPEG
             ("embedding", arrow.list_(arrow.float32())),  # pyarrow cannot read nulls among lists of fixed size
@@ -59,7 +61,7 @@ def write_parquet(target: Path, records: Iterable[ViewRecord]) -> Written:
     part = target.with_name(f"{target.name}.part")
     kept = _Kept(records)
     schema = _schema(arrow)
-    texts = ["entry", *_TEXTS, "side", "metadata", "model"]  # pictures and embeddings do not repeat
+    texts = [*_TEXTS, "metadata", "model"]  # pictures and embeddings do not repeat
     try:
         with parquet.ParquetWriter(
             part, schema, use_dictionary=texts, compression="zstd", write_page_checksum=True
@@ -96,9 +98,8 @@ def _row(record: ViewRecord) -> dict[str, Any]:
     entry = record.entry
     return {
         "entry": entry.id,
-        **{name: getattr(entry, name) for name in _TEXTS},
-        "side": record.side,
-        "year": entry.year,
+        **{name: getattr(entry, name) for name in (*REQUIRED, *OPTIONAL)},
+        SIDE: record.side,
         "metadata": json.dumps(dict(entry.metadata), ensure_ascii=False),
         "picture": record.picture,
         "embedding": record.embedding,
@@ -146,14 +147,14 @@ class ParquetArchive:
             if any(row[name] is None for name in _ALWAYS):
                 raise ValueError("null")
             vector = row["embedding"]
+            said: dict[str, Any] = {name: row.get(name) for name in (*REQUIRED, *OPTIONAL)}
             return ViewRecord(
                 entry=Entry(
                     id=row["entry"],
-                    **{name: row[name] for name in _TEXTS},
-                    year=row["year"],
+                    **said,
                     metadata=parsed(self.path, row["metadata"]),
                 ),
-                side=row["side"],
+                side=row[SIDE],
                 picture=row["picture"],
                 embedding=None if vector is None else np.array(vector, dtype=np.float32),
                 model=row["model"],

@@ -16,17 +16,18 @@ from mintmark._cli.common import (
     complain,
     counted,
     key_value,
+    option,
     print_json,
     print_json_array,
     print_table,
 )
 from mintmark._client import Client
+from mintmark._contract import FIELD_DOCS, OPTIONAL, REQUIRED, WHOLE_NUMBERS
 from mintmark._draw import save
 from mintmark._errors import EntryNotFound, InvalidRequest
 from mintmark._sheet import draw_views
 from mintmark._types import Entry, View
 
-_FIELDS = ("name", "country", "currency", "denomination")
 _BLOCK = 1000  # entries whose columns are aligned with one another
 
 
@@ -56,16 +57,25 @@ def _add_show(commands: Commands, common: argparse.ArgumentParser) -> None:
 def _add_update(commands: Commands, common: argparse.ArgumentParser) -> None:
     parser = add_command(commands, common, "update", "Change what is said of an entry.")
     parser.add_argument("id", metavar="ID", help="the entry's id, as `list` shows it")
-    for name in _FIELDS:
-        parser.add_argument(f"--{name}", default=argparse.SUPPRESS, help=f"the coin's {name}")
-    parser.add_argument("--year", type=_year, default=argparse.SUPPRESS, help="year of issue; '' takes it away")
-    for option, kind, metavar in (("--set", key_value, "KEY=VALUE"), ("--unset", str, "KEY")):
-        parser.add_argument(option, action="append", default=[], type=kind, metavar=metavar, help="of the metadata")
+    for name in REQUIRED:
+        parser.add_argument(option(name), default=argparse.SUPPRESS, help=FIELD_DOCS[name])
+    for name in OPTIONAL:
+        kind = _whole_or_none if name in WHOLE_NUMBERS else _text_or_none
+        parser.add_argument(
+            option(name), type=kind, default=argparse.SUPPRESS, help=f"{FIELD_DOCS[name]}; '' takes it away"
+        )
+    metadata: dict[str, Any] = {"action": "append", "default": [], "help": "of the metadata"}
+    parser.add_argument("--set", type=key_value, metavar="KEY=VALUE", **metadata)
+    parser.add_argument("--unset", metavar="KEY", **metadata)
     parser.set_defaults(run=run_update)
 
 
-def _year(text: str) -> int | None:
+def _whole_or_none(text: str) -> int | None:
     return int(text) if text else None
+
+
+def _text_or_none(text: str) -> str | None:
+    return text or None
 
 
 def run_list(client: Client, args: argparse.Namespace) -> int:
@@ -118,7 +128,7 @@ def _shown(value: Any) -> str:
 
 def run_update(client: Client, args: argparse.Namespace) -> int:
     """Change one entry."""
-    changes = {name: getattr(args, name) for name in (*_FIELDS, "year") if hasattr(args, name)}
+    changes = {name: getattr(args, name) for name in (*REQUIRED, *OPTIONAL) if hasattr(args, name)}
     if args.set or args.unset:
         changes["metadata"] = _metadata(client.show(args.id), dict(args.set), args.unset)
     if not changes:

@@ -7,12 +7,13 @@ from collections.abc import Iterable, Sequence
 from dataclasses import asdict
 from typing import Any
 
+from mintmark._contract import OPTIONAL, REQUIRED
 from mintmark._tables import align
 from mintmark._types import Entry
 
 Commands = Any  # argparse's own type for the group of commands is private
 
-ENTRY_COLUMNS = ("name", "country", "currency", "denomination", "year", "id")
+ENTRY_COLUMNS = (*REQUIRED, *OPTIONAL, "id")
 
 
 def add_command(
@@ -66,6 +67,11 @@ def print_table(rows: Sequence[Sequence[str]], right: frozenset[int] = frozenset
     """Aligned columns on stdout."""
     for line in align(rows, right):
         print(indent + line)
+
+
+def option(field: str) -> str:
+    """The command line's option for a field of an entry."""
+    return f"--{field.replace('_', '-')}"
 
 
 def cells(entry: Entry) -> list[str]:

@@ -5,25 +5,25 @@ import json
 from pathlib import Path
 from typing import Any
 
-from mintmark._cli.common import Commands, add_command
+from mintmark._cli.common import Commands, add_command, option
 from mintmark._client import Client
+from mintmark._contract import FIELD_DOCS, OPTIONAL, REQUIRED, SIDE, WHOLE_NUMBERS
 from mintmark._errors import InvalidRequest, MintmarkError, ServerUnavailable, Unauthorized
 from mintmark._progress import Progress
-from mintmark._tables import read_rows
+from mintmark._tables import optional_value, read_rows
 from mintmark._types import EntryFields
 
-REQUIRED = ("name", "country", "currency", "denomination", "side")
-_COLUMNS = ("path", *REQUIRED)
-_OPTIONAL = ("year", "entry", "metadata")
+_NEEDED = (*REQUIRED, SIDE)
+_COLUMNS = ("path", *_NEEDED)
+_OTHERS = (*OPTIONAL, "entry", "metadata")  # columns that may be missing
 
 
 def add_commands(commands: Commands, common: argparse.ArgumentParser) -> None:
     """Add `enroll`."""
     parser = add_command(commands, common, "enroll", "Add coins to the catalog: one photo, or a table of photos.")
     parser.add_argument("photo", nargs="?", metavar="PHOTO", help="photo of the coin")
-    for name in REQUIRED:
-        parser.add_argument(f"--{name}", help=f"the coin's {name}")
-    parser.add_argument("--year", type=int, help="year of issue")
+    for name in (*_NEEDED, *OPTIONAL):
+        parser.add_argument(option(name), type=int if name in WHOLE_NUMBERS else str, help=FIELD_DOCS[name])
     parser.add_argument(
         "--entry",
         metavar="ID",
@@ -33,29 +33,29 @@ def add_commands(commands: Commands, common: argparse.ArgumentParser) -> None:
         "--from",
         dest="table",
         metavar="LABELS.csv",
-        help=f"enroll many: columns {', '.join(_COLUMNS)}; year, entry (rows with the same one are photos of the same"
-        " coin) and metadata (a JSON object) may be missing; other columns become free metadata; paths are relative to"
-        " the table",
+        help=f"enroll many: columns {', '.join(_COLUMNS)}; {', '.join(OPTIONAL)}, entry (rows with the same one are"
+        " photos of the same coin) and metadata (a JSON object) may be missing; other columns become free metadata;"
+        " paths are relative to the table",
     )
     parser.set_defaults(run=run)
 
 
 def run(client: Client, args: argparse.Namespace) -> int:
     """Enroll the photo or the table of photos."""
-    given = [name for name in (*REQUIRED, "year") if getattr(args, name) is not None]
+    given = [name for name in (*_NEEDED, *OPTIONAL) if getattr(args, name) is not None]
     if args.table:
         if given or args.photo or args.entry:
             args.parser.error("--from takes neither a photo nor its fields")
         return _enroll_table(client, args.table)
-    known = bool(args.entry) and not set(given) - {"side"}
-    missing = [f"--{name}" for name in (("side",) if known else REQUIRED) if not getattr(args, name)]
+    one_more = bool(args.entry) and not set(given) - {SIDE}
+    missing = [option(name) for name in ((SIDE,) if one_more else _NEEDED) if not getattr(args, name)]
     if not args.photo or missing:
         args.parser.error(f"missing: {', '.join(([] if args.photo else ['PHOTO']) + missing)} (or --from)")
-    if known:
+    if one_more:
         client.add_view(args.photo, args.entry, args.side)
         print(args.entry)
     else:
-        fields = EntryFields(**{name: getattr(args, name) for name in REQUIRED}, year=args.year)
+        fields = EntryFields(**{name: getattr(args, name) for name in (*_NEEDED, *OPTIONAL)})
         print(client.enroll(args.photo, fields, args.entry or "").id)
     return 0
 
@@ -79,27 +79,22 @@ def _enroll_table(client: Client, table: str) -> int:
 
 def _enroll_row(client: Client, folder: Path, row: dict[str, str]) -> None:
     entry = row.get("entry", "")
-    described = any(value for name, value in row.items() if name not in ("path", "entry", "side"))
-    needed = _COLUMNS if described or not entry else ("path", "side")
+    described = any(value for name, value in row.items() if name not in ("path", "entry", SIDE))
+    needed = _COLUMNS if described or not entry else ("path", SIDE)
     if missing := [name for name in needed if not row[name]]:
         raise InvalidRequest(f"no {', '.join(missing)}")
     if described:
         client.enroll(folder / row["path"], _fields(row), entry)
     else:
-        client.add_view(folder / row["path"], entry, row["side"])
+        client.add_view(folder / row["path"], entry, row[SIDE])
 
 
 def _fields(row: dict[str, str]) -> EntryFields:
     """What a row says of its coin; empty free cells say nothing."""
-    year = row.get("year")
-    if year and not year.lstrip("-").isdecimal():
-        raise InvalidRequest(f"the year is no whole number: {year!r}")
-    free = {name: value for name, value in row.items() if value and name not in (*_COLUMNS, *_OPTIONAL)}
-    return EntryFields(
-        **{name: row[name] for name in REQUIRED},
-        year=int(year) if year else None,
-        metadata={**_metadata(row.get("metadata", "")), **free},
-    )
+    free = {name: value for name, value in row.items() if value and name not in (*_COLUMNS, *_OTHERS)}
+    said: dict[str, Any] = {name: row[name] for name in _NEEDED}
+    said |= {name: optional_value(name, row.get(name, "")) for name in OPTIONAL}
+    return EntryFields(**said, metadata={**_metadata(row.get("metadata", "")), **free})
 
 
 def _metadata(text: str) -> dict[str, Any]:

@@ -6,9 +6,19 @@ from pathlib import Path
 from typing import Any
 
 from mintmark import _draw
-from mintmark._cli.common import Commands, add_command, cells, complain, key_value, positive, print_json, print_table
+from mintmark._cli.common import (
+    Commands,
+    add_command,
+    cells,
+    complain,
+    key_value,
+    option,
+    positive,
+    print_json,
+    print_table,
+)
 from mintmark._client import Client
-from mintmark._contract import DEFAULT_K, FILTERS, METADATA_FILTER
+from mintmark._contract import DEFAULT_K, FILTERS, METADATA_FILTER, WHOLE_NUMBERS
 from mintmark._errors import MintmarkError, ServerUnavailable, Unauthorized
 from mintmark._types import Recognition
 
@@ -22,7 +32,7 @@ def add_commands(commands: Commands, common: argparse.ArgumentParser) -> None:
     parser.add_argument("--draw", type=Path, metavar="OUT.png", help="draw the result; of several photos: OUT-1.png, …")
     filters = parser.add_argument_group("filters", "Only coins of which all this is true are looked at.")
     for name in FILTERS:
-        filters.add_argument(f"--{name}", type=int if name == "year" else str, metavar=name.upper())
+        filters.add_argument(option(name), type=int if name in WHOLE_NUMBERS else str, metavar=name.upper())
     filters.add_argument(
         "--where", action="append", default=[], type=key_value, metavar="KEY=VALUE", help="of the free metadata"
     )

@@ -1,6 +1,5 @@
 """The transport that speaks gRPC to Triton."""
 
-import re
 import struct
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -11,11 +10,9 @@ from tritonclient.utils import InferenceServerException
 
 from mintmark import _contract as contract
 from mintmark._errors import (
-    EntryNotFound,
-    InvalidPhoto,
+    BY_CODE,
     InvalidRequest,
     MintmarkError,
-    NoCoinFound,
     RequestTimeout,
     ServerBusy,
     ServerError,
@@ -63,7 +60,7 @@ class TritonTransport:
                     client_timeout=timeout,
                 )
         except InferenceServerException as error:
-            raise error_of(model, error.status(), error.message(), self._url) from error
+            raise error_of(error.status(), error.message(), self._url) from error
         return _decode(model, result, outputs)
 
     def close(self) -> None:
@@ -94,43 +91,38 @@ def _checked(token: str) -> str:
     return token
 
 
-# Triton's Python models have no status of their own for this; their message begins with the word.
-_UNAUTHORIZED = "unauthorized: "
-# How the enrolment of a photo says that there is no such entry, rather than no coin.
-_NO_ENTRY = "no entry"
-# How the server begins what it says of a photo: "the JPEG photo is damaged", "GIF photos are not supported".
-_PHOTO = re.compile(r"(the )?(\w+ )?photos? ", re.IGNORECASE)
 # What Triton says of a request that a model's queue policy refuses or gives up.
 _BUSY = ("Exceeds maximum queue size", "Request timeout expired")
 
 
-def error_of(model: str, status: str | None, message: str, url: str) -> MintmarkError:
-    """The exception for a gRPC status that `model` answered with, such as 'StatusCode.NOT_FOUND'."""
-    code = (status or "").removeprefix("StatusCode.")
-    text = _plain(message)
-    if code in ("UNAUTHENTICATED", "PERMISSION_DENIED") or text.startswith(_UNAUTHORIZED):
+def error_of(status: str | None, message: str, url: str) -> MintmarkError:
+    """The exception for a gRPC status, such as 'StatusCode.NOT_FOUND', and the text that came with it."""
+    code, text = _split(" ".join(message.split()))
+    if code:
+        kind = BY_CODE[code]
+        return kind(f"server {url} is unavailable: {text}" if kind is ServerUnavailable else text)
+    # What follows are errors of Triton's own, and of what lies between it and the client.
+    name = (status or "").removeprefix("StatusCode.")
+    if name in ("UNAUTHENTICATED", "PERMISSION_DENIED"):
         return Unauthorized(text)
-    if code == "INVALID_ARGUMENT":
-        return InvalidPhoto(text) if _blames_photo(model, text) else InvalidRequest(text)
-    if code == "NOT_FOUND" and "unknown model" not in text:
-        return EntryNotFound(text) if model == contract.CATALOG or _NO_ENTRY in text else NoCoinFound(text)
-    if code == "UNAVAILABLE" and any(words in text for words in _BUSY):
+    if name == "INVALID_ARGUMENT":
+        return InvalidRequest(text)
+    if name == "UNAVAILABLE" and any(words in text for words in _BUSY):
         return ServerBusy(f"server {url} is busy, try again later: {text}")
-    if code == "UNAVAILABLE":
+    if name == "UNAVAILABLE":
         return ServerUnavailable(f"server {url} is unavailable: {text}")
-    if code == "DEADLINE_EXCEEDED":
+    if name == "DEADLINE_EXCEEDED":
         return RequestTimeout(f"server {url} did not answer in time: {text}")
-    return ServerError(f"server {url} failed: {code or 'no status'}: {text}")
+    return ServerError(f"server {url} failed: {name or 'no status'}: {text}")
 
 
-def _blames_photo(model: str, text: str) -> bool:
-    # coin_embedding takes nothing but a photo; elsewhere only the words tell.
-    return model == contract.COIN_EMBEDDING or (model != contract.CATALOG and _PHOTO.match(text) is not None)
-
-
-def _plain(message: str) -> str:
-    """The message on one line, without the prefix that ensembles put before it."""
-    return re.sub(r"^(\[request id: [^]]*\] |in ensemble '[^']*', )*", "", " ".join(message.split()))
+def _split(message: str) -> tuple[str, str]:
+    """The code of an error and its text, without what Triton puts before both; '' and the message where none is."""
+    for code in contract.ERROR_CODES:
+        _, found, text = message.partition(contract.CODE_FORMAT.format(code=code))
+        if found:
+            return code, text
+    return "", message
 
 
 def _encode(inputs: Tensors) -> list[triton.InferInput]:

@@ -1,0 +1,83 @@
+"""Whether a catalog's folder is whole: the database in itself, and every saved index against it."""
+
+from pathlib import Path
+
+import numpy as np
+
+from catalog.folder.index.saved import Stamp, UnfitIndexError, load, read_stamp, stamp_path
+from catalog.folder.index.spec import parse_spec
+from catalog.folder.sqlite.connection import FILE, Connection
+from catalog.folder.sqlite.feed import NOTHING, Feed, coalesced
+from catalog.folder.sqlite.generations import Generations
+from catalog.folder.sqlite.schema import ADDED
+from ensemble.contract import EMBEDDING_SIZE
+from ensemble.errors import CatalogError
+
+
+def problems(folder: Path) -> list[str]:
+    """What is wrong, a line each; nothing where all is well. A saved index that does not fit is rebuilt, so no problem.
+
+    Raises:
+        CatalogError: there is no catalog, or it cannot be opened.
+    """
+    if not (folder / FILE).is_file():
+        raise CatalogError(f"{folder} holds no {FILE}")
+    connection = Connection(folder)
+    try:
+        found = _broken(connection)
+        for row in connection.rows("SELECT DISTINCT fingerprint FROM generations"):
+            if stamp_path(folder, row[0]).is_file():
+                found += _disagreeing(folder, connection, row[0])
+        return found
+    finally:
+        connection.close()
+
+
+def _broken(connection: Connection) -> list[str]:
+    """What SQLite finds, and what no transaction leaves behind."""
+    integrity = [str(row[0]) for row in connection.rows("PRAGMA integrity_check") if row[0] != "ok"]
+    dangling = connection.rows("PRAGMA foreign_key_check")
+    references = [f"{row[0]} refers to one of {row[2]} that is not there" for row in dangling]
+    half = {
+        "entries have no view": "SELECT COUNT(*) FROM entries WHERE number NOT IN (SELECT entry FROM views)",
+        "views have no embedding": "SELECT COUNT(*) FROM views WHERE number NOT IN (SELECT view FROM embeddings)",
+        "embeddings have another length": "SELECT COUNT(*) FROM embeddings "
+        f"WHERE length(embedding) != {4 * EMBEDDING_SIZE}",
+    }
+    counts = {what: connection.value(query) for what, query in half.items()}
+    counts["views are in no change"] = connection.value("SELECT COUNT(*) FROM views") - sum(
+        connection.value("SELECT COUNT(*) FROM views WHERE number BETWEEN ? AND ?", ends)
+        for ends in coalesced(
+            connection.rows("SELECT first, last FROM changes WHERE kind = ? ORDER BY first", (ADDED,))
+        )
+    )
+    return integrity + references + [f"{count} {what}" for what, count in counts.items() if count]
+
+
+def _disagreeing(folder: Path, connection: Connection, fingerprint: str) -> list[str]:
+    """A saved index that says of itself that it fits, and does not."""
+    generations = Generations(connection, fingerprint)
+    feed = Feed(connection, generations)
+    try:
+        stamp = read_stamp(folder, fingerprint)
+        if feed.nonce(stamp.sequence) != stamp.nonce or tuple(generations.numbers(counts=True)) != stamp.generations:
+            return []
+        held = load(folder, stamp, parse_spec(stamp.spec)).ids
+    except UnfitIndexError:
+        return []
+    try:
+        different = _difference(feed, stamp, held)
+    except CatalogError as error:
+        return [f"{stamp.file} and the database cannot be compared: {error}"]
+    return [f"{stamp.file} and the database disagree about {len(different)} views"] if different.size else []
+
+
+def _difference(feed: Feed, stamp: Stamp, held: np.ndarray) -> np.ndarray:
+    """Views that an index would lack, or have too many, after what has changed since it was built."""
+    with feed.since(*NOTHING) as changes:
+        there = np.concatenate([np.empty(0, np.int64), *(views for views, _ in changes.added)])
+    with feed.since(stamp.sequence, stamp.generations) as changes:
+        added = np.concatenate([np.empty(0, np.int64), *(views for views, _ in changes.added)])
+        removed = np.concatenate([np.empty(0, np.int64), *(np.arange(a, b + 1) for a, b in changes.removed)])
+    expected = np.setdiff1d(np.union1d(held, added), removed)
+    return np.setxor1d(expected, there)

@@ -1,0 +1,31 @@
+"""A catalog in a folder of this machine: `data/catalog`."""
+
+from pathlib import Path
+
+from catalog.interface import Catalog
+from catalog.kind import StoreKind
+
+
+def _open(location: str, fingerprint: str, index: str, gpu: int | None) -> Catalog:
+    from catalog.folder.index.gpu import GpuFlatIndex
+    from catalog.folder.index.spec import parse_spec
+    from catalog.folder.store import FolderCatalog  # Faiss, which not everybody who asks for the kind needs
+
+    vectors = None if gpu is None else GpuFlatIndex(gpu)
+    return FolderCatalog(Path(location), fingerprint, vectors, parse_spec(index))
+
+
+def _check_index(index: str) -> None:
+    from catalog.folder.index.spec import parse_spec
+
+    parse_spec(index)
+
+
+FOLDER = StoreKind(
+    name="a folder",
+    schemes=(),
+    example="a folder such as data/catalog",
+    open=_open,
+    check_location=lambda location: None,
+    check_index=_check_index,
+)

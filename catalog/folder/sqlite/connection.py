@@ -1,0 +1,193 @@
+"""The connection to the SQLite file: how it is opened, what a transaction is, and what its failures mean.
+
+Write-ahead log with full synchronization: a change is on disk when its transaction has committed, and readers in other
+processes go on meanwhile.
+"""
+
+import json
+import logging
+import os
+import sqlite3
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from catalog.folder.sqlite import schema
+from catalog.folder.sqlite.schema import BASE, FROM_1, IDENTITY, TABLES
+from ensemble.errors import CatalogError
+from ensemble.parameters import text_of
+
+FILE = "catalog.sqlite"
+_LOCK_TIMEOUT = 30.0  # s, to wait for other writers
+_ADVICE = {  # by SQLite's words: Python 3.10 does not give its codes
+    "disk is full": "make room",
+    "readonly database": "give the server's user the right to write the file and its folder",
+    "database is locked": f"others have written to it for more than {_LOCK_TIMEOUT:.0f} s: try again",
+    "disk I/O error": "the disk fails, or its file system is full",
+    "malformed": "the file is damaged: restore it from a backup or an export",
+    "not a database": "the file is damaged, or something else: restore it from a backup or an export",
+    "unable to open": "look at the rights of the folder and of the files in it",
+}
+
+
+_log = logging.getLogger("mintmark.catalog")
+
+
+class Connection:
+    """One connection; not to be shared between threads.
+
+    Args:
+        folder: where the file lies; made where it is missing. A file that cannot be written is opened for reading.
+
+    Raises:
+        CatalogError: the file cannot be opened, is no catalog, or was written by a newer release.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self._path = folder / FILE
+        try:
+            self._open()
+        except (sqlite3.Error, OSError, ValueError) as error:
+            raise CatalogError(f"cannot open {self._path}: {_reason(error)}") from error
+
+    def _open(self) -> None:
+        if self._path.is_file() and not (os.access(self._path, os.W_OK) and os.access(self._path.parent, os.W_OK)):
+            self._open_read_only()
+            return
+        self._path.parent.mkdir(parents=True, exist_ok=True)
+        self._connection = sqlite3.connect(self._path, timeout=_LOCK_TIMEOUT, isolation_level=None)
+        self._use_write_ahead_log()
+        self._connection.execute("PRAGMA synchronous = FULL")
+        self._connection.execute("PRAGMA foreign_keys = ON")
+        if self._schema() < _newest():
+            self._migrate()
+
+    def _open_read_only(self) -> None:
+        """Without a write-ahead log beside the file nobody can be writing it, and SQLite needs to be told so.
+
+        Where there is one, another process holds the file, and has made what a reader needs.
+        """
+        log, shared = (self._path.with_name(f"{FILE}{suffix}") for suffix in ("-wal", "-shm"))
+        held = log.is_file() and (shared.is_file() or log.stat().st_size)  # empty before the other has written
+        mode = "mode=ro" if held else "immutable=1"
+        uri = f"{self._path.resolve().as_uri()}?{mode}"
+        self._connection = sqlite3.connect(uri, uri=True, timeout=_LOCK_TIMEOUT, isolation_level=None)
+        if self._schema() < _newest():
+            raise CatalogError(f"{self._path} was written by an earlier release: open it once where it can be written")
+
+    def _use_write_ahead_log(self) -> None:
+        """Switch a new file over. SQLite does not wait for locks here, and several models open a catalog at once."""
+        deadline = time.monotonic() + _LOCK_TIMEOUT
+        while True:
+            try:
+                self._connection.execute("PRAGMA journal_mode = WAL")
+                return
+            except sqlite3.OperationalError as error:
+                if "locked" not in str(error) or time.monotonic() > deadline:
+                    raise
+                time.sleep(0.02)
+
+    def _schema(self) -> int:
+        version = int(self._connection.execute("PRAGMA user_version").fetchone()[0])
+        if version > _newest():
+            raise CatalogError(
+                f"{self._path} has schema {version}, this release knows up to {_newest()}: use a newer release"
+            )
+        return version
+
+    def _migrate(self) -> None:
+        """Make the tables, or those of an earlier release new ones. References are checked when all is in its place."""
+        self._connection.execute("PRAGMA foreign_keys = OFF")
+        with self.transaction("IMMEDIATE"):
+            version = self._schema()  # another process may have been faster
+            self._carry_out({0: TABLES, 1: FROM_1}.get(version, "") + IDENTITY)
+            if version == 1:
+                self._fill_attributes()
+            for step in schema.STEPS[max(0, version - BASE) :]:
+                if version:  # an existing catalog, not a new one
+                    _log.warning("%s: the schema changes: %s", self._path, step.name)
+                try:
+                    self._carry_out(step.script)
+                except sqlite3.Error as error:
+                    failed = f"the step {step.name!r} of its schema failed, nothing was changed"
+                    raise CatalogError(f"cannot open {self._path}: {failed}: {_reason(error)}") from error
+            self._connection.execute(f"PRAGMA user_version = {_newest()}")
+            if broken := self._connection.execute("PRAGMA foreign_key_check").fetchall():
+                raise CatalogError(f"{self._path} has {len(broken)} references that lead nowhere; it was left as it is")
+        self._connection.execute("PRAGMA foreign_keys = ON")
+
+    def _carry_out(self, script: str) -> None:
+        for statement in script.split(";\n"):
+            self._connection.execute(statement)
+
+    def _fill_attributes(self) -> None:
+        """Let filters find the metadata of release 1. Raises ValueError where it is no JSON."""
+        for number, metadata in self._connection.execute("SELECT number, metadata FROM entries"):
+            texts = ((key, text_of(value)) for key, value in json.loads(metadata).items())
+            self._connection.executemany(
+                "INSERT INTO attributes (entry, key, value) VALUES (?, ?, ?)",
+                [(number, key, text) for key, text in texts if text is not None],
+            )
+
+    def close(self) -> None:
+        """Close the connection."""
+        self._connection.close()
+
+    def rows(self, query: str, values: Sequence[Any] = ()) -> list[Any]:
+        """All rows of a query. Raises CatalogError."""
+        try:
+            return self._connection.execute(query, values).fetchall()
+        except sqlite3.Error as error:
+            raise _failed(error) from error
+
+    def chunks(self, query: str, values: Sequence[Any], size: int) -> Iterator[list[Any]]:
+        """The rows of a query, `size` at a time. Raises CatalogError."""
+        try:
+            cursor = self._connection.execute(query, values)
+            while rows := cursor.fetchmany(size):
+                yield rows
+        except sqlite3.Error as error:
+            raise _failed(error) from error
+
+    def value(self, query: str, values: Sequence[Any] = ()) -> Any:
+        """First column of the first row; None where there is none. Raises CatalogError."""
+        rows = self.rows(query, values)
+        return rows[0][0] if rows else None
+
+    def run(self, statement: str, values: Sequence[Any] = ()) -> sqlite3.Cursor:
+        """Carry out a statement that changes something. Raises CatalogError."""
+        try:
+            return self._connection.execute(statement, values)
+        except sqlite3.Error as error:
+            raise _failed(error) from error
+
+    @contextmanager
+    def transaction(self, kind: str = "IMMEDIATE") -> Iterator[None]:
+        """All or nothing. A DEFERRED one that only reads sees one state of the file. Raises CatalogError."""
+        self.run(f"BEGIN {kind}")
+        try:
+            yield
+            self.run("COMMIT")
+        except BaseException:
+            if self._connection.in_transaction:  # some errors, a full disk among them, have rolled back already
+                self._connection.execute("ROLLBACK")
+            raise
+
+    def version(self) -> tuple[int, int]:
+        """Differs after every change, other connections' and this one's; cheap enough for every search."""
+        return int(self.value("PRAGMA data_version")), self._connection.total_changes
+
+
+def _newest() -> int:
+    """The schema of this release."""
+    return BASE + len(schema.STEPS)
+
+
+def _reason(error: Exception) -> str:
+    return str(error) + next((f"; {what}" for words, what in _ADVICE.items() if words in str(error)), "")
+
+
+def _failed(error: Exception) -> CatalogError:
+    return CatalogError(f"the catalog failed and was not changed: {_reason(error)}")

@@ -1,0 +1,156 @@
+"""Entries and their views in the database."""
+
+import json
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from catalog.entry import Entry
+from catalog.folder.sqlite.connection import Connection
+from ensemble.contract import METADATA_FILTER
+from ensemble.entry import ENTRY_FIELDS, FIELDS, SIDE
+from ensemble.errors import EntryError, EntryNotFoundError
+from ensemble.parameters import Filters, text_of
+
+_COLUMNS = ("id", *(one.name for one in ENTRY_FIELDS), "metadata")
+_SELECTED = ", ".join(("number", *_COLUMNS))
+_MOST_VARIABLES = 500  # of one statement; old SQLite builds take 999
+_CHUNK = 100_000  # rows
+_FAR = 2**62  # a whole number that SQLite takes and no entry has
+
+
+class Entries:
+    """Reading and writing; every method that writes belongs into a transaction of the caller's."""
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+
+    def find(self, entry_id: str) -> tuple[int, Entry] | None:
+        """Number and fields of an entry; None where no entry has the id."""
+        rows = self._connection.rows(f"SELECT {_SELECTED} FROM entries WHERE id = ?", (entry_id,))
+        return (rows[0][0], _entry(rows[0])) if rows else None
+
+    def get(self, entry_id: str) -> tuple[int, Entry]:
+        """Number and fields of an entry. Raises EntryNotFoundError."""
+        if (found := self.find(entry_id)) is None:
+            raise EntryNotFoundError(f"no entry has the id {entry_id!r}")
+        return found
+
+    def create(self, entry: Entry) -> int:
+        """Store a new entry, without views; returns its number."""
+        number = self._connection.run(
+            f"INSERT INTO entries ({', '.join(_COLUMNS)}) VALUES ({', '.join('?' * len(_COLUMNS))})", _row(entry)
+        ).lastrowid
+        assert number is not None
+        self._set_attributes(number, entry.metadata)
+        return number
+
+    def replace(self, number: int, entry: Entry) -> None:
+        """Store other fields for an entry."""
+        assignments = ", ".join(f"{column} = ?" for column in _COLUMNS)
+        self._connection.run(f"UPDATE entries SET {assignments} WHERE number = ?", (*_row(entry), number))
+        self._connection.run("DELETE FROM attributes WHERE entry = ?", (number,))
+        self._set_attributes(number, entry.metadata)
+
+    def _set_attributes(self, number: int, metadata: Mapping[str, object]) -> None:
+        for key, value in metadata.items():
+            if (text := text_of(value)) is not None:
+                self._connection.run("INSERT INTO attributes (entry, key, value) VALUES (?, ?, ?)", (number, key, text))
+
+    def add_view(self, number: int, side: str, picture: bytes) -> int:
+        """Store a view of an entry, without an embedding; returns the view's number."""
+        view = self._connection.run("INSERT INTO views (entry, side) VALUES (?, ?)", (number, side)).lastrowid
+        assert view is not None
+        if picture:
+            self._connection.run("INSERT INTO pictures (view, jpeg) VALUES (?, ?)", (view, picture))
+        return view
+
+    def remove(self, number: int) -> None:
+        """Remove an entry and all that belongs to it."""
+        self._connection.run("DELETE FROM entries WHERE number = ?", (number,))
+
+    def views_of(self, number: int) -> list[int]:
+        """Numbers of an entry's views."""
+        return [row[0] for row in self._connection.rows("SELECT number FROM views WHERE entry = ?", (number,))]
+
+    def page(self, after: int, limit: int) -> list[tuple[int, Entry]]:
+        """Entries with numbers above `after`, in the order of their enrolment."""
+        query = f"SELECT {_SELECTED} FROM entries WHERE number > ? ORDER BY number LIMIT ?"
+        return [(row[0], _entry(row)) for row in self._connection.rows(query, (after, limit))]
+
+    def owners(self, views: Sequence[int]) -> dict[int, tuple[int, str]]:
+        """Number of the entry, and side, of each view that still exists."""
+        query = "SELECT number, entry, side FROM views WHERE number IN ({})"
+        return {row[0]: (row[1], row[2]) for row in self._among(query, views)}
+
+    def numbered(self, numbers: Sequence[int]) -> dict[int, Entry]:
+        """The entries with these numbers that still exist."""
+        query = f"SELECT {_SELECTED} FROM entries WHERE number IN ({{}})"
+        return {row[0]: _entry(row) for row in self._among(query, numbers)}
+
+    def _among(self, query: str, values: Sequence[int]) -> list[Any]:
+        rows: list[Any] = []
+        for start in range(0, len(values), _MOST_VARIABLES):
+            part = values[start : start + _MOST_VARIABLES]
+            rows += self._connection.rows(query.format(",".join("?" * len(part))), list(part))
+        return rows
+
+    def matching(self, filters: Filters, first: int = 0, last: int = 2**63 - 1) -> np.ndarray:
+        """Numbers of the views from `first` to `last` that pass filters, [N] int64 in no order."""
+        # SQLite would start from the filters and go through all that pass; of few views each is looked at instead.
+        few = last - first < _CHUNK
+        condition, values = _condition(filters, few)
+        query = (
+            f"SELECT views.number FROM views {'CROSS ' if few else ''}JOIN entries ON entries.number = views.entry "
+            f"WHERE {condition} AND views.number BETWEEN ? AND ?"
+        )
+        chunks = self._connection.chunks(query, (*values, first, last), _CHUNK)
+        parts = [np.fromiter((row[0] for row in rows), np.int64, len(rows)) for rows in chunks]
+        return np.concatenate(parts) if parts else np.empty(0, np.int64)
+
+    def counts(self) -> tuple[int, int]:
+        """Entries and views."""
+        count = self._connection.value
+        return count("SELECT COUNT(*) FROM entries"), count("SELECT COUNT(*) FROM views")
+
+
+def cursor(after: str) -> int:
+    """The number that a page starts after. Raises EntryError for a text that no page gave."""
+    if not after:
+        return 0
+    if not after.isascii() or not after.isdigit() or len(after) > 18:
+        raise EntryError(f"after is {after!r}; it must be what the page before gave as 'next'")
+    return int(after)
+
+
+def _condition(filters: Filters, few: bool) -> tuple[str, list[Any]]:
+    """A condition on views and entries, and its values; one that is cheap for each of a few entries, or for all."""
+    having = (
+        "EXISTS (SELECT 1 FROM attributes WHERE key = ? AND value = ? AND entry = entries.number)"
+        if few
+        else "entries.number IN (SELECT entry FROM attributes WHERE key = ? AND value = ?)"
+    )
+    conditions, values = ["1"], list[Any]()
+    for name, value in filters.items():
+        if name.startswith(METADATA_FILTER):
+            conditions.append(having)
+            values += [name.removeprefix(METADATA_FILTER), value]
+        else:
+            table = "views" if name == SIDE else "entries"
+            conditions.append(f"{table}.{name} = ?")
+            values.append(max(-_FAR, min(int(value), _FAR)) if FIELDS[name].type is int else value)
+    return " AND ".join(conditions), values
+
+
+def _row(entry: Entry) -> tuple[Any, ...]:
+    """The columns of an entry."""
+    said = (getattr(entry, one.name) for one in ENTRY_FIELDS)
+    return entry.id, *said, json.dumps(entry.metadata, ensure_ascii=False)
+
+
+def _entry(row: Sequence[Any]) -> Entry:
+    """The entry of a row as `_SELECTED` asks for it."""
+    _, entry_id, *said, metadata = row
+    values = dict(zip((one.name for one in ENTRY_FIELDS), said, strict=True))
+    return Entry(**values, metadata=json.loads(metadata), id=entry_id)

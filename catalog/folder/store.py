@@ -1,0 +1,236 @@
+"""The catalog of one machine: SQLite for the truth, Faiss derived from it."""
+
+import logging
+import uuid
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from catalog.entry import Enrolment, Entry, StoredView, View
+from catalog.folder.grouping import Hit, best_entries
+from catalog.folder.index.flat import FlatIndex
+from catalog.folder.index.following import FollowingIndex
+from catalog.folder.index.interface import VectorIndex
+from catalog.folder.index.keeper import GROWTH, Growth, IndexKeeper
+from catalog.folder.index.saved import UnfitIndexError, check, read_stamp
+from catalog.folder.index.spec import FLAT, IndexSpec
+from catalog.folder.sqlite.connection import Connection
+from catalog.folder.sqlite.entries import Entries, cursor
+from catalog.folder.sqlite.feed import Feed
+from catalog.folder.sqlite.generations import Generations
+from catalog.folder.sqlite.schema import ADDED, GENERATIONS, REMOVED, UPDATED
+from catalog.interface import NO_FILTERS, Match, Page, Queries, Status, ViewPage
+from ensemble.errors import EntryError, EntryNotFoundError
+from ensemble.parameters import Filters
+
+_log = logging.getLogger("mintmark.catalog")
+
+
+class FolderCatalog:
+    """A `Catalog` in a folder; several processes may have it open.
+
+    Args:
+        folder: where the database lies.
+        fingerprint: of the model whose embeddings come in and are searched.
+        vectors: holds all of them, empty; None takes the CPU's, with built indexes.
+        spec: kind of the built index.
+        growth: when it is built.
+
+    Raises:
+        CatalogError: the database cannot be opened.
+    """
+
+    def __init__(
+        self,
+        folder: Path,
+        fingerprint: str,
+        vectors: VectorIndex | None = None,
+        spec: IndexSpec = FLAT,
+        growth: Growth = GROWTH,
+    ) -> None:
+        self._folder = folder
+        self._fingerprint = fingerprint
+        self._spec = spec
+        self._connection = Connection(folder)
+        self._entries = Entries(self._connection)
+        self._generations = Generations(self._connection, fingerprint)
+        self._feed = Feed(self._connection, self._generations)
+        self._keeper = IndexKeeper(folder, fingerprint, spec, growth) if vectors is None else None
+        self._index = FollowingIndex(
+            self._feed, self._entries.matching, self._generations.vectors, vectors or FlatIndex(), self._keeper
+        )
+
+    def enroll(self, enrolment: Enrolment, view: View) -> str:
+        """Store one photo; see `Catalog.enroll`."""
+        with self._connection.transaction():
+            entry_id, number = self._store(enrolment, view)
+            self._feed.record(ADDED, [number])
+        return entry_id
+
+    def add(self, batch: Sequence[tuple[Enrolment, View]]) -> int:
+        """Store many at once; see `Catalog.add`."""
+        added = []
+        with self._connection.transaction():
+            for enrolment, view in batch:
+                found = self._entries.find(enrolment.id) if enrolment.id else None
+                if found is None or not self._generations.has(found[0], enrolment.side, view):
+                    added.append(self._store(enrolment, view)[1])
+            self._feed.record(ADDED, added)
+        return len(added)
+
+    def _store(self, enrolment: Enrolment, view: View) -> tuple[str, int]:
+        """Id of the entry and number of the view."""
+        if view.fingerprint != self._fingerprint:
+            raise EntryError(
+                f"the embedding was made by model {view.fingerprint}, the catalog's is {self._fingerprint}"
+            )
+        entry_id, number = self._place(enrolment)
+        stored = self._entries.add_view(number, enrolment.side, view.picture)
+        self._generations.put(stored, self._generations.current(counts=True), view.embedding)
+        return entry_id, stored
+
+    def _place(self, enrolment: Enrolment) -> tuple[str, int]:
+        """Id and number of the entry that a photo belongs to."""
+        found = self._entries.find(enrolment.id) if enrolment.id else None
+        if found is not None:
+            if enrolment.entry not in (None, found[1]):
+                raise EntryError(f"entry {enrolment.id} is there with other fields: update it, or give only its id")
+            return enrolment.id, found[0]
+        if enrolment.entry is None:
+            raise EntryNotFoundError(f"no entry has the id {enrolment.id!r}")
+        entry_id = enrolment.id or uuid.uuid4().hex[:16]
+        return entry_id, self._entries.create(replace(enrolment.entry, id=entry_id))
+
+    def update(self, entry_id: str, changes: Mapping[str, Any]) -> Entry:
+        """Change fields of an entry; see `Catalog.update`."""
+        with self._connection.transaction():
+            number, entry = self._entries.get(entry_id)
+            changed = entry.changed(changes)
+            self._entries.replace(number, changed)
+            self._feed.record(UPDATED, self._entries.views_of(number))
+        return changed
+
+    def remove(self, entry_id: str) -> None:
+        """Remove an entry; see `Catalog.remove`."""
+        with self._connection.transaction():
+            number, _ = self._entries.get(entry_id)
+            self._feed.record(REMOVED, self._entries.views_of(number))
+            self._entries.remove(number)
+
+    def show(self, entry_id: str) -> Entry:
+        """One entry; see `Catalog.show`."""
+        return self._entries.get(entry_id)[1]
+
+    def views(self, entry_id: str) -> list[StoredView]:
+        """The views of an entry; see `Catalog.views`."""
+        with self._connection.transaction("DEFERRED"):
+            number, _ = self._entries.get(entry_id)
+            return [view for _, view in self._generations.views("views.entry = ?", (number,))]
+
+    def page(self, after: str, limit: int) -> Page:
+        """Some entries; see `Catalog.page`."""
+        rows = self._entries.page(cursor(after), limit)
+        return Page(tuple(entry for _, entry in rows), str(rows[-1][0]) if rows and len(rows) == limit else "")
+
+    def export(self, after: str, limit: int) -> ViewPage:
+        """Some views; see `Catalog.export`."""
+        with self._connection.transaction("DEFERRED"):
+            rows = self._generations.views("views.number > ?", (cursor(after),), limit)
+            entries = self._entries.numbered(sorted({number for number, _ in rows}))
+        views = tuple((entries[number], view) for number, view in rows)
+        return ViewPage(views, views[-1][1].id if views and len(views) == limit else "")
+
+    def load(self) -> None:
+        """Bring the index up to date; see `Catalog.load`."""
+        self._index.load()
+        others = self._connection.value("SELECT COUNT(*) FROM generations WHERE fingerprint != ?", (self._fingerprint,))
+        if others and (stale := self.status().stale_views):
+            _log.warning("%d views were embedded by another model and are not found: run `mintmark reembed`", stale)
+
+    def search(self, embeddings: Queries, k: int, filters: Filters = NO_FILTERS) -> list[list[Match]]:
+        """The k best entries per query; see `Catalog.search`."""
+        self._index.follow()
+        rows = best_entries(lambda n: self._hits(embeddings, n, filters), k, self._index.ntotal)
+        entries = self._entries.numbered(sorted({number for row in rows for number, _, _ in row}))
+        # An entry that another process has just removed is left out.
+        found = [
+            [Match(entries[number], side, score) for number, side, score in row if number in entries] for row in rows
+        ]
+        return found or [[] for _ in range(embeddings.shape[0])]
+
+    def _hits(self, embeddings: Queries, n: int, filters: Filters) -> list[list[Hit[int]]]:
+        """The n nearest views of each query, as grouping takes them."""
+        scores, views = self._index.search(embeddings, n, filters)
+        owners = self._entries.owners(np.unique(views[views >= 0]).tolist())
+        return [
+            [(*owners[view], float(score)) for score, view in zip(*row, strict=True) if view in owners]
+            for row in zip(scores, views.tolist(), strict=True)
+        ]
+
+    def threshold(self) -> float | None:
+        """The calibrated threshold; see `Catalog.threshold`."""
+        value = self._connection.value("SELECT value FROM settings WHERE key = ?", (self._threshold_key,))
+        return None if value is None else float(value)
+
+    def set_threshold(self, threshold: float) -> None:
+        """Keep a threshold; see `Catalog.set_threshold`."""
+        with self._connection.transaction():
+            self._connection.run(
+                "INSERT OR REPLACE INTO settings (key, value) VALUES (?, ?)",
+                (self._threshold_key, repr(float(threshold))),
+            )
+
+    @property
+    def _threshold_key(self) -> str:
+        return f"threshold:{self._fingerprint}"
+
+    def stale(self, limit: int) -> list[StoredView]:
+        """Views to embed again; see `Catalog.stale`."""
+        with self._connection.transaction("DEFERRED"):
+            return self._generations.stale(limit)
+
+    def stage(self, embeddings: Iterable[tuple[str, np.ndarray]]) -> None:
+        """Keep embeddings aside; see `Catalog.stage`."""
+        with self._connection.transaction():
+            generation = self._generations.current(counts=False)
+            for view, embedding in embeddings:
+                self._generations.put_if_there(cursor(view), generation, embedding)
+
+    def switch(self) -> int:
+        """Let staged embeddings count; see `Catalog.switch`."""
+        with self._connection.transaction():
+            switched, count = self._generations.switch()
+            self._feed.record(GENERATIONS, switched)
+        return count
+
+    def forget(self) -> int:
+        """Drop other models' embeddings; see `Catalog.forget`."""
+        with self._connection.transaction():
+            forgotten, count = self._generations.forget_others()
+            self._feed.record(GENERATIONS, forgotten)
+        return count
+
+    def status(self) -> Status:
+        """What the catalog holds; see `Catalog.status`."""
+        with self._connection.transaction("DEFERRED"):
+            entries, views = self._entries.counts()
+            searchable, staged = (self._generations.count(counts) for counts in (True, False))
+            return Status(entries, searchable, views - searchable, self._feed.last(), self._index_status(), staged)
+
+    def _index_status(self) -> dict[str, Any]:
+        """The setting, and what is known of the saved index, where one fits."""
+        try:
+            stamp = read_stamp(self._folder, self._fingerprint)
+            check(stamp, self._feed, self._spec, tuple(self._generations.numbers(counts=True)))
+        except UnfitIndexError:
+            return {"kind": self._spec.text}
+        return {"kind": self._spec.text, "built_views": stamp.views, **stamp.measured}
+
+    def close(self) -> None:
+        """Close the database."""
+        if self._keeper is not None:
+            self._keeper.close()
+        self._connection.close()

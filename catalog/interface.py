@@ -1,0 +1,148 @@
+"""The interface that every catalog has, whatever stores it."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Protocol, TypeAlias
+
+import numpy as np
+
+from catalog.entry import Enrolment, Entry, StoredView, View
+from ensemble.parameters import Filters
+
+NO_FILTERS: Filters = {}
+
+
+class DeviceVectors(Protocol):
+    """[B, 64] float32 row by row in the memory of a GPU, such as CuPy's arrays."""
+
+    @property
+    def __cuda_array_interface__(self) -> dict[str, Any]:
+        """Numba's protocol, version 3: `data` holds the address, `strides` is None where rows have no gaps."""
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Rows and columns."""
+
+
+Queries: TypeAlias = np.ndarray | DeviceVectors
+
+
+@dataclass(frozen=True)
+class Match:
+    """An entry, the side of its view that is nearest to a query, and their cosine similarity, -1 to 1."""
+
+    entry: Entry
+    side: str
+    score: float
+
+
+@dataclass(frozen=True)
+class Page:
+    """Some of the entries in the order of their enrolment, and where the next page starts: '' after the last."""
+
+    entries: tuple[Entry, ...]
+    next: str
+
+
+@dataclass(frozen=True)
+class ViewPage:
+    """Some of the views, each with its entry, in the order of their enrolment, and where the next page starts."""
+
+    views: tuple[tuple[Entry, StoredView], ...]
+    next: str
+
+
+@dataclass(frozen=True)
+class Status:
+    """What a catalog holds.
+
+    Attributes:
+        entries: how many.
+        views: that can be searched.
+        stale_views: without an embedding of this model that counts, left out of the search.
+        sequence: number of the last change.
+        index: what is searched: its kind, and what was measured when it was built.
+        staged: of the stale views, those with an embedding of this model that does not count yet.
+    """
+
+    entries: int
+    views: int
+    stale_views: int
+    sequence: int
+    index: Mapping[str, Any] = field(default_factory=dict)
+    staged: int = 0
+
+
+class Catalog(Protocol):
+    """Entries and the search among them, for one model whose embeddings come in and are searched.
+
+    Changes are durable when the call returns, and the next search sees them, whoever made them. All methods raise
+    CatalogError where the store fails, and methods that name an entry raise EntryNotFoundError.
+    """
+
+    def enroll(self, enrolment: Enrolment, view: View) -> str:
+        """Store one photo; returns the id of its entry, which is made where it is not there.
+
+        Raises:
+            EntryError: the view was made by another model, or the entry that is there has other fields.
+            EntryNotFoundError: the enrolment has only an id, and no entry has it.
+        """
+
+    def add(self, batch: Sequence[tuple[Enrolment, View]]) -> int:
+        """Store many at once, all or none; returns how many views are new.
+
+        A view is left out where its entry has one of the same side with the same embedding, or the same picture, so
+        that an import can be repeated.
+        Errors as `enroll`.
+        """
+
+    def update(self, entry_id: str, changes: Mapping[str, Any]) -> Entry:
+        """Change fields of an entry; returns it. Raises EntryError for what cannot be changed so."""
+
+    def remove(self, entry_id: str) -> None:
+        """Remove an entry and its views."""
+
+    def show(self, entry_id: str) -> Entry:
+        """One entry."""
+
+    def views(self, entry_id: str) -> Sequence[StoredView]:
+        """The views of an entry, in the order of their enrolment."""
+
+    def page(self, after: str, limit: int) -> Page:
+        """At most `limit` entries from where `Page.next` says; '' starts. Raises EntryError for another `after`."""
+
+    def export(self, after: str, limit: int) -> ViewPage:
+        """At most `limit` views, as `page`."""
+
+    def load(self) -> None:
+        """Bring the index up to date now, so that no search has to wait for it."""
+
+    def search(self, embeddings: Queries, k: int, filters: Filters = NO_FILTERS) -> Sequence[Sequence[Match]]:
+        """The k best entries for each of [B, 64] unit vectors, best first; fewer where fewer pass the filters.
+
+        An entry's score is that of its best view among those that pass.
+        """
+
+    def threshold(self) -> float | None:
+        """Score from which a match counts as known, as calibrated for this catalog and model; None where it was not."""
+
+    def set_threshold(self, threshold: float) -> None:
+        """Keep a calibrated threshold for this model."""
+
+    def stale(self, limit: int) -> Sequence[StoredView]:
+        """At most `limit` views that have a picture and no embedding of this model, neither counting nor staged."""
+
+    def stage(self, embeddings: Sequence[tuple[str, np.ndarray]]) -> None:
+        """Keep embeddings of this model, [64] float32 by the ids of views, that do not count before `switch`."""
+
+    def switch(self) -> int:
+        """Let all staged embeddings count from now on, at once; returns how many they are."""
+
+    def forget(self) -> int:
+        """Drop the embeddings of all other models; returns how many they were."""
+
+    def status(self) -> Status:
+        """What the catalog holds."""
+
+    def close(self) -> None:
+        """Let go of files and connections."""

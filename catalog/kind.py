@@ -1,0 +1,63 @@
+"""What a kind of store says of itself before it is opened: its name, what it needs, which settings are secret."""
+
+import importlib.util
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+from catalog.interface import Catalog
+
+
+class Open(Protocol):
+    """Opens a catalog at a location that has been checked."""
+
+    def __call__(self, location: str, fingerprint: str, index: str, gpu: int | None) -> Catalog:
+        """The catalog.
+
+        Args:
+            location: where it lies.
+            fingerprint: of the model whose embeddings come in and are searched.
+            index: kind of the index, in the words of this kind of store; '' takes its default.
+            gpu: number of the GPU that searches, where the store can use one; None takes the CPU.
+
+        Raises:
+            CatalogError: it cannot be opened.
+        """
+
+
+@dataclass(frozen=True)
+class StoreKind:
+    """A kind of store.
+
+    Attributes:
+        name: as messages call it.
+        schemes: of its locations, the part before '://'; empty for the kind whose locations are paths.
+        example: how a location is written.
+        open: see `Open`.
+        check_location: raises ValueError for a malformed location.
+        check_index: raises ValueError for an index that the kind does not have.
+        package: that it needs beside the server's own; '' for none.
+        requirements: file that installs the package.
+        secrets: environment variables that hold secrets; a container reads each from a file too.
+    """
+
+    name: str
+    schemes: tuple[str, ...]
+    example: str
+    open: Open
+    check_location: Callable[[str], object]
+    check_index: Callable[[str], object]
+    package: str = ""
+    requirements: str = ""
+    secrets: tuple[str, ...] = ()
+
+    def missing(self) -> str:
+        """What has to be installed before a catalog of this kind can be opened; '' where nothing has to."""
+        if not self.package or importlib.util.find_spec(self.package) is not None:
+            return ""
+        return f"a catalog in {self.name} needs {self.package}: install {self.requirements}"
+
+    def folder(self, location: str) -> Path | None:
+        """The folder of this machine that a location names; None where the catalog lies elsewhere."""
+        return None if self.schemes else Path(location)

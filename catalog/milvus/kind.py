@@ -1,0 +1,24 @@
+"""A catalog in a Milvus server: `milvus://HOST:PORT/COLLECTION`."""
+
+from catalog.interface import Catalog
+from catalog.kind import StoreKind
+from catalog.milvus.location import SCHEMES, TOKEN_VARIABLE, parse_index, parse_location
+
+
+def _open(location: str, fingerprint: str, index: str, gpu: int | None) -> Catalog:
+    from catalog.milvus.store import MilvusCatalog  # pymilvus, which is installed where it is used
+
+    return MilvusCatalog(location, fingerprint, index)
+
+
+MILVUS = StoreKind(
+    name="Milvus",
+    schemes=tuple(SCHEMES),
+    example="milvus://HOST:PORT/COLLECTION",
+    open=_open,
+    check_location=parse_location,
+    check_index=parse_index,
+    package="pymilvus",
+    requirements="requirements/milvus.txt",
+    secrets=(TOKEN_VARIABLE,),
+)

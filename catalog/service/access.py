@@ -1,0 +1,59 @@
+"""Who may change the catalog, and who may read it: whoever holds the token, where one is set."""
+
+import hmac
+import os
+from collections.abc import Mapping
+
+from ensemble.errors import AccessError
+
+TOKEN_VARIABLE = "MINTMARK_TOKEN"
+READ_TOKEN_VARIABLE = "MINTMARK_READ_TOKEN"
+HEADER = "authorization"  # as a request parameter: Triton forwards it in the letters that the client wrote
+
+
+class AccessSetupError(ValueError):
+    """The tokens of this server are set in a way that would leave open what looks closed."""
+
+
+def check_setup(environment: Mapping[str, str] = os.environ) -> None:
+    """Refuse a token for reading without one for changing.
+
+    Raises:
+        AccessSetupError: everyone could change what not everyone may read.
+    """
+    if environment.get(READ_TOKEN_VARIABLE) and not environment.get(TOKEN_VARIABLE):
+        raise AccessSetupError(f"{READ_TOKEN_VARIABLE} is set and {TOKEN_VARIABLE} is not: set both, or neither")
+
+
+def check_change(parameters: Mapping[str, object], environment: Mapping[str, str] = os.environ) -> None:
+    """Let a change pass if no token is set or the request carries it as a bearer header.
+
+    Args:
+        parameters: of the request.
+        environment: where the token is set.
+
+    Raises:
+        AccessError: missing or wrong token.
+    """
+    token = environment.get(TOKEN_VARIABLE, "")
+    _check(parameters, [token] if token else [], "changing")
+
+
+def check_read(parameters: Mapping[str, object], environment: Mapping[str, str] = os.environ) -> None:
+    """As `check_change`, for reading: it needs a token where one for reading is set, and either does."""
+    tokens = [environment.get(variable, "") for variable in (READ_TOKEN_VARIABLE, TOKEN_VARIABLE)]
+    _check(parameters, [token for token in tokens if token] if tokens[0] else [], "reading")
+
+
+def _check(parameters: Mapping[str, object], accepted: list[str], doing: str) -> None:
+    if not accepted:
+        return
+    given = next((str(value) for name, value in parameters.items() if name.lower() == HEADER), "")
+    if not given:
+        raise AccessError(
+            f"unauthorized: {doing} this catalog needs a token; send the header 'authorization: Bearer …'"
+        )
+    # All are compared, each in a time that does not tell how much of it was right.
+    right = [hmac.compare_digest(given.encode(), f"Bearer {token}".encode()) for token in accepted]
+    if not any(right):
+        raise AccessError("unauthorized: wrong token")

@@ -1,0 +1,239 @@
+"""The catalog's management operations as JSON in, JSON out."""
+
+import base64
+import binascii
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import numpy as np
+
+from catalog.entry import Enrolment, View, json_object
+from catalog.interface import Catalog
+from ensemble.contract import EMBEDDING_SIZE
+from ensemble.errors import EntryError
+
+MAX_PAGE = 1000
+MAX_REEMBEDDED = 256  # views of one request, so that others get their turn
+MAX_PICTURE = 1 << 20  # bytes
+UNIT_TOLERANCE = 1e-3  # by which the length of an embedding may differ from 1
+
+Request = Mapping[str, Any]
+Embed = Callable[[Sequence[bytes]], np.ndarray]  # JPEG pictures of rectified coins to [N, 64] float32 unit vectors
+
+
+@dataclass(frozen=True)
+class Desk:
+    """What the operations work with.
+
+    Attributes:
+        catalog: whose operations they are.
+        fingerprint: of the model that `embed` runs.
+        embed: embeds pictures; raises EntryError for what is no picture.
+        threshold: from which a match counts as known, where the catalog was not calibrated.
+    """
+
+    catalog: Catalog
+    fingerprint: str
+    embed: Embed
+    threshold: float
+
+
+def parse(text: str) -> dict[str, Any]:
+    """Read a request.
+
+    Raises:
+        EntryError: no JSON object, or its operation is unknown.
+    """
+    request = json_object(text, "the catalog request")
+    operation = request.get("operation")
+    if not isinstance(operation, str) or operation not in OPERATIONS:
+        raise EntryError(f"the catalog request needs an 'operation': one of {', '.join(OPERATIONS)}")
+    return request
+
+
+def changes(request: Request) -> bool:
+    """Whether a parsed request changes the catalog, which needs another token than reading it."""
+    return request["operation"] in _CHANGES
+
+
+def perform(desk: Desk, request: Request) -> dict[str, Any]:
+    """Carry out a parsed request.
+
+    Raises:
+        EntryError: an argument is missing or out of range.
+        EntryNotFoundError: no entry has the id.
+        CatalogError: the store fails.
+    """
+    return OPERATIONS[request["operation"]](desk, request)
+
+
+def _list(desk: Desk, request: Request) -> dict[str, Any]:
+    page = desk.catalog.page(_text(request, "after", ""), _number(request, "limit", 100, MAX_PAGE))
+    return {"entries": [asdict(entry) for entry in page.entries], "next": page.next}
+
+
+def _show(desk: Desk, request: Request) -> dict[str, Any]:
+    entry = desk.catalog.show(_text(request, "id"))
+    views = [
+        {"id": view.id, "side": view.side, "stale": view.embedding is None, "picture": _encoded(view.picture)}
+        for view in desk.catalog.views(entry.id)
+    ]
+    return {"entry": asdict(entry), "views": views}
+
+
+def _update(desk: Desk, request: Request) -> dict[str, Any]:
+    fields = request.get("changes")
+    if not isinstance(fields, dict) or not fields:
+        raise EntryError("update needs 'changes', an object with the fields to change")
+    return {"entry": asdict(desk.catalog.update(_text(request, "id"), fields))}
+
+
+def _remove(desk: Desk, request: Request) -> dict[str, Any]:
+    desk.catalog.remove(_text(request, "id"))
+    return {"removed": request["id"]}
+
+
+def _export(desk: Desk, request: Request) -> dict[str, Any]:
+    page = desk.catalog.export(_text(request, "after", ""), _number(request, "limit", 100, MAX_PAGE))
+    pictures = request.get("pictures", True) is True
+    views = [
+        {
+            "id": view.id,
+            "entry": asdict(entry),
+            "side": view.side,
+            "picture": _encoded(view.picture) if pictures else "",
+            "embedding": None if view.embedding is None else _encoded(view.embedding.tobytes()),
+        }
+        for entry, view in page.views
+    ]
+    return {"model": desk.fingerprint, "views": views, "next": page.next}
+
+
+def _import(desk: Desk, request: Request) -> dict[str, Any]:
+    given = request.get("views")
+    if not isinstance(given, list) or not all(isinstance(view, dict) for view in given) or len(given) > MAX_PAGE:
+        raise EntryError(f"import needs 'views', a list of at most {MAX_PAGE} objects")
+    enrolments = [_enrolment(view) for view in given]
+    pictures = [_decoded(view, "picture", MAX_PICTURE) for view in given]
+    embeddings = _embeddings(desk, given, pictures, same_model=request.get("model") == desk.fingerprint)
+    views = [View(one, desk.fingerprint, picture) for one, picture in zip(embeddings, pictures, strict=True)]
+    return {"added": desk.catalog.add(list(zip(enrolments, views, strict=True)))}
+
+
+def _embeddings(desk: Desk, given: list[Request], pictures: list[bytes], same_model: bool) -> list[np.ndarray]:
+    """Of each view the embedding that came with it, where it is by the same model, else one of its picture."""
+    embeddings = [_embedding(view) if same_model else None for view in given]
+    lacking = [n for n, embedding in enumerate(embeddings) if embedding is None]
+    if blind := [n for n in lacking if not pictures[n]]:
+        raise EntryError(f"view {blind[0]} has neither a picture nor an embedding of model {desk.fingerprint}")
+    made = dict(zip(lacking, desk.embed([pictures[n] for n in lacking]) if lacking else (), strict=True))
+    return [made[n] if embedding is None else embedding for n, embedding in enumerate(embeddings)]
+
+
+def _reembed(desk: Desk, request: Request) -> dict[str, Any]:
+    """Embed some stale views from their pictures; how many were done, and how many are left.
+
+    Once none can be done, what is missing is `lost`: without a picture it stays stale for good.
+    """
+    views = desk.catalog.stale(_number(request, "limit", MAX_REEMBEDDED, MAX_REEMBEDDED))
+    if views:
+        embeddings = desk.embed([view.picture for view in views])
+        desk.catalog.stage([(view.id, embedding) for view, embedding in zip(views, embeddings, strict=True)])
+    status = desk.catalog.status()
+    missing = status.stale_views - status.staged
+    return {"done": len(views), "left": missing if views else 0, "lost": 0 if views else missing}
+
+
+def _switch(desk: Desk, request: Request) -> dict[str, Any]:
+    return {"switched": desk.catalog.switch()}
+
+
+def _forget(desk: Desk, request: Request) -> dict[str, Any]:
+    return {"forgotten": desk.catalog.forget()}
+
+
+def _calibrate(desk: Desk, request: Request) -> dict[str, Any]:
+    value = request.get("threshold")
+    if isinstance(value, bool) or not isinstance(value, int | float) or not -1 <= value <= 1:
+        raise EntryError(f"threshold is {value!r}; it must be a number from -1 to 1")
+    desk.catalog.set_threshold(float(value))
+    return {"threshold": float(value)}
+
+
+def _status(desk: Desk, request: Request) -> dict[str, Any]:
+    calibrated = desk.catalog.threshold()
+    return {
+        **asdict(desk.catalog.status()),
+        "model": desk.fingerprint,
+        "threshold": desk.threshold if calibrated is None else calibrated,
+        "calibrated": calibrated is not None,
+    }
+
+
+OPERATIONS: dict[str, Callable[[Desk, Request], dict[str, Any]]] = {
+    "list": _list,
+    "show": _show,
+    "update": _update,
+    "remove": _remove,
+    "export": _export,
+    "import": _import,
+    "reembed": _reembed,
+    "switch": _switch,
+    "forget": _forget,
+    "calibrate": _calibrate,
+    "status": _status,
+}
+_CHANGES = ("update", "remove", "import", "reembed", "switch", "forget", "calibrate")
+
+
+def _text(request: Request, name: str, default: str | None = None) -> str:
+    value = request.get(name, default)
+    if not isinstance(value, str) or (not value and default is None):
+        raise EntryError(f"{request['operation']} needs {name!r}, a text; it is {value!r}")
+    return value
+
+
+def _number(request: Request, name: str, default: int, most: int) -> int:
+    value = request.get(name, default)
+    if isinstance(value, bool) or not isinstance(value, int) or not 1 <= value <= most:
+        raise EntryError(f"{name} is {value!r}; it must be a whole number from 1 to {most}")
+    return value
+
+
+def _enrolment(view: Request) -> Enrolment:
+    """What an imported view is enrolled as: with all fields of its entry, and the entry's own id."""
+    entry = view.get("entry")
+    if not isinstance(entry, dict) or not entry.get("id"):
+        raise EntryError("a view to import needs 'entry', an object with its id and its fields")
+    fields = {name: value for name, value in entry.items() if name != "id"}
+    return Enrolment.from_fields({**fields, "side": view.get("side"), "entry": entry["id"]})
+
+
+def _embedding(view: Request) -> np.ndarray | None:
+    data = _decoded(view, "embedding", 4 * EMBEDDING_SIZE)
+    if not data:
+        return None
+    if len(data) != 4 * EMBEDDING_SIZE:
+        raise EntryError(f"an embedding has {len(data)} bytes; it must be {EMBEDDING_SIZE} float32, little endian")
+    vector = np.frombuffer(data, "<f4")
+    length = float(np.linalg.norm(vector))
+    if not abs(length - 1) <= UNIT_TOLERANCE:
+        raise EntryError(f"an embedding has the length {length:.4f}; it must be a unit vector")
+    return vector
+
+
+def _decoded(view: Request, name: str, most: int) -> bytes:
+    """Bytes of a base64 text; b'' where there is none."""
+    value = view.get(name) or ""
+    try:
+        data = base64.b64decode(value, validate=True)
+    except (TypeError, ValueError, binascii.Error) as error:
+        raise EntryError(f"{name} is not base64: {error}") from error
+    if len(data) > most:
+        raise EntryError(f"{name} has {len(data)} bytes; the limit is {most}")
+    return data
+
+
+def _encoded(data: bytes) -> str:
+    return base64.b64encode(data).decode()

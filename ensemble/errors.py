@@ -1,0 +1,81 @@
+"""Every error that a request can be answered with: its code, which travels with the message, and its Triton status.
+
+Triton carries a status of a few kinds and a text. The code leads the text in brackets, `[NO_COIN] …`, so that a client
+need not read English. The codes are rendered into the Python client. This module imports nothing of the project.
+"""
+
+from enum import Enum
+from typing import ClassVar
+
+CODE_FORMAT = "[{code}] "  # before the message; an ensemble puts its own name before both
+
+
+class Status(Enum):
+    """What Triton tells a client beside the text, by the names of its Python backend."""
+
+    INVALID_ARG = "INVALID_ARG"
+    NOT_FOUND = "NOT_FOUND"
+    UNAVAILABLE = "UNAVAILABLE"
+
+
+class RequestError(Exception):
+    """A request gets this error for an answer. The message says what is wrong, with the value, and what to do."""
+
+    code: ClassVar[str]
+    status: ClassVar[Status] = Status.INVALID_ARG
+
+    @property
+    def answer(self) -> str:
+        """The text that the client receives."""
+        return CODE_FORMAT.format(code=self.code) + str(self)
+
+
+class PhotoError(RequestError):
+    """The photo cannot be used: empty, damaged, of another format, too large."""
+
+    code = "INVALID_PHOTO"
+
+
+class NoCoinError(RequestError):
+    """The photo shows no coin, so there is nothing to enroll."""
+
+    code = "NO_COIN"
+    status = Status.NOT_FOUND
+
+
+class ParameterError(RequestError):
+    """A request parameter or a text input is unknown or out of its range; the message says which range."""
+
+    code = "INVALID_PARAMETER"
+
+
+class EntryError(RequestError):
+    """What should be stored or changed is not valid; the message names the field."""
+
+    code = "INVALID_ENTRY"
+
+
+class EntryNotFoundError(RequestError):
+    """No entry has this id."""
+
+    code = "ENTRY_NOT_FOUND"
+    status = Status.NOT_FOUND
+
+
+class AccessError(RequestError):
+    """The request needs a token and brought none, or a wrong one. The message never holds a token."""
+
+    code = "UNAUTHORIZED"  # Triton has no status for it
+
+
+class CatalogError(RequestError):
+    """The catalog cannot be read or written at the moment: disk full, read-only, no connection.
+
+    The change that failed was not made. Only where the connection to a store broke before its answer, it may have been.
+    """
+
+    code = "CATALOG_UNAVAILABLE"
+    status = Status.UNAVAILABLE
+
+
+ERRORS = (PhotoError, NoCoinError, ParameterError, EntryError, EntryNotFoundError, AccessError, CatalogError)

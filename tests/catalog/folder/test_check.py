@@ -1,0 +1,134 @@
+"""`python -m catalog check` finds what is wrong with a folder, and nothing where all is well."""
+
+import os
+import sqlite3
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from catalog import Enrolment
+from catalog.__main__ import main
+from catalog.folder.check import problems
+from catalog.folder.index.builder import build
+from catalog.folder.index.saved import read_stamp
+from catalog.folder.index.spec import parse_spec
+from catalog.folder.store import FolderCatalog
+from ensemble.errors import CatalogError
+from tests.catalog.samples import MODEL, OTHER, enroll, fill, photo, unit_vectors
+
+Open = Callable[..., FolderCatalog]
+
+
+@pytest.fixture
+def folder(tmp_path: Path, open_at: Open) -> Path:
+    """A catalog that has seen everything, closed."""
+    catalog, other = open_at(), open_at(OTHER)
+    fill(catalog, unit_vectors(60))
+    for number in range(3, 60, 9):
+        catalog.remove(f"coin-{number}")
+        enroll(catalog, unit_vectors(1, seed=number)[0], metadata={"n": number})
+    catalog.enroll(Enrolment("reverse", None, "coin-1"), photo(unit_vectors(1, seed=70)[0]))
+    catalog.update("coin-2", {"metadata": {"mint": "Seoul"}})
+    enroll(other, unit_vectors(1, seed=71)[0], OTHER)
+    catalog.stage([(view.id, unit_vectors(1, seed=72)[0]) for view in catalog.stale(9)])
+    with pytest.raises(CatalogError), catalog._connection.transaction():
+        catalog._connection.run("INSERT INTO views (number, entry, side) VALUES (500, 1, 'gap')")
+        raise CatalogError("a number that is skipped")
+    build(tmp_path / "catalog", MODEL, parse_spec("HNSW16"))
+    catalog.remove("coin-4")
+    enroll(catalog, unit_vectors(1, seed=73)[0])
+    catalog.close()
+    other.close()
+    return tmp_path / "catalog"
+
+
+def spoil(folder: Path, *statements: str) -> None:
+    """By hand, without the safeguards of the catalog."""
+    connection = sqlite3.connect(folder / "catalog.sqlite", isolation_level=None)
+    for statement in statements:
+        connection.execute(statement)
+    connection.close()
+
+
+def test_all_is_well(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert problems(folder) == []
+    assert main(["check", str(folder)]) == 0
+    assert capsys.readouterr().out == "all is well\n"
+
+
+def test_an_empty_catalog_is_well(open_at: Open, tmp_path: Path) -> None:
+    open_at()
+    assert problems(tmp_path / "catalog") == []
+
+
+@pytest.mark.parametrize(
+    ("statement", "expected"),
+    [
+        ("DELETE FROM views WHERE number = 6", ["1 entries have no view", "embeddings refers to one of views"]),
+        ("DELETE FROM entries WHERE id = 'coin-5'", ["views refers to one of entries that is not there"]),
+        ("DELETE FROM embeddings WHERE view = 6", ["1 views have no embedding", "disagree about 1 views"]),
+        (
+            "UPDATE embeddings SET embedding = x'00' WHERE view = 65",
+            ["1 embeddings have another length", "cannot be compared"],
+        ),
+        ("DELETE FROM changes WHERE sequence = 2", []),  # an old removal that every index has seen
+        ("DELETE FROM changes WHERE sequence = 1", ["52 views are in no change"]),
+        ("UPDATE changes SET last = 59 WHERE sequence = 1", ["1 views are in no change"]),
+        (
+            "INSERT INTO entries (id, name, country, currency, denomination, metadata) VALUES ('x', 1, 1, 1, 1, '{}')",
+            ["1 entries have no view"],
+        ),
+        ("DELETE FROM generations", ["embeddings refers to one of generations that is not there"]),
+    ],
+)
+def test_what_no_transaction_leaves_behind(
+    folder: Path, statement: str, expected: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    spoil(folder, statement)
+    found = "\n".join(problems(folder))
+    for words in expected:
+        assert words in found
+    assert main(["check", str(folder)]) == int(bool(expected))
+    assert ("something is wrong" if expected else "all is well") in capsys.readouterr().out
+
+
+def test_an_index_that_disagrees_is_named(folder: Path) -> None:
+    spoil(folder, "DELETE FROM embeddings WHERE view = 6", "DELETE FROM pictures WHERE view = 6")
+    file = read_stamp(folder, MODEL).file
+    assert f"{file} and the database disagree about 1 views" in problems(folder)
+
+
+@pytest.mark.parametrize("damage", ["truncated", "foreign", "unreadable", "missing"])
+def test_an_index_that_does_not_fit_is_no_problem(folder: Path, damage: str) -> None:
+    """It is built again."""
+    stamp = read_stamp(folder, MODEL)
+    if damage == "truncated":
+        os.truncate(folder / stamp.file, 100)
+    elif damage == "foreign":
+        spoil(folder, "UPDATE changes SET nonce = nonce + 1")
+    elif damage == "unreadable":
+        (folder / f"index-{MODEL}.json").write_text("{")
+    else:
+        (folder / stamp.file).unlink()
+    assert problems(folder) == []
+
+
+def test_a_damaged_page(folder: Path) -> None:
+    file = folder / "catalog.sqlite"
+    data = bytearray(file.read_bytes())
+    for start in range(4096 * 8, len(data) - 4096, 4096 * 5):
+        data[start : start + 4096] = b"\x00" * 4096
+    file.write_bytes(data)
+    try:
+        assert problems(folder)
+    except CatalogError as error:
+        assert "the file is damaged: restore it from a backup or an export" in str(error)
+
+
+def test_no_catalog(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(CatalogError, match=r"holds no catalog\.sqlite"):
+        problems(tmp_path)
+    assert main(["check", str(tmp_path)]) == 1
+    assert "error: " in capsys.readouterr().err
+    assert list(tmp_path.iterdir()) == []

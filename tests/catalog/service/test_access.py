@@ -1,0 +1,124 @@
+"""Only who holds a token changes, or reads, a catalog that has one."""
+
+from collections.abc import Callable, Mapping
+
+import pytest
+
+from catalog.service.access import (
+    READ_TOKEN_VARIABLE,
+    TOKEN_VARIABLE,
+    AccessSetupError,
+    check_change,
+    check_read,
+    check_setup,
+)
+from ensemble.errors import AccessError
+
+TOKEN, READ_TOKEN = "s3cret-öß", "r3ad"
+OPEN: dict[str, str] = {}
+GUARDED = {TOKEN_VARIABLE: TOKEN}
+CLOSED = {TOKEN_VARIABLE: TOKEN, READ_TOKEN_VARIABLE: READ_TOKEN}
+Check = Callable[[Mapping[str, object], Mapping[str, str]], None]
+
+
+def bearer(token: str) -> dict[str, object]:
+    return {"authorization": f"Bearer {token}"}
+
+
+def passes(check: Check, parameters: Mapping[str, object], environment: Mapping[str, str]) -> bool:
+    try:
+        check(parameters, environment)
+    except AccessError as error:
+        assert TOKEN not in str(error) and READ_TOKEN not in str(error)
+        return False
+    return True
+
+
+@pytest.mark.parametrize("check", [check_change, check_read])
+@pytest.mark.parametrize("environment", [OPEN, {TOKEN_VARIABLE: "", READ_TOKEN_VARIABLE: ""}])
+@pytest.mark.parametrize("parameters", [{}, {"authorization": "Bearer whatever"}, {"k": 5}])
+def test_without_a_token_everyone_may(
+    check: Check, parameters: dict[str, object], environment: Mapping[str, str]
+) -> None:
+    assert passes(check, parameters, environment)
+
+
+@pytest.mark.parametrize(
+    ("environment", "token", "changes", "reads"),
+    [
+        (GUARDED, None, False, True),
+        (GUARDED, TOKEN, True, True),
+        (GUARDED, "wrong", False, True),
+        (CLOSED, None, False, False),
+        (CLOSED, TOKEN, True, True),
+        (CLOSED, READ_TOKEN, False, True),
+        (CLOSED, "wrong", False, False),
+    ],
+)
+def test_who_may_change_and_who_may_read(
+    environment: Mapping[str, str], token: str | None, changes: bool, reads: bool
+) -> None:
+    parameters = {} if token is None else bearer(token)
+    assert passes(check_change, parameters, environment) is changes
+    assert passes(check_read, parameters, environment) is reads
+
+
+def test_the_tokens_are_those_of_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name, value in CLOSED.items():
+        monkeypatch.setenv(name, value)
+    check_change(bearer(TOKEN))
+    check_read(bearer(READ_TOKEN))
+    check_setup()
+    with pytest.raises(AccessError):
+        check_change(bearer(READ_TOKEN))
+    monkeypatch.setenv(TOKEN_VARIABLE, "")
+    with pytest.raises(AccessSetupError):
+        check_setup()
+
+
+def test_names_of_headers_have_no_case() -> None:
+    assert passes(check_change, {"k": 5, "Authorization": f"Bearer {TOKEN}"}, GUARDED)
+
+
+@pytest.mark.parametrize(("check", "doing"), [(check_change, "changing"), (check_read, "reading")])
+@pytest.mark.parametrize("parameters", [{}, {"authorization": ""}, {"AUTHORIZATION": ""}, {"token": TOKEN}])
+def test_a_missing_token(check: Check, doing: str, parameters: dict[str, object]) -> None:
+    with pytest.raises(AccessError, match=f"^unauthorized: {doing} this catalog needs a token; send the header 'auth"):
+        check(parameters, CLOSED)
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        "Bearer wrong",
+        TOKEN,
+        f"bearer{TOKEN}",
+        f"Basic {TOKEN}",
+        f"Bearer {TOKEN} ",
+        f"Bearer {TOKEN}x",
+        f"Bearer {TOKEN[:-1]}",
+        "Bearer ",
+        "Bearer",
+        f"Bearer {TOKEN.upper()}",
+        f"Bearer {READ_TOKEN}{TOKEN}",
+        5,
+        True,
+        ["Bearer", TOKEN],
+    ],
+)
+@pytest.mark.parametrize("check", [check_change, check_read])
+def test_a_wrong_token(check: Check, given: object) -> None:
+    with pytest.raises(AccessError, match=r"^unauthorized: wrong token$"):
+        check({"authorization": given}, CLOSED)
+
+
+@pytest.mark.parametrize("environment", [OPEN, GUARDED, CLOSED])
+def test_a_setup_that_says_what_it_means(environment: Mapping[str, str]) -> None:
+    check_setup(environment)
+
+
+@pytest.mark.parametrize("token", [{}, {TOKEN_VARIABLE: ""}])
+def test_a_token_for_reading_alone_would_leave_changing_open(token: dict[str, str]) -> None:
+    with pytest.raises(AccessSetupError, match="MINTMARK_READ_TOKEN is set and MINTMARK_TOKEN is not") as caught:
+        check_setup({READ_TOKEN_VARIABLE: READ_TOKEN, **token})
+    assert READ_TOKEN not in str(caught.value)

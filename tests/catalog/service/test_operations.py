@@ -1,0 +1,289 @@
+"""The management operations as JSON in, JSON out."""
+
+import base64
+import json
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+import pytest
+
+from catalog import Enrolment
+from catalog.folder.store import FolderCatalog
+from catalog.service.operations import MAX_PAGE, MAX_PICTURE, MAX_REEMBEDDED, OPERATIONS, Desk, changes, parse, perform
+from ensemble.errors import EntryError, EntryNotFoundError
+from tests.catalog.samples import MODEL, OTHER, coin, fill, photo, unit_vectors
+
+READING = ("list", "show", "export", "status")
+COIN = {"name": "10 won", "country": "KR", "currency": "KRW", "denomination": "10", "year": None, "metadata": {}}
+
+
+def embed(pictures: Sequence[bytes]) -> np.ndarray:
+    """A model that sees nothing but the length of a picture."""
+    if b"no picture" in pictures:
+        raise EntryError("the picture of a view cannot be read")
+    return np.concatenate([np.empty((0, 64), np.float32), *(unit_vectors(1, len(picture)) for picture in pictures)])
+
+
+@pytest.fixture
+def enrolled(catalog: FolderCatalog) -> list[str]:
+    return fill(catalog, unit_vectors(5))
+
+
+@pytest.fixture
+def ask(catalog: FolderCatalog) -> Callable[..., dict[str, Any]]:
+    """One operation, from text to text."""
+    desk = Desk(catalog, MODEL, embed, 0.5)
+
+    def perform_one(operation: str, **request: object) -> dict[str, Any]:
+        parsed = parse(json.dumps({"operation": operation, **request}))
+        return dict(json.loads(json.dumps(perform(desk, parsed))))
+
+    return perform_one
+
+
+Ask = Callable[..., dict[str, Any]]
+
+
+def text(data: bytes) -> str:
+    return base64.b64encode(data).decode()
+
+
+def view(entry_id: str, embedding: np.ndarray | None = None, picture: bytes = b"jpeg", **fields: object) -> Any:
+    """A view as a client sends it."""
+    given = {"entry": {**COIN, "id": entry_id}, "side": "obverse", "picture": text(picture), **fields}
+    return given if embedding is None else {**given, "embedding": text(embedding.astype("<f4").tobytes())}
+
+
+def test_list_page_by_page(ask: Ask, enrolled: list[str]) -> None:
+    listed, after = [], ""
+    for _ in range(3):
+        page = ask("list", after=after, limit=2)
+        listed += [entry["id"] for entry in page["entries"]]
+        after = page["next"]
+    assert (listed, after) == (enrolled, "")
+    everything = ask("list")
+    assert everything == {"entries": [{**COIN, "id": entry_id} for entry_id in enrolled], "next": ""}
+
+
+def test_a_page_has_a_largest_size(ask: Ask, enrolled: list[str]) -> None:
+    assert len(ask("list", limit=MAX_PAGE)["entries"]) == len(enrolled)
+    for operation in ("list", "export"):
+        with pytest.raises(
+            EntryError, match=f"limit is {MAX_PAGE + 1}; it must be a whole number from 1 to {MAX_PAGE}"
+        ):
+            ask(operation, limit=MAX_PAGE + 1)
+
+
+@pytest.mark.parametrize("operation", ["list", "export"])
+@pytest.mark.parametrize("after", ["x", "-1", "1.5", "9" * 19, " 1", "\u0661", 5, None, True])
+def test_a_page_starts_where_another_ended(ask: Ask, operation: str, after: object) -> None:
+    with pytest.raises(EntryError, match="after"):
+        ask(operation, after=after)
+
+
+def test_show(ask: Ask, catalog: FolderCatalog, enrolled: list[str]) -> None:
+    shown = ask("show", id=enrolled[2])
+    assert shown["entry"] == {**COIN, "id": enrolled[2]}
+    assert shown["views"] == [{"id": "3", "side": "obverse", "stale": False, "picture": text(b"picture")}]
+
+
+def test_views_of_another_model_are_shown_as_stale(ask: Ask, open_at: Callable[..., FolderCatalog]) -> None:
+    fill(open_at(OTHER), unit_vectors(1), fingerprint=OTHER)
+    assert ask("show", id="coin-0")["views"][0]["stale"] is True
+    assert ask("export")["views"][0]["embedding"] is None
+
+
+def test_update(ask: Ask, enrolled: list[str]) -> None:
+    changed = {**COIN, "id": enrolled[1], "name": "십 원", "metadata": {"mint": "대전"}}
+    given = {"name": "십 원", "metadata": {"mint": "대전"}}
+    assert ask("update", id=enrolled[1], changes=given) == {"entry": changed}
+    assert ask("show", id=enrolled[1])["entry"] == changed
+
+
+@pytest.mark.parametrize("given", [None, {}, [], "name", [["name", "x"]]])
+def test_an_update_needs_changes(ask: Ask, enrolled: list[str], given: object) -> None:
+    with pytest.raises(EntryError, match="update needs 'changes', an object with the fields to change"):
+        ask("update", id=enrolled[0], changes=given)
+
+
+def test_remove(ask: Ask, enrolled: list[str]) -> None:
+    assert ask("remove", id=enrolled[0]) == {"removed": enrolled[0]}
+    with pytest.raises(EntryNotFoundError):
+        ask("show", id=enrolled[0])
+    assert len(ask("list")["entries"]) == 4
+
+
+def test_export_and_import_make_the_same_catalog(
+    ask: Ask, enrolled: list[str], open_at: Callable[..., FolderCatalog]
+) -> None:
+    ask("update", id=enrolled[0], changes={"year": -44, "metadata": {"mint": "Roma", "n": [1, None, {"a": 0.1}]}})
+    exported = ask("export", limit=3)
+    exported["views"] += ask("export", after=exported["next"])["views"]
+    assert exported["model"] == MODEL
+    assert [each["entry"]["id"] for each in exported["views"]] == enrolled
+    for entry_id in enrolled:
+        ask("remove", id=entry_id)
+    again = {"model": MODEL, "views": [{k: v for k, v in each.items() if k != "id"} for each in exported["views"]]}
+    assert ask("import", **again) == {"added": 5}
+    assert ask("import", **again) == {"added": 0}  # what is there already is left out
+    returned = ask("export")["views"]
+    without_ids = [[{k: v for k, v in each.items() if k != "id"} for each in a] for a in (exported["views"], returned)]
+    assert without_ids[0] == without_ids[1]
+
+
+def test_pictures_may_be_left_out_of_an_export(ask: Ask, enrolled: list[str]) -> None:
+    assert {each["picture"] for each in ask("export", pictures=False)["views"]} == {""}
+    assert {each["picture"] for each in ask("export")["views"]} == {text(b"picture")}
+    assert enrolled
+
+
+def test_what_an_import_does_not_bring_is_embedded_here(ask: Ask, catalog: FolderCatalog) -> None:
+    own, foreign = unit_vectors(2, seed=1)
+    assert ask("import", model=MODEL, views=[view("a", own, b"1"), view("b", None, b"22"), view("c", own, b"")]) == {
+        "added": 3
+    }
+    assert ask("import", model=OTHER, views=[view("d", foreign, b"4444"), view("e", foreign, b"55555")]) == {"added": 2}
+    found = {entry.id: v.embedding for entry, v in catalog.export("", 100).views}
+    np.testing.assert_array_equal(found["a"], own)
+    for entry_id, length in (("b", 2), ("d", 4), ("e", 5)):
+        np.testing.assert_array_equal(found[entry_id], unit_vectors(1, length)[0])
+
+
+@pytest.mark.parametrize(
+    ("views", "reason"),
+    [
+        (None, "import needs 'views', a list of at most 1000 objects"),
+        ({}, "import needs 'views'"),
+        (["x"], "import needs 'views'"),
+        ([{}] * (MAX_PAGE + 1), "import needs 'views'"),
+        ([{}], "needs 'entry', an object with its id and its fields"),
+        ([{"entry": "a", "side": "o"}], "needs 'entry'"),
+        ([{"entry": COIN, "side": "o"}], "needs 'entry'"),
+        ([view("a", side="")], "missing fields: side"),
+        ([view("a", side=None)], "missing fields: side"),
+        ([view("a/b")], "entry is 'a/b'"),
+        ([{**view("a"), "entry": {**COIN, "id": "a", "colour": "red"}}], "unknown fields colour"),
+        ([{**view("a"), "entry": {**COIN, "id": "a", "name": ""}}], "missing fields: name"),
+        ([{**view("a"), "picture": "%"}], "picture is not base64"),
+        ([{**view("a"), "picture": 5}], "picture is not base64"),
+        ([{**view("a"), "picture": "ä"}], "picture is not base64"),
+        ([view("a", picture=b"x" * (MAX_PICTURE + 1))], f"picture has {MAX_PICTURE + 1} bytes; the limit is"),
+        ([{**view("a"), "embedding": text(b"x" * 255)}], "an embedding has 255 bytes; it must be 64 float32"),
+        ([{**view("a"), "embedding": text(b"x" * 257)}], "embedding has 257 bytes; the limit is 256"),
+        ([view("a", np.zeros(64))], r"an embedding has the length 0\.0000; it must be a unit vector"),
+        ([view("a", np.full(64, np.nan))], "an embedding has the length nan"),
+        ([view("a", np.full(64, 0.126))], r"an embedding has the length 1\.0080"),
+        ([view("a", unit_vectors(1)[0]), view("b", picture=b"")], "view 1 has neither a picture nor an embedding of"),
+        ([view("a", picture=b"no picture")], "the picture of a view cannot be read"),
+    ],
+)
+def test_an_import_that_is_refused_adds_nothing(ask: Ask, views: object, reason: str) -> None:
+    good = view("good", unit_vectors(1, seed=3)[0])
+    given = [good, *views] if isinstance(views, list) and len(views) == 1 else views
+    with pytest.raises(EntryError, match=reason):
+        ask("import", model=MODEL, views=given)
+    assert ask("status")["entries"] == 0
+
+
+def test_an_import_of_an_entry_that_is_there_with_other_fields(ask: Ask, enrolled: list[str]) -> None:
+    other = view(enrolled[0], unit_vectors(1, seed=8)[0])
+    other["entry"]["name"] = "100 won"
+    with pytest.raises(EntryError, match=f"entry {enrolled[0]} is there with other fields"):
+        ask("import", model=MODEL, views=[view("new", unit_vectors(1, seed=9)[0]), other])
+    assert ask("status")["entries"] == 5
+
+
+def test_reembed_some_at_a_time_then_switch_and_forget(ask: Ask, open_at: Callable[..., FolderCatalog]) -> None:
+    old = open_at(OTHER)
+    fill(old, unit_vectors(5), fingerprint=OTHER)
+    old.enroll(Enrolment("obverse", coin()), photo(unit_vectors(1, 77)[0], b"", OTHER))
+    assert ask("reembed", limit=2) == {"done": 2, "left": 4, "lost": 0}
+    assert ask("status")["staged"] == 2 and ask("status")["views"] == 0
+    assert ask("reembed") == {"done": 3, "left": 1, "lost": 0}
+    assert ask("reembed") == {"done": 0, "left": 0, "lost": 1}  # without a picture there is nothing to embed
+    assert ask("switch") == {"switched": 5}
+    assert ask("switch") == {"switched": 0}
+    status = ask("status")
+    assert (status["views"], status["stale_views"], status["staged"]) == (5, 1, 0)
+    assert ask("forget") == {"forgotten": 6}
+    assert ask("forget") == {"forgotten": 0}
+
+
+def test_calibrate(ask: Ask) -> None:
+    before = ask("status")
+    assert (before["threshold"], before["calibrated"]) == (0.5, False)
+    assert ask("calibrate", threshold=0.7215) == {"threshold": 0.7215}
+    after = ask("status")
+    assert (after["threshold"], after["calibrated"]) == (0.7215, True)
+    assert ask("calibrate", threshold=0) == {"threshold": 0.0}
+
+
+@pytest.mark.parametrize("threshold", [None, "0.5", True, 1.01, -2, [0.5]])
+def test_a_threshold_is_a_cosine(ask: Ask, threshold: object) -> None:
+    with pytest.raises(EntryError, match="it must be a number from -1 to 1"):
+        ask("calibrate", threshold=threshold)
+
+
+def test_status(ask: Ask, enrolled: list[str]) -> None:
+    assert len(enrolled) == 5
+    assert ask("status") == {
+        **{"entries": 5, "views": 5, "stale_views": 0, "staged": 0, "sequence": 1, "index": {"kind": "Flat"}},
+        **{"model": MODEL, "threshold": 0.5, "calibrated": False},
+    }
+
+
+def test_what_changes_the_catalog_needs_the_other_token() -> None:
+    assert {name for name in OPERATIONS if not changes({"operation": name})} == set(READING)
+
+
+@pytest.mark.parametrize("given", ["", "{", "list", "[1"])
+def test_no_json(given: str) -> None:
+    with pytest.raises(EntryError, match="the catalog request is not JSON"):
+        parse(given)
+
+
+@pytest.mark.parametrize("given", [[], "list", 5, None])
+def test_no_object(given: object) -> None:
+    with pytest.raises(EntryError, match="the catalog request must be a JSON object"):
+        parse(json.dumps(given))
+
+
+@pytest.mark.parametrize("given", [{}, {"operation": "drop"}, {"operation": None}, {"op": "list"}])
+def test_unknown_operations(given: object) -> None:
+    with pytest.raises(EntryError, match="needs an 'operation': one of list, show, update, remove, export, import, re"):
+        parse(json.dumps(given))
+
+
+@pytest.mark.parametrize("operation", [[], {}, ["list"]])
+def test_an_operation_that_is_no_text(operation: object) -> None:
+    with pytest.raises(EntryError, match="needs an 'operation'"):
+        parse(json.dumps({"operation": operation}))
+
+
+def test_nesting_without_end() -> None:
+    with pytest.raises(EntryError):
+        parse("[" * 100_000)
+
+
+@pytest.mark.parametrize("operation", ["show", "update", "remove"])
+@pytest.mark.parametrize("entry_id", [None, "", 5, ["a"], True])
+def test_an_id_is_needed(ask: Ask, operation: str, entry_id: object) -> None:
+    with pytest.raises(EntryError, match=f"{operation} needs 'id', a text"):
+        ask(operation, id=entry_id, changes={"name": "x"})
+
+
+@pytest.mark.parametrize("operation", ["show", "update", "remove"])
+@pytest.mark.parametrize("entry_id", ["nothing", "' OR 1=1 --", "%", "é"])
+def test_an_unknown_id(ask: Ask, enrolled: list[str], operation: str, entry_id: str) -> None:
+    with pytest.raises(EntryNotFoundError, match="no entry has the id"):
+        ask(operation, id=entry_id, changes={"name": "x"})
+    assert len(ask("list")["entries"]) == len(enrolled)
+
+
+@pytest.mark.parametrize(("operation", "most"), [("list", MAX_PAGE), ("export", MAX_PAGE), ("reembed", MAX_REEMBEDDED)])
+@pytest.mark.parametrize("value", [-1, 0, 1.0, "1", None, True, [], 2**63])
+def test_numbers_out_of_range(ask: Ask, operation: str, most: int, value: object) -> None:
+    with pytest.raises(EntryError) as caught:
+        ask(operation, limit=value)
+    assert f"limit is {value!r}; it must be a whole number from 1 to {most}" in str(caught.value)
