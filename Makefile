@@ -63,7 +63,7 @@ lint: $(DEV)/.ready  ## style, types, generated files, container files
 	$(DEV)/bin/ruff check .
 	$(DEV)/bin/ruff format --check .
 	$(DEV)/bin/mypy ensemble catalog deploy loadtest server training python_client/src backends/adapter.py \
-		backends/decoders.py backends/jpeg_batch.py backends/openvino/served.py backends/tensorrt_rtx/session.py
+		backends/decoders.py backends/jpeg_batch.py backends/openvino/opening.py backends/tensorrt_rtx/session.py
 	$(DEV)/bin/python -m ensemble.render --check
 	$(DEV)/bin/hadolint deploy/Dockerfile
 	$(DEV)/bin/check-jsonschema --quiet --builtin-schema vendor.compose-spec deploy/compose.*.yaml

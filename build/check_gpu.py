@@ -28,7 +28,7 @@ from build_engines import Engines
 from engine_builder import BuildError, Flavor, load_flavor
 from gpu_report import BATCHES, EngineSpeed, Parity, Report, ServedSpeed
 
-from backends.openvino.served import served
+from backends.openvino.opening import open_runner
 from backends.tensorrt_rtx.device import CudaDevice, DeviceError
 from backends.tensorrt_rtx.session import DTYPES, EngineError, Session, load_context
 from ensemble.chain import Arrays, Chain, Runner
@@ -54,9 +54,9 @@ class Compared:
         self._model, self._exact, self._session = model, exact, session
         self.largest = dict.fromkeys((tensor.name for tensor in model.outputs), 0.0)
 
-    def __call__(self, inputs: Arrays) -> Arrays:
+    def __call__(self, inputs: Arrays, threads: int | None) -> Arrays:
         """Both answers to one picture."""
-        expected, answer = self._exact(inputs), self._session.run([inputs])[0]
+        expected, answer = self._exact(inputs, threads), self._session.run([inputs])[0]
         for name, array in expected.items():
             found = self._session.device.to_host(answer[name])
             self.largest[name] = max(self.largest[name], float(np.abs(found - array).max()))
@@ -145,7 +145,7 @@ def examine(flavor: Flavor, engines: Engines, folder: Path | None, url: str | No
         print(f"{model.name}: {engines.ensure(model, flavor)}", file=sys.stderr, flush=True)
     device, photos = CudaDevice(0), read_photos(folder)
     sessions = open_sessions(engines, flavor, device)
-    parity = check_parity(photos, sessions, lambda model: served(model, Cpu(1, 1)))
+    parity = check_parity(photos, sessions, lambda model: open_runner(model, Cpu(1, 1)))
     runs = tqdm([(model, batch) for model in COMPUTE_MODELS for batch in BATCHES], desc="engines")
     speeds = [engine_speed(model, sessions[model], batch, SECONDS) for model, batch in runs]
     del sessions  # their memory is the server's now

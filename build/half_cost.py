@@ -101,7 +101,7 @@ def _opener(graph: Callable[[Model], onnx.ModelProto], threads: int) -> Callable
         data = graph(model).SerializeToString()
         session = onnxruntime.InferenceSession(data, options, providers=["CPUExecutionProvider"])
         names = [tensor.name for tensor in model.outputs]
-        return lambda inputs: dict(zip(names, session.run(names, inputs), strict=True))
+        return lambda inputs, threads: dict(zip(names, session.run(names, inputs), strict=True))
 
     return opened
 

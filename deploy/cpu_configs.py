@@ -47,7 +47,7 @@ def main(argv: list[str]) -> int:
         print(f"MINTMARK_CORES is {given!r}; it must be a whole number above 0", file=sys.stderr)
         return 2
     cpu = Cpu.within(int(given), memory.usable())
-    print(f"configs for {cpu.cores} cores and {cpu.chains} photos at a time", file=sys.stderr)
+    print(f"configs for {cpu.cores} cores and {cpu.slots} photos at a time", file=sys.stderr)
     write_configs(Path(argv[0]), cpu)
     return 0
 

@@ -22,8 +22,8 @@ from pathlib import Path
 from types import FrameType
 
 from backends import memory
-from backends.cores import VARIABLE as CORE_LOCKS
 from catalog.opening import kind_of
+from backends.slots import VARIABLE as CORE_LOCKS
 from deploy.command import Listen, Triton, triton_command
 from deploy.environment import SettingsError
 from deploy.repository import stage

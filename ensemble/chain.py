@@ -9,23 +9,35 @@ from ensemble.contract import DECODE, ENCODED, Model
 from ensemble.photo import decode
 
 Arrays = dict[str, np.ndarray]
-Runner = Callable[[Arrays], Arrays]  # a model's inputs to its outputs, by the model's own names, each [B, …]
+# Runs a model: its inputs to its outputs, by the model's own names, each [B, …]. The number is how many CPU threads it
+# may use; None does not limit them.
+Runner = Callable[[Arrays, int | None], Arrays]
+Threads = Callable[[], int | None]  # how many threads a step may use, asked before each one
 Observer = Callable[[Model, float], None]  # step, seconds that it took
+
+
+def unlimited() -> None:
+    """No limit on threads."""
 
 
 class Chain:
     """Some steps in order, each model opened once.
 
     Args:
-        steps: models from the photo on.
+        steps: models, the first one takes the photo.
         opened: opens a model of the steps; `decode` needs no opening.
     """
 
     def __init__(self, steps: Sequence[Model], opened: Callable[[Model], Runner]) -> None:
         self._runners = {model: _decode if model is DECODE else opened(model) for model in steps}
 
-    def run(self, photo: bytes, observe: Observer | None = None) -> Arrays:
-        """One photo through all steps.
+    def run(self, photo: bytes, threads: Threads = unlimited, observe: Observer | None = None) -> Arrays:
+        """Take one photo through all steps.
+
+        Args:
+            photo: file.
+            threads: asked before every step how many threads it may use.
+            observe: told after every step how long it took.
 
         Returns:
             Every tensor on the way by its name, each [1, …].
@@ -37,11 +49,11 @@ class Chain:
         for model, runner in self._runners.items():
             inputs = {tensor.name: tensors[tensor.name] for tensor in model.inputs}
             start = time.perf_counter()
-            tensors |= runner(inputs)
+            tensors |= runner(inputs, threads())
             if observe:
                 observe(model, time.perf_counter() - start)
         return tensors
 
 
-def _decode(inputs: Arrays) -> Arrays:
+def _decode(inputs: Arrays, threads: int | None) -> Arrays:
     return {name: array[None] for name, array in vars(decode(inputs[ENCODED.name][0])).items()}

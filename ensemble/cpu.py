@@ -1,66 +1,67 @@
-"""What a server on CPUs may use, and how it divides that: photos at a time, and threads for each of them.
+"""How a server on CPUs divides cores and memory: slots, that is photos at a time, and threads for each of them.
 
-A photo goes through its steps in one process, a chain. The more chains, the more photos per second, since a core does
-most on one thread of a photo's own; but each holds all networks, compiled for every number of threads it may have.
+One process, a worker, takes a photo through all its steps. More slots mean more photos per second, because a core gets
+most done when it runs one photo on one thread. But every worker holds all networks, compiled for every number of
+threads that it may use.
 """
 
 from collections.abc import Mapping
 from dataclasses import dataclass
 
 MOST_THREADS = 8  # of one inference; more gain little
-MOST_CHAINS = 4  # at work at a time
-SPARE = 1  # chains that wait with the next photo in hand, see backends/cores.py
+MOST_SLOTS = 4
+SPARE = 1  # workers beyond the slots: each holds the next photo while it waits, see backends/slots.py
 
-_PROCESS = 200 << 20  # bytes of a chain's process: libraries, weights, a photo (measured with 1, 2 and 4 cores)
-_COMPILED = 300 << 20  # and of its networks compiled for one number of threads
-_MEMORY_SHARE = 0.5  # of the machine's memory that the chains may take
+_WORKER = 200 << 20  # bytes of a worker: libraries, weights, a photo (measured with 1, 2 and 4 cores)
+_COMPILED = 300 << 20  # bytes of its networks compiled for one number of threads
+_PART_OF_MEMORY = 0.5  # of the machine's memory that the workers may take
 
 
 @dataclass(frozen=True)
 class Cpu:
-    """A server's cores, and the photos that it works on at a time."""
+    """The cores of a server, and its slots."""
 
     cores: int
-    chains: int
+    slots: int
 
     @classmethod
     def within(cls, cores: int, memory: int) -> "Cpu":
-        """The most chains, up to one for each core, for which the memory suffices; one at least.
+        """As many slots as fit into half of the memory: at most one for each core and MOST_SLOTS, at least one.
 
         Args:
             cores: that the server may use.
-            memory: that the machine has, bytes.
+            memory: of the machine, bytes.
         """
-        choices = (cls(cores, chains) for chains in range(min(cores, MOST_CHAINS), 1, -1))
-        return next((cpu for cpu in choices if cpu.memory <= _MEMORY_SHARE * memory), cls(cores, 1))
+        choices = (cls(cores, slots) for slots in range(min(cores, MOST_SLOTS), 1, -1))
+        return next((cpu for cpu in choices if cpu.memory <= _PART_OF_MEMORY * memory), cls(cores, 1))
 
     @classmethod
     def of(cls, parameters: Mapping[str, str]) -> "Cpu":
-        """As a model's config says it."""
-        return cls(int(parameters["cores"]), int(parameters["chains"]))
+        """Read it from the parameters of a model's config."""
+        return cls(int(parameters["cores"]), int(parameters["slots"]))
 
     @property
     def parameters(self) -> dict[str, str]:
-        """For a model's config."""
-        return {"cores": str(self.cores), "chains": str(self.chains)}
+        """The same as parameters of a model's config."""
+        return {"cores": str(self.cores), "slots": str(self.slots)}
 
     @property
-    def processes(self) -> int:
-        """Chains with the one to spare."""
-        return self.chains + SPARE
+    def workers(self) -> int:
+        """One for each slot, and the spare one."""
+        return self.slots + SPARE
 
     @property
     def threads(self) -> tuple[int, ...]:
-        """What an inference may have, most first: all cores for a photo alone, halves, and a share for each of many."""
-        counts, fewest = [min(self.cores, MOST_THREADS)], min(self.cores // self.chains, MOST_THREADS)
+        """Numbers of threads to compile for, most first: all cores, then halves, down to cores per slot."""
+        counts, fewest = [min(self.cores, MOST_THREADS)], min(self.cores // self.slots, MOST_THREADS)
         while counts[-1] > fewest:
             counts.append(max(counts[-1] // 2, fewest))
         return tuple(counts)
 
     @property
     def memory(self) -> int:
-        """Bytes that all chains take, about."""
-        return self.processes * (_PROCESS + len(self.threads) * _COMPILED)
+        """Bytes that all workers take, about."""
+        return self.workers * (_WORKER + len(self.threads) * _COMPILED)
 
 
-REFERENCE = Cpu(2, 2)  # of the committed configs; a server renders them for what there is
+REFERENCE = Cpu(2, 2)  # of the committed configs; a server renders them for its own machine

@@ -175,15 +175,15 @@ def _python(model: Model, target: Target, max_batch: int) -> Placement:
 
 
 def _chain(cpu: Cpu) -> Placement:
-    """All steps of a photo in one process; one process more than work at a time (`backends.cores`).
+    """All steps of a photo in one process, a worker; one more worker than there are slots (`backends.slots`).
 
-    The one more has the next photo in hand while it waits for its place: to an instance that has done its photo Triton
-    2.51 hands the next one late, where its queue has limits and photos come whether or not others are answered.
+    The spare worker holds the next photo while it waits for a slot: Triton 2.51 is slow to refill a freed instance when
+    its queue is limited and load is open-loop.
     """
     return Placement(
         "python",
         "KIND_CPU",
-        cpu.processes,
+        cpu.workers,
         CPU_MAX_BATCH,
         batching=True,
         queue=CPU_ADMISSION,

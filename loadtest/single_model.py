@@ -50,7 +50,7 @@ class ModelUser(LoadUser):
     def infer(self) -> None:
         """One request."""
         with self.request(f"{self.options.model}, batch of {self.options.batch}"):
-            self._run(self._inputs)
+            self._run(self._inputs, None)
 
     def on_stop(self) -> None:
         """Close the connections."""

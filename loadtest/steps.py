@@ -25,7 +25,7 @@ def remote(model: Model, connection: Transport) -> Runner:
     """A served model as a step of a chain: the tensors of its contract, each [B, …]. It raises MintmarkError."""
     outputs = [tensor.name for tensor in model.outputs]
 
-    def run(inputs: Arrays) -> Arrays:
+    def run(inputs: Arrays, threads: int | None) -> Arrays:
         # A chain holds a photo as [1], Triton wants the contract's shape behind the batch axis.
         shaped = {t.name: inputs[t.name].reshape(len(inputs[t.name]), *t.dims) for t in model.inputs}
         return connection.infer(model.name, shaped, outputs, {}, TIMEOUT)

@@ -18,8 +18,8 @@ from pathlib import Path
 from types import TracebackType
 
 from backends import memory
-from backends.cores import VARIABLE as CORE_LOCKS
 from catalog.opening import LOCATION_VARIABLE, kind_of
+from backends.slots import VARIABLE as CORE_LOCKS
 from ensemble.contract import MODELS, Model
 from ensemble.cpu import Cpu
 from ensemble.graph import Target

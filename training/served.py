@@ -1,6 +1,6 @@
 """The served graphs run in this process: the coin that the server would return, without a server."""
 
-from backends.openvino.served import served
+from backends.openvino.opening import open_runner
 from ensemble.chain import Chain
 from ensemble.contract import ELLIPSE, EMBEDDER, FOUND
 from ensemble.cpu import Cpu
@@ -17,7 +17,7 @@ class ServedFinder:
 
     def __init__(self, threads: int = 1) -> None:
         steps = [model for model in FIND_COIN if model is not EMBEDDER]
-        self._chain = Chain(steps, lambda model: served(model, Cpu(threads, 1)))
+        self._chain = Chain(steps, lambda model: open_runner(model, Cpu(threads, 1)))
 
     def find(self, photo: bytes) -> Ellipse | None:
         """The ellipse in px of the photo after EXIF rotation, or None where no coin is found.

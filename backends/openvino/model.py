@@ -1,10 +1,9 @@
 """Triton backend `openvino`: runs a model's ONNX graph on the CPU with OpenVINO.
 
-A Python-based backend. Parameters of the model's config: `threads` (CPU threads of one instance), `precision` (see
-session.py) and `cores` (that all models of the server share, see backends/cores.py).
+A Python-based backend. Parameters of the model's config: `precision` (see session.py), `cores` and `slots` (of the
+server, see ensemble/cpu.py).
 
-A graph is compiled when it is asked for the first time: the ensembles have it compiled in `coin_embedding`, and few
-ask for a step alone.
+A graph is compiled at its first request: `coin_embedding` compiles its own, and few clients ask for a step alone.
 """
 
 import json
@@ -17,7 +16,8 @@ from typing import Any
 import triton_python_backend_utils as pb_utils
 
 from backends.adapter import settings
-from backends.cores import cores_of
+from backends.slots import slots_of
+from ensemble.chain import unlimited
 from ensemble.contract import MODELS
 from ensemble.cpu import Cpu
 
@@ -31,12 +31,12 @@ class TritonPythonModel:
         self.model = next(model for model in MODELS if model.name == name)
         self.repository = Path(args["model_repository"]).parent
         self.parameters = settings(args)
-        self.cores = cores_of(self.parameters)
+        self.slots = slots_of(self.parameters)
 
     @cached_property
     def session(self) -> Any:
         """The compiled graph."""
-        from backends.openvino.served import open_session
+        from backends.openvino.opening import open_session
 
         cache = os.environ.get("MINTMARK_CACHE", "")
         return open_session(self.model, Cpu.of(self.parameters), self.repository, cache)
@@ -47,8 +47,8 @@ class TritonPythonModel:
             {t.name: pb_utils.get_input_tensor_by_name(request, t.name).as_numpy() for t in self.model.inputs}
             for request in requests
         ]
-        with self.cores.computing() if self.cores else nullcontext() as share:
-            answers = self.session.run(feeds, share and share())
+        with self.slots.hold() if self.slots else nullcontext(unlimited) as threads:
+            answers = self.session.run(feeds, threads())
         return [
             pb_utils.InferenceResponse([pb_utils.Tensor(name, array) for name, array in answer.items()])
             for answer in answers

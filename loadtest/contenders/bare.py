@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from backends.memory import usable
-from backends.openvino.served import served
+from backends.openvino.opening import open_runner
 from ensemble.chain import Arrays, Chain, Runner
 from ensemble.contract import COIN_SEARCH, SEARCH, Model
 from ensemble.cpu import Cpu
@@ -42,21 +42,21 @@ def taking_turns(workers: Sequence[Callable[[Given], Made]]) -> Callable[[Given]
 
 
 class _Worker:
-    """One chain, on its share of the cores among the workers that have something to do."""
+    """One chain; the workers that have something to do divide the cores among them."""
 
     def __init__(self, catalog: Path, cpu: Cpu, at_work: "list[_Worker]") -> None:
-        self._cores, self._at_work, self._threads = cpu.cores, at_work, cpu.cores
+        self._cores, self._at_work = cpu.cores, at_work
 
         def opened(model: Model) -> Runner:
-            return catalog_search(catalog) if model is SEARCH else served(model, cpu, share=lambda: self._threads)
+            return catalog_search(catalog) if model is SEARCH else open_runner(model, cpu)
 
         self._chain = Chain(STEPS[COIN_SEARCH], opened)
 
     def run(self, photo: bytes) -> Arrays:
         self._at_work.append(self)
-        self._threads = max(1, self._cores // len(self._at_work))
+        threads = max(1, self._cores // len(self._at_work))
         try:
-            return self._chain.run(photo)
+            return self._chain.run(photo, lambda: threads)
         finally:
             self._at_work.remove(self)
 
@@ -65,7 +65,7 @@ def build(catalog: Path, cores: int) -> Callable[[bytes], Arrays]:
     """As many chains as the server on this many cores has, for any number of callers."""
     at_work: list[_Worker] = []
     cpu = Cpu.within(cores, usable())
-    return taking_turns([_Worker(catalog, cpu, at_work).run for _ in range(cpu.chains)])
+    return taking_turns([_Worker(catalog, cpu, at_work).run for _ in range(cpu.slots)])
 
 
 class Bare:

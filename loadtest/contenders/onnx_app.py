@@ -21,7 +21,7 @@ def opened(model: Model, threads: int) -> Runner:
     session = onnxruntime.InferenceSession(file, settings, providers=["CPUExecutionProvider"])
     names = [tensor.name for tensor in model.outputs]
 
-    def run(inputs: Arrays) -> Arrays:
+    def run(inputs: Arrays, threads: int | None) -> Arrays:
         return dict(zip(names, session.run(names, inputs), strict=True))
 
     return run

@@ -27,7 +27,7 @@ def opened(model: Model, bfloat16: bool, room: contextlib.AbstractContextManager
     module = load_module(model)
     mixed = bfloat16 and model in NETWORKS
 
-    def run(inputs: Arrays) -> Arrays:
+    def run(inputs: Arrays, threads: int | None) -> Arrays:
         tensors = [torch.from_numpy(inputs[tensor.name]) for tensor in model.inputs]
         with room, torch.inference_mode(), torch.autocast("cpu", torch.bfloat16, enabled=mixed):
             made = module(*tensors)

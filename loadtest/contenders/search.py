@@ -18,7 +18,7 @@ def catalog_search(folder: Path) -> Runner:
     owner = ThreadPoolExecutor(1, thread_name_prefix="catalog")
     catalog, threshold = owner.submit(open_catalog, str(folder), fingerprint()).result(), known_threshold()
 
-    def search(inputs: Arrays) -> Arrays:
+    def search(inputs: Arrays, threads: int | None) -> Arrays:
         embedding, found = inputs[EMBEDDING.name], inputs[FOUND.name]
         answer = owner.submit(search_answer, catalog, embedding, found, DEFAULT_K, {}, threshold).result()
         return {tensor.name: array for tensor, array in answer.items()}

@@ -103,7 +103,7 @@ def _opened(model: Model) -> Runner:
     graph = artifacts.plain_graph(model).SerializeToString()
     session = onnxruntime.InferenceSession(graph, providers=["CPUExecutionProvider"])
     outputs = [tensor.name for tensor in model.outputs]
-    return lambda inputs: dict(zip(outputs, session.run(outputs, inputs), strict=True))
+    return lambda inputs, threads: dict(zip(outputs, session.run(outputs, inputs), strict=True))
 
 
 def test_the_stores_agree_on_photos(

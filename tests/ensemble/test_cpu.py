@@ -8,14 +8,14 @@ GIB = 1 << 30
 AMPLE = 1 << 50
 
 
-@pytest.mark.parametrize(("cores", "chains"), [(1, 1), (2, 2), (3, 3), (4, 4), (8, 4), (64, 4)])
-def test_one_chain_for_each_core_up_to_four(cores: int, chains: int) -> None:
-    assert Cpu.within(cores, AMPLE) == Cpu(cores, chains)
+@pytest.mark.parametrize(("cores", "slots"), [(1, 1), (2, 2), (3, 3), (4, 4), (8, 4), (64, 4)])
+def test_one_slot_for_each_core_up_to_four(cores: int, slots: int) -> None:
+    assert Cpu.within(cores, AMPLE) == Cpu(cores, slots)
 
 
-def test_little_memory_makes_fewer_chains() -> None:
-    chains = [Cpu.within(8, memory).chains for memory in (1 << 20, 4 * GIB, 8 * GIB, 12 * GIB, 16 * GIB)]
-    assert chains == sorted(chains) and chains[0] == 1 and 1 < chains[2] < chains[-1] == 4
+def test_little_memory_makes_fewer_slots() -> None:
+    slots = [Cpu.within(8, memory).slots for memory in (1 << 20, 4 * GIB, 8 * GIB, 12 * GIB, 16 * GIB)]
+    assert slots == sorted(slots) and slots[0] == 1 and 1 < slots[2] < slots[-1] == 4
     for memory in (4 * GIB, 8 * GIB, 16 * GIB):
         assert Cpu.within(8, memory).memory <= memory / 2
 
@@ -33,7 +33,7 @@ def test_little_memory_makes_fewer_chains() -> None:
         (Cpu(64, 4), (MOST_THREADS,)),
     ],
 )
-def test_threads_are_halved_down_to_the_share_of_each_of_many(cpu: Cpu, threads: tuple[int, ...]) -> None:
+def test_threads_are_halved_down_to_those_of_each_of_many(cpu: Cpu, threads: tuple[int, ...]) -> None:
     assert cpu.threads == threads
 
 

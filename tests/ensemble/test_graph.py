@@ -130,9 +130,9 @@ def test_a_cpu_takes_a_photo_to_its_embedding_in_one_process() -> None:
 
 
 @pytest.mark.parametrize("cpu", [Cpu(1, 1), Cpu(2, 2), Cpu(8, 2), Cpu(64, 4)])
-def test_a_cpu_has_one_chain_to_spare(cpu: Cpu) -> None:
+def test_a_cpu_has_one_worker_to_spare(cpu: Cpu) -> None:
     place = placement(COIN_EMBEDDING, Target.CPU, cpu)
-    assert place.instances == cpu.chains + 1
+    assert place.instances == cpu.slots + 1
     assert place.queue is not None and place.queue.size == 32
 
 

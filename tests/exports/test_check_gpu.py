@@ -41,7 +41,7 @@ def plain(model: Model) -> Runner:
     """A step in float32. Not by OpenVINO: torch's loading processes do not survive it in the process they come from."""
     device = HostDevice()
     session = Session(model, RuntimeContext(model, device), device)
-    return lambda inputs: session.run([inputs])[0]
+    return lambda inputs, threads: session.run([inputs])[0]
 
 
 def test_parity_sees_every_output_of_every_step(check: ModuleType, sessions: dict[Model, Session]) -> None:
@@ -54,7 +54,7 @@ def test_parity_sees_every_output_of_every_step(check: ModuleType, sessions: dic
 def test_a_step_that_computes_something_else_is_found(check: ModuleType, sessions: dict[Model, Session]) -> None:
     def wrong(model: Model) -> Runner:
         run = plain(model)
-        return lambda inputs: {name: array + (model is EMBEDDER) * 0.1 for name, array in run(inputs).items()}
+        return lambda *given: {name: array + (model is EMBEDDER) * 0.1 for name, array in run(*given).items()}
 
     rows = check.check_parity([jpeg(make_coin(900_001).query)], sessions, wrong)
     assert [row.output for row in rows if not row.holds] == ["embedding"]

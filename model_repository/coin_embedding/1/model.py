@@ -1,12 +1,12 @@
-"""Triton model `coin_embedding` on CPUs: a photo's way from the file to the embedding in one process.
+"""Triton model `coin_embedding` on CPUs: takes a photo from its file to its embedding in one process.
 
-On GPUs the model is an ensemble, which Triton runs by itself, and this file is not read.
+On GPUs the model is an ensemble, which Triton runs by itself; this file is not read there.
 """
 
 import os
 import time
-from collections.abc import Callable
 from contextlib import nullcontext
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -14,41 +14,37 @@ import cv2
 import triton_python_backend_utils as pb_utils
 
 from backends.adapter import Answer, answer_each, array, settings
-from backends.cores import cores_of
-from backends.openvino.served import served
+from backends.openvino.opening import open_runner
+from backends.slots import slots_of
 from backends.step_times import StepTimes
-from ensemble.chain import Chain, Runner
-from ensemble.contract import COIN_EMBEDDING, ENCODED, Model
+from ensemble.chain import Chain, Threads, unlimited
+from ensemble.contract import COIN_EMBEDDING, ENCODED
 from ensemble.cpu import Cpu
 from ensemble.graph import STEPS
 
 
 class TritonPythonModel:
-    """Adapts the chain of the steps to Triton."""
+    """Adapts the chain of steps to Triton."""
 
     def initialize(self, args: dict[str, str]) -> None:
-        """Compile all graphs, or take them from the cache."""
+        """Compile all graphs, or load them from the cache."""
         parameters = settings(args)
         repository, cache = Path(args["model_repository"]).parent, os.environ.get("MINTMARK_CACHE", "")
-        self.cores = cores_of(parameters)
-        self.share: Callable[[], int] | None = None  # of the photo under way
-
-        def opened(model: Model) -> Runner:
-            return served(model, Cpu.of(parameters), repository, cache, share=lambda: self.share and self.share())
-
         cv2.setNumThreads(1)  # decoding has no use for more
-        self.chain = Chain(STEPS[COIN_EMBEDDING], opened)
+        cpu = Cpu.of(parameters)
+        self.chain = Chain(STEPS[COIN_EMBEDDING], lambda model: open_runner(model, cpu, repository, cache))
+        self.slots = slots_of(parameters)
         self.times = StepTimes(pb_utils.MetricFamily, STEPS[COIN_EMBEDDING])
 
     def execute(self, requests: list[Any]) -> list[Any]:
-        """Answer requests one by one, on this process's share of the cores."""
+        """Answer requests one by one, holding one slot."""
         start = time.perf_counter()
-        with self.cores.computing() if self.cores else nullcontext() as self.share:
+        with self.slots.hold() if self.slots else nullcontext(unlimited) as threads:
             self.times.waited(time.perf_counter() - start)
-            answers = answer_each(requests, self._answer)
+            answers = answer_each(requests, partial(self._answer, threads=threads))
         self.times.tell()
         return answers
 
-    def _answer(self, request: Any) -> Answer:
-        tensors = self.chain.run(array(request, ENCODED).item(), self.times.observe)
+    def _answer(self, request: Any, threads: Threads) -> Answer:
+        tensors = self.chain.run(array(request, ENCODED).item(), threads, self.times.observe)
         return {tensor: tensors[tensor.name] for tensor in COIN_EMBEDDING.outputs}

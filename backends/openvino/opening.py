@@ -1,7 +1,7 @@
-"""Compute models of the repository in this process, opened as the server opens them."""
+"""Opens compute models of the repository in this process, compiled as a server on CPUs compiles them."""
 
 import fcntl
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -14,10 +14,10 @@ from ensemble.render import REPOSITORY, ROOT
 
 
 def open_session(model: Model, cpu: Cpu, repository: Path = ROOT / REPOSITORY, cache: str = "") -> Session:
-    """A compute model of the repository, as a server on CPUs opens it.
+    """Open a compute model.
 
-    It is compiled for all threads that it may have and for fewer, down to what each photo has where as many are under
-    way as the server works on.
+    The graph is compiled once for every number of threads in `cpu.threads`: for a photo alone, and for fewer threads
+    down to what a photo gets when all slots are taken.
 
     Args:
         model: which one.
@@ -26,7 +26,7 @@ def open_session(model: Model, cpu: Cpu, repository: Path = ROOT / REPOSITORY, c
         cache: folder for compiled models; '' for none.
 
     Raises:
-        ValueError: its graph is not unpacked; `make models` does it.
+        ValueError: the model's graph is not unpacked; `make models` does it.
     """
     place = placement(model, Target.CPU, cpu)
     with _alone(cache, model.name):
@@ -40,21 +40,15 @@ def open_session(model: Model, cpu: Cpu, repository: Path = ROOT / REPOSITORY, c
         )
 
 
-def served(
-    model: Model,
-    cpu: Cpu,
-    repository: Path = ROOT / REPOSITORY,
-    cache: str = "",
-    share: Callable[[], int | None] | None = None,
-) -> Runner:
-    """The same as a step of a chain; `share` tells before each inference how many threads it may have, None all."""
+def open_runner(model: Model, cpu: Cpu, repository: Path = ROOT / REPOSITORY, cache: str = "") -> Runner:
+    """Open a compute model as a step of a chain; arguments and errors are those of `open_session`."""
     session = open_session(model, cpu, repository, cache)
-    return lambda inputs: session.run([inputs], share and share())[0]
+    return lambda inputs, threads: session.run([inputs], threads)[0]
 
 
 @contextmanager
 def _alone(cache: str, model: str) -> Iterator[None]:
-    """Compile a model in one process at a time: instances that write the same file of the cache at once may crash."""
+    """Compile a model in one process at a time: two that write the same file of the cache at once may crash."""
     if not cache:
         yield
         return
