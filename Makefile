@@ -62,8 +62,8 @@ test: models $(DEV)/.ready  ## everything, the real server included; ARGS= goes 
 lint: $(DEV)/.ready  ## style, types, generated files, container files
 	$(DEV)/bin/ruff check .
 	$(DEV)/bin/ruff format --check .
-	$(DEV)/bin/mypy ensemble catalog deploy loadtest server training python_client/src backends/adapter.py \
-		backends/decoders.py backends/jpeg_batch.py backends/openvino/opening.py backends/tensorrt_rtx/session.py
+	$(DEV)/bin/mypy ensemble catalog deploy loadtest server training python_client/src backends \
+		tests/backends
 	$(DEV)/bin/python -m ensemble.render --check
 	$(DEV)/bin/hadolint deploy/Dockerfile
 	$(DEV)/bin/check-jsonschema --quiet --builtin-schema vendor.compose-spec deploy/compose.*.yaml

@@ -1,4 +1,4 @@
-"""What the Python models share: inputs out of a request, one answer or one error for each request."""
+"""Common to all Python models: read a request's inputs, give every request its own answer or error."""
 
 import json
 from collections.abc import Callable, Sequence
@@ -14,12 +14,12 @@ Answer = dict[Tensor, np.ndarray]
 
 
 def settings(args: dict[str, str]) -> dict[str, str]:
-    """Parameters of the model's config."""
+    """Parameters in the model's config."""
     return {key: value["string_value"] for key, value in json.loads(args["model_config"]).get("parameters", {}).items()}
 
 
 def instance(args: dict[str, str]) -> tuple[str, int]:
-    """Where Triton has placed this instance of a model: 'CPU' or 'GPU', and the number of the GPU."""
+    """Where Triton runs this instance of a model: 'CPU' or 'GPU', and the number of the GPU."""
     return args["model_instance_kind"], int(args["model_instance_device_id"])
 
 
@@ -30,20 +30,21 @@ def gpu_of(args: dict[str, str]) -> int | None:
 
 
 def max_batch(args: dict[str, str]) -> int:
-    """Rows that one request to the model may have."""
+    """The most rows that one request to the model may have."""
     return int(json.loads(args["model_config"])["max_batch_size"])
 
 
 def array(request: Any, tensor: Tensor) -> np.ndarray:
-    """One input of a request, [B, …]; copied, where it lies on a GPU."""
+    """One input of a request, [B, …]; an input on a GPU is copied to the host."""
     given = in_place(request, tensor)
     return given if isinstance(given, np.ndarray) else given.get()
 
 
 def in_place(request: Any, tensor: Tensor) -> Any:
-    """One input of a request, [B, …], where it lies: a numpy array, or CuPy's on a GPU.
+    """One input of a request, [B, …], without a copy: a numpy array on the host, a CuPy array on a GPU.
 
-    The latter only where the model's config has FORCE_CPU_ONLY_INPUT_TENSORS "no". Triton has finished with it.
+    Inputs stay on the GPU only if the model's config has FORCE_CPU_ONLY_INPUT_TENSORS "no". Triton has finished writing
+    them.
     """
     given = pb_utils.get_input_tensor_by_name(request, tensor.name)
     if given.is_cpu():
@@ -54,10 +55,10 @@ def in_place(request: Any, tensor: Tensor) -> Any:
 
 
 def texts(request: Any, tensor: Tensor) -> list[str]:
-    """A BYTES input of a request as text, one per row of the batch.
+    """A BYTES input of a request as text, one string per row.
 
     Raises:
-        ParameterError: no valid UTF-8.
+        ParameterError: a row is not valid UTF-8.
     """
     try:
         return [row.decode() for row in array(request, tensor).reshape(-1)]
@@ -66,19 +67,19 @@ def texts(request: Any, tensor: Tensor) -> list[str]:
 
 
 def parameters(request: Any) -> dict[str, Any]:
-    """Request parameters and forwarded headers."""
+    """Parameters of a request, with the headers that Triton forwards."""
     return dict(json.loads(request.parameters() or "{}"))
 
 
 def call(model: Model, inputs: dict[Tensor, np.ndarray]) -> Answer:
-    """Ask another model of this server, and wait for its answer.
+    """Ask another model of this server, and wait for the answer.
 
     Args:
-        model: which one.
+        model: to ask.
         inputs: each [B, …].
 
     Raises:
-        RuntimeError: it answered with an error.
+        RuntimeError: the model answered with an error.
     """
     answer = pb_utils.InferenceRequest(
         model_name=model.name,
@@ -92,7 +93,7 @@ def call(model: Model, inputs: dict[Tensor, np.ndarray]) -> Answer:
 
 
 def answer_each(requests: Sequence[Any], answer: Callable[[Any], Answer]) -> list[Any]:
-    """Answer every request on its own, so that what is wrong with one does not reach its neighbours."""
+    """Answer every request on its own: an error in one does not touch the others."""
     return [_respond(request, answer) for request in requests]
 
 

@@ -1,12 +1,12 @@
-"""JPEG photos decoded as a batch by nvImageCodec; all others, and those that it gives up on, by the CPU's way.
+"""Decodes JPEG photos in batches with nvImageCodec. Other photos, and those it cannot decode, go to the CPU's decoder.
 
-nvImageCodec rather than DALI, because of damaged images: a pipeline of DALI raises for the whole batch and cannot leave
-one out (https://github.com/NVIDIA/DALI/issues/3913), here the place of such an image in the results stays empty. Which
-of the two is faster has not been measured.
+Why nvImageCodec and not DALI: with one damaged image a DALI pipeline raises for the whole batch and cannot leave the
+image out (https://github.com/NVIDIA/DALI/issues/3913). nvImageCodec returns None for that image alone. Which of the two
+is faster has not been measured.
 
-What counts is that a photo looks the same however it was decoded. So the codec only decodes: upright position,
-shrinking and the canvas are those of `ensemble.photo`. That one lets JPEG's transform do a part of the shrinking, which
-this does not, so large photos differ by a grey level on average.
+A photo must look the same whichever decoder took it. So the codec only decodes, and `ensemble.photo` turns the picture
+upright, shrinks it and puts it on the canvas. One difference remains: the CPU's decoder lets JPEG's transform do part
+of the shrinking, so large photos differ by a grey level on average.
 """
 
 import io
@@ -18,14 +18,14 @@ from typing import Any
 import numpy as np
 from PIL import ExifTags, Image
 
-from backends.decoders import Decoded, decode_or_error
+from backends.cpu_decoder import Decoded, decode_or_error
 from ensemble.errors import PhotoError
 from ensemble.photo import Photo, place, read_header, shrink, shrinking
 
-MOST_PIXELS = 256_000_000  # decoded at once: 768 MB on the device
-MOST_THREADS = 8  # of one instance, for what the CPU does
-_END = b"\xff\xd9"  # of a JPEG file
-_UPRIGHT = {  # EXIF orientation to how it is undone
+MOST_PIXELS = 256_000_000  # decoded at a time: 768 MB on the device
+MOST_THREADS = 8  # CPU threads of one instance
+_END = b"\xff\xd9"  # end mark of a JPEG file
+_UPRIGHT = {  # EXIF orientation to the operation that undoes it
     2: Image.Transpose.FLIP_LEFT_RIGHT,
     3: Image.Transpose.ROTATE_180,
     4: Image.Transpose.FLIP_TOP_BOTTOM,
@@ -38,15 +38,15 @@ _SIDEWAYS = (5, 6, 7, 8)
 
 
 class JpegBatchError(RuntimeError):
-    """nvImageCodec cannot decode on this device; the message says what is missing."""
+    """nvImageCodec cannot decode on this device; the message says why."""
 
 
 class JpegBatch:
     """Decodes photos in batches.
 
     Args:
-        device: number of the GPU; None takes nvImageCodec's decoders for CPUs, so that all but the device can be tried.
-        most_pixels: decoded at once; what is more waits for the next turn.
+        device: number of the GPU. None uses nvImageCodec's decoders for CPUs: tests run all but the device that way.
+        most_pixels: decoded at a time; larger batches are decoded in parts.
 
     Raises:
         JpegBatchError: nvImageCodec or nvJPEG is not installed, or there is no such device.
@@ -66,7 +66,7 @@ class JpegBatch:
                 device_id=nvimgcodec.NVIMGCODEC_DEVICE_CPU_ONLY if device is None else device,
                 max_num_cpu_threads=threads,
                 backends=[nvimgcodec.Backend(kind) for kind in _kinds(nvimgcodec, device)],
-                # As libjpeg does it, and so the CPU's way.
+                # libjpeg, the CPU's decoder, does the same.
                 options=":fancy_upsampling=1",
             )
         except RuntimeError as error:
@@ -76,17 +76,17 @@ class JpegBatch:
         )
         self._pool = ThreadPoolExecutor(threads, thread_name_prefix="photo")
         if self._pictures([_specimen()])[0] is None:
-            # Without nvJPEG it starts, and then fails on every photo: they would all take the CPU's way, unnoticed.
+            # Without nvJPEG the codec starts but decodes nothing, and the CPU would silently decode every photo.
             raise JpegBatchError(f"nvImageCodec decodes no JPEG on {where}: is nvidia-nvjpeg-cu12 installed?")
 
     def decode(self, photos: Sequence[bytes]) -> list[Decoded]:
         """Decode photo files.
 
         Args:
-            photos: the files, see `ensemble.photo.decode`.
+            photos: files in any format that `ensemble.photo.decode` takes.
 
         Returns:
-            For each its photo, or the error that `ensemble.photo.decode` raises for it.
+            Per file its photo, or the error that `ensemble.photo.decode` raises for it.
         """
         headers = [_header(encoded) for encoded in photos]
         results: list[Decoded | None] = [header if isinstance(header, PhotoError) else None for header in headers]
@@ -102,19 +102,19 @@ class JpegBatch:
         return [result for result in results if result is not None]
 
     def _pictures(self, photos: Sequence[bytes]) -> list[np.ndarray | None]:
-        """[h, w, 3] uint8 RGB of each, as it lies in the file; None where the codec gave up."""
+        """[h, w, 3] uint8 RGB per photo, not yet upright; None where the codec cannot decode it."""
         streams = [self._codec.CodeStream(encoded) for encoded in photos]
         try:
             images = self._decoder.decode(streams, params=self._parameters)
             return [None if image is None else np.asarray(image.cpu()) for image in images]
-        except RuntimeError:  # the device has no memory left, say; the codec has told the server's log
+        except RuntimeError:  # for example, no memory left on the device; the codec has written to the server's log
             return [None] * len(photos)
 
 
 def _kinds(codec: Any, device: int | None) -> tuple[Any, ...]:
-    """On a GPU all kinds that work there, the JPEG engine of data centre chips first.
+    """On a GPU, all kinds of decoders that run there; the JPEG engine of data centre chips comes first.
 
-    Never the codec's decoders for CPUs: what the GPU cannot take is the business of the CPU's way.
+    The codec's decoders for CPUs are left out: `decode_or_error` takes what the GPU cannot decode.
     """
     if device is None:
         return (codec.CPU_ONLY,)
@@ -129,9 +129,9 @@ def _header(encoded: bytes) -> Image.Image | PhotoError:
 
 
 def _takes(encoded: bytes, header: Image.Image) -> bool:
-    """Whether the codec decodes this file as the CPU's way does: 8-bit YCbCr or grey JPEG, complete to its end mark.
+    """Whether the codec decodes this file like the CPU's decoder: 8-bit YCbCr or grey JPEG, complete to its end mark.
 
-    A decoder on a GPU may fill up what is cut off, without a word; the CPU's way refuses it.
+    A GPU decoder may silently fill the missing part of a truncated file, which the CPU's decoder refuses.
     """
     return (
         encoded.startswith(b"\xff\xd8")
@@ -142,7 +142,7 @@ def _takes(encoded: bytes, header: Image.Image) -> bool:
 
 
 def _parts(batch: Sequence[int], headers: Sequence[Any], most_pixels: int) -> Iterator[list[int]]:
-    """The batch cut so that no part decodes to more pixels, unless a single photo does."""
+    """Cut the batch into parts of at most so many pixels; a larger photo is a part of its own."""
     part: list[int] = []
     pixels = 0
     for n in batch:
@@ -157,20 +157,20 @@ def _parts(batch: Sequence[int], headers: Sequence[Any], most_pixels: int) -> It
 
 
 def _finish(header: Image.Image, picture: np.ndarray | None) -> Photo | None:
-    """A decoded picture on the canvas.
+    """Put a decoded picture on its canvas.
 
-    None leaves the photo to the CPU's way, which has better words for what is wrong with it.
+    None leaves the photo to the CPU's decoder, whose errors say what is wrong with it.
     """
     width, height = header.size
     if picture is None or picture.shape != (height, width, 3) or picture.dtype != np.uint8:
         return None
     try:
         orientation = header.getexif().get(ExifTags.Base.Orientation, 1)
-    except Exception:  # damaged EXIF data raise what they like
+    except Exception:  # damaged EXIF data can raise anything
         return None
     factor = shrinking(width, height)
     small = shrink(picture, width, height, factor)
-    if orientation in _UPRIGHT:  # turning the small picture is the cheaper order
+    if orientation in _UPRIGHT:  # turning is cheaper after shrinking
         small = np.asarray(Image.fromarray(small).transpose(_UPRIGHT[orientation]))
     if orientation in _SIDEWAYS:
         width, height = height, width

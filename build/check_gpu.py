@@ -30,7 +30,7 @@ from gpu_report import BATCHES, EngineSpeed, Parity, Report, ServedSpeed
 
 from backends.openvino.opening import open_runner
 from backends.tensorrt_rtx.device import CudaDevice, DeviceError
-from backends.tensorrt_rtx.session import DTYPES, EngineError, Session, load_context
+from backends.tensorrt_rtx.session import DTYPES, EngineError, EngineSession, load_context
 from ensemble.chain import Arrays, Chain, Runner
 from ensemble.contract import COMPUTE_MODELS, Model
 from ensemble.cpu import Cpu
@@ -50,7 +50,7 @@ SECONDS = 5.0  # of load at each concurrency, and of inferences at each batch si
 class Compared:
     """A step on the GPU beside the same step on the CPU, whose answer goes on: differences do not add up."""
 
-    def __init__(self, model: Model, exact: Runner, session: Session) -> None:
+    def __init__(self, model: Model, exact: Runner, session: EngineSession) -> None:
         self._model, self._exact, self._session = model, exact, session
         self.largest = dict.fromkeys((tensor.name for tensor in model.outputs), 0.0)
 
@@ -64,7 +64,7 @@ class Compared:
 
 
 def check_parity(
-    photos: Sequence[bytes], sessions: dict[Model, Session], exact: Callable[[Model], Runner]
+    photos: Sequence[bytes], sessions: dict[Model, EngineSession], exact: Callable[[Model], Runner]
 ) -> list[Parity]:
     """Run photos through every step on both."""
     pairs = {model: Compared(model, exact(model), session) for model, session in sessions.items()}
@@ -76,7 +76,7 @@ def check_parity(
     ]
 
 
-def engine_speed(model: Model, session: Session, batch: int, seconds: float) -> EngineSpeed:
+def engine_speed(model: Model, session: EngineSession, batch: int, seconds: float) -> EngineSpeed:
     """Inferences of one engine one after the other, for some time."""
     feed = {tensor.name: session.device.empty((batch, *tensor.dims), DTYPES[tensor.dtype]) for tensor in model.inputs}
     for _ in range(3):  # the first compiles kernels, the second records the graph
@@ -126,11 +126,11 @@ def load_server(url: str | None, photos: Sequence[bytes]) -> list[ServedSpeed]:
         return [served_speed(client.recognize, photos, count, SECONDS) for count in counts]
 
 
-def open_sessions(engines: Engines, flavor: Flavor, device: CudaDevice) -> dict[Model, Session]:
+def open_sessions(engines: Engines, flavor: Flavor, device: CudaDevice) -> dict[Model, EngineSession]:
     """Every engine on the GPU."""
     record = flavor.name == "tensorrt_rtx"
     return {
-        model: Session(model, load_context(flavor.trt, engines.served(model), record), device)
+        model: EngineSession(model, load_context(flavor.trt, engines.served(model), record), device)
         for model in COMPUTE_MODELS
     }
 

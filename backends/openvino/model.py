@@ -11,7 +11,7 @@ import os
 from contextlib import nullcontext
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import triton_python_backend_utils as pb_utils
 
@@ -21,12 +21,15 @@ from ensemble.chain import unlimited
 from ensemble.contract import MODELS
 from ensemble.cpu import Cpu
 
+if TYPE_CHECKING:
+    from backends.openvino.session import OpenVinoSession
+
 
 class TritonPythonModel:
-    """Tensors in, one inference for all waiting requests, tensors out."""
+    """Adapts an OpenVINO session to Triton."""
 
     def initialize(self, args: dict[str, str]) -> None:
-        """Note which model this is."""
+        """Find out which model this is."""
         name = json.loads(args["model_config"])["name"]
         self.model = next(model for model in MODELS if model.name == name)
         self.repository = Path(args["model_repository"]).parent
@@ -34,15 +37,15 @@ class TritonPythonModel:
         self.slots = slots_of(self.parameters)
 
     @cached_property
-    def session(self) -> Any:
-        """The compiled graph."""
+    def session(self) -> "OpenVinoSession":
+        """The compiled graph; the first use compiles it."""
         from backends.openvino.opening import open_session
 
         cache = os.environ.get("MINTMARK_CACHE", "")
         return open_session(self.model, Cpu.of(self.parameters), self.repository, cache)
 
     def execute(self, requests: list[Any]) -> list[Any]:
-        """Answer requests that the dynamic batcher put together."""
+        """Answer the requests of one dynamic batch, holding one slot."""
         feeds = [
             {t.name: pb_utils.get_input_tensor_by_name(request, t.name).as_numpy() for t in self.model.inputs}
             for request in requests

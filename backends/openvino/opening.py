@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from backends.openvino.session import Session
+from backends.openvino.session import OpenVinoSession
 from ensemble.chain import Runner
 from ensemble.contract import Model
 from ensemble.cpu import Cpu
@@ -13,7 +13,7 @@ from ensemble.graph import Target, placement
 from ensemble.render import REPOSITORY, ROOT
 
 
-def open_session(model: Model, cpu: Cpu, repository: Path = ROOT / REPOSITORY, cache: str = "") -> Session:
+def open_session(model: Model, cpu: Cpu, repository: Path = ROOT / REPOSITORY, cache: str = "") -> OpenVinoSession:
     """Open a compute model.
 
     The graph is compiled once for every number of threads in `cpu.threads`: for a photo alone, and for fewer threads
@@ -30,7 +30,7 @@ def open_session(model: Model, cpu: Cpu, repository: Path = ROOT / REPOSITORY, c
     """
     place = placement(model, Target.CPU, cpu)
     with _alone(cache, model.name):
-        return Session(
+        return OpenVinoSession(
             repository / model.name / "1" / place.artifact,
             [tensor.name for tensor in model.inputs],
             [tensor.name for tensor in model.outputs],

@@ -1,7 +1,7 @@
-"""The resampling of a picture in bfloat16, within a graph that is float32 otherwise.
+"""Computes the resampling of pictures in bfloat16, inside a graph that is float32 otherwise.
 
-A picture has 8 bits and bfloat16 has 8, so it comes in without loss, and the network that sees the result next rounds
-it to as many. Where windows and outlines are computed, whole pixels would be lost: that stays as it is.
+Pixels have 8 bits and bfloat16 has a precision of 8 bits, so a picture goes in without loss. The network that takes the
+result rounds it to bfloat16 anyway. Windows and outlines stay in float32: bfloat16 would move them by whole pixels.
 """
 
 import openvino
@@ -11,9 +11,9 @@ from ensemble.contract import CANVAS_SIZE
 
 
 def resample_in_bf16(graph: openvino.Model) -> None:
-    """Let the graph's products along a side of the canvas (ensemble/stages/resize.py) take and give bfloat16.
+    """Compute the matrix products along a side of the canvas (ensemble/stages/resize.py) in bfloat16.
 
-    Where the CPU has no bfloat16, OpenVINO computes them in float32 all the same.
+    On a CPU without bfloat16, OpenVINO still computes them in float32.
     """
     for node in graph.get_ordered_ops():
         if node.get_type_name() == "MatMul" and node.input_value(0).get_partial_shape()[-1] == CANVAS_SIZE:

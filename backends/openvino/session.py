@@ -1,7 +1,7 @@
-"""An OpenVINO model that answers requests; free of Triton, so that tests can use it.
+"""Answers requests with OpenVINO on the CPU. It needs no Triton, so tests can use it.
 
-Photos are inferred one by one: on a CPU a batch takes as long as its photos do one after the other, and every size of
-it is another shape, for which OpenVINO prepares itself again.
+Photos are inferred one by one. On a CPU a batch takes as long as its photos do one after the other, and for every batch
+size OpenVINO has to prepare the graph again.
 """
 
 from collections.abc import Sequence
@@ -11,26 +11,27 @@ import numpy as np
 import openvino
 
 from backends.openvino.resampling import resample_in_bf16
+from backends.session import Session
 
 PRECISIONS = ("f32", "mixed", "auto")
-AGREEMENT = 0.1  # largest distance to float32, relative to the output's length, at which bfloat16 is used
+AGREEMENT = 0.1  # bfloat16 is used if it lies no farther from float32 than this, relative to the output's length
 
 Arrays = dict[str, np.ndarray]
 
 
-class Session:
+class OpenVinoSession(Session):
     """One compiled graph.
 
     Args:
         model: ONNX file.
         inputs, outputs: tensor names that the graph must have.
-        threads: numbers of CPU threads to compile the graph for, most first; 0 leaves it to OpenVINO.
-        precision: 'f32'; 'mixed' for float32 but for the resampling of pictures (resampling.py); or 'auto' for the
-            CPU's bfloat16 throughout, where it has it and the results agree.
+        threads: numbers of CPU threads to compile the graph for, most first; 0 lets OpenVINO choose.
+        precision: 'f32'; 'mixed' for float32 with the resampling of pictures in bfloat16 (resampling.py); or 'auto' for
+            bfloat16 throughout, if the CPU has it and the results agree.
         cache: folder for compiled models; '' for none.
 
     Raises:
-        ValueError: the file is missing, its tensors have other names, or the precision is unknown.
+        ValueError: the file is missing, its tensors have other names, or the precision is not one of PRECISIONS.
     """
 
     def __init__(
@@ -50,7 +51,7 @@ class Session:
         self._core.set_property({"CACHE_DIR": cache} if cache else {})
         self._threads = threads[0]
         self._outputs = list(outputs)
-        graph = self._core.read_model(model)  # not kept: it holds all weights once more
+        graph = self._core.read_model(model)  # not kept: it holds a second copy of all weights
         _check_names(model, graph, inputs, outputs)
         graph.reshape({port.get_any_name(): [1, *port.partial_shape[1:]] for port in graph.inputs})
         if precision == "mixed":
@@ -64,7 +65,7 @@ class Session:
             self._requests[count] = self._compile(graph, count, self.precision).create_infer_request()
 
     def _compile(self, graph: openvino.Model, threads: int, precision: str) -> openvino.CompiledModel:
-        # Not pinned: processes that run on one core each would all be pinned to the same one.
+        # Not pinned: OpenVINO would pin all processes that use one core each to the same core.
         settings: dict[str, object] = {
             "PERFORMANCE_HINT": "LATENCY",
             "INFERENCE_PRECISION_HINT": precision,
@@ -75,7 +76,7 @@ class Session:
         return self._core.compile_model(graph, "CPU", settings)
 
     def _try_bf16(self, graph: openvino.Model, exact: openvino.CompiledModel) -> openvino.CompiledModel:
-        """The graph in bfloat16 if that answers like float32, else as it was."""
+        """The graph in bfloat16 if its answers agree with float32, else the float32 one."""
         quick = self._compile(graph, self._threads, "bf16")
         picture = _picture(exact.inputs[0].partial_shape[2].get_length())
         if not agrees(*(list(compiled(picture).values()) for compiled in (exact, quick))):
@@ -84,14 +85,11 @@ class Session:
         return quick
 
     def run(self, feeds: Sequence[Arrays], threads: int | None = None) -> list[Arrays]:
-        """One inference for every photo.
+        """Answer several requests; see `Session`. Outputs are float32.
 
         Args:
-            feeds: per request, its inputs by name, each [B, …]; B may differ between requests.
-            threads: to use at most; None takes all.
-
-        Returns:
-            Per request, its outputs by name, each [B, …], float32.
+            feeds: per request, its inputs by name, each [B, …].
+            threads: the most CPU threads to use; None uses all.
         """
         request = self._requests[
             max((n for n in self._requests if threads is None or n <= threads), default=min(self._requests))
@@ -115,7 +113,7 @@ def agrees(exact: Sequence[np.ndarray], quick: Sequence[np.ndarray]) -> bool:
 
 
 def _picture(size: int) -> np.ndarray:
-    """A disc with soft spots, [1, 3, size, size]: noise would tell how a network behaves where no photo is."""
+    """A disc with soft spots, [1, 3, size, size]. Plain noise looks like no photo, so it would test the wrong thing."""
     spots = np.random.default_rng(0).normal(size=(1, 3, size // 8, size // 8)).astype(np.float32)
     line = (np.arange(size) - (size - 1) / 2) / (size / 2)
     return spots.repeat(8, axis=2).repeat(8, axis=3) * (line**2 + line[:, None] ** 2 < 0.88).astype(np.float32)

@@ -1,4 +1,4 @@
-"""Memory and work on one GPU, by CuPy: all that the session asks of a device."""
+"""What a session needs of a GPU: memory, copies and a stream; done by CuPy."""
 
 from typing import Any, Protocol
 
@@ -8,37 +8,37 @@ DeviceArray = Any  # cupy.ndarray here; tests compute on numpy's
 
 
 class DeviceError(RuntimeError):
-    """There is no GPU to work on; the message says what is missing."""
+    """There is no usable GPU; the message says what is missing."""
 
 
 class Device(Protocol):
-    """Where arrays lie and work is queued."""
+    """Holds arrays and queues work."""
 
     def empty(self, shape: tuple[int, ...], dtype: np.dtype) -> DeviceArray:
-        """An array [*shape] of any content."""
+        """Make an array [*shape], not initialized."""
 
     def address(self, array: DeviceArray) -> int:
-        """Where its first element lies."""
+        """Address of its first element."""
 
     def copy(self, into: DeviceArray, source: Any) -> None:
-        """Queue a copy; the source lies on the host or on the device."""
+        """Queue a copy; `source` lies on the host or on the device."""
 
     def to_host(self, array: DeviceArray) -> np.ndarray:
-        """A copy on the host, of what is done."""
+        """Copy an array to the host; the work that writes it must be done."""
 
     @property
     def stream(self) -> int:
-        """CUDA's handle of the queue."""
+        """CUDA's handle of the stream."""
 
     def synchronize(self) -> None:
-        """Wait until all that was queued is done."""
+        """Wait until all queued work is done."""
 
 
 class CudaDevice:
-    """A GPU and one stream of its own.
+    """One GPU with a stream of its own.
 
     Args:
-        index: of the GPU, as CUDA counts those that are visible.
+        index: of the GPU among those that CUDA sees.
 
     Raises:
         DeviceError: CuPy is not installed, or CUDA finds no such GPU.
@@ -62,20 +62,20 @@ class CudaDevice:
 
     @property
     def stream(self) -> int:
-        """CUDA's handle of the queue."""
+        """CUDA's handle of the stream."""
         return int(self._stream.ptr)
 
     def empty(self, shape: tuple[int, ...], dtype: np.dtype) -> DeviceArray:
-        """An array [*shape] of any content, in the GPU's memory."""
+        """Make an array [*shape] in the GPU's memory, not initialized."""
         with self._device:
             return self._cupy.empty(shape, dtype)
 
     def address(self, array: DeviceArray) -> int:
-        """Where its first element lies."""
+        """Address of its first element."""
         return int(array.data.ptr)
 
     def copy(self, into: DeviceArray, source: Any) -> None:
-        """Queue a copy; the source is a numpy array or one on the device."""
+        """Queue a copy; `source` is a numpy array or an array on the device."""
         with self._device, self._stream:
             if isinstance(source, np.ndarray):
                 into.set(source, stream=self._stream)
@@ -83,10 +83,10 @@ class CudaDevice:
                 into[...] = source
 
     def to_host(self, array: DeviceArray) -> np.ndarray:
-        """A copy on the host, of what is done."""
+        """Copy an array to the host; the work that writes it must be done."""
         with self._device:
             return np.asarray(self._cupy.asnumpy(array))
 
     def synchronize(self) -> None:
-        """Wait until all that was queued is done."""
+        """Wait until all queued work is done."""
         self._stream.synchronize()

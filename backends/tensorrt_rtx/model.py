@@ -1,6 +1,6 @@
-"""Triton backend `tensorrt_rtx`: runs a model's TensorRT-RTX engine on a GPU of a machine without the container.
+"""Triton backend `tensorrt_rtx`: runs a model's TensorRT-RTX engine, on a GPU machine without the container.
 
-A Python-based backend. Tensors stay on the GPU from step to step: they come and go by DLPack.
+A Python-based backend. Tensors stay on the GPU from step to step: DLPack hands them over.
 """
 
 import json
@@ -15,7 +15,7 @@ from ensemble.contract import COMPUTE_MODELS
 
 
 class TritonPythonModel:
-    """Tensors in, one inference for all waiting requests, tensors out."""
+    """Adapts an engine's session to Triton."""
 
     def initialize(self, args: dict[str, str]) -> None:
         """Load the engine on this instance's GPU."""
@@ -26,7 +26,7 @@ class TritonPythonModel:
         self.session = open_session(engine, model, int(args["model_instance_device_id"]))
 
     def execute(self, requests: list[Any]) -> list[Any]:
-        """Answer requests that the dynamic batcher put together."""
+        """Answer the requests of one dynamic batch with one inference."""
         feeds = [{tensor.name: in_place(request, tensor) for tensor in self.inputs} for request in requests]
         return [
             pb_utils.InferenceResponse([pb_utils.Tensor.from_dlpack(name, array) for name, array in answer.items()])

@@ -1,4 +1,7 @@
-"""A TensorRT-RTX engine that answers several requests with one inference; free of Triton, so that tests can use it."""
+"""Answers several requests with one inference of a TensorRT-RTX engine. It needs no Triton, so tests can use it.
+
+`build/check_gpu.py` runs engines of TensorRT in the same session: both have the same API.
+"""
 
 from collections.abc import Sequence
 from itertools import accumulate
@@ -8,6 +11,7 @@ from typing import Any, Protocol
 
 import numpy as np
 
+from backends.session import Session
 from backends.tensorrt_rtx.device import CudaDevice, Device, DeviceArray
 from ensemble.contract import DType, Model, Tensor
 from ensemble.graph import PROFILE
@@ -22,32 +26,32 @@ DTYPES: dict[DType, np.dtype] = {
 
 
 class EngineError(RuntimeError):
-    """An engine cannot be loaded or fails; the message says why."""
+    """An engine cannot be loaded, or an inference fails; the message says why."""
 
 
 class Context(Protocol):
-    """What is used of TensorRT's IExecutionContext."""
+    """The part of TensorRT's IExecutionContext that a session uses."""
 
     def set_input_shape(self, name: str, shape: tuple[int, ...]) -> bool:
-        """The shape of an input, batch included."""
+        """Set the shape of an input, batch included."""
 
     def set_tensor_address(self, name: str, address: int) -> bool:
-        """Where a tensor lies on the device."""
+        """Set where a tensor lies on the device."""
 
     def execute_async_v3(self, stream: int) -> bool:
         """Queue an inference."""
 
 
-class Session:
+class EngineSession(Session):
     """One execution context with buffers of its own.
 
-    Every tensor has one place on the device for as long as the session lives: what TensorRT-RTX records as a CUDA graph
-    for a batch size holds for the next batch of that size. Requests are copied in and answers out on the device.
+    A tensor's buffer on the device never moves. So the CUDA graph that TensorRT-RTX records for one batch size is valid
+    for the next batch of that size. Requests are copied into the buffers and answers out of them, on the device.
 
     Args:
-        model: whose tensors the engine has.
+        model: that the engine computes.
         context: of the engine.
-        device: where it runs.
+        device: on which it runs.
     """
 
     def __init__(self, model: Model, context: Context, device: Device) -> None:
@@ -60,11 +64,11 @@ class Session:
             context.set_tensor_address(name, device.address(buffer))
 
     def run(self, feeds: Sequence[dict[str, Any]]) -> list[dict[str, DeviceArray]]:
-        """One inference for all requests.
+        """Answer several requests with one inference; see `Session`.
 
         Args:
-            feeds: per request, its inputs by name, each [B, …] on the host or on the device; B may differ between
-                requests, their sum is at most the profile's largest.
+            feeds: per request, its inputs by name, each [B, …] on the host or on the device; the sum of all B is at
+                most the profile's largest.
 
         Returns:
             Per request, its outputs by name, each [B, …] on the device.
@@ -86,28 +90,28 @@ class Session:
         if not self._context.execute_async_v3(self.device.stream):
             raise EngineError(f"{self._model.name}: the inference failed; TensorRT's reason is in the server's log")
         answers = [{tensor.name: self._answer(tensor, span) for tensor in self._model.outputs} for span in spans]
-        self.device.synchronize()  # Triton knows nothing of this stream
+        self.device.synchronize()  # Triton does not wait for this stream
         return answers
 
     def _answer(self, tensor: Tensor, span: slice) -> DeviceArray:
-        """A copy of its own: the buffer belongs to the next batch."""
+        """A copy, because the next batch overwrites the buffer."""
         answer = self.device.empty((span.stop - span.start, *tensor.dims), DTYPES[tensor.dtype])
         self.device.copy(answer, self._buffers[tensor.name][span])
         return answer
 
 
-def open_session(engine: Path, model: Model, index: int) -> Session:
+def open_session(engine: Path, model: Model, index: int) -> EngineSession:
     """Load an engine on a GPU.
 
     Args:
-        engine: file that `build/build_engines.py --flavor tensorrt_rtx` wrote, its stamp beside it.
-        model: what it computes.
+        engine: file that `build/build_engines.py --flavor tensorrt_rtx` wrote, with its stamp beside it.
+        model: that the engine computes.
         index: of the GPU.
 
     Raises:
         EngineError: TensorRT-RTX is not installed or cannot load the engine.
         DeviceError: there is no such GPU.
-        StampError: the engine does not belong here.
+        StampError: the engine was built for another graph, version or GPU.
     """
     try:
         import tensorrt_rtx_bindings as trt  # only this target needs it
@@ -115,14 +119,14 @@ def open_session(engine: Path, model: Model, index: int) -> Session:
         raise EngineError(f"TensorRT-RTX cannot be imported ({error}): pip install -r requirements/rtx.txt") from error
     device = CudaDevice(index)
     check_stamp(engine, model, FLAVOR, trt.__version__, device.capability)
-    return Session(model, load_context(trt, engine, record=True), device)
+    return EngineSession(model, load_context(trt, engine, record=True), device)
 
 
 def load_context(trt: ModuleType, engine: Path, record: bool) -> Context:
-    """An execution context of an engine, on the GPU that CUDA has in use.
+    """Load an engine on CUDA's current GPU, and make an execution context for it.
 
     Args:
-        trt: the Python module of TensorRT-RTX or of TensorRT; both have the same API.
+        trt: the Python module of TensorRT-RTX or of TensorRT.
         engine: file.
         record: let TensorRT-RTX record CUDA graphs, one for each batch size; TensorRT has no such setting.
 

@@ -1,4 +1,4 @@
-"""A GPU and an engine for machines without: numpy's memory, and ONNX Runtime that computes on addresses."""
+"""Stand-ins for a GPU and an engine: memory of numpy, and ONNX Runtime computing on addresses."""
 
 import ctypes
 from typing import Any
@@ -8,11 +8,11 @@ import onnxruntime
 
 from backends.tensorrt_rtx.session import DTYPES
 from ensemble import artifacts
-from ensemble.contract import Model
+from ensemble.contract import Model, Tensor
 
 
 class HostDevice:
-    """numpy's memory; copies happen only when the queue is waited for, as on a GPU."""
+    """A device with memory of numpy; as on a GPU, queued copies happen only by the time of `synchronize`."""
 
     def __init__(self) -> None:
         self.queue: list[tuple[np.ndarray, np.ndarray]] = []
@@ -37,7 +37,7 @@ class HostDevice:
 
 
 class RuntimeContext:
-    """Computes from and to addresses, as an execution context does."""
+    """Reads inputs from addresses and writes outputs to addresses, like TensorRT's execution context."""
 
     def __init__(self, model: Model, device: HostDevice, fails: bool = False) -> None:
         data = artifacts.plain_graph(model).SerializeToString()
@@ -57,7 +57,7 @@ class RuntimeContext:
 
     def execute_async_v3(self, stream: int) -> bool:
         assert stream == self.device.stream
-        self.device.synchronize()  # what is queued on a stream happens in order
+        self.device.synchronize()  # a stream does its work in order
         batch = self.shapes[self.model.inputs[0].name][0]
         self.batches.append(batch)
         feed = {tensor.name: self._at(tensor, batch) for tensor in self.model.inputs}
@@ -65,8 +65,8 @@ class RuntimeContext:
             self._at(tensor, batch)[...] = array
         return not self.fails
 
-    def _at(self, tensor: Any, batch: int) -> np.ndarray:
+    def _at(self, tensor: Tensor, batch: int) -> np.ndarray:
         shape, dtype = (batch, *tensor.dims), DTYPES[tensor.dtype]
         size = int(np.prod(shape)) * dtype.itemsize
-        memory = (ctypes.c_char * size).from_address(self.addresses[tensor.name])
+        memory = memoryview((ctypes.c_char * size).from_address(self.addresses[tensor.name]))
         return np.frombuffer(memory, dtype).reshape(shape)

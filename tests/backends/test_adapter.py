@@ -1,4 +1,4 @@
-"""Inputs are taken where they lie, and one bad photo of a batch is one request's error. Triton's side is made up."""
+"""Inputs are read without a copy, and a bad photo is the error of its request alone. A fake stands in for Triton."""
 
 import importlib.util
 import io
@@ -45,7 +45,7 @@ class Given:
 
 
 class OnDevice:
-    """As far as it is used, an array of CuPy."""
+    """The part of a CuPy array that is used."""
 
     def __init__(self, given: Given) -> None:
         self.given, self.shape = given, given.data.shape
@@ -69,7 +69,7 @@ class Response:
 
 
 class Answered:
-    """What another model of the server answered."""
+    """The answer of another model of the server."""
 
     def __init__(self, tensors: dict[str, np.ndarray], failure: str = "") -> None:
         self.tensors, self.failure = tensors, failure
@@ -87,13 +87,13 @@ def request_of(tensor: Tensor, data: np.ndarray, on_device: bool = False) -> dic
 
 @pytest.fixture
 def logged() -> list[str]:
-    """What the server's log says."""
+    """Lines of the server's log."""
     return []
 
 
 @pytest.fixture
 def adapter(monkeypatch: pytest.MonkeyPatch, logged: list[str]) -> Iterator[ModuleType]:
-    """`backends.adapter`, imported beside a Triton that is made up."""
+    """`backends.adapter`, imported with a fake `triton_python_backend_utils`."""
     utils = SimpleNamespace(
         Tensor=Given,
         InferenceResponse=Response,

@@ -1,18 +1,20 @@
-"""Photos decoded as a batch look as they do one by one, and what is wrong with one does not reach the others.
+"""Photos decoded in a batch look like those decoded one by one, and a bad photo does not touch the others.
 
-nvImageCodec runs here with its decoders for CPUs; on a GPU where there is one.
+nvImageCodec runs here with its decoders for CPUs, and on the GPU if there is one.
 """
 
 import io
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 from PIL import Image
 
-from backends.decoders import Decoded, decode_each, decoder_for
+from backends.cpu_decoder import Decoded, decode_each
+from backends.decoders import decoder_for
 from backends.jpeg_batch import JpegBatch, JpegBatchError
 from ensemble.contract import CANVAS_SIZE
 from ensemble.errors import PhotoError
@@ -21,7 +23,7 @@ from ensemble.photo import Photo, decode
 ROOT = Path(__file__).resolve().parents[2]
 PHOTOS = sorted((ROOT.parent / "shared" / "coins" / "scenes").rglob("*.jpg"))[::8]
 ORIENTATION = 0x0112  # EXIF tag
-GREY_LEVELS = 2.5  # mean difference of a shrunk photo: the CPU's way lets JPEG's own transform do a part of it
+GREY_LEVELS = 2.5  # mean difference of a shrunk photo: the CPU's decoder lets JPEG's own transform do a part of it
 NO_GPU = not Path("/dev/nvidiactl").exists()
 
 
@@ -45,20 +47,20 @@ def picture(width: int, height: int, seed: int = 0) -> Image.Image:
     return Image.fromarray(noise).resize((width, height), Image.Resampling.BICUBIC)
 
 
-def encoded(image: Image.Image, file_format: str = "JPEG", **options: object) -> bytes:
+def encoded(image: Image.Image, file_format: str = "JPEG", **options: Any) -> bytes:
     file = io.BytesIO()
     image.save(file, file_format, **{"quality": 95, **options} if file_format == "JPEG" else options)
     return file.getvalue()
 
 
-def turned(image: Image.Image, orientation: int, **options: object) -> bytes:
+def turned(image: Image.Image, orientation: int, **options: Any) -> bytes:
     exif = Image.Exif()
     exif[ORIENTATION] = orientation
     return encoded(image, exif=exif, **options)
 
 
 def check_close(result: Decoded, data: bytes, mean: float, most: float) -> None:
-    """Hold a result to the CPU's way."""
+    """Compare a result with the CPU's decoder."""
     expected = decode(data)
     assert isinstance(result, Photo)
     np.testing.assert_array_equal(result.extent, expected.extent)
@@ -98,7 +100,7 @@ def test_upright_whatever_the_orientation(batch: JpegBatch, orientation: int, si
 
 
 def test_the_codec_does_the_decoding(batch: JpegBatch) -> None:
-    """A large photo full of detail shows who decoded it: the CPU's way leaves a part of the shrinking to JPEG."""
+    """A large photo full of detail shows who decoded it: the CPU's decoder leaves part of the shrinking to JPEG."""
     noise = Image.fromarray(np.random.default_rng(0).integers(0, 256, (2400, 2400, 3)).astype(np.uint8))
     data = encoded(noise)
     (result,) = batch.decode([data])
@@ -120,7 +122,7 @@ OTHERS: dict[str, Callable[[Image.Image], bytes]] = {
 
 
 @pytest.mark.parametrize("kind", OTHERS)
-def test_other_photos_take_the_cpus_way(batch: JpegBatch, kind: str) -> None:
+def test_other_photos_go_to_the_cpus_decoder(batch: JpegBatch, kind: str) -> None:
     data = OTHERS[kind](picture(1500, 1300))
     (result,) = batch.decode([data])
     check_close(result, data, mean=0, most=0)
@@ -160,7 +162,7 @@ def test_bad_photos_spoil_no_others(batch: JpegBatch) -> None:
     for name, result, one_by_one in zip(bad, results[1:-3], decode_each(list(bad.values())), strict=True):
         if isinstance(one_by_one, Exception):
             assert isinstance(result, PhotoError) and str(result) == str(one_by_one), name
-        else:  # libjpeg fills up what an end mark hides; a decoder may also give up, and leave it to libjpeg
+        else:  # libjpeg fills up what an end mark hides; a decoder may also give up and leave the photo to libjpeg
             assert isinstance(result, Photo), name
     assert sum(isinstance(result, PhotoError) for result in results) >= 8
 

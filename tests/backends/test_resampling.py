@@ -7,7 +7,7 @@ import numpy as np
 import onnx
 import pytest
 
-from backends.openvino.session import Session
+from backends.openvino.session import OpenVinoSession
 from ensemble import artifacts
 from ensemble.contract import CANVAS_SIZE, COARSE_SIZE, CROP, IMAGE_SIZE, PREPROCESS, ZOOM, Model
 
@@ -25,7 +25,7 @@ def coin_photo() -> dict[str, np.ndarray]:
     for name, size, window in (("coarse_mask", COARSE_SIZE, (0, -128, 1024)), ("mask", IMAGE_SIZE, (160, 120, 540))):
         x, y, side = window
         mask = np.zeros((CANVAS_SIZE, CANVAS_SIZE), np.float32)
-        cv2.ellipse(mask, (430, 390), (203, 199), 20, 0, 360, 1.0, -1)
+        cv2.ellipse(mask, (430, 390), (203, 199), 20, 0, 360, (1.0,), -1)
         grid = np.indices((size, size)).astype(np.float32) * (side / size)
         masks[name] = cv2.remap(mask, grid[1] + x, grid[0] + y, cv2.INTER_LINEAR)[None, None]
     return masks | {
@@ -43,7 +43,7 @@ def test_only_pictures_change_and_hardly(model: Model, tmp_path: Path) -> None:
     photo = coin_photo()
     inputs, outputs = ([tensor.name for tensor in tensors] for tensors in (model.inputs, model.outputs))
     exact, mixed = (
-        Session(tmp_path / "model.onnx", inputs, outputs, threads=[1], precision=precision).run(
+        OpenVinoSession(tmp_path / "model.onnx", inputs, outputs, threads=[1], precision=precision).run(
             [{name: photo[name] for name in inputs}]
         )[0]
         for precision in ("f32", "mixed")

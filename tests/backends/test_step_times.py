@@ -1,4 +1,4 @@
-"""What steps take is summed up and passed on now and then, and nothing of it is lost."""
+"""Times of the steps are added up and reported at intervals, and none is lost."""
 
 import pytest
 
@@ -18,7 +18,7 @@ class Metric:
 
 
 class Family:
-    """Triton's metrics: all processes that name the same one and the same labels have the same one."""
+    """Triton's metrics: processes that give the same name and labels get the same metric."""
 
     COUNTER = "counter"
     made: dict[tuple[str, str], Metric]
@@ -64,18 +64,18 @@ def test_every_step_has_a_counter(made: dict[tuple[str, str], Metric], clock: Cl
     assert set(made) == {*steps, (PHOTOS, "")}
 
 
-def test_sums_are_passed_on_now_and_then(made: dict[tuple[str, str], Metric], clock: Clock) -> None:
+def test_sums_are_reported_at_intervals(made: dict[tuple[str, str], Metric], clock: Clock) -> None:
     times = StepTimes(Family, STEPS, clock)
     for _ in range(10):
         photo(times, 0.25)
         clock.seconds += INTERVAL / 4
-        times.tell()
+        times.report()
     assert made[PHOTOS, ""].value == 8
     assert made[SECONDS, "segmentation"].value == pytest.approx(8 * 0.25)
     assert made[SECONDS, "wait"].value == pytest.approx(8 * 0.125)
     assert {metric.messages for metric in made.values()} == {2}
     clock.seconds += INTERVAL
-    times.tell()
+    times.report()
     assert made[PHOTOS, ""].value == 10
     assert made[SECONDS, "segmentation"].value == pytest.approx(10 * 0.25)
 
@@ -84,14 +84,14 @@ def test_a_photo_that_did_not_come_through_does_not_count(made: dict[tuple[str, 
     times = StepTimes(Family, STEPS, clock)
     times.observe(DECODE, 0.25)
     clock.seconds += INTERVAL
-    times.tell()
+    times.report()
     assert made[PHOTOS, ""].value == 0
 
 
-def test_processes_add_to_the_same_counters(made: dict[tuple[str, str], Metric], clock: Clock) -> None:
+def test_workers_add_to_the_same_counters(made: dict[tuple[str, str], Metric], clock: Clock) -> None:
     for times in [StepTimes(Family, STEPS, clock) for _ in range(2)]:
         photo(times, 0.25)
         clock.seconds += INTERVAL
-        times.tell()
+        times.report()
     assert made[PHOTOS, ""].value == 2
     assert made[SECONDS, "decode"].value == pytest.approx(0.5)

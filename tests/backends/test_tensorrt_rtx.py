@@ -1,6 +1,6 @@
-"""Sessions of TensorRT-RTX join requests and split answers on the device; without a GPU they say that there is none.
+"""Sessions of TensorRT-RTX join requests and split answers on the device; without a GPU they say so.
 
-The device is numpy's memory here, and ONNX Runtime computes in place of the engine.
+Here the device is memory of numpy, and ONNX Runtime computes in place of the engine.
 """
 
 import importlib.util
@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from backends.tensorrt_rtx.device import CudaDevice, DeviceError
-from backends.tensorrt_rtx.session import DTYPES, EngineError, Session, open_session
+from backends.tensorrt_rtx.session import DTYPES, EngineError, EngineSession, open_session
 from ensemble.contract import CROP, EMBEDDER, ZOOM, Model
 from ensemble.graph import PROFILE
 from tests.backends.host import HostDevice, RuntimeContext
@@ -37,7 +37,7 @@ def inputs(model: Model, batch: int, seed: int) -> dict[str, np.ndarray]:
 def test_requests_share_an_inference_and_get_their_own_answers(model: Model) -> None:
     device = HostDevice()
     context = RuntimeContext(model, device)
-    session = Session(model, context, device)
+    session = EngineSession(model, context, device)
     feeds = [inputs(model, batch, seed) for seed, batch in enumerate((1, 2, 1))]
     answers = session.run(feeds)
     assert context.batches == [4]
@@ -48,7 +48,7 @@ def test_requests_share_an_inference_and_get_their_own_answers(model: Model) -> 
 
 def test_an_answer_outlives_the_next_batch() -> None:
     device = HostDevice()
-    session = Session(EMBEDDER, RuntimeContext(EMBEDDER, device), device)
+    session = EngineSession(EMBEDDER, RuntimeContext(EMBEDDER, device), device)
     first = session.run([inputs(EMBEDDER, 1, seed=1)])[0]["embedding"]
     kept = first.copy()
     second = session.run([inputs(EMBEDDER, 1, seed=2)])[0]["embedding"]
@@ -58,14 +58,14 @@ def test_an_answer_outlives_the_next_batch() -> None:
 
 def test_a_batch_that_the_engine_was_not_built_for() -> None:
     device = HostDevice()
-    session = Session(EMBEDDER, RuntimeContext(EMBEDDER, device), device)
+    session = EngineSession(EMBEDDER, RuntimeContext(EMBEDDER, device), device)
     with pytest.raises(EngineError, match="embedding: a batch of 33; the engine takes 1 to 32"):
         session.run([inputs(EMBEDDER, PROFILE.largest + 1, seed=0)])
 
 
 def test_an_inference_that_fails() -> None:
     device = HostDevice()
-    session = Session(EMBEDDER, RuntimeContext(EMBEDDER, device, fails=True), device)
+    session = EngineSession(EMBEDDER, RuntimeContext(EMBEDDER, device, fails=True), device)
     with pytest.raises(EngineError, match="embedding: the inference failed"):
         session.run([inputs(EMBEDDER, 1, seed=0)])
 

@@ -10,7 +10,7 @@ from types import ModuleType
 
 import pytest
 
-from backends.tensorrt_rtx.session import Session
+from backends.tensorrt_rtx.session import EngineSession
 from ensemble.chain import Runner
 from ensemble.contract import COMPUTE_MODELS, EMBEDDER, PREPROCESS, SEGMENTATION, Model
 from tests.backends.host import HostDevice, RuntimeContext
@@ -28,30 +28,30 @@ def figures(script: Callable[[str], ModuleType]) -> ModuleType:
 
 
 @pytest.fixture(scope="module")
-def sessions() -> dict[Model, Session]:
+def sessions() -> dict[Model, EngineSession]:
     """Every engine, computed by ONNX Runtime."""
     made = {}
     for model in COMPUTE_MODELS:
         device = HostDevice()
-        made[model] = Session(model, RuntimeContext(model, device), device)
+        made[model] = EngineSession(model, RuntimeContext(model, device), device)
     return made
 
 
 def plain(model: Model) -> Runner:
     """A step in float32. Not by OpenVINO: torch's loading processes do not survive it in the process they come from."""
     device = HostDevice()
-    session = Session(model, RuntimeContext(model, device), device)
+    session = EngineSession(model, RuntimeContext(model, device), device)
     return lambda inputs, threads: session.run([inputs])[0]
 
 
-def test_parity_sees_every_output_of_every_step(check: ModuleType, sessions: dict[Model, Session]) -> None:
+def test_parity_sees_every_output_of_every_step(check: ModuleType, sessions: dict[Model, EngineSession]) -> None:
     photos = [jpeg(make_coin(900_001).query)]
     rows = check.check_parity(photos, sessions, plain)
     assert {(row.step, row.output) for row in rows} == {(m.name, t.name) for m in COMPUTE_MODELS for t in m.outputs}
     assert all(row.holds for row in rows), rows
 
 
-def test_a_step_that_computes_something_else_is_found(check: ModuleType, sessions: dict[Model, Session]) -> None:
+def test_a_step_that_computes_something_else_is_found(check: ModuleType, sessions: dict[Model, EngineSession]) -> None:
     def wrong(model: Model) -> Runner:
         run = plain(model)
         return lambda *given: {name: array + (model is EMBEDDER) * 0.1 for name, array in run(*given).items()}
@@ -60,7 +60,7 @@ def test_a_step_that_computes_something_else_is_found(check: ModuleType, session
     assert [row.output for row in rows if not row.holds] == ["embedding"]
 
 
-def test_the_speed_of_an_engine_counts_pictures(check: ModuleType, sessions: dict[Model, Session]) -> None:
+def test_the_speed_of_an_engine_counts_pictures(check: ModuleType, sessions: dict[Model, EngineSession]) -> None:
     context = sessions[PREPROCESS]._context
     before = len(context.batches)
     speed = check.engine_speed(PREPROCESS, sessions[PREPROCESS], batch=8, seconds=0.3)

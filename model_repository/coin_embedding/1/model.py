@@ -42,7 +42,7 @@ class TritonPythonModel:
         with self.slots.hold() if self.slots else nullcontext(unlimited) as threads:
             self.times.waited(time.perf_counter() - start)
             answers = answer_each(requests, partial(self._answer, threads=threads))
-        self.times.tell()
+        self.times.report()
         return answers
 
     def _answer(self, request: Any, threads: Threads) -> Answer:

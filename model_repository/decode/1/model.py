@@ -6,7 +6,8 @@ from typing import Any
 import numpy as np
 
 from backends.adapter import Answer, answer_each, array, instance
-from backends.decoders import Decoded, decoder_for
+from backends.cpu_decoder import Decoded
+from backends.decoders import decoder_for
 from ensemble.contract import CANVAS, ENCODED, EXTENT, SCALE
 
 
