@@ -1,1 +1,1 @@
-"""The server in a container: what its image, its start and its health check do."""
+"""The server in a container: the checks of its image, its start, its health check."""

@@ -1,6 +1,6 @@
-"""Run at the end of the image's build: python -m deploy.check_image gpu|cpu. Ends it where the server could not work.
+"""Checks an image at the end of its build: python -m deploy.check_image gpu|cpu. It needs no GPU.
 
-Nothing here needs a GPU.
+The build fails where the server could not run.
 """
 
 import ctypes
@@ -9,9 +9,9 @@ import importlib.util
 import shutil
 import sys
 
-from server.binary import ServerError, check_numpy
+from server.wheel import ServerError, check_numpy
 
-MODULES = ("catalog", "ensemble.photo", "ensemble.render", "mintmark")  # what the Python models and the builder import
+MODULES = ("catalog", "ensemble.photo", "ensemble.render", "mintmark")  # that the Python models and the builder import
 TARGET_MODULES = {
     "cpu": ("backends.openvino.opening",),
     "gpu": ("onnx", "onnxruntime.transformers.float16", "tqdm", "tensorrt"),
@@ -21,16 +21,16 @@ LIBRARY = "libnvinfer.so"
 
 
 def library_version(number: int) -> str:
-    """What `getInferLibVersion` gives as text: 110201 is 11.2.1 (NvInferVersion.h, TensorRT 10 and later)."""
+    """The number of `getInferLibVersion` as text: 110201 is 11.2.1 (NvInferVersion.h, TensorRT 10 and later)."""
     return f"{number // 10_000}.{number // 100 % 100}.{number % 100}"
 
 
 def check_bindings(bindings: str, library: str) -> None:
-    """Hold TensorRT's Python bindings, which build the engines, to the library, which runs them.
+    """Compare TensorRT's Python bindings, which build the engines, with the library, which runs them.
 
     Args:
-        bindings: version with four parts such as 11.2.1.2.
-        library: version with three parts.
+        bindings: version in four parts, such as 11.2.1.2.
+        library: version in three parts.
 
     Raises:
         ServerError: they differ.
@@ -47,7 +47,8 @@ def check_tensorrt() -> None:
 
     Raises:
         ServerError: they differ.
-        ImportError: there are no bindings, or the library is not there.
+        ImportError: the bindings are missing.
+        OSError: the library is missing.
     """
     bindings = importlib.import_module("tensorrt").__version__
     library = ctypes.CDLL(f"{LIBRARY}.{bindings.split('.')[0]}")
@@ -55,7 +56,7 @@ def check_tensorrt() -> None:
 
 
 def check(target: str) -> None:
-    """Check all that a target needs.
+    """Check everything that a target needs.
 
     Raises:
         ServerError: numpy 2, no tritonserver, or versions that do not fit.

@@ -2,9 +2,9 @@
 
     python -m deploy.entrypoint [--address ADDRESS] …
 
-It stages the models, runs the builder, whose progress goes to the container's log, and becomes Triton. Settings are
-environment variables, see docs/deployment.md. Exit status: the builder's where that fails, 1 where the container is
-set up wrongly, else Triton's.
+It assembles the model repository, runs the builder, whose progress goes to the container's log, and becomes Triton.
+Settings are environment variables, see docs/deployment.md. Exit status: the builder's where that fails, 1 where the
+settings are wrong, else Triton's.
 """
 
 import argparse
@@ -21,26 +21,21 @@ from contextlib import contextmanager
 from pathlib import Path
 from types import FrameType
 
-from backends import memory
 from catalog.opening import kind_of
-from backends.slots import VARIABLE as CORE_LOCKS
-from deploy.command import Listen, Triton, triton_command
+from deploy.command import EVERY_ADDRESS, hardened
 from deploy.environment import SettingsError
-from deploy.repository import stage
 from deploy.settings import ROOT, Settings, read_settings
-from server import ServerError
+from ensemble import variables
+from server import Ports, ServerError
+from server.assembly import assemble_models
+from server.launch import Launch, triton_command, triton_environment
 
-FOR_ENTRYPOINT_ONLY = (
-    "MINTMARK_TOKEN_FILE",
-    "MINTMARK_READ_TOKEN_FILE",
-    "MINTMARK_MILVUS_TOKEN_FILE",
-    "MINTMARK_ADMIN_KEY",
-    "MINTMARK_ADMIN_KEY_FILE",
-)
+# Triton and its models get the tokens themselves, and have no use for the operator's key.
+FOR_ENTRYPOINT_ONLY = (variables.ADMIN_KEY, *(secret + variables.FILE for secret in variables.SECRETS))
 
 
 class StoppedError(Exception):
-    """This process was told to stop before Triton was started."""
+    """A signal told this process to stop before Triton was started."""
 
     def __init__(self, number: int) -> None:
         super().__init__(f"stopped by signal {number}")
@@ -52,12 +47,12 @@ def _stop(number: int, frame: FrameType | None) -> None:
 
 
 def say(text: str) -> None:
-    """One line in the container's log."""
+    """Write one line to the container's log."""
     print(f"mintmark: {text}", file=sys.stderr, flush=True)
 
 
 def check_folder(folder: Path, purpose: str) -> None:
-    """Make a folder of a volume where it is missing.
+    """Make a folder on a volume, unless it exists.
 
     Raises:
         SettingsError: it cannot be written.
@@ -73,7 +68,7 @@ def check_folder(folder: Path, purpose: str) -> None:
 
 @contextmanager
 def alone(cache: Path) -> Iterator[None]:
-    """Hold the cache, which containers of one host may share: two would write the same engine at once."""
+    """Lock the cache: containers of one host may use the same one, and must not write the same engine at once."""
     with (cache / "lock").open("a") as lock:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -84,11 +79,14 @@ def alone(cache: Path) -> Iterator[None]:
 
 
 def run_builder(command: Sequence[str]) -> int:
-    """Run the builder with this process's output as its own; its exit status, 128 + number where a signal ended it.
+    """Run the builder, which writes to this process's output.
+
+    Returns:
+        Its exit status, or 128 + number where a signal ended it.
 
     Raises:
         SettingsError: there is no such command.
-        StoppedError: this process was told to stop; the builder was too, and has ended.
+        StoppedError: a signal told this process to stop; it was passed to the builder, which has ended.
     """
     try:
         process = subprocess.Popen(command, cwd=ROOT)
@@ -104,31 +102,28 @@ def run_builder(command: Sequence[str]) -> int:
 
 
 def server_environment(settings: Settings, environment: Mapping[str, str]) -> dict[str, str]:
-    """What Triton and its Python models see: the tokens, but not the key of the restricted endpoints."""
+    """The environment of Triton and its Python models: with the tokens, without the key of the operator's endpoints."""
     kept = {name: value for name, value in environment.items() if name not in FOR_ENTRYPOINT_ONLY}
+    locks = Path(tempfile.gettempdir()) / "mintmark-slots"
     return {
-        **memory.ENVIRONMENT,
-        **kept,
-        "MINTMARK_TOKEN": settings.token,
-        "MINTMARK_READ_TOKEN": settings.read_token,
-        "MINTMARK_MILVUS_TOKEN": settings.milvus_token,
-        "MINTMARK_CATALOG": settings.catalog,
-        "MINTMARK_INDEX": settings.index,
-        "MINTMARK_CACHE": str(settings.cache),
-        CORE_LOCKS: str(Path(tempfile.gettempdir()) / "mintmark-cores"),
+        **triton_environment(kept, settings.catalog, settings.cache, locks),
+        variables.TOKEN: settings.token,
+        variables.READ_TOKEN: settings.read_token,
+        variables.MILVUS_TOKEN: settings.milvus_token,
+        variables.INDEX: settings.index,
     }
 
 
 def prepare(settings: Settings) -> int:
-    """Do all that has to be done before Triton starts; the builder's exit status.
+    """Prepare everything that Triton needs; returns the builder's exit status.
 
     Raises:
-        SettingsError: a folder cannot be written, or the builder, the server or pymilvus is not there.
-        StoppedError: this process was told to stop meanwhile.
-        OSError: the models cannot be staged.
+        SettingsError: a folder cannot be written, or the builder, the server or pymilvus is missing.
+        StoppedError: a signal told this process to stop meanwhile.
+        OSError: the model repository cannot be assembled.
     """
     if shutil.which(settings.binary) is None:
-        raise SettingsError(f"no {settings.binary} in this container: set MINTMARK_TRITONSERVER")
+        raise SettingsError(f"no {settings.binary} in this container: set {variables.TRITONSERVER}")
     kind = kind_of(settings.catalog)
     if missing := kind.missing():
         raise SettingsError(f"{missing} in this container")
@@ -136,47 +131,50 @@ def prepare(settings: Settings) -> int:
         check_folder(folder, "the catalog's folder")
     check_folder(settings.cache, "the cache")
     if settings.models:
-        stage(settings.models, settings.repository)
+        assemble_models(settings.models, settings.repository)
     with alone(settings.cache):
         say(f"preparing the models: {' '.join(settings.builder)}")
         return run_builder(settings.builder)
 
 
-def triton_of(settings: Settings) -> Triton:
-    """What Triton is told to serve."""
-    return Triton(
+def launch_of(settings: Settings, ports: Ports, address: str) -> Launch:
+    """How Triton is started with these settings."""
+    launch = Launch(
         settings.binary,
         settings.repository,
+        ports,
+        address,
         config_name="cpu" if settings.target == "cpu" else "",
         backends=settings.backends,
-        cuda_pool_mib=settings.cuda_pool_mib,
         tls=settings.tls,
+        cuda_pool_mib=settings.cuda_pool_mib,
     )
+    return hardened(launch, settings.admin_key)
 
 
-def parse(argv: Sequence[str] | None) -> Listen:
-    """Read the command line."""
+def parse(argv: Sequence[str] | None) -> tuple[Ports, str]:
+    """Read the command line: the ports, and the address to listen on."""
     parser = argparse.ArgumentParser(
         prog="python -m deploy.entrypoint",
         description=inspect.getdoc(sys.modules[__name__]),
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.add_argument("--address", default=Listen.address, help="to listen on (%(default)s)")
-    parser.add_argument("--grpc-port", type=int, default=Listen.grpc, help="%(default)s")
-    parser.add_argument("--http-port", type=int, default=Listen.http, help="%(default)s")
-    parser.add_argument("--metrics-port", type=int, default=Listen.metrics, help="%(default)s")
+    parser.add_argument("--address", default=EVERY_ADDRESS, help="to listen on (%(default)s)")
+    parser.add_argument("--grpc-port", type=int, default=Ports.grpc, help="%(default)s")
+    parser.add_argument("--http-port", type=int, default=Ports.http, help="%(default)s")
+    parser.add_argument("--metrics-port", type=int, default=Ports.metrics, help="%(default)s")
     options = parser.parse_args(argv)
-    return Listen(options.address, options.grpc_port, options.http_port, options.metrics_port)
+    return Ports(options.grpc_port, options.http_port, options.metrics_port), options.address
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Command line; does not return where Triton starts."""
-    listen = parse(argv)
-    for number in (signal.SIGTERM, signal.SIGINT):  # a container's first process has no default handling
+    ports, address = parse(argv)
+    for number in (signal.SIGTERM, signal.SIGINT):  # a container's first process gets no defaults
         signal.signal(number, _stop)
     try:
         settings = read_settings(os.environ)
-        command = triton_command(triton_of(settings), listen, settings.admin_key)
+        command = triton_command(launch_of(settings, ports, address))
         status = prepare(settings)
     except StoppedError as stopped:
         say(str(stopped))
@@ -188,7 +186,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         say(f"error: the builder ended with status {status}; the server is not started")
         return status
     encryption = "" if settings.tls is None else " with TLS, HTTP on loopback only"
-    say(f"starting Triton for {settings.target}, gRPC on port {listen.grpc}{encryption}")
+    say(f"starting Triton for {settings.target}, gRPC on port {ports.grpc}{encryption}")
     os.chdir(ROOT)  # the Python models import this project from here
     os.execvpe(command[0], command, server_environment(settings, os.environ))
 

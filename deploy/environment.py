@@ -1,24 +1,26 @@
-"""Reads one variable of a container each: text that is empty counts as unset, as Compose passes on what nobody has set.
+"""Reads single variables of a container's environment. An empty variable counts as unset: Compose passes those on.
 
-A secret comes from a file where the variable with _FILE after its name names one.
+A secret may come from a file instead: the variable with _FILE after its name then holds the file's path.
 """
 
 import os
 from collections.abc import Mapping
 from pathlib import Path
 
+from ensemble import variables
+
 
 class SettingsError(ValueError):
-    """The container cannot start as it is set up; the message says what to change and never holds a secret."""
+    """The container cannot start with these settings; the message says what to change and never holds a secret."""
 
 
 def read_path(environment: Mapping[str, str], name: str) -> Path | None:
-    """The path that a variable holds."""
+    """The path in a variable."""
     return Path(environment[name]) if environment.get(name) else None
 
 
 def read_whole(environment: Mapping[str, str], name: str, default: int) -> int:
-    """The whole number above 0 that a variable holds.
+    """The whole number above 0 in a variable.
 
     Raises:
         SettingsError: it holds something else.
@@ -35,16 +37,17 @@ def read_secret(environment: Mapping[str, str], name: str) -> str:
     Raises:
         SettingsError: the file cannot be read or is empty.
     """
-    path = environment.get(f"{name}_FILE", "")
+    variable = name + variables.FILE
+    path = environment.get(variable, "")
     if not path:
         return environment.get(name, "")
     try:
         secret = Path(path).read_text().strip()
     except (OSError, UnicodeDecodeError) as error:
         reason = getattr(error, "strerror", None) or "not text"
-        raise SettingsError(f"{name}_FILE: cannot read {path} as user {os.getuid()}: {reason}") from error
+        raise SettingsError(f"{variable}: cannot read {path} as user {os.getuid()}: {reason}") from error
     if not secret:
-        raise SettingsError(f"{name}_FILE: {path} is empty")
+        raise SettingsError(f"{variable}: {path} is empty")
     return secret
 
 
@@ -52,7 +55,7 @@ def read_token(environment: Mapping[str, str], name: str) -> str:
     """A secret that clients send in a header.
 
     Raises:
-        SettingsError: as `read_secret`, or nobody could send it.
+        SettingsError: as for `read_secret`, or no header can carry it.
     """
     token = read_secret(environment, name)
     if not all("!" <= letter <= "~" for letter in token):

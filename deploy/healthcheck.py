@@ -1,11 +1,11 @@
-"""Whether the server can answer a search.
+"""Checks whether the server can answer a search.
 
     python -m deploy.healthcheck [--url http://127.0.0.1:8000]
 
-Asks for the readiness of the server, which is strict: every model; for that of the model `search`; and for one search,
-so that an index that is still being loaded, or a model that answers nothing, does not count as healthy. Where reading
-needs a token, the search brings the one that the server was given. And looks whether the process of a model has died,
-which Triton does not notice. Exit status 0 or 1, with the reason.
+It asks whether the server is ready, which means every model, whether the model `search` is ready, and for one search:
+an index that is still loading, or a model that answers nothing, is not healthy. If reading needs a token, the search
+sends the server's. It also looks for model processes that have died, which Triton does not notice. Exit status 0, or 1
+with the reason.
 """
 
 import argparse
@@ -19,12 +19,13 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from deploy.environment import SettingsError, read_token
+from ensemble import variables
 from ensemble.contract import EMBEDDING, EMBEDDING_SIZE, FOUND, KNOWN, SEARCH
 from server.stubs import dead_stubs
 
 URL = "http://127.0.0.1:8000"
 TIMEOUT = 4.0  # s, for each request
-_OPENER = urllib.request.build_opener(urllib.request.ProxyHandler({}))  # the token is for no proxy
+_OPENER = urllib.request.build_opener(urllib.request.ProxyHandler({}))  # no proxy may see the token
 
 
 class UnhealthyError(RuntimeError):
@@ -40,7 +41,7 @@ def check(url: str, timeout: float = TIMEOUT, token: str = "") -> None:
         token: of those who may read; '' where everyone may.
 
     Raises:
-        UnhealthyError: it is not ready.
+        UnhealthyError: the server is not ready, or cannot answer a search.
     """
     _ask(f"{url}/v2/health/ready", None, timeout)
     _ask(f"{url}/v2/models/{SEARCH.name}/ready", None, timeout)
@@ -55,7 +56,7 @@ def check(url: str, timeout: float = TIMEOUT, token: str = "") -> None:
 
 
 def check_processes(processes: Path = Path("/proc")) -> None:
-    """Look at the models' processes in this container.
+    """Check the processes of the models in this container.
 
     Raises:
         UnhealthyError: one has died.
@@ -65,7 +66,7 @@ def check_processes(processes: Path = Path("/proc")) -> None:
 
 
 def search_request() -> bytes:
-    """A search for the one best entry, as Triton's HTTP interface takes it. The vector matches nothing."""
+    """A search for the best entry, as Triton's HTTP interface takes it. Its vector, all zeros, matches nothing."""
     inputs = [
         _input(EMBEDDING.name, EMBEDDING.dtype.value, [0.0] * EMBEDDING_SIZE),
         _input(FOUND.name, FOUND.dtype.value, [1.0]),
@@ -102,7 +103,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--timeout", type=float, default=TIMEOUT, help="s, for each request (%(default)s)")
     options = parser.parse_args(argv)
     try:
-        check(options.url.rstrip("/"), options.timeout, read_token(os.environ, "MINTMARK_READ_TOKEN"))
+        check(options.url.rstrip("/"), options.timeout, read_token(os.environ, variables.READ_TOKEN))
         check_processes()
     except (UnhealthyError, SettingsError) as error:
         print(f"unhealthy: {error}", file=sys.stderr)

@@ -1,5 +1,6 @@
-"""What a container is told from outside, by variables of its environment."""
+"""The settings of a container, from the variables of its environment."""
 
+import os
 import re
 import secrets
 import shlex
@@ -11,31 +12,32 @@ from pathlib import Path
 from catalog.opening import kind_of
 from deploy.command import CUDA_POOL_MIB
 from deploy.environment import SettingsError, read_path, read_secret, read_token, read_whole
-from deploy.tls import read_tls
-from server import Tls
+from ensemble import variables
+from server import ServerError, Tls
 
 ROOT = Path(__file__).resolve().parent.parent
 TARGETS = ("gpu", "cpu")
 CATALOG = "/var/lib/mintmark/catalog"
-_KEY = re.compile(r"[A-Za-z0-9_-]{16,}")  # what Triton's command line takes without quoting, and long enough
+CACHE = "/var/cache/mintmark"
+_KEY = re.compile(r"[A-Za-z0-9_-]{16,}")  # long enough, and needs no quoting on Triton's command line
 
 
 @dataclass(frozen=True)
 class Settings:
-    """How a container serves."""
+    """How a container runs."""
 
     target: str  # gpu or cpu
-    repository: Path  # model repository that is served; written to before the server starts
-    models: Path | None  # where the repository's files come from; None serves the repository as it lies
+    repository: Path  # model repository that Triton reads; completed before it starts
+    models: Path | None  # model repository to take the files from; None leaves `repository` as it is
     catalog: str  # folder, or milvus://…
     index: str  # kind of the catalog's index; '' is the default
     cache: Path  # folder for engines and compiled graphs; outlives the container
     token: str = field(repr=False)  # of the catalog
-    read_token: str = field(repr=False)  # of those who may only read; '' lets everyone
-    milvus_token: str = field(repr=False)  # '' for a server without access control
-    admin_key: str = field(repr=False)  # of Triton's restricted endpoints
+    read_token: str = field(repr=False)  # of those who may only read; '' lets everyone read
+    milvus_token: str = field(repr=False)  # '' for a Milvus server without access control
+    admin_key: str = field(repr=False)  # of the operator's endpoints
     tls: Tls | None  # None leaves gRPC in plain text
-    builder: tuple[str, ...]  # command that makes what the target lacks, idempotent
+    builder: tuple[str, ...]  # command that makes what the target lacks; running it again changes nothing
     binary: str  # tritonserver
     backends: Path | None  # instead of Triton's own
     cuda_pool_mib: int
@@ -47,34 +49,34 @@ def read_settings(environment: Mapping[str, str]) -> Settings:
     Raises:
         SettingsError: something is missing or wrong.
     """
-    target = environment.get("MINTMARK_TARGET", "gpu")
+    target = environment.get(variables.TARGET, "gpu")
     if target not in TARGETS:
-        raise SettingsError(f"MINTMARK_TARGET is {target!r}; it must be one of {', '.join(TARGETS)}")
-    repository = Path(environment.get("MINTMARK_REPOSITORY", ROOT / "model_repository"))
-    cache = Path(environment.get("MINTMARK_CACHE", "/var/cache/mintmark"))
-    builder = environment.get("MINTMARK_BUILDER", "")
+        raise SettingsError(f"{variables.TARGET} is {target!r}; it must be one of {', '.join(TARGETS)}")
+    repository = Path(environment.get(variables.REPOSITORY, ROOT / "model_repository"))
+    cache = Path(environment.get(variables.CACHE, CACHE))
+    builder = environment.get(variables.BUILDER, "")
     catalog = _catalog(environment)
     return Settings(
         target=target,
         repository=repository,
-        models=read_path(environment, "MINTMARK_MODELS"),
+        models=read_path(environment, variables.MODELS),
         catalog=catalog,
         index=_index(environment, catalog),
         cache=cache,
         token=_token(environment),
-        read_token=read_token(environment, "MINTMARK_READ_TOKEN"),
-        milvus_token=read_secret(environment, "MINTMARK_MILVUS_TOKEN"),
+        read_token=read_token(environment, variables.READ_TOKEN),
+        milvus_token=read_secret(environment, variables.MILVUS_TOKEN),
         admin_key=_admin_key(environment),
-        tls=read_tls(environment),
+        tls=_tls(environment),
         builder=tuple(shlex.split(builder)) or default_builder(target, repository, cache),
-        binary=environment.get("MINTMARK_TRITONSERVER", "tritonserver"),
-        backends=read_path(environment, "MINTMARK_BACKENDS"),
-        cuda_pool_mib=read_whole(environment, "MINTMARK_CUDA_POOL_MIB", CUDA_POOL_MIB) if target == "gpu" else 0,
+        binary=environment.get(variables.TRITONSERVER, "tritonserver"),
+        backends=read_path(environment, variables.BACKENDS),
+        cuda_pool_mib=read_whole(environment, variables.CUDA_POOL_MIB, CUDA_POOL_MIB) if target == "gpu" else 0,
     )
 
 
 def default_builder(target: str, repository: Path, cache: Path) -> tuple[str, ...]:
-    """What makes the engines for the GPU, or writes the configs for the cores of this container."""
+    """The command that builds the engines for this GPU, or writes the configs for this container's cores."""
     if target == "gpu":
         script = str(ROOT / "build" / "build_engines.py")
         return (sys.executable, script, "--repository", str(repository), "--cache", str(cache / "engines"))
@@ -82,16 +84,16 @@ def default_builder(target: str, repository: Path, cache: Path) -> tuple[str, ..
 
 
 def _catalog(environment: Mapping[str, str]) -> str:
-    location = environment.get("MINTMARK_CATALOG") or CATALOG
+    location = environment.get(variables.CATALOG) or CATALOG
     try:
         kind_of(location).check_location(location)
     except ValueError as error:
-        raise SettingsError(f"MINTMARK_CATALOG: {error}") from error
+        raise SettingsError(f"{variables.CATALOG}: {error}") from error
     return location
 
 
 def _index(environment: Mapping[str, str], catalog: str) -> str:
-    index = environment.get("MINTMARK_INDEX", "")
+    index = environment.get(variables.INDEX, "")
     try:
         kind_of(catalog).check_index(index)
     except ValueError as error:
@@ -100,18 +102,38 @@ def _index(environment: Mapping[str, str], catalog: str) -> str:
 
 
 def _token(environment: Mapping[str, str]) -> str:
-    token = read_token(environment, "MINTMARK_TOKEN")
+    token = read_token(environment, variables.TOKEN)
     if not token:
         raise SettingsError(
             "no token is set, so whoever reaches this server could change the catalog: "
-            "set MINTMARK_TOKEN_FILE (or MINTMARK_TOKEN)"
+            f"set {variables.TOKEN}{variables.FILE} (or {variables.TOKEN})"
         )
     return token
 
 
 def _admin_key(environment: Mapping[str, str]) -> str:
-    """The key that was given, or one that nobody knows: then the restricted endpoints are closed to everyone."""
-    key = read_secret(environment, "MINTMARK_ADMIN_KEY") or secrets.token_urlsafe(32)
+    """The key that is set, or a random one that nobody knows, which closes the operator's endpoints to everyone."""
+    key = read_secret(environment, variables.ADMIN_KEY) or secrets.token_urlsafe(32)
     if not _KEY.fullmatch(key):
-        raise SettingsError("MINTMARK_ADMIN_KEY must be 16 or more of A-Z a-z 0-9 _ -")
+        raise SettingsError(f"{variables.ADMIN_KEY} must be 16 or more of A-Z a-z 0-9 _ -")
     return key
+
+
+def _tls(environment: Mapping[str, str]) -> Tls | None:
+    """The TLS files; None where none is set. Checked here, so that a wrong file is found before engines are built."""
+    certificate = read_path(environment, variables.TLS_CERT_FILE)
+    key = read_path(environment, variables.TLS_KEY_FILE)
+    client_authority = read_path(environment, variables.TLS_CLIENT_CA_FILE)
+    if certificate is None and key is None and client_authority is None:
+        return None
+    if certificate is None or key is None:
+        raise SettingsError(
+            f"{variables.TLS_CERT_FILE} and {variables.TLS_KEY_FILE} belong together, "
+            f"and {variables.TLS_CLIENT_CA_FILE} to them"
+        )
+    tls = Tls(certificate, key, client_authority)
+    try:
+        tls.options()
+    except ServerError as error:
+        raise SettingsError(f"{error} as user {os.getuid()}") from error
+    return tls

@@ -10,13 +10,14 @@ from pathlib import Path
 
 from tqdm import tqdm
 
+from ensemble import variables
 from ensemble.graph import Target
 from loadtest import photos
 from loadtest.counters import metrics_beside
 from loadtest.processes import ProcessTree
 from mintmark import Client, EntryFields
 from server import EmbeddedServer
-from server.embedded import LOOPBACK
+from server.launch import LOOPBACK
 
 TIMEOUT = 120.0  # s that a request of a load test may take: the server's own limits are what is tested
 
@@ -35,7 +36,7 @@ class Host:
 
 def connect(url: str) -> Client:
     """A client for load: every request is sent once, so that what the server refuses is seen."""
-    return Client(url, timeout=TIMEOUT, token=os.environ.get("MINTMARK_TOKEN"), retry=False)
+    return Client(url, timeout=TIMEOUT, token=os.environ.get(variables.TOKEN), retry=False)
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

@@ -1,4 +1,4 @@
-"""Serve on this machine: `python -m server`. Ctrl-C or SIGTERM stops it."""
+"""Runs the server on this machine: `python -m server`. Ctrl-C or SIGTERM stops it."""
 
 import argparse
 import signal
@@ -8,7 +8,7 @@ from types import FrameType
 
 from tqdm import tqdm
 
-from catalog.opening import INDEX_VARIABLE
+from ensemble import variables
 from ensemble.contract import MODELS
 from ensemble.graph import Target
 from server import EmbeddedServer, Ports, ServerError, Tls
@@ -22,11 +22,11 @@ def parse(argv: list[str] | None) -> argparse.Namespace:
         default="data/catalog",
         help="folder of the catalog, or milvus://HOST:PORT/COLLECTION (%(default)s)",
     )
-    parser.add_argument("--index", default="", help="kind of the index, such as HNSW32 (MINTMARK_INDEX, else Flat)")
+    parser.add_argument("--index", default="", help=f"kind of the index, such as HNSW32 ({variables.INDEX}, else Flat)")
     parser.add_argument("--grpc-port", type=int, default=Ports.grpc, help="%(default)s")
     parser.add_argument("--http-port", type=int, default=Ports.http, help="%(default)s")
     parser.add_argument("--metrics-port", type=int, default=Ports.metrics, help="%(default)s")
-    parser.add_argument("--free-ports", action="store_true", help="pick ports that nobody uses")
+    parser.add_argument("--free-ports", action="store_true", help="pick free ports")
     parser.add_argument(
         "--target",
         type=Target,
@@ -35,7 +35,7 @@ def parse(argv: list[str] | None) -> argparse.Namespace:
         metavar="{cpu,rtx}",
         help="rtx computes on a GPU and needs requirements/rtx.txt and engines (cpu)",
     )
-    parser.add_argument("--cores", type=int, help="CPU cores to use (all)")
+    parser.add_argument("--cores", type=int, help="CPU cores to use (all that this machine or container may use)")
     parser.add_argument("--log", type=Path, default=Path("data/server.log"), help="Triton's log (%(default)s)")
     parser.add_argument("--tls-cert", type=Path, help="the server's certificate, PEM: gRPC is encrypted")
     parser.add_argument("--tls-key", type=Path, help="its key")
@@ -57,7 +57,7 @@ def _interrupt(number: int, frame: FrameType | None) -> None:
 
 
 def main(argv: list[str] | None = None) -> int:
-    """Serve until told to stop; 1 where the server fails."""
+    """Command line; runs the server until a signal stops it. Exit status 1 where the server fails."""
     options = parse(argv)
     ports = Ports.free() if options.free_ports else Ports(options.grpc_port, options.http_port, options.metrics_port)
     for number in (signal.SIGTERM, signal.SIGINT):  # a shell starts background jobs with SIGINT ignored
@@ -74,7 +74,7 @@ def main(argv: list[str] | None = None) -> int:
                 options.cores,
                 log=options.log,
                 progress=show,
-                environment={INDEX_VARIABLE: options.index} if options.index else {},
+                environment={variables.INDEX: options.index} if options.index else {},
                 target=options.target,
                 tls=_tls(options),
             )

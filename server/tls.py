@@ -1,33 +1,21 @@
-"""TLS on the gRPC port: the server's certificate and, for mutual TLS, who may connect."""
+"""TLS on the gRPC port: the server's certificate and, for mutual TLS, the authority of its clients."""
 
 import os
 import ssl
 from dataclasses import dataclass
 from pathlib import Path
 
-from server.binary import ServerError
-
-# Triton's HTTP port speaks no TLS, so what the certificate guards has to be closed there.
-CLOSED_OVER_HTTP = (
-    "inference",
-    "shared-memory",
-    "model-config",
-    "model-repository",
-    "statistics",
-    "trace",
-    "logging",
-)
-HTTP_KEY = "mintmark-key"  # header
+from server.wheel import ServerError
 
 
 @dataclass(frozen=True)
 class Tls:
-    """PEM files.
+    """Files in PEM format.
 
     Attributes:
-        certificate: of the server, followed by those that lead to its authority.
+        certificate: of the server, followed by the chain to its authority.
         key: of the certificate.
-        client_authority: certificate of the authority whose clients may connect; None lets all.
+        client_authority: certificate of the authority whose clients may connect; None lets everyone connect.
     """
 
     certificate: Path
@@ -38,8 +26,8 @@ class Tls:
         """Triton's options for the gRPC port.
 
         Raises:
-            ServerError: a file cannot be read, or they do not fit: Triton itself would load every model, then end and
-                say that its socket is in use.
+            ServerError: a file cannot be read, or the files do not belong together. Triton itself would load every
+                model first, then end with the message that its socket is in use.
         """
         self._check_fit()
         options: dict[str, object] = {
@@ -56,7 +44,8 @@ class Tls:
             _readable(path)
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         try:
-            context.load_cert_chain(self.certificate, self.key, password="")  # without one, it asks at the terminal
+            # Without a password here, OpenSSL asks for one at the terminal.
+            context.load_cert_chain(self.certificate, self.key, password="")
         except ssl.SSLError as error:
             both = f"{self.certificate} and {self.key}"
             raise ServerError(
@@ -68,11 +57,6 @@ class Tls:
             context.load_verify_locations(self.client_authority)
         except ssl.SSLError as error:
             raise ServerError(f"{self.client_authority} is no certificate of an authority, in PEM: {error}") from error
-
-
-def closed_http(key: str) -> dict[str, object]:
-    """Triton's options that leave nothing open over HTTP but health and metadata, save to requests with the key."""
-    return {"http-restricted-api": f"{','.join(CLOSED_OVER_HTTP)}:{HTTP_KEY}={key}"}
 
 
 def _readable(path: Path) -> Path:

@@ -11,7 +11,6 @@ from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any, TypeVar
 
-from backends.memory import usable
 from backends.openvino.opening import open_runner
 from ensemble.chain import Arrays, Chain, Runner
 from ensemble.contract import COIN_SEARCH, SEARCH, Model
@@ -21,6 +20,7 @@ from loadtest.contenders.base import Answer, from_tensors
 from loadtest.contenders.search import catalog_search
 from loadtest.generator import Sample, closed_loop
 from loadtest.processes import ProcessTree, end_with_parent
+from server.machine import usable_memory
 
 Given = TypeVar("Given")
 Made = TypeVar("Made")
@@ -64,7 +64,7 @@ class _Worker:
 def build(catalog: Path, cores: int) -> Callable[[bytes], Arrays]:
     """As many chains as the server on this many cores has, for any number of callers."""
     at_work: list[_Worker] = []
-    cpu = Cpu.within(cores, usable())
+    cpu = Cpu.within(cores, usable_memory())
     return taking_turns([_Worker(catalog, cpu, at_work).run for _ in range(cpu.slots)])
 
 

@@ -16,7 +16,7 @@ from ensemble.graph import STEPS
 from loadtest.contenders.base import from_tensors
 from loadtest.contenders.search import catalog_search
 from loadtest.processes import end_with_parent
-from server.embedded import LOOPBACK
+from server.launch import LOOPBACK
 
 IDLE = 3600  # s that a connection may wait for its next request: the callers keep theirs between rounds
 

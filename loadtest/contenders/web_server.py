@@ -12,7 +12,7 @@ from loadtest.contenders.base import Answer
 from loadtest.generator import Sample, closed_loop
 from loadtest.host import TIMEOUT
 from loadtest.processes import ProcessTree
-from server.embedded import LOOPBACK, Ports
+from server.launch import LOOPBACK, Ports
 
 START_TIMEOUT = 120.0  # s
 _POLL = 0.1  # s

@@ -6,9 +6,11 @@ import subprocess
 import sys
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from ensemble import variables
 from tests.certificates import make_certificates
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -37,14 +39,14 @@ class Container:
         inherited = {name: value for name, value in os.environ.items() if not name.startswith("MINTMARK_")}
         return {
             **inherited,
-            "MINTMARK_TARGET": "gpu",
-            "MINTMARK_MODELS": str(self.folder / "models"),
-            "MINTMARK_REPOSITORY": str(self.folder / "repository"),
-            "MINTMARK_CATALOG": str(self.folder / "catalog"),
-            "MINTMARK_CACHE": str(self.folder / "cache"),
-            "MINTMARK_TRITONSERVER": str(self.folder / "tritonserver"),
-            "MINTMARK_TOKEN": TOKEN,
-            "MINTMARK_ADMIN_KEY": ADMIN_KEY,
+            variables.TARGET: "gpu",
+            variables.MODELS: str(self.folder / "models"),
+            variables.REPOSITORY: str(self.folder / "repository"),
+            variables.CATALOG: str(self.folder / "catalog"),
+            variables.CACHE: str(self.folder / "cache"),
+            variables.TRITONSERVER: str(self.folder / "tritonserver"),
+            variables.TOKEN: TOKEN,
+            variables.ADMIN_KEY: ADMIN_KEY,
         }
 
     def builder(self, source: str) -> str:
@@ -53,9 +55,9 @@ class Container:
         script.write_text(source)
         return f"{sys.executable} {script}"
 
-    def start(self, **variables: str | None) -> "subprocess.Popen[str]":
-        """Run the entrypoint; variables override those of `environment`, None unsets one."""
-        merged = {**self.environment, **variables}
+    def start(self, **overrides: str | None) -> "subprocess.Popen[str]":
+        """Run the entrypoint; `overrides` are variables on top of `environment`, None unsets one."""
+        merged = {**self.environment, **overrides}
         return subprocess.Popen(
             [sys.executable, "-m", "deploy.entrypoint"],
             cwd=ROOT,
@@ -65,9 +67,9 @@ class Container:
             text=True,
         )
 
-    def run(self, **variables: str | None) -> "subprocess.CompletedProcess[str]":
+    def run(self, **overrides: str | None) -> "subprocess.CompletedProcess[str]":
         """Run the entrypoint to its end."""
-        process = self.start(**variables)
+        process = self.start(**overrides)
         output, log = process.communicate(timeout=60)
         return subprocess.CompletedProcess(process.args, process.returncode, output, log)
 
@@ -84,7 +86,7 @@ def container(tmp_path: Path) -> Container:
     return Container(tmp_path)
 
 
-def told(output: str) -> dict[str, object]:
+def told(output: str) -> dict[str, Any]:
     """What the stand-in for Triton says that it was started with."""
     return dict(json.loads(output.splitlines()[-1]))
 

@@ -8,12 +8,13 @@ import urllib.request
 from pathlib import Path
 
 from deploy.healthcheck import UnhealthyError, check
+from ensemble import variables
 from server import Ports
-from server.binary import find_triton
-from server.staging import stage_backends
+from server.assembly import assemble_backends
+from server.wheel import find_wheel
 from tests.deploy.conftest import ROOT, TOKEN
 
-SERVE_PYTHON = Path(os.environ.get("MINTMARK_SERVE_PYTHON") or "python")
+SERVE_PYTHON = Path(os.environ.get(variables.SERVE_PYTHON) or "python")
 READY_TIMEOUT = 300  # s
 
 
@@ -28,28 +29,28 @@ def status(request: urllib.request.Request | str) -> int:
 
 
 class Server:
-    """A started server with the CPU's models; variables override those of its environment."""
+    """A started server with the CPU's models; `overrides` are variables of its environment."""
 
-    def __init__(self, folder: Path, address: str = "127.0.0.1", **variables: str) -> None:
+    def __init__(self, folder: Path, address: str = "127.0.0.1", **overrides: str) -> None:
         self.ports = Ports.free()
         self.address = address
         self.log = folder / "log.txt"
-        triton = find_triton()
-        stage_backends(triton, folder / "backends")
+        wheel = find_wheel()
+        assemble_backends(wheel, folder / "backends")
         inherited = {name: value for name, value in os.environ.items() if not name.startswith("MINTMARK_")}
         environment = {
             **inherited,
             "PATH": f"{(ROOT / SERVE_PYTHON).parent}{os.pathsep}{os.environ['PATH']}",
-            "LD_LIBRARY_PATH": str(triton.libraries),
-            "MINTMARK_TARGET": "cpu",
-            "MINTMARK_MODELS": str(ROOT / "model_repository"),
-            "MINTMARK_REPOSITORY": str(folder / "repository"),
-            "MINTMARK_CATALOG": str(folder / "catalog"),
-            "MINTMARK_CACHE": str(folder / "cache"),
-            "MINTMARK_TRITONSERVER": str(triton.executable),
-            "MINTMARK_BACKENDS": str(folder / "backends"),
-            "MINTMARK_TOKEN": TOKEN,
-            **variables,
+            "LD_LIBRARY_PATH": str(wheel.libraries),
+            variables.TARGET: "cpu",
+            variables.MODELS: str(ROOT / "model_repository"),
+            variables.REPOSITORY: str(folder / "repository"),
+            variables.CATALOG: str(folder / "catalog"),
+            variables.CACHE: str(folder / "cache"),
+            variables.TRITONSERVER: str(wheel.executable),
+            variables.BACKENDS: str(folder / "backends"),
+            variables.TOKEN: TOKEN,
+            **overrides,
         }
         with self.log.open("wb") as log:
             self.process = subprocess.Popen(

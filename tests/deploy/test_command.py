@@ -1,26 +1,30 @@
-"""The command line of the server in a container."""
+"""The command line of Triton in a container."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from deploy.command import RESTRICTED, Listen, Triton, triton_command
+from deploy.command import EVERY_ADDRESS, hardened
 from server import ServerError, Tls
+from server.launch import OPERATOR_ENDPOINTS, Launch, triton_command
 
-GPU = triton_command(Triton("tritonserver", Path("/models"), cuda_pool_mib=2048), Listen(), "key")
-CPU = triton_command(Triton("tritonserver", Path("/models"), "cpu", Path("/backends")), Listen("127.0.0.1"), "key")
+IMAGE = Launch("tritonserver", Path("/models"), address=EVERY_ADDRESS)
+GPU = triton_command(hardened(replace(IMAGE, cuda_pool_mib=2048), "key"))
+ON_CPU = replace(IMAGE, config_name="cpu", backends=Path("/backends"), address="127.0.0.1")
+CPU = triton_command(hardened(ON_CPU, "key"))
 
 
 def test_nothing_can_be_changed_from_outside() -> None:
     for argument in ("--model-control-mode=none", "--strict-readiness=true", "--exit-on-error=true"):
         assert argument in GPU
     assert "--disable-auto-complete-config" in GPU
-    assert f"--grpc-restricted-protocol={','.join(RESTRICTED)}:mintmark-admin=key" in GPU
+    assert f"--grpc-restricted-protocol={','.join(OPERATOR_ENDPOINTS)}:mintmark-admin=key" in GPU
     assert not [argument for argument in GPU if argument.startswith("--cache-config")]
 
 
 def test_inference_health_and_metadata_stay_open() -> None:
-    assert not {"inference", "health", "metadata"} & set(RESTRICTED)
+    assert not {"inference", "health", "metadata"} & set(OPERATOR_ENDPOINTS)
 
 
 def test_gpu_gets_memory_and_the_default_configs() -> None:
@@ -38,7 +42,7 @@ def test_cpu_gets_its_configs_and_backends() -> None:
 
 def test_tls_leaves_nothing_unencrypted_but_metrics(pem: Path) -> None:
     tls = Tls(pem / "server.pem", pem / "server.key")
-    command = triton_command(Triton("tritonserver", Path("/models"), tls=tls), Listen(), "key")
+    command = triton_command(hardened(replace(IMAGE, tls=tls), "key"))
     for argument in (
         "--grpc-use-ssl=1",
         f"--grpc-server-cert={pem / 'server.pem'}",
@@ -51,4 +55,4 @@ def test_tls_leaves_nothing_unencrypted_but_metrics(pem: Path) -> None:
     assert not [argument for argument in GPU if "ssl" in argument or "cert" in argument]
     unreadable = Tls(pem / "server.pem", pem / "nowhere.key")
     with pytest.raises(ServerError, match="cannot read the TLS file"):
-        triton_command(Triton("tritonserver", Path("/models"), tls=unreadable), Listen(), "key")
+        triton_command(hardened(replace(IMAGE, tls=unreadable), "key"))

@@ -1,26 +1,27 @@
 """CPU configs for the cores that a container may use."""
 
-import os
 from pathlib import Path
 
 import pytest
 
-from deploy.cpu_configs import main, usable_cores, write_configs
+from deploy.cpu_configs import main
+from ensemble import variables
 from ensemble.contract import COIN_EMBEDDING, MODELS
 from ensemble.cpu import REFERENCE
 from ensemble.graph import Target
 from ensemble.render import REPOSITORY, ROOT, config_path
+from server.assembly import write_configs
 
 
 def test_two_cores_get_the_committed_configs(tmp_path: Path) -> None:
-    write_configs(tmp_path, REFERENCE)
+    write_configs(tmp_path, Target.CPU, REFERENCE)
     for model in MODELS:
         path = config_path(model, Target.CPU)
         assert (tmp_path / path).read_text() == (ROOT / REPOSITORY / path).read_text()
 
 
 def test_cores_by_variable(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("MINTMARK_CORES", "16")
+    monkeypatch.setenv(variables.CORES, "16")
     assert main([str(tmp_path)]) == 0
     assert 'string_value: "16"' in (tmp_path / config_path(COIN_EMBEDDING, Target.CPU)).read_text()
 
@@ -29,15 +30,6 @@ def test_cores_by_variable(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> N
 def test_no_such_number_of_cores(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], cores: str
 ) -> None:
-    monkeypatch.setenv("MINTMARK_CORES", cores)
+    monkeypatch.setenv(variables.CORES, cores)
     assert main([str(tmp_path)]) == 2
     assert f"MINTMARK_CORES is '{cores}'" in capsys.readouterr().err
-
-
-def test_quota_limits_the_cores(tmp_path: Path) -> None:
-    everything = len(os.sched_getaffinity(0))
-    quota = tmp_path / "cpu.max"
-    assert usable_cores(quota) == everything
-    for text, cores in (("max 100000", everything), ("50000 100000", 1), ("99900000 100000", everything)):
-        quota.write_text(text + "\n")
-        assert usable_cores(quota) == cores

@@ -9,10 +9,10 @@ from pathlib import Path
 
 import pytest
 
-from deploy.command import RESTRICTED
 from deploy.entrypoint import prepare
 from deploy.environment import SettingsError
 from deploy.settings import read_settings
+from server.launch import OPERATOR_ENDPOINTS
 from tests.deploy.conftest import ADMIN_KEY, READ_TOKEN, ROOT, TOKEN, Container, told
 
 BUILD = """
@@ -52,7 +52,7 @@ def test_triton_gets_the_tokens_and_not_the_key(container: Container) -> None:
     assert environment["MINTMARK_INDEX"] == "HNSW32"
     assert (container.folder / "catalog").is_dir()
     assert "MINTMARK_ADMIN_KEY" not in environment
-    assert f"--http-restricted-api={','.join(RESTRICTED)}:mintmark-admin={ADMIN_KEY}" in triton["arguments"]
+    assert f"--http-restricted-api={','.join(OPERATOR_ENDPOINTS)}:mintmark-admin={ADMIN_KEY}" in triton["arguments"]
     for secret in (ADMIN_KEY, TOKEN, READ_TOKEN):
         assert secret not in result.stderr
 

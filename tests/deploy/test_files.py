@@ -9,8 +9,9 @@ from typing import Any
 import pytest
 import yaml
 
-from deploy.command import STOP_TIMEOUT, Listen
 from deploy.healthcheck import TIMEOUT
+from server import Ports
+from server.launch import STOP_TIMEOUT
 from tests.deploy.conftest import ROOT
 
 DEPLOY = ROOT / "deploy"
@@ -120,7 +121,7 @@ def test_ports_are_published_on_loopback_only(name: str) -> None:
         published = re.fullmatch(r"127\.0\.0\.1:(?:\d+|\$\{\w+:-\d+\}):(\d+)", port)
         assert published, port
         inside.add(int(published[1]))
-    assert inside == {Listen.grpc, Listen.http, Listen.metrics}
+    assert inside == {Ports.grpc, Ports.http, Ports.metrics}
 
 
 @pytest.mark.parametrize("name", COMPOSE)
@@ -164,7 +165,7 @@ def test_tls_adds_its_files_as_secrets_and_nothing_else(name: str) -> None:
 
 
 def test_only_tls_is_published_on_every_address() -> None:
-    assert service("compose.tls.yaml")["ports"] == [f"${{MINTMARK_TLS_PORT:-8443}}:{Listen.grpc}"]
+    assert service("compose.tls.yaml")["ports"] == [f"${{MINTMARK_TLS_PORT:-8443}}:{Ports.grpc}"]
     assert "ports" not in service("compose.mtls.yaml")
 
 

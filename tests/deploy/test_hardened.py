@@ -8,7 +8,7 @@ import subprocess
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import cv2
@@ -17,11 +17,13 @@ import pytest
 import tritonclient.grpc as grpc
 from tritonclient.utils import InferenceServerException
 
-from deploy.command import ADMIN_HEADER, GRPC_PREFIX, RESTRICTED, Listen, Triton, triton_command
+from deploy.command import EVERY_ADDRESS, hardened
 from deploy.healthcheck import check, main
+from ensemble import variables
 from mintmark import Client, EntryFields, Unauthorized
 from server import Ports, Tls
-from server.binary import find_triton
+from server.launch import ADMIN_HEADER, GRPC_PREFIX, OPERATOR_ENDPOINTS, Launch, triton_command
+from server.wheel import find_wheel
 from tests.deploy.conftest import ADMIN_KEY, READ_TOKEN, TOKEN
 from tests.deploy.running import READY_TIMEOUT, Server, status
 from training.mint import CATALOG, make_design, photograph, strike
@@ -53,26 +55,37 @@ def admin(url: str, method: str = "GET", body: bytes | None = None, key: str = A
 
 
 def test_every_flag_is_triton_s(pem: Path) -> None:
-    triton = find_triton()
+    wheel = find_wheel()
     usage = subprocess.run(
-        [str(triton.executable), "--help"],
-        env={**os.environ, "LD_LIBRARY_PATH": str(triton.libraries)},
+        [str(wheel.executable), "--help"],
+        env={**os.environ, "LD_LIBRARY_PATH": str(wheel.libraries)},
         capture_output=True,
         text=True,
         check=False,
     )
     known = {line.split()[0] for line in (usage.stdout + usage.stderr).splitlines() if line.startswith("  --")}
     tls = Tls(pem / "server.pem", pem / "server.key", pem / "ca.pem")
-    command = triton_command(Triton("tritonserver", Path("/m"), "cpu", Path("/b"), 1024, tls), Listen(), "key")
+    everything = Launch(
+        "tritonserver",
+        Path("/m"),
+        address=EVERY_ADDRESS,
+        config_name="cpu",
+        backends=Path("/b"),
+        tls=tls,
+        cuda_pool_mib=1024,
+        shared_memory_prefix="own_",
+        trace=Path("/t"),
+    )
+    command = triton_command(hardened(everything, "key"))
     assert {argument.split("=")[0] for argument in command[1:]} <= known
 
 
 def test_command_line_of_the_gpu_is_taken(tmp_path: Path) -> None:
     """As far as a machine without a GPU can tell: with no models to load, Triton starts, and is ready."""
-    triton, ports = find_triton(), Ports.free()
-    listen = Listen("127.0.0.1", ports.grpc, ports.http, ports.metrics)
-    command = triton_command(Triton(str(triton.executable), tmp_path, cuda_pool_mib=64), listen, ADMIN_KEY)
-    environment = {**os.environ, "LD_LIBRARY_PATH": str(triton.libraries)}
+    wheel, ports = find_wheel(), Ports.free()
+    launch = Launch(str(wheel.executable), tmp_path, ports, cuda_pool_mib=64)
+    command = triton_command(hardened(launch, ADMIN_KEY))
+    environment = {**os.environ, "LD_LIBRARY_PATH": str(wheel.libraries)}
     with subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT) as process:
         try:
             ready = False
@@ -114,7 +127,7 @@ def test_health_check_brings_the_token(
         monkeypatch.delenv(name, raising=False)
     assert main(["--url", server.http]) == 1
     assert "unauthorized" in capsys.readouterr().err
-    monkeypatch.setenv("MINTMARK_READ_TOKEN", READ_TOKEN)
+    monkeypatch.setenv(variables.READ_TOKEN, READ_TOKEN)
     assert main(["--url", server.http]) == 0
 
 
@@ -144,10 +157,10 @@ RESTRICTED_PATHS = {
 
 
 def test_every_restricted_endpoint_is_tried() -> None:
-    assert set(RESTRICTED_PATHS) == set(RESTRICTED)
+    assert set(RESTRICTED_PATHS) == set(OPERATOR_ENDPOINTS)
 
 
-@pytest.mark.parametrize("name", RESTRICTED)
+@pytest.mark.parametrize("name", OPERATOR_ENDPOINTS)
 def test_restricted_over_http(server: Server, name: str) -> None:
     path, method, body = RESTRICTED_PATHS[name]
     assert status(urllib.request.Request(server.http + path, body, method=method)) == 403
@@ -155,7 +168,7 @@ def test_restricted_over_http(server: Server, name: str) -> None:
     assert status(admin(server.http + path, method, body)) == 200
 
 
-def calls(client: grpc.InferenceServerClient, headers: dict[str, str] | None) -> dict[str, object]:
+def calls(client: grpc.InferenceServerClient, headers: dict[str, str] | None) -> dict[str, Callable[[], object]]:
     """One call of each restricted kind, to be made later."""
     return {
         "model-repository": lambda: client.get_model_repository_index(headers=headers),
@@ -167,7 +180,7 @@ def calls(client: grpc.InferenceServerClient, headers: dict[str, str] | None) ->
     }
 
 
-@pytest.mark.parametrize("name", RESTRICTED)
+@pytest.mark.parametrize("name", OPERATOR_ENDPOINTS)
 def test_restricted_over_grpc(server: Server, name: str) -> None:
     with grpc.InferenceServerClient(server.grpc) as client:
         for headers in (None, {GRPC_PREFIX + ADMIN_HEADER: "another-key-of-16"}):

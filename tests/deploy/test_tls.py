@@ -4,6 +4,7 @@ import time
 import urllib.error
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 import tritonclient.grpc as grpc
@@ -74,7 +75,8 @@ def check_log(server: Server, pem: Path) -> None:
 def test_tls(serve: Callable[..., Server], pem: Path) -> None:
     server = serve()
     assert ask(server, ssl=True, root_certificates=pem / "ca.pem")
-    for wrong in ({}, {"ssl": True, "root_certificates": pem / "stranger.pem"}):
+    encryptions: list[dict[str, Any]] = [{}, {"ssl": True, "root_certificates": pem / "stranger.pem"}]
+    for wrong in encryptions:
         with pytest.raises(InferenceServerException):
             ask(server, {"authorization": f"Bearer {TOKEN}"}, **wrong)
     # Nothing that is unencrypted can be reached from outside, metrics aside.
@@ -86,7 +88,7 @@ def test_tls(serve: Callable[..., Server], pem: Path) -> None:
 
 def test_mutual_tls(serve: Callable[..., Server], pem: Path) -> None:
     server = serve(MINTMARK_TLS_CLIENT_CA_FILE=str(pem / "ca.pem"))
-    trust = {"ssl": True, "root_certificates": pem / "ca.pem"}
+    trust: dict[str, Any] = {"ssl": True, "root_certificates": pem / "ca.pem"}
     assert ask(server, **trust, certificate_chain=pem / "client.pem", private_key=pem / "client.key")
     stranger = {"certificate_chain": pem / "stranger.pem", "private_key": pem / "stranger.key"}
     for wrong in (trust, trust | stranger, {}):

@@ -15,12 +15,13 @@ import cv2
 import numpy as np
 import pytest
 
+from ensemble import variables
 from mintmark import Client, EntryFields
 from training.mint import CATALOG, QUERY, make_design, photograph, strike
 
 ROOT = Path(__file__).resolve().parents[2]
 TOKEN = "the-right-token"
-SERVE_PYTHON = os.environ.get("MINTMARK_SERVE_PYTHON", sys.executable)  # an environment without torch, under make
+SERVE_PYTHON = os.environ.get(variables.SERVE_PYTHON, sys.executable)  # an environment without torch, under make
 DIE_WITH_PARENT = 1  # PR_SET_PDEATHSIG
 
 

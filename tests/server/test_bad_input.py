@@ -8,6 +8,7 @@ import urllib.request
 import zlib
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -122,7 +123,7 @@ def test_changes_need_the_token(server: Running, good: bytes, headers: dict[str,
     with Client(server.url, token=TOKEN) as client:
         entries = client.status().entries
         for model, request in (("coin_enroll", inputs), ("catalog", removal)):
-            error = refused_beside_good(server, good, lambda m=model, r=request: infer(server, m, r, headers=headers))
+            error = refused_beside_good(server, good, partial(infer, server, model, request, headers=headers))
             assert "unauthorized" in error.message()
             assert TOKEN not in error.message()
         assert client.status().entries == entries

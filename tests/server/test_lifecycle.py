@@ -11,6 +11,7 @@ from pathlib import Path
 import onnx
 import pytest
 
+from ensemble import variables
 from ensemble.contract import (
     COIN_EMBEDDING,
     COMPUTE_MODELS,
@@ -26,8 +27,8 @@ from ensemble.graph import Target
 from ensemble.render import REPOSITORY, config_path, config_text
 from mintmark import Client
 from server import EmbeddedServer, Ports, ServerError
-from server.binary import check_numpy, find_triton
-from server.staging import stage_models
+from server.assembly import assemble_models, write_configs
+from server.wheel import check_numpy, find_wheel
 from tests.server.conftest import ROOT, SERVE_PYTHON, Coin, jpeg, launch
 
 SHARED_MEMORY = Path("/dev/shm")
@@ -117,10 +118,13 @@ def test_default_target_loads_as_far_as_the_wheel_goes(tmp_path: Path) -> None:
 
 
 def test_the_reference_machine_gets_the_committed_configs(tmp_path: Path) -> None:
-    stage_models(MODELS, ROOT / REPOSITORY, tmp_path, Target.CPU, REFERENCE)
+    assemble_models(ROOT / REPOSITORY, tmp_path, MODELS)
+    for config in tmp_path.rglob("*.pbtxt"):
+        config.write_text("to be replaced")
+    write_configs(tmp_path, Target.CPU, REFERENCE)
     for model in (*COMPUTE_MODELS, *PYTHON_MODELS, *ENSEMBLES):
-        committed = ROOT / REPOSITORY / config_path(model, Target.CPU)
-        assert (tmp_path / model.name / "config.pbtxt").read_text() == committed.read_text()
+        path = config_path(model, Target.CPU)
+        assert (tmp_path / path).read_text() == (ROOT / REPOSITORY / path).read_text()
 
 
 def test_more_cores_get_more_instances() -> None:
@@ -157,14 +161,14 @@ def test_numpy_1_is_taken() -> None:
 
 
 def test_missing_triton_is_said(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    monkeypatch.setenv("MINTMARK_TRITON", str(tmp_path))
+    monkeypatch.setenv(variables.TRITON, str(tmp_path))
     with pytest.raises(ServerError, match=r"run python build/get_triton\.py"):
-        find_triton()
+        find_wheel()
 
 
 def test_serving_has_no_torch() -> None:
     """The environment that `make serve` uses."""
     probe = "import importlib.util as u, sys; sys.exit(u.find_spec('torch') is not None)"
-    if "MINTMARK_SERVE_PYTHON" not in os.environ:
+    if variables.SERVE_PYTHON not in os.environ:
         pytest.skip("MINTMARK_SERVE_PYTHON is not set: make test sets it")
     assert subprocess.run([str(ROOT / SERVE_PYTHON), "-c", probe], check=False).returncode == 0

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from mintmark import Client, Ellipse, EntryNotFound, NoCoinFound
-from mintmark.__main__ import main as mintmark
+from mintmark._cli import main as mintmark
 from mintmark.metrics import ellipse_iou
 from tests.server.conftest import Coin, Running, jpeg
 

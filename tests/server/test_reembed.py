@@ -13,7 +13,7 @@ from ensemble import artifacts
 from ensemble.contract import EMBEDDER, EMBEDDING, EMBEDDING_SIZE
 from ensemble.render import REPOSITORY
 from mintmark import Client
-from mintmark.__main__ import main as mintmark
+from mintmark._cli import main as mintmark
 from server import EmbeddedServer
 from tests.server.conftest import ROOT, Coin, jpeg
 

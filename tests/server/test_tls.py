@@ -9,8 +9,9 @@ from pathlib import Path
 
 import pytest
 
+from ensemble import variables
 from mintmark import Client, MintmarkError, Tls
-from mintmark.__main__ import main as mintmark
+from mintmark._cli import main as mintmark
 from server.__main__ import main as serve
 from tests.certificates import make_certificates
 from tests.server.conftest import Coin, Running, jpeg, launch
@@ -54,7 +55,7 @@ def test_the_command_line_has_the_flags(
         "--tls-key",
         str(pem / "client.key"),
     ]
-    monkeypatch.setenv("MINTMARK_TOKEN", TOKEN)
+    monkeypatch.setenv(variables.TOKEN, TOKEN)
     assert mintmark(["--url", mutual.url, *files, "status"]) == 0
     assert "entries" in capsys.readouterr().out
 

@@ -1,4 +1,4 @@
-"""Where Triton's files lie, and whether this environment can run its Python models."""
+"""The unpacked Triton wheel: where its files lie, and whether this environment can run its Python models."""
 
 import os
 import sys
@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
-FOLDER_VARIABLE = "MINTMARK_TRITON"
+from ensemble import variables
 
 
 class ServerError(RuntimeError):
@@ -15,7 +15,7 @@ class ServerError(RuntimeError):
 
 
 @dataclass(frozen=True)
-class Triton:
+class Wheel:
     """The unpacked wheel `nvidia-pytriton`."""
 
     folder: Path
@@ -32,33 +32,33 @@ class Triton:
 
     @property
     def libraries(self) -> Path:
-        """Shared libraries that the binary needs."""
+        """The folder of shared libraries that the binary needs."""
         return self.folder / "nvidia_pytriton.libs"
 
     @property
     def stub(self) -> Path:
-        """The process that runs Python models, for the Python that runs now."""
+        """The program that runs Python models, for the running version of Python."""
         version = f"{sys.version_info.major}.{sys.version_info.minor}"
         return self.server / "python_backend_stubs" / version / "triton_python_backend_stub"
 
 
-def find_triton() -> Triton:
-    """The wheel unpacked by `build/get_triton.py`: in MINTMARK_TRITON, or beside this Python.
+def find_wheel() -> Wheel:
+    """Find the wheel that `build/get_triton.py` unpacked: in MINTMARK_TRITON, or beside this Python.
 
     Raises:
-        ServerError: it is not there, or has no stub for this Python.
+        ServerError: the wheel is missing, or has no stub for this Python.
     """
-    folder = Path(os.environ.get(FOLDER_VARIABLE) or Path(sys.prefix) / "triton")
-    triton = Triton(folder)
-    if not triton.executable.is_file():
-        raise ServerError(f"no tritonserver in {folder}: run python build/get_triton.py, or set {FOLDER_VARIABLE}")
-    if not triton.stub.is_file():
+    folder = Path(os.environ.get(variables.TRITON) or Path(sys.prefix) / "triton")
+    wheel = Wheel(folder)
+    if not wheel.executable.is_file():
+        raise ServerError(f"no tritonserver in {folder}: run python build/get_triton.py, or set {variables.TRITON}")
+    if not wheel.stub.is_file():
         raise ServerError(f"Triton has no Python backend for Python {sys.version.split()[0]}; use 3.10, 3.11 or 3.12")
-    return triton
+    return wheel
 
 
 def check_numpy(version: str = np.__version__) -> None:
-    """Refuse numpy 2: Triton's Python backend then loads its models and answers empty outputs, silently.
+    """Refuse numpy 2: with it, Triton's Python backend loads its models and silently answers empty outputs.
 
     Raises:
         ServerError: this environment has numpy 2 or later.

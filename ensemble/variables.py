@@ -1,0 +1,47 @@
+"""Every environment variable of Mintmark, named once. docs/deployment.md says how to set those of a container."""
+
+# The catalog
+CATALOG = "MINTMARK_CATALOG"  # where it lies: a folder, or milvus://…
+INDEX = "MINTMARK_INDEX"  # kind of its index, such as Flat or HNSW32
+
+# Who may do what
+TOKEN = "MINTMARK_TOKEN"  # of those who may change the catalog; for the client, the token that it sends
+READ_TOKEN = "MINTMARK_READ_TOKEN"  # of those who may only read
+MILVUS_TOKEN = "MINTMARK_MILVUS_TOKEN"  # that the server sends to Milvus
+ADMIN_KEY = "MINTMARK_ADMIN_KEY"  # opens the operator's endpoints of a container
+
+SECRETS = (TOKEN, READ_TOKEN, MILVUS_TOKEN, ADMIN_KEY)  # never written to a log
+FILE = "_FILE"  # after the name of a secret: the name of the variable that holds a file with the secret
+
+# The server
+TRITON = "MINTMARK_TRITON"  # folder of the unpacked Triton wheel
+CACHE = "MINTMARK_CACHE"  # folder of engines and compiled graphs
+CORE_LOCKS = "MINTMARK_CORE_LOCKS"  # folder in which the workers agree on slots; the server sets it
+
+# The container
+TARGET = "MINTMARK_TARGET"  # gpu or cpu
+CORES = "MINTMARK_CORES"  # cores to use, on the target cpu
+CUDA_POOL_MIB = "MINTMARK_CUDA_POOL_MIB"  # size of Triton's pool of GPU memory
+TLS_CERT_FILE = "MINTMARK_TLS_CERT_FILE"  # certificate of the gRPC port
+TLS_KEY_FILE = "MINTMARK_TLS_KEY_FILE"  # its key
+TLS_CLIENT_CA_FILE = "MINTMARK_TLS_CLIENT_CA_FILE"  # authority of the clients that may connect
+MODELS = "MINTMARK_MODELS"  # model repository of the image
+REPOSITORY = "MINTMARK_REPOSITORY"  # model repository that Triton reads, assembled at the start
+BACKENDS = "MINTMARK_BACKENDS"  # folder of backends, instead of Triton's own
+BUILDER = "MINTMARK_BUILDER"  # command that makes what the target lacks: engines or configs
+TRITONSERVER = "MINTMARK_TRITONSERVER"  # Triton's binary
+
+# Compose files: what of a container shows on its host
+DEVICE = "MINTMARK_DEVICE"  # GPU or MIG slice
+GRPC_PORT = "MINTMARK_GRPC_PORT"
+HTTP_PORT = "MINTMARK_HTTP_PORT"
+METRICS_PORT = "MINTMARK_METRICS_PORT"
+TLS_PORT = "MINTMARK_TLS_PORT"  # gRPC with TLS, on every address
+CACHE_VOLUME = "MINTMARK_CACHE_VOLUME"  # name of the volume with the cache
+
+# The client
+URL = "MINTMARK_URL"  # HOST:PORT of the server
+
+# Tests
+SERVE_PYTHON = "MINTMARK_SERVE_PYTHON"  # the Python that runs the server
+KILLS = "MINTMARK_KILLS"  # how often the catalog's server is killed
