@@ -17,9 +17,8 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
+from ensemble import variables
 from ensemble.cpu import Cpu
-
-VARIABLE = "MINTMARK_CORE_LOCKS"  # folder of the files, the server's own
 
 _LOCK = struct.Struct("@hhqqi0q")  # struct flock: type, whence, start, length, pid
 _RETRY = 0.1  # s until a waiting process looks again: a process that was killed wakes nobody
@@ -114,7 +113,7 @@ def slots_of(parameters: Mapping[str, str]) -> Slots | None:
     Args:
         parameters: of the model's config, as `Cpu.parameters` gives them.
     """
-    folder = os.environ.get(VARIABLE, "")
+    folder = os.environ.get(variables.CORE_LOCKS, "")
     if not folder or "cores" not in parameters:
         return None
     cpu = Cpu.of(parameters)

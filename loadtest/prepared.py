@@ -5,6 +5,7 @@ import os
 import grpc
 from tritonclient.grpc import service_pb2 as pb
 
+from ensemble import variables
 from ensemble.contract import COIN_SEARCH, ENCODED
 from loadtest.host import TIMEOUT
 from mintmark._transports.triton import error_of
@@ -31,7 +32,7 @@ class Sender:
         self._url = url
         options = [("grpc.max_send_message_length", -1), ("grpc.max_receive_message_length", -1)]
         self._send = grpc.insecure_channel(url, options).unary_unary(_METHOD)
-        token = os.environ.get("MINTMARK_TOKEN")
+        token = os.environ.get(variables.TOKEN)
         self._metadata = [("authorization", f"Bearer {token}")] if token else None
 
     def ask(self, request: bytes) -> bytes:

@@ -17,6 +17,7 @@ import triton_python_backend_utils as pb_utils
 
 from backends.adapter import settings
 from backends.slots import slots_of
+from ensemble import variables
 from ensemble.chain import unlimited
 from ensemble.contract import MODELS
 from ensemble.cpu import Cpu
@@ -41,7 +42,7 @@ class TritonPythonModel:
         """The compiled graph; the first use compiles it."""
         from backends.openvino.opening import open_session
 
-        cache = os.environ.get("MINTMARK_CACHE", "")
+        cache = os.environ.get(variables.CACHE, "")
         return open_session(self.model, Cpu.of(self.parameters), self.repository, cache)
 
     def execute(self, requests: list[Any]) -> list[Any]:

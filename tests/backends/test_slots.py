@@ -10,7 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from backends.slots import VARIABLE, Slots, slots_of
+from backends.slots import Slots, slots_of
+from ensemble import variables
 from ensemble.cpu import Cpu
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -124,9 +125,9 @@ def test_an_error_gives_the_slot_back(slots: Slots, tmp_path: Path) -> None:
 
 
 def test_models_use_slots_where_the_server_names_them(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.delenv(VARIABLE, raising=False)
+    monkeypatch.delenv(variables.CORE_LOCKS, raising=False)
     assert slots_of(Cpu(2, 2).parameters) is None
-    monkeypatch.setenv(VARIABLE, str(tmp_path / "made"))
+    monkeypatch.setenv(variables.CORE_LOCKS, str(tmp_path / "made"))
     assert slots_of({}) is None
     slots = slots_of(Cpu(2, 2).parameters)
     assert slots is not None and threads_of(slots) == 2

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from deploy.healthcheck import UnhealthyError, check, main
+from ensemble import variables
 from ensemble.contract import EMBEDDING, EMBEDDING_SIZE, FOUND, KNOWN
 from ensemble.contract import SEARCH as SEARCH_MODEL
 from ensemble.parameters import search_parameters
@@ -111,7 +112,7 @@ def test_refused_token_is_not_told(
     server: FakeServer, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     server.answers[SEARCH] = (500, b"unauthorized: wrong token")
-    monkeypatch.setenv("MINTMARK_READ_TOKEN", READ_TOKEN)
+    monkeypatch.setenv(variables.READ_TOKEN, READ_TOKEN)
     assert main(["--url", server.url]) == 1
     error = capsys.readouterr().err
     assert "unauthorized: wrong token" in error
@@ -121,7 +122,7 @@ def test_refused_token_is_not_told(
 def test_token_that_cannot_be_read_is_not_healthy(
     server: FakeServer, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setenv("MINTMARK_READ_TOKEN_FILE", "/nowhere/token")
+    monkeypatch.setenv(variables.READ_TOKEN + variables.FILE, "/nowhere/token")
     assert main(["--url", server.url]) == 1
     assert "unhealthy: MINTMARK_READ_TOKEN_FILE: cannot read /nowhere/token" in capsys.readouterr().err
 

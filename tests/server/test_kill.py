@@ -19,13 +19,14 @@ import numpy as np
 from tritonclient.utils import InferenceServerException
 
 from catalog.folder.check import problems
+from ensemble import variables
 from ensemble.artifacts import fingerprint
 from server import EmbeddedServer
 from tests.server.catalog_server import FIELDS, CatalogClient, catalog_server, unit
 from tests.server.conftest import ROOT
 from tests.server.test_lifecycle import all_end, children
 
-KILLS = int(os.environ.get("MINTMARK_KILLS", "50"))
+KILLS = int(os.environ.get(variables.KILLS, "50"))
 CLIENTS = 4
 INDEX = "HNSW16"
 LONGEST = 0.8  # s, from the first change to the kill

@@ -17,6 +17,7 @@ from backends.adapter import Answer, answer_each, array, settings
 from backends.openvino.opening import open_runner
 from backends.slots import slots_of
 from backends.step_times import StepTimes
+from ensemble import variables
 from ensemble.chain import Chain, Threads, unlimited
 from ensemble.contract import COIN_EMBEDDING, ENCODED
 from ensemble.cpu import Cpu
@@ -29,7 +30,7 @@ class TritonPythonModel:
     def initialize(self, args: dict[str, str]) -> None:
         """Compile all graphs, or load them from the cache."""
         parameters = settings(args)
-        repository, cache = Path(args["model_repository"]).parent, os.environ.get("MINTMARK_CACHE", "")
+        repository, cache = Path(args["model_repository"]).parent, os.environ.get(variables.CACHE, "")
         cv2.setNumThreads(1)  # decoding has no use for more
         cpu = Cpu.of(parameters)
         self.chain = Chain(STEPS[COIN_EMBEDDING], lambda model: open_runner(model, cpu, repository, cache))
