@@ -1,1 +1,1 @@
-"""The served pipeline measured: under load, beside what one would build instead, and past what one machine can do."""
+"""Measures the running pipeline: under load, beside other ways to build it, and beyond what one machine can do."""

@@ -1,13 +1,13 @@
-"""Server, load and report in one command: Locust on the ensembles, then where the time went.
+"""Server, load and report in one command: Locust loads the ensembles, then a breakdown shows where the time went.
 
     python -m loadtest                                         a minute of 10 users, report in data/loadtest/run
     python -m loadtest --users 32 --shape spike --run-time 5m --p95-limit 2000 --error-limit 0.01
-    python -m loadtest --users-of Recognizer --rate 5          five requests per second, whatever becomes of them
+    python -m loadtest --users-of Recognizer --rate 5          five requests per second, however fast they are answered
     python -m loadtest --model segmentation --batch 4          one model alone
     python -m loadtest --web                                   Locust's web UI, until Ctrl-C
-    python -m loadtest --url gpu-host:8001 --processes 8       a server that runs already, eight processes that load it
+    python -m loadtest --url gpu-host:8001 --processes 8       eight processes load a server that runs already
 
-Everything that is not explained here goes to Locust: see `locust -f loadtest/locustfile.py --help`.
+All other options go to Locust: see `locust -f loadtest/locustfile.py --help`.
 """
 
 import argparse
@@ -16,20 +16,20 @@ from pathlib import Path
 
 from tritonclient.utils import InferenceServerException
 
-from loadtest.breakdown import Watch, save
+from loadtest import command
+from loadtest.breakdown.chart import save
+from loadtest.breakdown.figures import Watch
+from loadtest.breakdown.traces import draw, median, read_traces
 from loadtest.host import add_arguments, host, pin
-from loadtest.locust_run import LOCUSTFILE, MODELFILE, common, headless, run_locust
-from loadtest.traces import draw, median, read_traces
+from loadtest.locust.run import LOCUSTFILE, MODELFILE, common, headless, run_locust
 from server import ServerError
 
 KINDS = ("Recognizer", "Embedder", "Enroller")
 
 
 def parse(argv: list[str] | None) -> tuple[argparse.Namespace, list[str]]:
-    """The options, and what goes to Locust."""
-    parser = argparse.ArgumentParser(
-        prog="python -m loadtest", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    """The options, and the words that go to Locust."""
+    parser = command.parser("loadtest", __doc__)
     add_arguments(parser)
     group = parser.add_argument_group("the load")
     group.add_argument("--users", type=int, default=10, help="most users at a time (%(default)s)")
@@ -69,8 +69,7 @@ def main(argv: list[str] | None = None) -> int:
                 print(f"\n{result.text()}")
                 save(result, options.out / "breakdown")
     except (ServerError, InferenceServerException, ValueError) as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 1
+        return command.failed(error)
     except KeyboardInterrupt:
         return 130
     if trace.is_file() and (traces := read_traces(trace)):

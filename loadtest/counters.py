@@ -1,4 +1,7 @@
-"""What a server counts: Triton's statistics of every model, and on CPUs the steps inside `coin_embedding`."""
+"""What a running server says of itself: Triton's statistics and configs, and on CPUs the steps in `coin_embedding`.
+
+The Python client has no calls for these, so they are read with Triton's own client.
+"""
 
 import re
 import urllib.request
@@ -11,17 +14,17 @@ from backends.step_times import PHOTOS, SECONDS
 from ensemble.contract import ENSEMBLES
 
 PARTS = ("queue", "compute_input", "compute_infer", "compute_output")
-METRICS_PORT = 8002  # Triton's, where nothing else is said
+METRICS_PORT = 8002  # Triton's default
 _TIMEOUT = 10.0  # s
 _COUNTER = re.compile(rf'^(?:{SECONDS}{{.*?step="(\w+)".*?}}|({PHOTOS})(?:{{}})?) (\S+)$', re.MULTILINE)
 
 Counts = dict[str, dict[str, int]]  # by model: counters since the server's start, times in ns
-Routes = dict[str, tuple[str, ...]]  # by what clients ask for: the models that a photo goes through, in order
-Inside = dict[str, float]  # by step: s of all photos since the server's start; PHOTOS: how many those are
+Routes = dict[str, tuple[str, ...]]  # by ensemble: the models that a photo goes through, in order
+Inside = dict[str, float]  # by step: s for all photos since the server's start; PHOTOS: the number of these photos
 
 
 def metrics_beside(url: str) -> str:
-    """HOST:PORT of the metrics of a server whose gRPC port is HOST:PORT, where it uses Triton's own port."""
+    """HOST:PORT of a server's metrics on Triton's default port, from the HOST:PORT of its gRPC port."""
     return f"{url.rpartition(':')[0]}:{METRICS_PORT}"
 
 
@@ -49,14 +52,23 @@ def _flat(model: Any) -> dict[str, int]:
     }
 
 
+def read_config(url: str, model: str) -> Any:
+    """A model's config as the server runs it, Triton's `ModelConfig`.
+
+    Raises:
+        InferenceServerException: the server does not answer, or lacks the model.
+    """
+    with triton.InferenceServerClient(url) as client:
+        return client.get_model_config(model).config
+
+
 def read_routes(url: str) -> Routes:
-    """How a server takes photos to what clients ask for: an ensemble's models, or the one model that does all.
+    """The way of a photo through each ensemble: its models, or the one model that does all steps.
 
     Raises:
         InferenceServerException: the server does not answer.
     """
-    with triton.InferenceServerClient(url) as client:
-        configs = {model.name: client.get_model_config(model.name).config for model in ENSEMBLES}
+    configs = {model.name: read_config(url, model.name) for model in ENSEMBLES}
     steps = {
         name: tuple(step.model_name for step in config.ensemble_scheduling.step) for name, config in configs.items()
     }
@@ -64,13 +76,13 @@ def read_routes(url: str) -> Routes:
 
 
 def read_inside(metrics: str) -> Inside:
-    """What the steps inside `coin_embedding` have taken; nothing where the server does not tell.
+    """The time of the steps inside `coin_embedding`; {} where the server does not report it.
 
     Args:
         metrics: HOST:PORT of the server's metrics.
 
     Raises:
-        OSError: it does not answer there.
+        OSError: the port does not answer.
     """
     with urllib.request.urlopen(f"http://{metrics}/metrics", timeout=_TIMEOUT) as answer:
         text = answer.read().decode()
@@ -78,5 +90,5 @@ def read_inside(metrics: str) -> Inside:
 
 
 def added(before: Mapping[str, float], after: Mapping[str, float]) -> dict[str, float]:
-    """What has been added to counters since a reading."""
+    """By how much each counter has grown between two readings."""
     return {key: value - before.get(key, 0) for key, value in after.items()}

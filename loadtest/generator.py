@@ -1,4 +1,4 @@
-"""Load from this process: callers that ask again when answered, or requests that come at a fixed rate."""
+"""Load from this process: closed loops, where callers wait for answers, and open loops, which keep a rate."""
 
 import threading
 import time
@@ -11,16 +11,16 @@ from typing import Protocol, TypeVar
 import numpy as np
 
 Given = TypeVar("Given")
-Ask = Callable[[Given], object]  # one request; what it raises is a failure of the kind of its class
+Ask = Callable[[Given], object]  # sends one request; an exception counts as a failure under its class
 
-MOST_WAITING = 2000  # requests under way in an open loop; a server that keeps so many waiting refuses none
+MOST_WAITING = 2000  # requests under way in an open loop: more than a server that refuses any ever has
 
 
 @dataclass(frozen=True)
 class Sample:
     """One request."""
 
-    start: float  # s since the load began: when it was sent, in an open loop when it was due
+    start: float  # s since the load began: when it was sent; in an open loop, when it was due
     seconds: float  # until it was answered or refused
     failure: str = ""  # class of the error, '' for an answer
 
@@ -32,7 +32,7 @@ class Sample:
 
 @dataclass(frozen=True)
 class Figures:
-    """What some requests amount to; latencies are of answers alone."""
+    """Figures of some requests; latencies are those of answers alone."""
 
     answered: int
     throughput: float  # answers per second
@@ -43,7 +43,7 @@ class Figures:
 
 
 def figures(samples: Sequence[Sample], seconds: float) -> Figures:
-    """Throughput over so many seconds, and percentiles; NaN where nothing was answered."""
+    """Throughput over `seconds`, and percentiles of the latency; NaN where nothing was answered."""
     times = [1e3 * sample.seconds for sample in samples if not sample.failure]
     p50, p95, p99 = (float(np.percentile(times, q)) if times else float("nan") for q in (50, 95, 99))
     failures = Counter(sample.failure for sample in samples if sample.failure)
@@ -51,18 +51,18 @@ def figures(samples: Sequence[Sample], seconds: float) -> Figures:
 
 
 def timed(ask: Ask[Given], photo: Given, begin: float, due: float | None = None) -> Sample:
-    """Send one request; `due` is when it should have been sent, s after `begin`, and now where it is None."""
+    """Send one request; `due` is when it should have been sent, s after `begin`, None for now."""
     start = time.perf_counter() - begin if due is None else due
     failure = ""
     try:
         ask(photo)
-    except Exception as error:  # every kind is counted, and none ends the load
+    except Exception as error:  # all are counted, none ends the load
         failure = type(error).__name__
     return Sample(start, time.perf_counter() - begin - start, failure)
 
 
 def closed_loop(ask: Ask[Given], photos: Sequence[Given], concurrency: int, seconds: float) -> list[Sample]:
-    """So many callers, each of which sends its next request when the last one is answered."""
+    """`concurrency` callers for `seconds`; each sends its next request when its last one is answered."""
     begin = time.perf_counter()
 
     def caller(number: int) -> list[Sample]:
@@ -76,18 +76,17 @@ def closed_loop(ask: Ask[Given], photos: Sequence[Given], concurrency: int, seco
 
 
 def open_loop(ask: Ask[bytes], photos: Sequence[bytes], phases: Sequence[tuple[float, float]]) -> list[Sample]:
-    """Requests at a constant rate, whatever becomes of them.
+    """Requests at a constant rate, however fast they are answered.
 
-    A request's time counts from when it was due, so that a generator that falls behind hides nothing ("coordinated
-    omission").
+    A request's time counts from when it was due: a generator that falls behind hides nothing ("coordinated omission").
 
     Args:
         ask: sends one request.
         photos: sent in turn.
-        phases: each a rate, requests per second, and for how many seconds; one follows the other without a pause.
+        phases: each a rate (requests per second) and a duration (s); they follow each other without a pause.
 
     Returns:
-        All requests, by when they were due.
+        All requests, sorted by when they were due.
     """
     begin = time.perf_counter()
     samples: list[Sample] = []
@@ -132,7 +131,7 @@ class Here:
 
 
 def arrivals(phases: Sequence[tuple[float, float]]) -> list[float]:
-    """When requests are due, s: evenly spaced within each phase of a rate (per second) and a duration (s)."""
+    """When requests are due, s after the beginning: evenly spaced within each phase (rate per second, duration s)."""
     start, due = 0.0, []
     for rate, seconds in phases:
         due += [start + number / rate for number in range(int(rate * seconds))]

@@ -1,4 +1,4 @@
-"""The server under load: started for the test with a catalog of its own, or one that runs already."""
+"""The server under load: one that is started for the test with a catalog of its own, or one that runs already."""
 
 import argparse
 import os
@@ -19,7 +19,7 @@ from mintmark import Client, EntryFields
 from server import EmbeddedServer
 from server.launch import LOOPBACK
 
-TIMEOUT = 120.0  # s that a request of a load test may take: the server's own limits are what is tested
+TIMEOUT = 120.0  # s for a request of a load test: longer than the server's own limits, which are under test
 
 
 @dataclass(frozen=True)
@@ -30,37 +30,39 @@ class Host:
     metrics: str  # HOST:PORT of its metrics
     queries: list[bytes]  # photos to ask about
     to_enroll: list[tuple[Path, EntryFields]]  # rendered coins, for those who enroll
-    tree: ProcessTree | None  # its processes, where they are on this machine and known
-    catalog: Path | None  # its catalog's folder, likewise
+    tree: ProcessTree | None  # its processes; None where they run elsewhere or no process id is given
+    catalog: Path | None  # folder of its catalog; None where the server was not started here
 
 
 def connect(url: str) -> Client:
-    """A client for load: every request is sent once, so that what the server refuses is seen."""
+    """A client for load: it sends every request once, so that every refusal is seen."""
     return Client(url, timeout=TIMEOUT, token=os.environ.get(variables.TOKEN), retry=False)
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Options that say which server is loaded, and with what."""
+    """Add the options that name the server and the photos."""
     group = parser.add_argument_group("the server and its photos")
-    group.add_argument("--url", help="HOST:PORT of a server that runs; without it, one is started for the test")
+    group.add_argument("--url", help="HOST:PORT of a running server; without it, one is started for the test")
     group.add_argument("--metrics", help="HOST:PORT of that server's metrics (port 8002 there)")
-    group.add_argument("--pid", type=int, help="process id of that server, where it is on this machine: to measure it")
+    group.add_argument("--pid", type=int, help="process id of that server on this machine, to measure it")
     group.add_argument(
         "--target",
         type=Target,
         choices=(Target.CPU, Target.RTX),
         default=Target.CPU,
         metavar="{cpu,rtx}",
-        help="of the server that is started (cpu)",
+        help="of a server that is started here (cpu)",
     )
-    group.add_argument("--cores", type=int, help="CPU cores for everything, the load included (all)")
+    group.add_argument("--cores", type=int, help="CPU cores for server and load together (all)")
     group.add_argument("--photos", type=Path, help="folder of photos to send; without it, rendered coins")
-    group.add_argument("--photo-size", type=int, default=1600, help="of rendered photos, longer side, px (%(default)s)")
-    group.add_argument("--coins", type=int, default=24, help="that are rendered and enrolled (%(default)s)")
+    group.add_argument(
+        "--photo-size", type=int, default=photos.SIZE, help="longer side of rendered photos, px (%(default)s)"
+    )
+    group.add_argument("--coins", type=int, default=photos.COINS, help="coins to render and enroll (%(default)s)")
 
 
 def pin(cores: int | None) -> int:
-    """Keep this process, and what it starts, to the first so many cores; returns how many there are."""
+    """Keep this process and its children to the first `cores` cores; returns how many that are."""
     allowed = sorted(os.sched_getaffinity(0))[:cores]
     os.sched_setaffinity(0, allowed)
     return len(allowed)
@@ -68,15 +70,15 @@ def pin(cores: int | None) -> int:
 
 @contextmanager
 def host(options: argparse.Namespace, trace: Path | None = None) -> Iterator[Host]:
-    """The server that the options name, its catalog filled with the rendered coins if it was started here.
+    """The server that the options name; one that is started here gets the rendered coins into its catalog.
 
     Args:
         options: of `add_arguments`.
-        trace: file for Triton's traces, where the server is started here; written when it has stopped.
+        trace: file for the traces of a server that is started here; Triton writes it when it stops.
 
     Raises:
-        ServerError: it does not start.
-        FileNotFoundError: a folder without photos.
+        ServerError: the server does not start.
+        FileNotFoundError: the folder of photos holds none.
     """
     collection = photos.rendered(options.coins, options.photo_size)
     queries = photos.read_photos(options.photos) if options.photos else photos.queries(collection)

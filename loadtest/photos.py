@@ -1,4 +1,4 @@
-"""The photos of a load test: those of a folder, or rendered coins, which come with a table to enroll."""
+"""The photos of a load test: those of a folder, or rendered coins with a table of what to enroll."""
 
 import csv
 from pathlib import Path
@@ -10,13 +10,14 @@ from training.mint.collection import write_collection
 CACHE = Path("data/loadtest")
 SUFFIXES = (".jpg", ".jpeg", ".png", ".webp", ".bmp", ".tif", ".tiff")
 SEED = 11
+COINS, SIZE = 24, 1600  # rendered where nothing else is said: designs; longer side of the photos, px
 
 
 def read_photos(folder: Path) -> list[bytes]:
-    """The photo files below a folder, in the order of their paths.
+    """All photo files below a folder, sorted by path.
 
     Raises:
-        FileNotFoundError: it holds none.
+        FileNotFoundError: the folder holds none.
     """
     found = [path for path in sorted(folder.rglob("*")) if path.suffix.lower() in SUFFIXES]
     if not found:
@@ -25,15 +26,15 @@ def read_photos(folder: Path) -> list[bytes]:
 
 
 def rendered(coins: int, size: int, cache: Path = CACHE) -> Path:
-    """A collection of rendered coins, made where it is not there yet; see `training.mint.collection`.
+    """A collection of rendered coins, rendered once and kept; see `training.mint.collection`.
 
     Args:
         coins: designs; one in eight has no catalog picture.
-        size: of the photos, longer side, px.
-        cache: holds the collections.
+        size: longer side of the photos, px.
+        cache: folder that holds the collections.
 
     Returns:
-        The collection's folder: `query` and `unknown` hold photos, `catalog` and `labels.csv` what to enroll.
+        The collection's folder: photos in `query` and `unknown`; what to enroll in `catalog` and `labels.csv`.
     """
     folder = cache / f"coins-{coins}-{size}px"
     if not (folder / "labels.csv").is_file():
@@ -42,13 +43,13 @@ def rendered(coins: int, size: int, cache: Path = CACHE) -> Path:
 
 
 def queries(collection: Path) -> list[bytes]:
-    """The photos of a rendered collection that ask about coins, known ones first."""
+    """The photos of a rendered collection to ask about; those of coins in the catalog come first."""
     asked = [collection / "query", collection / "unknown"]
     return [photo for folder in asked if any(folder.iterdir()) for photo in read_photos(folder)]
 
 
 def labelled(collection: Path) -> list[tuple[Path, EntryFields]]:
-    """The catalog pictures of a rendered collection and what is said about each."""
+    """The catalog pictures of a rendered collection, each with the fields of its entry."""
     with (collection / "labels.csv").open(newline="") as file:
         return [(collection / row.pop("path"), _fields(row)) for row in csv.DictReader(file)]
 

@@ -1,4 +1,4 @@
-"""What a server's processes use: CPU time, memory, shared memory."""
+"""CPU time, memory and shared memory of a server's processes."""
 
 import contextlib
 import ctypes
@@ -18,7 +18,7 @@ _GONE = (psutil.NoSuchProcess, psutil.AccessDenied, FileNotFoundError)
 
 
 class ProcessTree:
-    """A process and all its descendants, as they are when asked."""
+    """A process and all its descendants at the moment of the question."""
 
     def __init__(self, pid: int) -> None:
         self._root = psutil.Process(pid)
@@ -29,7 +29,7 @@ class ProcessTree:
             yield from self._root.children(recursive=True)
 
     def cpu_seconds(self) -> float:
-        """CPU time of those that live, s."""
+        """CPU time of the processes that live, s."""
         total = 0.0
         for process in self._processes():
             with contextlib.suppress(*_GONE):
@@ -38,7 +38,7 @@ class ProcessTree:
         return total
 
     def memory(self) -> int:
-        """Memory, bytes: what several of them share counts once (Linux's proportional set size)."""
+        """Memory, bytes; pages of several processes count once (Linux's proportional set size)."""
         total = 0
         for process in self._processes():
             with contextlib.suppress(*_GONE):
@@ -46,7 +46,7 @@ class ProcessTree:
         return total
 
     def shared_memory(self) -> int:
-        """Bytes in /dev/shm of the families of regions that they have mapped, a left-over one included."""
+        """Bytes in /dev/shm of all regions whose family a process has mapped, left-over regions included."""
         families = set()
         for process in self._processes():
             with contextlib.suppress(*_GONE):
@@ -56,7 +56,7 @@ class ProcessTree:
 
 
 def _family(region: str) -> str:
-    """The name of a shared memory region without the numbers that tell it from its siblings."""
+    """The name of a shared memory region without the number at its end, which differs between siblings."""
     return re.sub(r"[_\W]?\d+$", "", region)
 
 
@@ -72,7 +72,7 @@ class PeakMemory:
 
     Args:
         tree: to watch; None watches nothing.
-        interval: between looks, s: a look takes some milliseconds of CPU.
+        interval: between looks, s; a look takes some milliseconds of CPU time.
     """
 
     def __init__(self, tree: ProcessTree | None, interval: float = 1.0) -> None:
@@ -100,5 +100,5 @@ class PeakMemory:
 
 
 def end_with_parent() -> None:
-    """For a child process to call first: it ends when the process that started it does."""
+    """End this process when its parent ends; a child process calls this first."""
     ctypes.CDLL(None).prctl(_DIE_WITH_PARENT, signal.SIGTERM)

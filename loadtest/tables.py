@@ -1,10 +1,10 @@
-"""Tables for people."""
+"""Figures as Markdown tables."""
 
 from collections.abc import Sequence
 
 
 def table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> list[str]:
-    """Lines of a Markdown table, its columns aligned: the first to the left, the others to the right."""
+    """The lines of a table with aligned columns: the first to the left, all others to the right."""
     widths = [max(len(row[column]) for row in (header, *rows)) for column in range(len(header))]
 
     def line(cells: Sequence[str]) -> str:
@@ -16,7 +16,7 @@ def table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> list[str]:
 
 
 def number(value: float) -> str:
-    """Three digits, and whole numbers above; '-' for what is not known."""
+    """Three significant digits, no decimals from 100 on; '-' for NaN."""
     if value != value:
         return "-"
     return f"{value:.0f}" if abs(value) >= 100 else f"{value:.3g}"

@@ -16,7 +16,7 @@ COINS, SIZE = 9, 480
 
 @pytest.fixture(scope="session")
 def options(tmp_path_factory: pytest.TempPathFactory) -> Iterator[argparse.Namespace]:
-    """What the commands are told: a few small coins."""
+    """The commands' options: a few small coins."""
     parser = argparse.ArgumentParser()
     hosts.add_arguments(parser)
     with pytest.MonkeyPatch.context() as patch:

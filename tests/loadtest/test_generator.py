@@ -1,4 +1,4 @@
-"""Load from this process: what is sent, when, and how it is counted."""
+"""Load from this process: which requests are sent, when, and how they are counted."""
 
 import threading
 import time
@@ -17,7 +17,7 @@ class Busy(Exception):
 
 
 class Watched:
-    """Counts how many are inside at a time."""
+    """Counts the calls under way."""
 
     def __init__(self) -> None:
         self.lock, self.inside, self.most = threading.Lock(), 0, 0

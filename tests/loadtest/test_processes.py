@@ -1,4 +1,4 @@
-"""What a tree of processes uses."""
+"""CPU time and memory of a tree of processes."""
 
 import os
 import subprocess
@@ -52,12 +52,13 @@ def test_what_has_ended_uses_nothing() -> None:
 
 
 def test_shared_memory_is_that_of_the_family() -> None:
-    """What bears the name of a region that is mapped counts too, though nobody has it mapped any more."""
+    """A region of the family of a mapped region counts too, though nobody has it mapped any more."""
     name = f"mintmark-test-{os.getpid()}"
     sizes = {f"{name}_1": 2 * MIB, f"{name}_2": MIB, f"elsewhere-{os.getpid()}_x": 4 * MIB}
     regions = [SharedMemory(region, create=True, size=size) for region, size in sizes.items()]
     try:
         for region in regions:
+            assert region.buf is not None
             region.buf[:] = b"x" * region.size
         for region in regions[1:]:
             region.close()

@@ -1,4 +1,4 @@
-"""The README of the load tests names what is there, and all of it."""
+"""The README of the load tests names every command, room, file and contender, and no others."""
 
 import re
 from pathlib import Path
@@ -17,14 +17,18 @@ def test_commands_exist() -> None:
 
 
 def test_every_file_is_explained() -> None:
+    """Files and rooms; those of the contenders are in the table of the contenders' own section."""
     table = TEXT[TEXT.index("## Files") :]
-    there = {path.name for path in FOLDER.glob("*.py")} - {"__init__.py"}
+    files = {path.relative_to(FOLDER) for path in FOLDER.rglob("*.py")}
+    rooms = {f"{file.parent}/" for file in files if file.parent != Path()}
+    there = {file.name for file in files if file.parent.name != "contenders"} - {"__init__.py"}
     assert set(re.findall(r"`(\w+\.py)`", table)) == there
+    assert set(re.findall(r"`([\w/]+/)`", table)) == rooms
 
 
 def test_every_contender_is_explained() -> None:
     from ensemble.graph import Target
-    from loadtest.compare import contenders
+    from loadtest.compare.rounds import contenders
     from loadtest.host import Host
 
     makers = contenders(Host("localhost:1", "localhost:2", [], [], None, Path()), cores=2, target=Target.CPU)

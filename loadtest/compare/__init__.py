@@ -1,0 +1,1 @@
+"""Mintmark side by side with other ways to build the same."""

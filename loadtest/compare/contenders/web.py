@@ -1,0 +1,64 @@
+"""The web application of both FastAPI contenders: one route, work in FastAPI's thread pool, answers as JSON."""
+
+import argparse
+from collections.abc import Callable
+from dataclasses import asdict
+from pathlib import Path
+
+import uvicorn
+from fastapi import FastAPI, HTTPException, Request
+from fastapi.concurrency import run_in_threadpool
+
+from ensemble.chain import Arrays, Chain, Runner
+from ensemble.contract import COIN_SEARCH, SEARCH, Model
+from ensemble.errors import PhotoError
+from ensemble.graph import STEPS
+from loadtest.compare.contenders.base import from_tensors
+from loadtest.compare.contenders.search import catalog_search
+from loadtest.processes import end_with_parent
+from server.launch import LOOPBACK
+
+IDLE = 3600  # s that a connection may idle: callers keep theirs between rounds
+
+
+def create_app(run: Callable[[bytes], Arrays]) -> FastAPI:
+    """An app that recognizes the photo in a request's body."""
+    app = FastAPI()
+
+    def recognize(photo: bytes) -> dict:
+        return asdict(from_tensors(run(photo)))
+
+    @app.get("/health")
+    async def health() -> dict:
+        return {}
+
+    @app.post("/recognize")
+    async def answer(request: Request) -> dict:
+        photo = await request.body()
+        try:
+            return await run_in_threadpool(recognize, photo)
+        except PhotoError as error:
+            raise HTTPException(400, str(error)) from error
+
+    return app
+
+
+def chain_of(opened: Callable[[Model], Runner], catalog: Path) -> Callable[[bytes], Arrays]:
+    """The steps of `coin_search`: the contender opens the models, the search is the catalog's own."""
+    return Chain(STEPS[COIN_SEARCH], lambda model: catalog_search(catalog) if model is SEARCH else opened(model)).run
+
+
+def arguments(description: str | None) -> argparse.ArgumentParser:
+    """Options of a contender's command line."""
+    parser = argparse.ArgumentParser(description=description)
+    parser.add_argument("--catalog", type=Path, required=True)
+    parser.add_argument("--port", type=int, required=True)
+    parser.add_argument("--threads", type=int, required=True, help="CPU threads of one inference")
+    return parser
+
+
+def serve(run: Callable[[bytes], Arrays], port: int) -> None:
+    """Serve on loopback until terminated."""
+    end_with_parent()
+    app = create_app(run)
+    uvicorn.run(app, host=LOOPBACK, port=port, log_level="warning", access_log=False, timeout_keep_alive=IDLE)

@@ -1,0 +1,1 @@
+"""More load than the server can answer."""

@@ -1,0 +1,1 @@
+"""NVIDIA's perf_analyzer on every model, with real inputs."""

@@ -1,0 +1,1 @@
+"""Beyond one machine: measured step times, a simulation of the pipeline, and what it predicts."""

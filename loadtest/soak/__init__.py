@@ -1,0 +1,1 @@
+"""A long load, and the server's memory meanwhile."""
