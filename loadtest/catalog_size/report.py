@@ -38,11 +38,12 @@ _MARKERS = "os^"
 
 def write_report(results: Results, sizes: Sequence[int], kinds: Sequence[str]) -> None:
     """Write docs/catalog_size.md and docs/catalog_size.png."""
-    (DOCS / "catalog_size.md").write_text(_text(results, sizes, kinds))
+    (DOCS / "catalog_size.md").write_text(page(results, sizes, kinds))
     _plot(results, sizes, kinds)
 
 
-def _text(results: Results, sizes: Sequence[int], kinds: Sequence[str]) -> str:
+def page(results: Results, sizes: Sequence[int], kinds: Sequence[str]) -> str:
+    """The text of docs/catalog_size.md."""
     lines = [
         "# Search time by catalog size",
         "",

@@ -58,8 +58,8 @@ class _Job:
     done: simpy.Event
 
 
-class Shared:
-    """Cores or a GPU that several executions use at a time."""
+class Processor:
+    """Cores or a GPU; executions on it slow down alike where they want more than there is."""
 
     def __init__(self, env: simpy.Environment, capacity: float) -> None:
         self._env, self._capacity = env, capacity
@@ -107,7 +107,7 @@ class Machine:
 
     def __init__(self, env: simpy.Environment, setup: Setup, rng: np.random.Generator) -> None:
         self._env, self._times, self._rng = env, setup.times, rng
-        self._cores, self._gpu = Shared(env, setup.times.cores), Shared(env, 1.0)
+        self._cores, self._gpu = Processor(env, setup.times.cores), Processor(env, 1.0)
         self._queues = {step.model: simpy.Store(env) for step in setup.steps()}
         self._at_work = dict.fromkeys(self._queues, 0)
         for step in setup.steps():
