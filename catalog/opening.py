@@ -7,10 +7,8 @@ from catalog.folder.kind import FOLDER
 from catalog.interface import Catalog
 from catalog.kind import StoreKind
 from catalog.milvus.kind import MILVUS
+from ensemble import variables
 from ensemble.errors import CatalogError
-
-LOCATION_VARIABLE = "MINTMARK_CATALOG"
-INDEX_VARIABLE = "MINTMARK_INDEX"
 
 KINDS = (FOLDER, MILVUS)
 _SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*)://")
@@ -23,7 +21,7 @@ def kind_of(location: str) -> StoreKind:
         ValueError: the location is empty, or begins with a scheme that no kind has.
     """
     if not location:
-        raise ValueError(f"no catalog is set: start the server with --catalog FOLDER or set {LOCATION_VARIABLE}")
+        raise ValueError(f"no catalog is set: start the server with --catalog FOLDER or set {variables.CATALOG}")
     scheme = _SCHEME.match(location)
     if scheme is None:
         return FOLDER
@@ -35,7 +33,7 @@ def kind_of(location: str) -> StoreKind:
 
 def open_configured(fingerprint: str, gpu: int | None = None) -> Catalog:
     """Open the catalog that this server's environment names; see `open_catalog`."""
-    return open_catalog(os.environ.get(LOCATION_VARIABLE, ""), fingerprint, gpu, os.environ.get(INDEX_VARIABLE, ""))
+    return open_catalog(os.environ.get(variables.CATALOG, ""), fingerprint, gpu, os.environ.get(variables.INDEX, ""))
 
 
 def open_catalog(location: str, fingerprint: str, gpu: int | None = None, index: str = "") -> Catalog:

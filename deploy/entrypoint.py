@@ -109,7 +109,7 @@ def server_environment(settings: Settings, environment: Mapping[str, str]) -> di
         **triton_environment(kept, settings.catalog, settings.cache, locks),
         variables.TOKEN: settings.token,
         variables.READ_TOKEN: settings.read_token,
-        variables.MILVUS_TOKEN: settings.milvus_token,
+        **settings.store_secrets,
         variables.INDEX: settings.index,
     }
 

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from catalog.opening import kind_of
+from catalog.opening import KINDS, kind_of
 from deploy.command import CUDA_POOL_MIB
 from deploy.environment import SettingsError, read_path, read_secret, read_token, read_whole
 from ensemble import variables
@@ -34,7 +34,7 @@ class Settings:
     cache: Path  # folder for engines and compiled graphs; outlives the container
     token: str = field(repr=False)  # of the catalog
     read_token: str = field(repr=False)  # of those who may only read; '' lets everyone read
-    milvus_token: str = field(repr=False)  # '' for a Milvus server without access control
+    store_secrets: Mapping[str, str] = field(repr=False)  # of the kinds of store, by variable; '' where none is set
     admin_key: str = field(repr=False)  # of the operator's endpoints
     tls: Tls | None  # None leaves gRPC in plain text
     builder: tuple[str, ...]  # command that makes what the target lacks; running it again changes nothing
@@ -65,7 +65,7 @@ def read_settings(environment: Mapping[str, str]) -> Settings:
         cache=cache,
         token=_token(environment),
         read_token=read_token(environment, variables.READ_TOKEN),
-        milvus_token=read_secret(environment, variables.MILVUS_TOKEN),
+        store_secrets={name: read_secret(environment, name) for kind in KINDS for name in kind.secrets},
         admin_key=_admin_key(environment),
         tls=_tls(environment),
         builder=tuple(shlex.split(builder)) or default_builder(target, repository, cache),

@@ -12,7 +12,7 @@ from pathlib import Path
 from google.protobuf import text_format
 from tritonclient.grpc import model_config_pb2 as pb
 
-from ensemble import artifacts, contract, entry, errors
+from ensemble import artifacts, contract, entry, errors, variables
 from ensemble.contract import DType, Model, Tensor
 from ensemble.cpu import REFERENCE, Cpu
 from ensemble.graph import SETTINGS_MODELS, Placement, Target, check_wiring, placement, steps_of
@@ -96,7 +96,7 @@ def config_path(model: Model, target: Target) -> str:
 
 def client_contract() -> str:
     """Source of the client's copy of the contract: the client is a distribution that stands alone."""
-    parts = [_CLIENT_HEAD, *_numbers(), "", *_errors(), "", *_fields(), "", *_tensors()]
+    parts = [_CLIENT_HEAD, *_numbers(), "", *_variables(), "", *_errors(), "", *_fields(), "", *_tensors()]
     return "\n".join([*parts, "", *_entry_classes()])
 
 
@@ -115,6 +115,12 @@ def _numbers() -> list[str]:
     """Sizes, limits and texts of the contract."""
     numbers = {k: v for k, v in vars(contract).items() if _public(k) and isinstance(v, int | float | str | tuple)}
     return [f"{name} = {_literal(value)}" for name, value in numbers.items() if not _holds_models(value)]
+
+
+def _variables() -> list[str]:
+    """The environment variables that the client reads."""
+    read = {"URL": variables.URL, "TOKEN": variables.TOKEN, "READ_TOKEN": variables.READ_TOKEN}
+    return [f"{name}_VARIABLE = {_literal(value)}" for name, value in read.items()]
 
 
 def _errors() -> list[str]:

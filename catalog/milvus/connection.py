@@ -8,7 +8,8 @@ import grpc
 import numpy as np
 from pymilvus import MilvusClient, MilvusException
 
-from catalog.milvus.location import TOKEN_VARIABLE, Location
+from catalog.milvus.location import Location
+from ensemble import variables
 from ensemble.errors import CatalogError
 
 Row = dict[str, Any]
@@ -173,5 +174,5 @@ class Connection:
         if any(word in lower for word in _UNREACHABLE):
             advice = "; look whether it runs and can be reached, it is asked again with the next request"
         elif any(word in lower for word in _DENIED):
-            advice = f"; look at {TOKEN_VARIABLE}"
+            advice = f"; look at {variables.MILVUS_TOKEN}"
         return CatalogError(f"the Milvus server at {self._location.host} failed: {text[:500]}{advice}")

@@ -2,7 +2,8 @@
 
 from catalog.interface import Catalog
 from catalog.kind import StoreKind
-from catalog.milvus.location import SCHEMES, TOKEN_VARIABLE, parse_index, parse_location
+from catalog.milvus.location import SCHEMES, parse_index, parse_location
+from ensemble import variables
 
 
 def _open(location: str, fingerprint: str, index: str, gpu: int | None) -> Catalog:
@@ -20,5 +21,5 @@ MILVUS = StoreKind(
     check_index=parse_index,
     package="pymilvus",
     requirements="requirements/milvus.txt",
-    secrets=(TOKEN_VARIABLE,),
+    secrets=(variables.MILVUS_TOKEN,),
 )

@@ -6,7 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from urllib.parse import parse_qsl, urlsplit
 
-TOKEN_VARIABLE = "MINTMARK_MILVUS_TOKEN"
+from ensemble import variables
+
 SCHEMES = {"milvus": "http", "milvus+tls": "https"}
 METRICS = ("COSINE", "IP")
 DEFAULT_PORT = 19530
@@ -44,7 +45,9 @@ def parse_location(text: str) -> Location:
     """
     parts = urlsplit(text)
     if parts.username is not None or parts.password is not None:
-        raise ValueError(f"a Milvus location must not hold a user or password: set {TOKEN_VARIABLE}=USER:PASSWORD")
+        raise ValueError(
+            f"a Milvus location must not hold a user or password: set {variables.MILVUS_TOKEN}=USER:PASSWORD"
+        )
     example = f"{text!r} must be milvus://HOST:{DEFAULT_PORT}/COLLECTION or milvus+tls://…"
     try:
         host, port = parts.hostname, parts.port or DEFAULT_PORT
@@ -61,7 +64,7 @@ def parse_location(text: str) -> Location:
         raise ValueError(f"{example}; it takes ?metric={' or '.join(METRICS)} and nothing else")
     address = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
     return Location(
-        address, collection, metric, f"{SCHEMES[parts.scheme]}://{address}", os.environ.get(TOKEN_VARIABLE, "")
+        address, collection, metric, f"{SCHEMES[parts.scheme]}://{address}", os.environ.get(variables.MILVUS_TOKEN, "")
     )
 
 

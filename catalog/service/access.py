@@ -5,9 +5,8 @@ import os
 from collections.abc import Mapping
 
 from ensemble.errors import AccessError
+from ensemble.variables import READ_TOKEN, TOKEN
 
-TOKEN_VARIABLE = "MINTMARK_TOKEN"
-READ_TOKEN_VARIABLE = "MINTMARK_READ_TOKEN"
 HEADER = "authorization"  # as a request parameter: Triton forwards it in the letters that the client wrote
 
 
@@ -21,8 +20,8 @@ def check_setup(environment: Mapping[str, str] = os.environ) -> None:
     Raises:
         AccessSetupError: everyone could change what not everyone may read.
     """
-    if environment.get(READ_TOKEN_VARIABLE) and not environment.get(TOKEN_VARIABLE):
-        raise AccessSetupError(f"{READ_TOKEN_VARIABLE} is set and {TOKEN_VARIABLE} is not: set both, or neither")
+    if environment.get(READ_TOKEN) and not environment.get(TOKEN):
+        raise AccessSetupError(f"{READ_TOKEN} is set and {TOKEN} is not: set both, or neither")
 
 
 def check_change(parameters: Mapping[str, object], environment: Mapping[str, str] = os.environ) -> None:
@@ -35,13 +34,13 @@ def check_change(parameters: Mapping[str, object], environment: Mapping[str, str
     Raises:
         AccessError: missing or wrong token.
     """
-    token = environment.get(TOKEN_VARIABLE, "")
+    token = environment.get(TOKEN, "")
     _check(parameters, [token] if token else [], "changing")
 
 
 def check_read(parameters: Mapping[str, object], environment: Mapping[str, str] = os.environ) -> None:
     """As `check_change`, for reading: it needs a token where one for reading is set, and either does."""
-    tokens = [environment.get(variable, "") for variable in (READ_TOKEN_VARIABLE, TOKEN_VARIABLE)]
+    tokens = [environment.get(variable, "") for variable in (READ_TOKEN, TOKEN)]
     _check(parameters, [token for token in tokens if token] if tokens[0] else [], "reading")
 
 

@@ -55,7 +55,7 @@ class Sender:
         try:
             return self._send(request, timeout=TIMEOUT, metadata=self._metadata)
         except grpc.RpcError as error:
-            raise error_of(COIN_SEARCH.name, str(error.code()), error.details(), self._url) from error
+            raise error_of(str(error.code()), error.details(), self._url) from error
 
 
 class Crew:

@@ -9,7 +9,8 @@ from catalog.folder.index.spec import SpecError
 from catalog.folder.kind import FOLDER
 from catalog.kind import StoreKind
 from catalog.milvus.kind import MILVUS
-from catalog.opening import kind_of
+from catalog.opening import KINDS, kind_of
+from ensemble import variables
 from ensemble.errors import CatalogError
 
 
@@ -43,6 +44,10 @@ def test_a_scheme_that_no_store_has() -> None:
     """A slip, and no folder of a strange name."""
     with pytest.raises(ValueError, match=r"'http://host/x' is no catalog; .*a folder .*milvus://HOST:PORT/COLLECTION"):
         open_catalog("http://host/x", "model")
+
+
+def test_what_stores_keep_secret_is_kept_out_of_logs() -> None:
+    assert {secret for kind in KINDS for secret in kind.secrets} <= set(variables.SECRETS)
 
 
 def test_a_store_whose_package_is_not_installed(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -2,6 +2,7 @@
 
 import re
 
+from catalog.opening import KINDS
 from ensemble import variables
 from tests.deploy.conftest import ROOT
 
@@ -21,6 +22,7 @@ def named(text: str) -> set[str]:
 def test_every_setting_is_described_and_no_other() -> None:
     """The code names a variable as `variables.TOKEN`; every secret may come from a file as well."""
     code = {getattr(variables, name) for name in re.findall(r"variables\.([A-Z_]+)", sources("*.py"))} - LISTS
+    code |= {secret for kind in KINDS for secret in kind.secrets}
     assert code | {f"{secret}{variables.FILE}" for secret in variables.SECRETS} == named("".join(SETTINGS))
 
 

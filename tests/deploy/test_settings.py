@@ -8,6 +8,7 @@ import pytest
 from deploy.command import CUDA_POOL_MIB
 from deploy.environment import SettingsError
 from deploy.settings import ROOT, read_settings
+from ensemble import variables
 from server import Tls
 
 TOKEN = {"MINTMARK_TOKEN": "token"}
@@ -17,7 +18,12 @@ def test_defaults_are_the_images() -> None:
     settings = read_settings(TOKEN)
     assert settings.target == "gpu"
     assert settings.catalog == "/var/lib/mintmark/catalog"
-    assert (settings.index, settings.read_token, settings.milvus_token, settings.tls) == ("", "", "", None)
+    assert (settings.index, settings.read_token, settings.store_secrets[variables.MILVUS_TOKEN], settings.tls) == (
+        "",
+        "",
+        "",
+        None,
+    )
     assert settings.cuda_pool_mib == CUDA_POOL_MIB
     assert settings.backends is None
     assert settings.builder == (
@@ -39,7 +45,12 @@ def test_empty_is_unset() -> None:
     assert settings.backends is None
     assert settings.admin_key
     assert settings.catalog == read_settings(TOKEN).catalog
-    assert (settings.index, settings.read_token, settings.milvus_token, settings.tls) == ("", "", "", None)
+    assert (settings.index, settings.read_token, settings.store_secrets[variables.MILVUS_TOKEN], settings.tls) == (
+        "",
+        "",
+        "",
+        None,
+    )
 
 
 def test_default_builders_exist() -> None:
@@ -125,7 +136,7 @@ def test_catalog_elsewhere_keeps_its_own_kind_of_index() -> None:
     settings = read_settings({**TOKEN, **location, "MINTMARK_MILVUS_TOKEN": "root:pass word"})
     assert settings.catalog == "milvus://milvus:19530/coins"
     assert settings.index == "HNSW:M=16,ef=64"
-    assert settings.milvus_token == "root:pass word"
+    assert settings.store_secrets[variables.MILVUS_TOKEN] == "root:pass word"
 
 
 def test_password_in_the_location_is_refused_and_not_repeated() -> None:

@@ -6,9 +6,9 @@ from typing import Any
 
 import faiss
 
+from ensemble import variables
 from ensemble.contract import EMBEDDING_SIZE
 
-VARIABLE = "MINTMARK_INDEX"
 LEAST_PER_LIST = 39  # vectors that Faiss wants to learn a centroid from
 KINDS = "Flat, SQ8, HNSW<links>, IVF<lists>,Flat, IVF<lists>,SQ8 and IVF<lists>,PQ<bytes>"
 # Faiss makes HNSW0, HNSW1 and IVF0 too, and dies when they are filled or searched.
@@ -74,17 +74,19 @@ def parse_spec(text: str) -> IndexSpec:
     text = text.strip() or FLAT.text
     factory, colon, parameter = text.partition(":")
     if not _KIND.fullmatch(factory):
-        raise SpecError(f"{VARIABLE} is {text!r}; an index is one of {KINDS}")
+        raise SpecError(f"{variables.INDEX} is {text!r}; an index is one of {KINDS}")
     search = None
     if colon:
         name, _, value = parameter.partition("=")
         if name != _SEARCH.get(re.split(r"\d|,", factory)[0]) or not value.isdecimal() or int(value) < 1:
-            raise SpecError(f"{VARIABLE} is {text!r}; HNSW may be followed by :efSearch=NUMBER, IVF by :nprobe=NUMBER")
+            raise SpecError(
+                f"{variables.INDEX} is {text!r}; HNSW may be followed by :efSearch=NUMBER, IVF by :nprobe=NUMBER"
+            )
         search = int(value)
     spec = IndexSpec(text, factory, search)
     try:
         spec.empty(views=100_000)
     except RuntimeError as error:
         reason = str(error).strip().splitlines()[-1]
-        raise SpecError(f"{VARIABLE} is {text!r}, which Faiss does not make: {reason}") from error
+        raise SpecError(f"{variables.INDEX} is {text!r}, which Faiss does not make: {reason}") from error
     return spec

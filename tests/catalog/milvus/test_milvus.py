@@ -14,9 +14,10 @@ import pytest
 from pymilvus import DataType, MilvusClient
 
 from catalog import Catalog, Enrolment, Entry, View
-from catalog.milvus.location import TOKEN_VARIABLE, parse_index, parse_location
+from catalog.milvus.location import parse_index, parse_location
 from catalog.milvus.rows import ViewIds
 from catalog.milvus.store import MilvusCatalog
+from ensemble import variables
 from ensemble.errors import CatalogError, EntryError
 from tests.catalog.milvus.milvus_lite import MilvusLite, running
 from tests.catalog.samples import MODEL, unit_vectors
@@ -80,7 +81,7 @@ def test_locations_that_are_malformed(location: str) -> None:
 
 
 def test_a_password_in_a_location_is_refused_and_not_repeated() -> None:
-    with pytest.raises(ValueError, match=TOKEN_VARIABLE) as raised:
+    with pytest.raises(ValueError, match=variables.MILVUS_TOKEN) as raised:
         parse_location("milvus://root:secret@host/coins")
     assert "secret" not in str(raised.value)
 
@@ -135,7 +136,7 @@ def test_what_is_searched_is_told(milvus: MilvusLite, open_at: Open) -> None:
 
 
 def test_a_server_that_is_not_there(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    monkeypatch.setenv(TOKEN_VARIABLE, "root:secret")
+    monkeypatch.setenv(variables.MILVUS_TOKEN, "root:secret")
     server = MilvusLite(tmp_path)
     with pytest.raises(CatalogError, match=rf"at {server.address} failed: .*whether it runs") as raised:
         MilvusCatalog(server.location(), MODEL, timeout=2)

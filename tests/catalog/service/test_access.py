@@ -5,19 +5,18 @@ from collections.abc import Callable, Mapping
 import pytest
 
 from catalog.service.access import (
-    READ_TOKEN_VARIABLE,
-    TOKEN_VARIABLE,
     AccessSetupError,
     check_change,
     check_read,
     check_setup,
 )
+from ensemble import variables
 from ensemble.errors import AccessError
 
 TOKEN, READ_TOKEN = "s3cret-öß", "r3ad"
 OPEN: dict[str, str] = {}
-GUARDED = {TOKEN_VARIABLE: TOKEN}
-CLOSED = {TOKEN_VARIABLE: TOKEN, READ_TOKEN_VARIABLE: READ_TOKEN}
+GUARDED = {variables.TOKEN: TOKEN}
+CLOSED = {variables.TOKEN: TOKEN, variables.READ_TOKEN: READ_TOKEN}
 Check = Callable[[Mapping[str, object], Mapping[str, str]], None]
 
 
@@ -35,7 +34,7 @@ def passes(check: Check, parameters: Mapping[str, object], environment: Mapping[
 
 
 @pytest.mark.parametrize("check", [check_change, check_read])
-@pytest.mark.parametrize("environment", [OPEN, {TOKEN_VARIABLE: "", READ_TOKEN_VARIABLE: ""}])
+@pytest.mark.parametrize("environment", [OPEN, {variables.TOKEN: "", variables.READ_TOKEN: ""}])
 @pytest.mark.parametrize("parameters", [{}, {"authorization": "Bearer whatever"}, {"k": 5}])
 def test_without_a_token_everyone_may(
     check: Check, parameters: dict[str, object], environment: Mapping[str, str]
@@ -71,7 +70,7 @@ def test_the_tokens_are_those_of_the_environment(monkeypatch: pytest.MonkeyPatch
     check_setup()
     with pytest.raises(AccessError):
         check_change(bearer(READ_TOKEN))
-    monkeypatch.setenv(TOKEN_VARIABLE, "")
+    monkeypatch.setenv(variables.TOKEN, "")
     with pytest.raises(AccessSetupError):
         check_setup()
 
@@ -117,8 +116,8 @@ def test_a_setup_that_says_what_it_means(environment: Mapping[str, str]) -> None
     check_setup(environment)
 
 
-@pytest.mark.parametrize("token", [{}, {TOKEN_VARIABLE: ""}])
+@pytest.mark.parametrize("token", [{}, {variables.TOKEN: ""}])
 def test_a_token_for_reading_alone_would_leave_changing_open(token: dict[str, str]) -> None:
     with pytest.raises(AccessSetupError, match="MINTMARK_READ_TOKEN is set and MINTMARK_TOKEN is not") as caught:
-        check_setup({READ_TOKEN_VARIABLE: READ_TOKEN, **token})
+        check_setup({variables.READ_TOKEN: READ_TOKEN, **token})
     assert READ_TOKEN not in str(caught.value)

@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 
 from mintmark._cli import calibrate, catalog, enroll, evaluate, recognize, reembed, transfer
 from mintmark._client import DEFAULT_URL, Client
+from mintmark._contract import READ_TOKEN_VARIABLE, TOKEN_VARIABLE, URL_VARIABLE
 from mintmark._errors import MintmarkError
 from mintmark._tls import Tls
 
@@ -36,7 +37,7 @@ def main(argv: Sequence[str] | None = None, connect: Connect | None = None) -> i
 
 
 def _connect(args: argparse.Namespace) -> Client:
-    token = os.environ.get("MINTMARK_TOKEN") or os.environ.get("MINTMARK_READ_TOKEN")
+    token = os.environ.get(TOKEN_VARIABLE) or os.environ.get(READ_TOKEN_VARIABLE)
     return Client(args.url, timeout=args.timeout, token=token, tls=_tls(args))
 
 
@@ -51,7 +52,7 @@ def _parser() -> argparse.ArgumentParser:
     common = argparse.ArgumentParser(add_help=False, argument_default=argparse.SUPPRESS)
     _add_connection(common)  # the same after the command, where it overrides only if given
     parser.set_defaults(
-        url=os.environ.get("MINTMARK_URL", DEFAULT_URL),
+        url=os.environ.get(URL_VARIABLE, DEFAULT_URL),
         timeout=30.0,
         tls=False,
         tls_ca=None,
@@ -66,7 +67,7 @@ def _parser() -> argparse.ArgumentParser:
 
 def _add_connection(parser: argparse.ArgumentParser) -> None:
     group = parser.add_argument_group("connection")
-    group.add_argument("--url", metavar="HOST:PORT", help="gRPC address (MINTMARK_URL, localhost:8001)")
+    group.add_argument("--url", metavar="HOST:PORT", help=f"gRPC address ({URL_VARIABLE}, {DEFAULT_URL})")
     group.add_argument("--timeout", type=float, metavar="S", help="seconds for each request (30)")
     group.add_argument("--tls", action="store_true", default=argparse.SUPPRESS, help="encrypt the connection")
     group.add_argument(
