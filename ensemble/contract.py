@@ -25,7 +25,14 @@ DEFAULT_K = 5
 MAX_K = 1000  # entries
 METADATA_FILTER = "metadata."  # before a key of the free metadata, another such parameter
 MAX_MEGAPIXELS = 64.0
-PHOTO_FORMATS = ("JPEG", "PNG", "WEBP", "BMP", "TIFF")
+PHOTO_SUFFIXES = {  # by the names of formats as Pillow has them
+    "JPEG": (".jpg", ".jpeg"),
+    "PNG": (".png",),
+    "WEBP": (".webp",),
+    "BMP": (".bmp",),
+    "TIFF": (".tif", ".tiff"),
+}
+PHOTO_FORMATS = tuple(PHOTO_SUFFIXES)
 
 
 class DType(Enum):
@@ -66,7 +73,7 @@ class Model:
 _COARSE = (COARSE_SIZE, COARSE_SIZE)
 _FINE = (IMAGE_SIZE, IMAGE_SIZE)
 
-ENCODED = Tensor("encoded", DType.BYTES, (1,), "photo file: JPEG, PNG, WebP, BMP or TIFF")
+ENCODED = Tensor("encoded", DType.BYTES, (1,), f"photo file: {', '.join(PHOTO_FORMATS)}")
 CANVAS = Tensor("canvas", DType.UINT8, (CANVAS_SIZE, CANVAS_SIZE, 3), "RGB photo, top left, black elsewhere")
 EXTENT = Tensor("extent", DType.INT32, (2,), "height and width of the photo on the canvas, px")
 SCALE = Tensor("scale", DType.FP32, (1,), "photo pixels per canvas pixel")

@@ -7,8 +7,10 @@ import cv2
 import numpy as np
 from PIL import Image, ImageOps
 
-from ensemble.contract import CANVAS_SIZE, MAX_MEGAPIXELS, PHOTO_FORMATS
+from ensemble.contract import CANVAS_SIZE, MAX_MEGAPIXELS, PHOTO_FORMATS, PHOTO_SUFFIXES
 from ensemble.errors import PhotoError
+
+SUFFIXES = tuple(suffix for suffixes in PHOTO_SUFFIXES.values() for suffix in suffixes)  # of the names of files
 
 Image.MAX_IMAGE_PIXELS = None  # the limit below is stricter, and is an error rather than a warning
 
@@ -35,7 +37,7 @@ def decode(encoded: bytes) -> Photo:
     """Decode a photo file and place it on the canvas, upright, shrunk only if it is too large.
 
     Args:
-        encoded: JPEG, PNG, WebP, BMP or TIFF; of several frames the first.
+        encoded: a file of one of PHOTO_FORMATS; of several frames the first.
 
     Raises:
         PhotoError: empty, truncated, damaged, of another format, or above 64 megapixels by its header.
@@ -53,6 +55,11 @@ def decode(encoded: bytes) -> Photo:
     if (upright.width > upright.height) != (width > height):
         width, height = height, width
     return place(np.asarray(upright), width, height, factor)
+
+
+def is_photo_file(name: str) -> bool:
+    """Whether a file's name ends as those of photos that can be decoded do."""
+    return name.lower().endswith(SUFFIXES)
 
 
 def read_header(encoded: bytes) -> Image.Image:

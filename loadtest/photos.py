@@ -4,11 +4,11 @@ import csv
 from pathlib import Path
 from typing import Any
 
+from ensemble.photo import SUFFIXES, is_photo_file
 from mintmark import EntryFields
 from training.mint.collection import write_collection
 
 CACHE = Path("data/loadtest")
-SUFFIXES = (".jpg", ".jpeg", ".png", ".webp", ".bmp", ".tif", ".tiff")
 SEED = 11
 COINS, SIZE = 24, 1600  # rendered where nothing else is said: designs; longer side of the photos, px
 
@@ -19,7 +19,7 @@ def read_photos(folder: Path) -> list[bytes]:
     Raises:
         FileNotFoundError: the folder holds none.
     """
-    found = [path for path in sorted(folder.rglob("*")) if path.suffix.lower() in SUFFIXES]
+    found = [path for path in sorted(folder.rglob("*")) if is_photo_file(path.name)]
     if not found:
         raise FileNotFoundError(f"{folder} holds no photos ({', '.join(SUFFIXES)})")
     return [path.read_bytes() for path in found]

@@ -9,10 +9,10 @@ import cv2
 import numpy as np
 
 import mintmark
+from ensemble.photo import SUFFIXES
 from mintmark.metrics import ellipse_iou
 from training.mint import Ellipse
 
-PHOTO_SUFFIXES = (".jpg", ".jpeg", ".png", ".webp", ".bmp", ".tif", ".tiff")
 ELLIPSE_COLUMNS = ("path", "cx", "cy", "a", "b", "angle")  # px of the photo and degrees, as in cv2.ellipse
 _SHIFT = 4  # fractional bits of cv2's drawing coordinates
 Colour = tuple[int, int, int]  # BGR
@@ -26,7 +26,7 @@ def read_photo(path: Path) -> np.ndarray:
     """The photo as a person sees it, [h, w, 3] uint8 BGR; OutlineError if it cannot be read."""
     picture = cv2.imread(str(path), cv2.IMREAD_COLOR)  # turned as EXIF says
     if picture is None:
-        raise OutlineError(f"{path} is not a photo that can be read; supported are {' '.join(PHOTO_SUFFIXES)}")
+        raise OutlineError(f"{path} is not a photo that can be read; supported are {' '.join(SUFFIXES)}")
     return picture
 
 

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from ensemble.contract import CANVAS_SIZE
+from ensemble.contract import CANVAS_SIZE, PHOTO_FORMATS
 from ensemble.photo import decode
 
 WIDTH, HEIGHT = 96, 64
@@ -186,7 +186,7 @@ def test_rgb_with_a_transparent_colour() -> None:
     np.testing.assert_array_equal(corner_colours(picture), [(255, 255, 255), GREEN, BLUE, GREY])
 
 
-@pytest.mark.parametrize("file_format", ["JPEG", "PNG", "BMP", "TIFF", "WEBP"])
+@pytest.mark.parametrize("file_format", PHOTO_FORMATS)
 def test_grayscale(file_format: str) -> None:
     gray = cv2.cvtColor(corners(), cv2.COLOR_RGB2GRAY)
     picture = pixels(encoded(gray, file_format)).astype(int)

@@ -13,18 +13,19 @@ import pytest
 from PIL import Image
 from PIL.PngImagePlugin import PngInfo
 
+from ensemble.contract import PHOTO_FORMATS
 from ensemble.errors import PhotoError
 from ensemble.photo import decode
 
 pytestmark = pytest.mark.filterwarnings("ignore")  # PIL warns of oddities in damaged files; servers do not stop at that
 
-FORMATS = ("JPEG", "PNG", "WEBP", "BMP", "TIFF")
 MUTATIONS = 200
 MOST_MEMORY = 40_000  # KiB that refusing a file may take
 ROOT = Path(__file__).resolve().parents[2]
 REFUSE = """
 import resource, sys
 from pathlib import Path
+from ensemble.contract import PHOTO_FORMATS
 from ensemble.errors import PhotoError
 from ensemble.photo import decode
 
@@ -108,7 +109,7 @@ def test_empty() -> None:
 @pytest.mark.parametrize("size", [1, 2, 3, 8, 12, 1000, 100_000])
 @pytest.mark.parametrize("seed", range(3))
 def test_random_bytes(size: int, seed: int) -> None:
-    assert "JPEG, PNG, WEBP, BMP, TIFF" in refusal(np.random.default_rng(seed).bytes(size))
+    assert ", ".join(PHOTO_FORMATS) in refusal(np.random.default_rng(seed).bytes(size))
 
 
 @pytest.mark.parametrize(
@@ -136,7 +137,7 @@ def test_other_known_files_are_named(start: bytes) -> None:
     assert "are not supported; send one of" in refusal(start + bytes(100))
 
 
-@pytest.mark.parametrize("file_format", FORMATS)
+@pytest.mark.parametrize("file_format", PHOTO_FORMATS)
 def test_cut_off_anywhere(file_format: str) -> None:
     data = photo_file(file_format)
     cuts = sorted({*range(1, 64), *np.linspace(64, len(data) - 1, 60).astype(int).tolist(), len(data) - 1})
@@ -234,7 +235,7 @@ def reseal(data: bytes) -> bytes:
     return bytes(sealed)
 
 
-@pytest.mark.parametrize("file_format", FORMATS)
+@pytest.mark.parametrize("file_format", PHOTO_FORMATS)
 def test_damaged_files_give_a_photo_or_a_photo_error(file_format: str) -> None:
     comment = PngInfo()  # a long one: a PNG's pixels have a checksum that no damage gets past
     comment.add_text("comment", "x" * 20_000)

@@ -17,6 +17,7 @@ import tritonclient.grpc as grpc
 from PIL import Image
 from tritonclient.utils import InferenceServerException
 
+from ensemble.contract import PHOTO_FORMATS
 from mintmark import Client, Unauthorized
 from tests.server.conftest import TOKEN, Coin, Running, jpeg
 
@@ -50,7 +51,7 @@ BAD_PHOTOS = {
     "cut off PNG": (encode(PICTURE, "PNG")[:9000], "damaged or cut off"),
     "cut off WebP": (encode(PICTURE, "WEBP")[:3000], "cut off"),
     "cut off header": (encode(PICTURE, "JPEG")[:10], "cut off in its header"),
-    "GIF": (encode(PICTURE, "GIF"), "GIF photos are not supported; send one of JPEG, PNG, WEBP, BMP, TIFF"),
+    "GIF": (encode(PICTURE, "GIF"), f"GIF photos are not supported; send one of {', '.join(PHOTO_FORMATS)}"),
     "HEIC": (b"\x00\x00\x00\x18ftypheic" + bytes(64), "HEIC photos are not supported"),
     "above 64 megapixels": (huge_png(), "12000 x 9000 pixels, 108.0 megapixels; the limit is 64"),
 }

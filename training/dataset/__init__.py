@@ -1,6 +1,6 @@
 """Data sets of real coins, made by hand: a folder of photos and a table.
 
-The folder holds photos (JPEG, PNG, WebP, BMP, TIFF) and `labels.csv`, UTF-8, separated by commas, one row per photo:
+The folder holds photos, in a format that the server reads, and `labels.csv`: UTF-8, commas, one row per photo:
 
 | column | what |
 | --- | --- |

@@ -17,6 +17,7 @@ import cv2
 import numpy as np
 from tqdm import tqdm
 
+from ensemble.photo import SUFFIXES, is_photo_file
 from training.labelling import compare
 from training.labelling.export import write_labels
 from training.labelling.proposals import read_proposals
@@ -26,7 +27,6 @@ from training.labelling.review import Layout, write_review
 from training.mint import Ellipse
 from training.outlines import (
     ELLIPSE_COLUMNS,
-    PHOTO_SUFFIXES,
     OutlineError,
     ellipse_cells,
     read_photo,
@@ -52,11 +52,11 @@ def find_kept(photo: np.ndarray) -> list[Ellipse]:
 
 def _propose(options: argparse.Namespace) -> int:
     root: Path = options.photos
-    paths = sorted(path for path in root.rglob("*") if path.suffix.lower() in PHOTO_SUFFIXES)
+    paths = sorted(path for path in root.rglob("*") if is_photo_file(path.name))
     if options.within:
         paths = [path for path in paths if path.relative_to(root).is_relative_to(options.within)]
     if not paths:
-        raise OutlineError(f"no photos under {root / options.within}; supported are {' '.join(PHOTO_SUFFIXES)}")
+        raise OutlineError(f"no photos under {root / options.within}; supported are {' '.join(SUFFIXES)}")
     rows: list[list[object]] = []
     for path in tqdm(paths, desc="propose", unit="photo"):
         for outline in find_outlines(read_photo(path)):

@@ -16,7 +16,7 @@ from mintmark._errors import InvalidPhoto, InvalidRequest
 from mintmark._types import Entry, EntryFields, ViewRecord
 
 Photo = bytes | str | os.PathLike[str]
-"""A photo: the bytes of its file, or the path to it. JPEG, PNG, WebP, BMP or TIFF, up to 64 megapixels."""
+"""A photo: the bytes of its file, or the path to it. One of PHOTO_FORMATS, up to MAX_MEGAPIXELS."""
 
 Filters = Mapping[str, str | int | float | bool]
 """What a match has to be: by a field of FILTERS, such as 'country' or 'year', or by 'metadata.KEY'."""

@@ -18,7 +18,7 @@ from mintmark._cli.common import (
     print_table,
 )
 from mintmark._client import Client
-from mintmark._contract import DEFAULT_K, FILTERS, METADATA_FILTER, WHOLE_NUMBERS
+from mintmark._contract import DEFAULT_K, FILTERS, METADATA_FILTER, PHOTO_FORMATS, WHOLE_NUMBERS
 from mintmark._errors import MintmarkError, ServerUnavailable, Unauthorized
 from mintmark._types import Recognition
 
@@ -26,7 +26,7 @@ from mintmark._types import Recognition
 def add_commands(commands: Commands, common: argparse.ArgumentParser) -> None:
     """Add `recognize`."""
     parser = add_command(commands, common, "recognize", "Say which coins the photos show.")
-    parser.add_argument("photos", nargs="+", metavar="PHOTO", help="JPEG, PNG, WebP, BMP or TIFF")
+    parser.add_argument("photos", nargs="+", metavar="PHOTO", help=", ".join(PHOTO_FORMATS))
     parser.add_argument("--top", type=positive, default=DEFAULT_K, metavar="K", help="matches for each photo (5)")
     parser.add_argument("--json", action="store_true", help="print a JSON array, one object for each photo")
     parser.add_argument("--draw", type=Path, metavar="OUT.png", help="draw the result; of several photos: OUT-1.png, …")
