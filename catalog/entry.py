@@ -19,8 +19,8 @@ _ID = re.compile(r"[A-Za-z0-9._:-]{1,64}")
 class Entry(EntryFields):
     """One coin, as people name it; its views show its sides."""
 
-    metadata: dict[str, object] = field(default_factory=dict)
-    id: str = ""  # '' until the catalog has given one
+    metadata: dict[str, object] = field(default_factory=dict, kw_only=True)
+    id: str = field(default="", kw_only=True)  # '' until the catalog has given one
 
     @classmethod
     def from_json(cls, text: str) -> "Entry":

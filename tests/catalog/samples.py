@@ -8,10 +8,12 @@ import numpy as np
 from catalog import Enrolment, Entry, Match, View
 from catalog.folder.store import FolderCatalog
 from ensemble.contract import EMBEDDING_SIZE, METADATA_FILTER
+from ensemble.entry import OPTIONAL
 from ensemble.parameters import text_of
 
 MODEL = "feedfacefeedface"
 OTHER = "0123456789abcdef"
+UNSAID = dict.fromkeys(OPTIONAL)  # optional fields of which nothing is said, as JSON has them
 ATOL = 1e-5  # float32 sums of 64 products, in any order
 
 

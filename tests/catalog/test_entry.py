@@ -5,7 +5,8 @@ import json
 import pytest
 
 from catalog import Enrolment, Entry
-from catalog.entry import MAX_METADATA, MAX_TEXT, REQUIRED, SIDE
+from catalog.entry import MAX_METADATA
+from ensemble.entry import MAX_TEXT, OPTIONAL, REQUIRED, SIDE
 from ensemble.errors import EntryError
 
 GIVEN = {"name": "10 won", "country": "KR", "currency": "KRW", "denomination": "10", "side": "obverse"}
@@ -25,13 +26,13 @@ def entry_of(**changes: object) -> Entry:
 
 def test_the_least_there_must_be() -> None:
     enrolment = Enrolment.from_json(json.dumps(GIVEN))
-    assert enrolment == Enrolment("obverse", Entry("10 won", "KR", "KRW", "10", None, {}, ""), "")
+    assert enrolment == Enrolment("obverse", Entry("10 won", "KR", "KRW", "10", None, metadata={}, id=""), "")
 
 
 def test_everything_there_may_be() -> None:
     given = {**GIVEN, "year": 1998, "metadata": {"mint": "Daejeon", "km": [1, 2]}, "entry": "A-z.0:9_"}
     enrolment = Enrolment.from_json(json.dumps(given))
-    entry = Entry("10 won", "KR", "KRW", "10", 1998, {"mint": "Daejeon", "km": [1, 2]}, "A-z.0:9_")
+    entry = Entry("10 won", "KR", "KRW", "10", 1998, metadata={"mint": "Daejeon", "km": [1, 2]}, id="A-z.0:9_")
     assert enrolment == Enrolment("obverse", entry, "A-z.0:9_")
 
 
@@ -144,7 +145,7 @@ def test_numbers_that_json_does_not_have(number: str) -> None:
 
 
 def test_a_client_receives_every_field() -> None:
-    entry = Entry("십 원", "KR", "KRW", "10", 1998, {"mint": "대전"}, "abc")
+    entry = Entry("십 원", "KR", "KRW", "10", 1998, metadata={"mint": "대전"}, id="abc")
     text = entry.to_json()
     assert "십 원" in text  # readable, not escaped
     expected = {name: value for name, value in GIVEN.items() if name != SIDE}
@@ -153,16 +154,16 @@ def test_a_client_receives_every_field() -> None:
 
 
 def test_changed_fields() -> None:
-    entry = Entry("10 won", "KR", "KRW", "10", 1998, {"mint": "Daejeon"}, "abc")
+    entry = Entry("10 won", "KR", "KRW", "10", 1998, metadata={"mint": "Daejeon"}, id="abc")
     changes = {"name": "십 원", "year": None, "metadata": {"grade": "XF"}}
-    assert entry.changed(changes) == Entry("십 원", "KR", "KRW", "10", None, {"grade": "XF"}, "abc")
+    assert entry.changed(changes) == Entry("십 원", "KR", "KRW", "10", None, metadata={"grade": "XF"}, id="abc")
     assert entry.changed({}) == entry
 
 
 @pytest.mark.parametrize(
     ("changes", "reason"),
     [
-        ({"id": "x"}, "cannot change id; the fields of an entry are name, country, currency, denomination, year, meta"),
+        ({"id": "x"}, f"cannot change id; the fields of an entry are {', '.join((*REQUIRED, *OPTIONAL))}, metadata"),
         ({"side": "reverse", "colour": 1}, "cannot change colour, side; the fields"),
         ({"name": ""}, "name must not be empty"),
         ({"country": None}, "country must not be empty"),

@@ -1,6 +1,7 @@
 """What every catalog does, on one machine and in Milvus: entries, their views, pages, imports."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -16,10 +17,10 @@ from tests.catalog.stores import NASTY, Open, counts, more, new
 @pytest.mark.parametrize("year", [None, -20, 0, 1998])
 def test_what_is_enrolled_is_shown_with_its_id(store: Catalog, year: int | None) -> None:
     metadata = {"mint": "대전", "n": [1, None], "deep": {"a": 'q"\\'}, "x": 0.1}
-    given = Entry("십 원", "KR", "KRW", "10", year, metadata)
+    given = Entry("십 원", "KR", "KRW", "10", year, metadata=metadata)
     entry_id = store.enroll(new(given), photo(unit_vectors(1)[0]))
     assert entry_id
-    assert store.show(entry_id) == Entry("십 원", "KR", "KRW", "10", year, metadata, entry_id)
+    assert store.show(entry_id) == replace(given, id=entry_id)
 
 
 def test_an_id_may_be_chosen_and_more_views_join_it(store: Catalog) -> None:
@@ -78,7 +79,7 @@ def test_an_update_changes_what_is_shown_found_and_filtered(store: Catalog) -> N
     store.enroll(more(entry_id, "reverse"), photo(embeddings[1]))
     other = store.enroll(new(coin("other")), photo(embeddings[2]))
     changed = store.update(entry_id, {"name": "b", "year": 1970, "metadata": {"mint": "D"}})
-    assert changed == Entry("b", "KR", "KRW", "10", 1970, {"mint": "D"}, entry_id) == store.show(entry_id)
+    assert changed == Entry("b", "KR", "KRW", "10", 1970, metadata={"mint": "D"}, id=entry_id) == store.show(entry_id)
     for filters in ({"year": "1970"}, {"metadata.mint": "D"}):
         for side, embedding in zip(("obverse", "reverse"), embeddings, strict=False):
             (matches,) = store.search(embedding[None], 5, filters)

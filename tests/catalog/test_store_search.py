@@ -94,7 +94,7 @@ def test_filters(store: Catalog, filters: Mapping[str, str], expected: set[str])
     given = [
         coin("a", year=1998, metadata={"mint": "Seoul", "proof": True, "list": [1], "none": None}),
         coin("b", metadata={"mint": "Seoul", "weight": 5.5, "proof": False, "deep": {"x": "x"}}),
-        Entry("c", "DE", "EUR", "1", -20, {"mint": "A", "weight": 7}),
+        Entry("c", "DE", "EUR", "1", -20, metadata={"mint": "A", "weight": 7}),
     ]
     for entry, row in zip(given, embeddings, strict=True):
         store.enroll(new(entry), photo(row))

@@ -54,7 +54,8 @@ def test_the_stores_agree_on_100_000_random_vectors(milvus: MilvusLite, tmp_path
         rng.integers(1900, 2000, 100_000),
     )
     entries = [
-        Entry(f"coin {i}", f"C{countries[i]}", "X", "1", int(years[i]), {"mint": int(mints[i])}) for i in range(100_000)
+        Entry(f"coin {i}", f"C{countries[i]}", "X", "1", int(years[i]), metadata={"mint": int(mints[i])})
+        for i in range(100_000)
     ]
     location = milvus.location()
     there, here = MilvusCatalog(location, MODEL), FolderCatalog(tmp_path / "catalog", MODEL)

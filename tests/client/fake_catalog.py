@@ -12,10 +12,10 @@ import numpy as np
 import numpy.typing as npt
 
 from mintmark import EntryNotFound, InvalidRequest
+from mintmark._contract import EMBEDDING_SIZE, OPTIONAL, REQUIRED
 
 Vector = npt.NDArray[np.float32]
 
-TEXTS = ("name", "country", "currency", "denomination")
 THRESHOLD = 0.5
 
 
@@ -40,8 +40,8 @@ def crop(number: int) -> bytes:
 
 
 def unit(numbers: Sequence[float]) -> Vector:
-    """[64], of unit length, its first numbers in these proportions."""
-    vector = np.zeros(64, np.float32)
+    """[EMBEDDING_SIZE], of unit length, its first numbers in these proportions."""
+    vector = np.zeros(EMBEDDING_SIZE, np.float32)
     vector[: len(numbers)] = np.array(numbers) / (np.linalg.norm(numbers) or 1)
     return vector
 
@@ -49,7 +49,7 @@ def unit(numbers: Sequence[float]) -> Vector:
 def of_picture(model: str, picture: bytes) -> Vector:
     """What `model` makes of a stored picture."""
     seed = int.from_bytes(hashlib.sha256(model.encode() + picture).digest()[:4], "little")
-    return unit(np.random.default_rng(seed).normal(size=64).tolist())
+    return unit(np.random.default_rng(seed).normal(size=EMBEDDING_SIZE).tolist())
 
 
 @dataclass
@@ -66,7 +66,7 @@ class FakeCatalog:
     def enroll(self, record: Mapping[str, Any], vector: Vector, picture: bytes | None = None) -> str:
         """Add a photo; gives the id of its entry."""
         key = record.get("entry") or f"id{len(self.entries) + 1}"
-        described = any(record.get(name) for name in (*TEXTS, "year", "metadata"))
+        described = any(record.get(name) for name in (*REQUIRED, *OPTIONAL, "metadata"))
         if described:
             self._describe(key, record)
         elif key not in self.entries:
@@ -77,11 +77,11 @@ class FakeCatalog:
         return key
 
     def _describe(self, key: str, record: Mapping[str, Any]) -> None:
-        missing = [name for name in TEXTS if not record.get(name)]
+        missing = [name for name in REQUIRED if not record.get(name)]
         if missing:
             raise InvalidRequest(f"missing fields: {', '.join(missing)}")
-        entry = {"id": key, **{name: record[name] for name in TEXTS}}
-        entry |= {"year": record.get("year"), "metadata": record.get("metadata") or {}}
+        entry = {"id": key, **{name: record[name] for name in REQUIRED}}
+        entry |= {**{name: record.get(name) for name in OPTIONAL}, "metadata": record.get("metadata") or {}}
         if self.entries.setdefault(key, entry) != entry:
             raise InvalidRequest(f"the entry {key} has other fields")
 

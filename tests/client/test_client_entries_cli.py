@@ -11,6 +11,7 @@ import pytest
 from fake_coin_server import Coin, FakeCoinServer
 
 from mintmark import Entry, View
+from mintmark._contract import OPTIONAL, REQUIRED
 from mintmark._sheet import draw_views
 
 Run = Callable[..., int]
@@ -24,10 +25,10 @@ def test_enroll_list_remove(run: Run, photo: Any, capsys: Capture) -> None:
     assert run("enroll", photo("a.png", Coin((1,))), *FIELDS, "--year", 1990) == 0
     assert capsys.readouterr().out == "id1\n"
     assert run("list") == 0
-    assert capsys.readouterr().out.splitlines() == [
-        "name     country  currency  denomination  year  id",
-        "1 złoty  Poland   PLN       1             1990  id1",
-    ]
+    header, row = capsys.readouterr().out.splitlines()
+    assert header.split() == [*REQUIRED, *OPTIONAL, "id"]
+    assert row.split() == ["1", "złoty", "Poland", "PLN", "1", "1990", "id1"]
+    assert header.index("currency") == row.index("PLN"), "aligned"
     assert run("list", "--json") == 0
     assert json.loads(capsys.readouterr().out)[0]["year"] == 1990
     assert run("remove", "id1") == 0

@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 
 from catalog import Enrolment, Status
+from catalog.folder.sqlite.schema import BASE, STEPS
 from catalog.folder.store import FolderCatalog
 from ensemble.errors import CatalogError
 from tests.catalog.samples import MODEL, OTHER, coin, enroll, fill, ids, photo, unit_vectors
@@ -117,7 +118,9 @@ def test_a_file_of_a_newer_release_is_refused(open_at: Open, tmp_path: Path) -> 
     connection = sqlite3.connect(tmp_path / "catalog" / "catalog.sqlite")
     connection.execute("PRAGMA user_version = 99")
     connection.close()
-    with pytest.raises(CatalogError, match="has schema 99, this release knows up to 2: use a newer release"):
+    with pytest.raises(
+        CatalogError, match=f"has schema 99, this release knows up to {BASE + len(STEPS)}: use a newer release"
+    ):
         open_at()
 
 

@@ -98,7 +98,8 @@ Open = Callable[..., FolderCatalog]
 def test_entries_and_views_are_there(old: Old, open_at: Open, tmp_path: Path) -> None:
     catalog = open_at()
     assert catalog.page("", 10).entries == tuple(
-        Entry(f"coin {name}", "KR", "KRW", "10", 1998, METADATA if name == "a" else {}, name) for name in "abde"
+        Entry(f"coin {name}", "KR", "KRW", "10", 1998, metadata=METADATA if name == "a" else {}, id=name)
+        for name in "abde"
     )
     exported = catalog.export("", 10).views
     assert [(e.id, v.id, v.side, v.picture) for e, v in exported] == [

@@ -8,7 +8,7 @@ import pytest
 from catalog.folder.store import FolderCatalog
 from catalog.service.answer import search_answer
 from ensemble.contract import COIN_ID, ENTRY, KNOWN, MARGIN, SCORE, SEARCH
-from tests.catalog.samples import enroll
+from tests.catalog.samples import UNSAID, enroll
 
 K = 4
 
@@ -43,7 +43,8 @@ def test_the_best_first_and_filled_up_to_k(enrolled: tuple[FolderCatalog, list[s
     assert answer[ENTRY][0, 2:].tolist() == [b"", b""]
     entries = [json.loads(text) for text in answer[ENTRY][0, :2]]
     assert entries[0] == {
-        **{"name": "동전 1", "country": "JP", "currency": "KRW", "denomination": "10", "year": None},
+        **UNSAID,
+        **{"name": "동전 1", "country": "JP", "currency": "KRW", "denomination": "10"},
         **{"metadata": {}, "id": ids[1], "side": "obverse"},
     }
     assert entries[1]["id"] == ids[0]

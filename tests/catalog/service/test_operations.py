@@ -12,10 +12,10 @@ from catalog import Enrolment
 from catalog.folder.store import FolderCatalog
 from catalog.service.operations import MAX_PAGE, MAX_PICTURE, MAX_REEMBEDDED, OPERATIONS, Desk, changes, parse, perform
 from ensemble.errors import EntryError, EntryNotFoundError
-from tests.catalog.samples import MODEL, OTHER, coin, fill, photo, unit_vectors
+from tests.catalog.samples import MODEL, OTHER, UNSAID, coin, fill, photo, unit_vectors
 
 READING = ("list", "show", "export", "status")
-COIN = {"name": "10 won", "country": "KR", "currency": "KRW", "denomination": "10", "year": None, "metadata": {}}
+COIN = {"name": "10 won", "country": "KR", "currency": "KRW", "denomination": "10", **UNSAID, "metadata": {}}
 
 
 def embed(pictures: Sequence[bytes]) -> np.ndarray:
