@@ -62,8 +62,9 @@ test: models $(DEV)/.ready  ## everything, the real server included; ARGS= goes 
 lint: $(DEV)/.ready  ## style, types, generated files, container files
 	$(DEV)/bin/ruff check .
 	$(DEV)/bin/ruff format --check .
-	$(DEV)/bin/mypy ensemble catalog deploy loadtest server training python_client/src backends \
-		tests/backends
+	$(DEV)/bin/mypy ensemble catalog deploy examples loadtest server training python_client/src backends \
+		tests/backends tests/deploy tests/server
+	@for file in model_repository/*/1/model.py; do $(DEV)/bin/mypy $$file || exit 1; done  # all are a module `model`
 	$(DEV)/bin/python -m ensemble.render --check
 	$(DEV)/bin/hadolint deploy/Dockerfile
 	$(DEV)/bin/check-jsonschema --quiet --builtin-schema vendor.compose-spec deploy/compose.*.yaml
