@@ -25,7 +25,7 @@ from ensemble.contract import (
 )
 from ensemble.cpu import REFERENCE, Cpu
 
-# What runs, in order; a tensor travels from the model that makes it to all that take it, under its own name.
+# The steps in order. A tensor goes under its own name from the model that makes it to all models that take it.
 FIND_COIN = (DECODE, PREPROCESS, COARSE_SEGMENTATION, ZOOM, SEGMENTATION, CROP, EMBEDDER)
 
 STEPS: dict[Model, tuple[Model, ...]] = {
@@ -36,7 +36,7 @@ STEPS: dict[Model, tuple[Model, ...]] = {
 
 
 class Target(Enum):
-    """Where the repository runs; the value is Triton's `--model-config-name`, the default one has config.pbtxt."""
+    """Where the models run. The value is Triton's `--model-config-name`; GPU is the default and has config.pbtxt."""
 
     GPU = "config"
     CPU = "cpu"
@@ -44,10 +44,10 @@ class Target(Enum):
 
 
 def steps_of(model: Model, target: Target) -> tuple[Model, ...]:
-    """What an ensemble consists of on a target; nothing where the model is no ensemble there.
+    """The steps of an ensemble on a target; none where the model is no ensemble there.
 
-    On a CPU one process takes a photo from the file to the embedding: there is no device to keep busy meanwhile, and a
-    core that hands a photo on has to copy it and to wait for its next one. So COIN_EMBEDDING is a model of its own.
+    On a CPU, one process takes a photo from its file to its embedding, so COIN_EMBEDDING is a model there. Handing a
+    photo from process to process would cost a copy and a wait, and there is no device to keep busy in the meantime.
     """
     steps = STEPS.get(model, ())
     if target is not Target.CPU or not steps:
@@ -57,18 +57,18 @@ def steps_of(model: Model, target: Target) -> tuple[Model, ...]:
 
 @dataclass(frozen=True)
 class Queue:
-    """What waits in front of a model, and for how long: what is more is refused at once, with a clear error.
+    """How many requests may wait for a model, and for how long. More are refused at once, with a clear error.
 
-    Requests of priority 1 overtake those of priority 2, which is what a request without one has.
+    Requests of priority 1 overtake those of priority 2. A request that names no priority has 2.
     """
 
     size: int  # requests of each priority
-    timeout_us: int  # a request may ask for less, never for more
+    timeout_us: int  # a request may set a shorter one, not a longer one
 
 
 @dataclass(frozen=True)
 class Profile:
-    """Batch sizes that an engine is built for: smallest, the one it is tuned for, and largest."""
+    """Batch sizes that an engine is built for: the smallest, the one that it is tuned for, the largest."""
 
     smallest: int
     tuned: int
@@ -83,27 +83,27 @@ class Placement:
     kind: str  # of Triton's instance groups: KIND_GPU, KIND_CPU
     instances: int
     max_batch: int
-    artifact: str = ""  # file in the version folder, where it is not the backend's default
+    artifact: str = ""  # file in the version folder; '' is the backend's default
     batching: bool = False  # dynamic batching
     preferred_batches: tuple[int, ...] = ()
     queue_delay_us: int = 0
     queue: Queue | None = None
-    warmup_batches: tuple[int, ...] = ()  # run before the model counts as ready, so that no request pays for it
-    cuda_graphs: bool = False  # replay what was recorded for the preferred batches instead of launching each kernel
+    warmup_batches: tuple[int, ...] = ()  # run before the model is ready, so that no request is slowed by them
+    cuda_graphs: bool = False  # record the preferred batches once and replay them, instead of launching each kernel
     parameters: dict[str, str] = field(default_factory=dict)
 
 
-CPU_MAX_BATCH = 1  # a CPU gains nothing from batches, and one core would work on many photos while others wait
-NETWORKS = (COARSE_SEGMENTATION, SEGMENTATION, EMBEDDER)  # what may run in less than float32 throughout
+CPU_MAX_BATCH = 1  # a CPU gains nothing from batches: one core would compute many photos while other cores wait
+NETWORKS = (COARSE_SEGMENTATION, SEGMENTATION, EMBEDDER)  # may run entirely in less than float32
 
 PROFILE = Profile(1, 8, MAX_BATCH)
 PREFERRED_BATCHES = (8, 16, MAX_BATCH)
 QUEUE_DELAY_US = 500
-# A GPU answers some hundred photos a second: what waits longer than two seconds has been given up by most clients.
+# A GPU answers some hundred photos a second. After two seconds most clients have given up.
 QUEUE = Queue(size=4 * MAX_BATCH, timeout_us=2_000_000)
-# A laptop answers a few a second; half a minute is what people wait who know that.
+# A laptop answers a few photos a second. People who know that wait half a minute.
 CPU_QUEUE = Queue(size=64, timeout_us=30_000_000)
-# Photos wait before the first step, and are refused there before they have cost anything.
+# Photos wait before the first step, where refusing one costs nothing.
 CPU_ADMISSION = Queue(size=32, timeout_us=30_000_000)
 
 
@@ -111,9 +111,9 @@ def placement(model: Model, target: Target, cpu: Cpu = REFERENCE) -> Placement:
     """How a model runs on a target.
 
     Args:
-        model: one of the contract's models.
-        target: where.
-        cpu: what a server on CPUs may use.
+        model: of the contract.
+        target: where it runs.
+        cpu: cores and slots of a server on CPUs.
 
     Raises:
         ValueError: the model is not in the contract.
@@ -133,7 +133,7 @@ def placement(model: Model, target: Target, cpu: Cpu = REFERENCE) -> Placement:
 
 
 def _engine(target: Target) -> Placement:
-    """An engine of its own for each GPU: Triton puts one instance on every device that it sees."""
+    """One engine per GPU: Triton makes one instance on every device that it sees."""
     rtx = target is Target.RTX
     return Placement(
         "tensorrt_rtx" if rtx else "tensorrt",
@@ -147,27 +147,27 @@ def _engine(target: Target) -> Placement:
         queue=QUEUE,
         warmup_batches=(1, *PREFERRED_BATCHES),
         cuda_graphs=not rtx,  # TensorRT-RTX records by itself
-        # Triton's Python backend copies inputs to the host unless it is told not to.
+        # Otherwise Triton's Python backend copies inputs to the host.
         parameters={"FORCE_CPU_ONLY_INPUT_TENSORS": "no"} if rtx else {},
     )
 
 
 def _python(model: Model, target: Target, max_batch: int) -> Placement:
-    """A GPU decodes whole batches, the cores beside one photo by photo; what writes the catalog has one instance.
+    """GPUs decode whole batches, CPUs photo by photo. Models that write the catalog have one instance.
 
-    Each instance of the search holds an index of its own, and Faiss allows no two searches at once in one of a GPU: so
-    there is one, or one for each device.
+    Every instance of `search` holds an index of its own, and a Faiss index on a GPU allows one search at a time. So
+    there is one instance, or one per GPU.
     """
     queued = model in (DECODE, SEARCH)
     if target is Target.CPU and model is SEARCH:
-        # No limits: COIN_EMBEDDING has them before it, and to a queue with limits Triton attends late.
+        # Its queue is not limited: that of COIN_EMBEDDING comes first, and Triton is slow to look at limited queues.
         return Placement("python", "KIND_CPU", 1, max_batch, batching=True)
     queue = (CPU_QUEUE if target is Target.CPU else QUEUE) if queued else None
     if target is Target.GPU and model is DECODE:
-        # Two: while one waits for the device, the other puts pictures on their canvases.
+        # Two instances: while one waits for the device, the other puts pictures on their canvases.
         return Placement("python", "KIND_GPU", 2, max_batch, batching=True, queue=queue)
     if target is Target.GPU and model is SEARCH:
-        # Triton's Python backend copies inputs to the host unless it is told not to.
+        # Otherwise Triton's Python backend copies inputs to the host.
         in_place = {"FORCE_CPU_ONLY_INPUT_TENSORS": "no"}
         return Placement("python", "KIND_GPU", 1, max_batch, batching=True, queue=queue, parameters=in_place)
     instances = 8 if target is Target.RTX and model is DECODE else 1
@@ -192,7 +192,7 @@ def _chain(cpu: Cpu) -> Placement:
 
 
 def _openvino(model: Model, cpu: Cpu) -> Placement:
-    """A step, for those who ask for it alone."""
+    """A single step, for clients that ask for it alone."""
     return Placement(
         "openvino",
         "KIND_CPU",
@@ -203,22 +203,22 @@ def _openvino(model: Model, cpu: Cpu) -> Placement:
         queue=CPU_QUEUE,
         parameters={
             **cpu.parameters,
-            # The geometry stays in float32 but for the pictures; bfloat16 would move windows by whole pixels.
+            # In the geometry only pictures may be bfloat16, which would move windows by whole pixels.
             "precision": "auto" if model in NETWORKS else "mixed",
         },
     )
 
 
 def check_wiring(ensemble: Model, steps: tuple[Model, ...] | None = None) -> None:
-    """Hold an ensemble's steps to the contract: every input is made before it is used, with the same type and shape.
+    """Check an ensemble's steps: every input is made by an earlier step, with the same type and shape.
 
     Args:
-        ensemble: one of the contract's.
+        ensemble: of the contract.
         steps: to check instead of the ensemble's own.
 
     Raises:
-        ValueError: an input has no maker or comes in another shape, an output of the ensemble is never made, or a
-            tensor is made twice.
+        ValueError: no step makes an input, an input has another type or shape, no step makes an output of the
+            ensemble, or a tensor is made twice.
     """
     made = {tensor.name: tensor for tensor in ensemble.inputs}
     for model in STEPS[ensemble] if steps is None else steps:
@@ -240,4 +240,4 @@ def _check_same(ensemble: Model, tensor: Tensor, made: dict[str, Tensor]) -> Non
         raise ValueError(f"{ensemble.name}: {name} is made as {made[name]} but used as {tensor}")
 
 
-SETTINGS_MODELS = (SEARCH, ENROLL, CATALOG)  # are told the embedding's fingerprint and the threshold
+SETTINGS_MODELS = (SEARCH, ENROLL, CATALOG)  # their configs hold the embedding's fingerprint and the threshold

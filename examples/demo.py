@@ -1,7 +1,7 @@
-"""The whole chain on this machine: render coins, enroll them, recognize a photo of one, draw the answer.
+"""Mintmark on this machine from end to end: renders coins, enrolls them, recognizes a photo, draws the answer.
 
-python -m examples.demo            a rendered photo: other light, angle and background
-python -m examples.demo PHOTO      your own, against the same collection
+python -m examples.demo            a rendered photo, with other light, angle and background
+python -m examples.demo PHOTO      your own photo, against the same collection
 """
 
 import argparse
@@ -26,7 +26,7 @@ PHOTO_SIZE = 960  # px, longer side
 
 
 def collection() -> Path:
-    """Render the demo's collection unless it is there; returns its folder."""
+    """Render the demo's collection unless that is done; returns its folder."""
     folder = FOLDER / "collection"
     if not (folder / "manifest.csv").is_file():
         print("rendering a collection of invented coins …")
@@ -35,19 +35,19 @@ def collection() -> Path:
 
 
 def query_photo(folder: Path) -> Path:
-    """A photo of a coin whose catalog picture is enrolled."""
+    """A photo of a coin that is enrolled."""
     with (folder / "manifest.csv").open(newline="") as file:
         rows = [row for row in csv.DictReader(file) if (row["role"], row["label"]) == ("query", ASKED)]
     return folder / rows[0]["path"]
 
 
 def mintmark(server: EmbeddedServer, *arguments: str) -> int:
-    """Run the command line client against a server; its exit status."""
+    """Run the command line client against a server; returns its exit status."""
     return subprocess.run([sys.executable, "-m", "mintmark", "--url", server.url, *arguments], check=False).returncode
 
 
 def started_server() -> EmbeddedServer:
-    """A server with an empty catalog, on free ports."""
+    """Start a server with an empty catalog, on free ports."""
     shutil.rmtree(FOLDER / "catalog", ignore_errors=True)
     with tqdm(total=len(MODELS), desc="loading models", unit="model", leave=False) as bar:
 
@@ -60,7 +60,7 @@ def started_server() -> EmbeddedServer:
 
 
 def main(argv: list[str] | None = None) -> int:
-    """Run the demo; 0 when an answer was printed and drawn."""
+    """Command line; 0 when an answer was printed and drawn."""
     parser = argparse.ArgumentParser(prog="make demo", description=__doc__)
     parser.add_argument("photo", nargs="?", type=Path, help="your own photo")
     given = parser.parse_args(argv).photo

@@ -11,7 +11,7 @@ from ensemble.contract import CANVAS_SIZE
 
 
 def resample_in_bf16(graph: openvino.Model) -> None:
-    """Compute the matrix products along a side of the canvas (ensemble/stages/resize.py) in bfloat16.
+    """Compute the matrix products that resize the canvas in bfloat16.
 
     On a CPU without bfloat16, OpenVINO still computes them in float32.
     """

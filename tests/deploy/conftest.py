@@ -1,4 +1,4 @@
-"""Stand-ins for the builder and for Triton, the entrypoint as a process of its own, and certificates."""
+"""Fakes for the builder and for Triton, the entrypoint in its own process, and certificates."""
 
 import json
 import os
@@ -18,7 +18,7 @@ TOKEN = "the-token-of-the-catalog"
 READ_TOKEN = "the-token-of-its-readers"
 ADMIN_KEY = "only-the-operator-has-it"
 
-# Says what it was started with, as the process that the entrypoint has become.
+# The entrypoint becomes this program, which prints what it was started with.
 TRITON = """#!{python}
 import json, os, sys
 told = {{"arguments": sys.argv[1:], "folder": os.getcwd(), "pid": os.getpid(), "environment": dict(os.environ)}}
@@ -29,13 +29,13 @@ sys.exit(3)
 
 @dataclass(frozen=True)
 class Container:
-    """What the entrypoint sees: folders, stand-ins and variables."""
+    """What the entrypoint sees: folders, fakes and variables."""
 
     folder: Path
 
     @property
     def environment(self) -> dict[str, str]:
-        """The variables of a container that is set up well."""
+        """The variables of a container with correct settings."""
         inherited = {name: value for name, value in os.environ.items() if not name.startswith("MINTMARK_")}
         return {
             **inherited,
@@ -76,7 +76,7 @@ class Container:
 
 @pytest.fixture
 def container(tmp_path: Path) -> Container:
-    """A container with one model, a Triton that only tells its arguments, and no builder yet."""
+    """A container with one model, a fake Triton that prints its arguments, and no builder yet."""
     version = tmp_path / "models" / "segmentation" / "1"
     version.mkdir(parents=True)
     (version.parent / "config.pbtxt").write_text('name: "segmentation"\n')
@@ -87,7 +87,7 @@ def container(tmp_path: Path) -> Container:
 
 
 def told(output: str) -> dict[str, Any]:
-    """What the stand-in for Triton says that it was started with."""
+    """What the fake Triton was started with."""
     return dict(json.loads(output.splitlines()[-1]))
 
 

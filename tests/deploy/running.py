@@ -1,4 +1,4 @@
-"""A container's processes without the container: the entrypoint with the real Triton of the wheel, on loopback."""
+"""The processes of a container without the container: the entrypoint with the wheel's real Triton, on loopback."""
 
 import os
 import subprocess
@@ -19,7 +19,7 @@ READY_TIMEOUT = 300  # s
 
 
 def status(request: urllib.request.Request | str) -> int:
-    """Status of the answer to a request."""
+    """HTTP status of the answer to a request."""
     try:
         with urllib.request.urlopen(request, timeout=30) as reply:
             return int(reply.status)
@@ -67,16 +67,16 @@ class Server:
 
     @property
     def grpc(self) -> str:
-        """Where gRPC clients find it."""
+        """HOST:PORT for gRPC clients."""
         return f"{self.address}:{self.ports.grpc}"
 
     @property
     def http(self) -> str:
-        """Where HTTP clients find it, those on the same machine at least."""
+        """URL for HTTP clients on this machine."""
         return f"http://127.0.0.1:{self.ports.http}"
 
     def wait(self, token: str) -> None:
-        """Until the health check passes."""
+        """Wait until the health check passes."""
         deadline = time.monotonic() + READY_TIMEOUT
         while True:
             try:
@@ -87,6 +87,6 @@ class Server:
             time.sleep(0.2)
 
     def stop(self) -> int:
-        """End it as Docker does; its exit status."""
+        """Stop it as Docker does; returns its exit status."""
         self.process.terminate()
         return self.process.wait(timeout=60)

@@ -1,4 +1,4 @@
-"""The documentation of the deployment does not go stale."""
+"""docs/deployment.md describes every setting, and names only files and modules that exist."""
 
 import re
 
@@ -7,7 +7,7 @@ from ensemble import variables
 from tests.deploy.conftest import ROOT
 
 DOCUMENT = (ROOT / "docs" / "deployment.md").read_text()
-LISTS = {variables.SECRETS, variables.FILE}  # of the module that are no names
+LISTS = {variables.SECRETS, variables.FILE}  # in the module, but not names of variables
 SETTINGS = re.findall(r"^\| (`MINTMARK.*?) \|", DOCUMENT, flags=re.MULTILINE)
 
 

@@ -1,4 +1,4 @@
-"""The entrypoint: models staged, engines built in sight, then Triton in its place; or a reason and no Triton."""
+"""The entrypoint assembles the models, builds engines in sight and becomes Triton; or it gives a reason and ends."""
 
 import fcntl
 import importlib.util
@@ -31,13 +31,13 @@ def test_builds_then_becomes_triton(container: Container) -> None:
     process = container.start(MINTMARK_BUILDER=build(container))
     output, log = process.communicate(timeout=60)
     triton = told(output)
-    assert process.returncode == 3  # the stand-in's own
+    assert process.returncode == 3  # of the fake Triton
     assert triton["pid"] == process.pid  # so that the container's signals reach Triton
     assert triton["folder"] == str(ROOT)
     assert log.index("segmentation: built") < log.index("starting Triton")
-    served = container.folder / "repository" / "segmentation"
-    assert (served / "1" / "model.plan").read_text() == "an engine"
-    assert (served / "config.pbtxt").is_file()
+    assembled = container.folder / "repository" / "segmentation"
+    assert (assembled / "1" / "model.plan").read_text() == "an engine"
+    assert (assembled / "config.pbtxt").is_file()
     assert not (container.folder / "models" / "segmentation" / "1" / "model.plan").exists()
 
 
@@ -98,7 +98,7 @@ def test_unreadable_certificate_is_named_before_anything_is_built(container: Con
 
 
 def test_progress_is_seen_while_it_builds(container: Container) -> None:
-    """The first line arrives although the builder goes on only when the test has seen it."""
+    """Its first line arrives at once: the builder goes on only when the test has seen it."""
     seen = container.folder / "seen"
     builder = container.builder(
         f"import os, sys, time\nprint('step 1', file=sys.stderr, flush=True)\n"
@@ -128,7 +128,7 @@ def test_status_of_the_builder_is_the_containers(container: Container) -> None:
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 def test_stopped_while_building(container: Container, number: signal.Signals) -> None:
-    """The signal goes to the builder, and Triton does not start after it."""
+    """The signal goes to the builder, and Triton does not start."""
     builder = container.builder(
         "import signal, sys, time\n"
         "signal.signal(signal.SIGINT, signal.SIG_DFL)\n"
@@ -145,7 +145,7 @@ def test_stopped_while_building(container: Container, number: signal.Signals) ->
 
 
 def test_two_containers_do_not_build_at_once(container: Container) -> None:
-    """They share a cache; the second builder runs when the first has ended."""
+    """They use one cache; the second builder runs when the first has ended."""
     go_on = container.folder / "go on"
     first = container.start(
         MINTMARK_BUILDER=container.builder(
@@ -213,7 +213,7 @@ def test_file_in_the_place_of_the_cache_is_named(container: Container) -> None:
 
 
 def test_second_start_builds_on_the_first(container: Container) -> None:
-    """What the builder made stays where the container is only restarted; what the image brings is renewed."""
+    """A restart keeps what the builder made, and renews what the image brings."""
     container.run(MINTMARK_BUILDER=build(container))
     config = container.folder / "repository" / "segmentation" / "config.pbtxt"
     config.write_text("changed")

@@ -1,4 +1,4 @@
-"""Dockerfile and compose files: linted, and as closed as the documentation says."""
+"""Dockerfile and compose files pass their linters and are as closed as docs/deployment.md says."""
 
 import re
 import subprocess
@@ -18,7 +18,7 @@ DEPLOY = ROOT / "deploy"
 DOCKERFILE = (DEPLOY / "Dockerfile").read_text()
 TOOLS = Path(sys.executable).parent
 COMPOSE = ("compose.gpu.yaml", "compose.cpu.yaml")
-ADDED = ("compose.tls.yaml", "compose.mtls.yaml")  # to one of them
+ADDED = ("compose.tls.yaml", "compose.mtls.yaml")  # come after one of COMPOSE
 UID = "10001"
 
 
@@ -60,7 +60,7 @@ def test_base_image_is_pinned_to_a_release() -> None:
     assert re.search(r"^ARG TRITON=\d\d\.\d\d-py3$", DOCKERFILE, flags=re.MULTILINE)
     sources = re.findall(r"^FROM (\S+)", DOCKERFILE, flags=re.MULTILINE)
     assert sources[0] == "nvcr.io/nvidia/tritonserver:${TRITON}"
-    assert set(sources[1:]) <= {"triton", "mintmark"}  # every stage has the Python that will run
+    assert set(sources[1:]) <= {"triton", "mintmark"}  # every stage has the Python that runs in the end
 
 
 @pytest.mark.parametrize("target", ["cpu", "gpu"])
@@ -171,7 +171,7 @@ def test_only_tls_is_published_on_every_address() -> None:
 
 @pytest.mark.parametrize("name", COMPOSE)
 def test_times_fit_together(name: str) -> None:
-    """Requests in flight may end before Docker kills; the three requests of a check fit in its time."""
+    """Docker kills only after requests in flight had their time, and a check has time for its three requests."""
     assert seconds(service(name)["stop_grace_period"]) > STOP_TIMEOUT
     check = service(name)["healthcheck"]
     assert check["test"][1:] == ["python3", "-m", "deploy.healthcheck"]

@@ -1,4 +1,4 @@
-"""The entrypoint with a real Triton: it serves, and what is restricted is refused."""
+"""The entrypoint with a real Triton: requests are answered, and restricted endpoints refuse."""
 
 import contextlib
 import http.client
@@ -81,7 +81,7 @@ def test_every_flag_is_triton_s(pem: Path) -> None:
 
 
 def test_command_line_of_the_gpu_is_taken(tmp_path: Path) -> None:
-    """As far as a machine without a GPU can tell: with no models to load, Triton starts, and is ready."""
+    """As far as it shows without a GPU: with no models to load, Triton starts and is ready."""
     wheel, ports = find_wheel(), Ports.free()
     launch = Launch(str(wheel.executable), tmp_path, ports, cuda_pool_mib=64)
     command = triton_command(hardened(launch, ADMIN_KEY))
@@ -169,7 +169,7 @@ def test_restricted_over_http(server: Server, name: str) -> None:
 
 
 def calls(client: grpc.InferenceServerClient, headers: dict[str, str] | None) -> dict[str, Callable[[], object]]:
-    """One call of each restricted kind, to be made later."""
+    """A function for each restricted endpoint that calls it."""
     return {
         "model-repository": lambda: client.get_model_repository_index(headers=headers),
         "model-config": lambda: client.get_model_config("decode", headers=headers),
@@ -190,7 +190,7 @@ def test_restricted_over_grpc(server: Server, name: str) -> None:
 
 
 def test_models_cannot_be_changed_even_with_the_key(server: Server) -> None:
-    """Model control is off, not only guarded."""
+    """Model control is off, not merely restricted."""
     for action in ("load", "unload"):
         assert status(admin(f"{server.http}/v2/repository/models/search/{action}", "POST", b"{}")) == 503
     check(server.http, token=READ_TOKEN)
@@ -213,7 +213,7 @@ def test_log_has_no_secret(server: Server) -> None:
 
 
 def test_model_that_fails_ends_the_server(tmp_path: Path) -> None:
-    """Never ready without the index: here its catalog is no database."""
+    """The server is never ready without its index: here the catalog's file is not a database."""
     (tmp_path / "catalog").mkdir()
     (tmp_path / "catalog" / "catalog.sqlite").write_bytes(b"this is no database" * 100)
     server = Server(tmp_path)

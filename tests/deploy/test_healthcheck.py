@@ -1,4 +1,4 @@
-"""The health check against a server that answers what a test tells it to."""
+"""The health check against a fake server that answers what a test tells it to."""
 
 import json
 import socket
@@ -21,7 +21,7 @@ FOUND_NOTHING = {"outputs": [{"name": KNOWN.name, "datatype": "BOOL", "shape": [
 
 
 class FakeServer(ThreadingHTTPServer):
-    """Answers each path with a status and a body, and keeps what it was sent."""
+    """Answers each path with a status and a body, and keeps the requests."""
 
     daemon_threads = True
 
@@ -34,7 +34,7 @@ class FakeServer(ThreadingHTTPServer):
         }
         self.requests: dict[str, bytes] = {}
         self.tokens: dict[str, str | None] = {}
-        self.hold = threading.Event()  # answers wait for it
+        self.hold = threading.Event()  # while it is not set, answers wait
         self.hold.set()
 
     @property
@@ -91,7 +91,7 @@ def test_healthy(server: FakeServer) -> None:
     inputs = {each["name"]: each for each in request["inputs"]}
     assert set(inputs) == {each.name for each in SEARCH_MODEL.inputs}
     assert inputs[EMBEDDING.name]["shape"] == [1, EMBEDDING_SIZE]
-    assert inputs[FOUND.name]["data"] == [1.0]  # a photo without a coin would not be searched for
+    assert inputs[FOUND.name]["data"] == [1.0]  # with 0, no coin in the photo, nothing would be searched
     assert main(["--url", f"{server.url}/"]) == 0
 
 
@@ -99,7 +99,7 @@ def test_healthy(server: FakeServer) -> None:
 def test_token_of_readers_goes_with_the_search(
     server: FakeServer, variable: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """And nowhere else: not through a proxy that the environment names."""
+    """It goes nowhere else, in particular not to a proxy that the environment names."""
     (tmp_path / "token").write_text(f"{READ_TOKEN}\n")
     monkeypatch.setenv(variable, str(tmp_path / "token") if variable.endswith("_FILE") else READ_TOKEN)
     monkeypatch.setenv("http_proxy", "http://127.0.0.1:9")
@@ -145,7 +145,7 @@ def test_whatever_is_not_ready_is_named(server: FakeServer, path: str, capsys: p
     ],
 )
 def test_search_that_answers_nothing_is_not_healthy(server: FakeServer, reply: bytes) -> None:
-    """As Triton's Python backend does with numpy 2."""
+    """With numpy 2, Triton's Python backend answers like that."""
     server.answers[SEARCH] = (200, reply)
     with pytest.raises(UnhealthyError, match=r"the search answered (no|empty) outputs"):
         check(server.url)

@@ -1,4 +1,4 @@
-"""What the image's build checks at its end."""
+"""The checks at the end of an image's build."""
 
 import importlib.util
 import subprocess
@@ -37,7 +37,7 @@ def test_image_without_triton(monkeypatch: pytest.MonkeyPatch, capsys: pytest.Ca
 def test_missing_package_ends_the_build(
     container: Container, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """The environment of these tests is complete for the CPU, and has no TensorRT."""
+    """The environment of these tests has everything for the CPU, and no TensorRT."""
     monkeypatch.setenv("PATH", str(container.folder))
     assert main(["cpu"]) == 0
     if importlib.util.find_spec("tensorrt") is None:

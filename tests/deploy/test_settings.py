@@ -1,4 +1,4 @@
-"""Settings from variables and files: defaults, refusals, and secrets that never show."""
+"""Settings from variables and files: defaults, refusals, and secrets that are never shown."""
 
 import sys
 from pathlib import Path
@@ -37,7 +37,7 @@ def test_defaults_are_the_images() -> None:
 
 
 def test_empty_is_unset() -> None:
-    """Compose passes variables on that nobody has set."""
+    """Compose passes variables on even if nobody has set them."""
     names = ("ADMIN_KEY", "CUDA_POOL_MIB", "BACKENDS", "READ_TOKEN", "CATALOG", "INDEX", "MILVUS_TOKEN")
     tls = ("TLS_CERT_FILE", "TLS_KEY_FILE", "TLS_CLIENT_CA_FILE")
     settings = read_settings({**TOKEN, **dict.fromkeys((f"MINTMARK_{name}" for name in (*names, *tls)), "")})

@@ -1,4 +1,4 @@
-"""The entrypoint with a real Triton that speaks TLS. It serves no models, so that it starts at once."""
+"""The entrypoint with a real Triton that speaks TLS. It has no models, so it starts at once."""
 
 import time
 import urllib.error
@@ -13,13 +13,13 @@ from tritonclient.utils import InferenceServerException
 from tests.deploy.conftest import ADMIN_KEY, READ_TOKEN, TOKEN
 from tests.deploy.running import READY_TIMEOUT, Server, status
 
-ADDRESS = "127.0.0.2"  # stands for that of a container, and is not the loopback address that its HTTP listens on
+ADDRESS = "127.0.0.2"  # stands for a container's; HTTP listens on another one, 127.0.0.1
 TIMEOUT = 10  # s
 
 
 @pytest.fixture
 def serve(tmp_path: Path, pem: Path) -> Iterator[Callable[..., Server]]:
-    """Starts a server with the certificate of `pem` and further variables."""
+    """Start a server with the certificate of `pem` and further variables."""
     for folder in ("models", "repository"):
         (tmp_path / folder).mkdir()
     servers = []
@@ -28,7 +28,7 @@ def serve(tmp_path: Path, pem: Path) -> Iterator[Callable[..., Server]]:
         server = Server(
             tmp_path,
             ADDRESS,
-            MINTMARK_TARGET="gpu",  # whose models need no config of a name
+            MINTMARK_TARGET="gpu",  # its models need no config selected by name
             MINTMARK_BUILDER="true",
             MINTMARK_MODELS=str(tmp_path / "models"),
             MINTMARK_READ_TOKEN=READ_TOKEN,
@@ -57,14 +57,14 @@ def is_ready(server: Server) -> bool:
 
 
 def ask(server: Server, headers: dict[str, str] | None = None, **encryption: object) -> bool:
-    """Whether the server says that it is ready, over gRPC; the files are given as `Path`."""
+    """Whether the server says over gRPC that it is ready; files are given as `Path`."""
     files = {name: str(value) if isinstance(value, Path) else value for name, value in encryption.items()}
     with grpc.InferenceServerClient(server.grpc, **files) as client:
         return bool(client.is_server_ready(headers=headers, client_timeout=TIMEOUT))
 
 
 def check_log(server: Server, pem: Path) -> None:
-    """It tells that TLS is on, and no secret."""
+    """It says that TLS is on, and holds no secret."""
     log = server.log.read_text()
     assert f"gRPC on port {server.ports.grpc} with TLS, HTTP on loopback only" in log
     key = (pem / "server.key").read_text().splitlines()[1]
@@ -79,7 +79,7 @@ def test_tls(serve: Callable[..., Server], pem: Path) -> None:
     for wrong in encryptions:
         with pytest.raises(InferenceServerException):
             ask(server, {"authorization": f"Bearer {TOKEN}"}, **wrong)
-    # Nothing that is unencrypted can be reached from outside, metrics aside.
+    # From outside, only metrics can be reached without encryption.
     with pytest.raises(urllib.error.URLError, match="refused"):
         status(f"http://{ADDRESS}:{server.ports.http}/v2/health/live")
     assert status(f"http://{ADDRESS}:{server.ports.metrics}/metrics") == 200

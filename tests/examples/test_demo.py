@@ -1,4 +1,4 @@
-"""`make demo` as a newcomer runs it: the coin in the photo is recognized and the annotated picture is written."""
+"""`make demo` as a newcomer runs it: it recognizes the coin in the photo and writes the annotated picture."""
 
 import csv
 import os

@@ -1,4 +1,4 @@
-"""The models of the catalog alone on a real Triton, which start in seconds, and a client that needs no photos."""
+"""A real Triton with the catalog's models alone, which starts in seconds, and a client that needs no photos."""
 
 import json
 from collections.abc import Mapping
@@ -33,7 +33,7 @@ _FOUND = np.ones((1, 1), np.float32)
 
 
 def catalog_server(folder: Path, **environment: str) -> EmbeddedServer:
-    """A server, not started, on the catalog in a folder; its log lies beside it."""
+    """A server, not started yet, on the catalog in a folder; its log lies beside the folder."""
     return EmbeddedServer(folder, environment=environment, models=MODELS, log=folder.with_suffix(".log"))
 
 
@@ -44,7 +44,7 @@ def unit(rng: np.random.Generator) -> np.ndarray:
 
 
 class CatalogClient:
-    """Talks to the models themselves. Raises tritonclient's InferenceServerException."""
+    """Asks the models directly. Raises tritonclient's InferenceServerException."""
 
     def __init__(self, url: str, timeout: float | None = None) -> None:
         self._client = triton.InferenceServerClient(url)
@@ -73,7 +73,7 @@ class CatalogClient:
         return [each.decode() for each in result.as_numpy(COIN_ID.name)[0] if each]
 
     def ask(self, operation: str, **arguments: Any) -> dict[str, Any]:
-        """One operation of the model `catalog`."""
+        """Ask for one operation of the model `catalog`."""
         text = json.dumps({"operation": operation, **arguments}).encode()
         reply = self.infer(CATALOG, {REQUEST: np.array([[text]], object)}).as_numpy(RESPONSE.name)[0, 0]
         value: dict[str, Any] = json.loads(reply)

@@ -21,7 +21,7 @@ from training.mint import CATALOG, QUERY, make_design, photograph, strike
 
 ROOT = Path(__file__).resolve().parents[2]
 TOKEN = "the-right-token"
-SERVE_PYTHON = os.environ.get(variables.SERVE_PYTHON, sys.executable)  # an environment without torch, under make
+SERVE_PYTHON = os.environ.get(variables.SERVE_PYTHON, sys.executable)  # `make test` sets one without torch
 DIE_WITH_PARENT = 1  # PR_SET_PDEATHSIG
 
 
@@ -34,7 +34,7 @@ class Running:
     http: str
 
     def stop(self, number: int = signal.SIGTERM) -> int:
-        """End it with a signal; its exit status."""
+        """Stop it with a signal; returns its exit status."""
         self.process.send_signal(number)
         return self.process.wait(timeout=60)
 
@@ -66,7 +66,7 @@ def launch(folder: Path, *arguments: str, **environment: str) -> Running:
 
 @pytest.fixture(scope="session")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
-    """A server whose catalog needs a token to be changed."""
+    """A server whose catalog can be changed only with a token."""
     running = launch(tmp_path_factory.mktemp("server"), MINTMARK_TOKEN=TOKEN)
     yield running
     running.stop()
@@ -86,7 +86,7 @@ def jpeg(picture: np.ndarray) -> bytes:
 
 @dataclass(frozen=True)
 class Coin:
-    """A rendered coin: what it is called, a catalog picture and another photo of it."""
+    """A rendered coin: its fields, a catalog picture and another photo."""
 
     fields: EntryFields
     catalog: np.ndarray
@@ -96,7 +96,7 @@ class Coin:
 
 @pytest.fixture(scope="session")
 def coins() -> list[Coin]:
-    """A handful of coins."""
+    """Four coins."""
     return [make_coin(seed) for seed in (900_001, 900_012, 900_023, 900_034)]
 
 

@@ -1,4 +1,4 @@
-"""What bad input gets: a clear error for that request alone, while a good one beside it is answered."""
+"""Bad input gets a clear error for that request alone; good requests beside it are answered."""
 
 import io
 import json
@@ -32,7 +32,7 @@ def encode(picture: np.ndarray, kind: str, **options: Any) -> bytes:
 
 
 def huge_png() -> bytes:
-    """A PNG that says 12000 x 9000 pixels in its header and holds hardly any."""
+    """A PNG with 12000 x 9000 pixels by its header and hardly any data."""
 
     def chunk(kind: bytes, data: bytes) -> bytes:
         return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
@@ -75,7 +75,7 @@ def infer(
 
 
 def refused_beside_good(server: Running, good: bytes, bad: Callable[[], object]) -> InferenceServerException:
-    """Send the bad request among good ones; every good one is answered, the error of the bad one is returned."""
+    """Send a bad request among good ones, check that those are answered, and return the bad one's error."""
     with ThreadPoolExecutor(3) as pool, Client(server.url) as client:
         before = [pool.submit(client.recognize, good) for _ in range(2)]
         with pytest.raises(InferenceServerException) as refused:
@@ -193,7 +193,7 @@ def test_http_gets_the_same_errors(server: Running) -> None:
 
 
 def rotated(picture: np.ndarray) -> bytes:
-    """The picture stored on its side, with the EXIF note that says so."""
+    """The picture stored on its side, with the EXIF orientation that says so."""
     exif = Image.Exif()
     exif[0x0112] = 6
     return encode(np.ascontiguousarray(np.rot90(picture, 1)), "JPEG", quality=95, exif=exif)

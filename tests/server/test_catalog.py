@@ -1,4 +1,4 @@
-"""The catalog through a real Triton: several servers on one database, filters, tokens, faults, and many enrolments."""
+"""The catalog in a real Triton: several servers on one database, filters, tokens, faults, and many enrolments."""
 
 import re
 import time
@@ -18,26 +18,26 @@ from tests.server.test_lifecycle import children
 
 ENROLMENTS = 10_000
 PAGE = 4096  # bytes
-# What 10,000 views may take in the server: their embeddings twice, as an index grows, and as much again for heaps.
+# Memory that 10,000 views may take in the server: their embeddings twice, as an index grows, plus as much for heaps.
 MOST_GROWTH = 32 << 20
 
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Of the catalog that the servers of this module share."""
+    """The folder of the catalog that all servers of this module use."""
     return tmp_path_factory.mktemp("shared") / "catalog"
 
 
 @pytest.fixture(scope="module")
 def server(folder: Path) -> Iterator[EmbeddedServer]:
-    """One server on it."""
+    """One server on that catalog."""
     with catalog_server(folder) as running:
         yield running
 
 
 @pytest.fixture
 def client(server: EmbeddedServer) -> Iterator[CatalogClient]:
-    """Its client."""
+    """A client of that server."""
     client = CatalogClient(server.url)
     yield client
     client.close()
@@ -63,7 +63,7 @@ def test_a_change_is_seen_by_the_next_search_of_another_server(folder: Path, cli
 
 
 def test_filters_narrow_the_search_itself(client: CatalogClient) -> None:
-    """A match that a filter lets pass is found however many nearer ones it does not."""
+    """A match that passes the filter is found even if many nearer ones do not pass."""
     rng = np.random.default_rng(2)
     query = unit(rng)
     for _ in range(60):
@@ -90,7 +90,7 @@ def test_filters_narrow_the_search_itself(client: CatalogClient) -> None:
 
 def test_ten_thousand_enrolments_in_a_row(server: EmbeddedServer, client: CatalogClient) -> None:
     rng = np.random.default_rng(3)
-    for _ in range(200):  # what is loaded and reserved once
+    for _ in range(200):  # loads and reserves what is needed once
         client.search(unit(rng))
         client.enroll(unit(rng), **FIELDS)
     before = memory(server)
@@ -105,7 +105,7 @@ def test_ten_thousand_enrolments_in_a_row(server: EmbeddedServer, client: Catalo
 
 
 def memory(server: EmbeddedServer) -> int:
-    """Bytes that belong to the server's processes alone."""
+    """Memory that only the server's processes use, bytes."""
     total = 0
     for pid in (server.pid, *children(server.pid)):
         rollup = Path(f"/proc/{pid}/smaps_rollup").read_text()
@@ -114,7 +114,7 @@ def memory(server: EmbeddedServer) -> int:
 
 
 def test_an_index_is_built_in_the_background_and_taken_up(tmp_path: Path) -> None:
-    """Bulk import from another process; searches go on meanwhile, and the server then searches what was built."""
+    """Another process imports in bulk while searches go on; then the server searches the built index."""
     folder = tmp_path / "catalog"
     model = fingerprint()
     rng = np.random.default_rng(4)
@@ -129,7 +129,7 @@ def test_an_index_is_built_in_the_background_and_taken_up(tmp_path: Path) -> Non
             bulk.add([(Enrolment("obverse", entry), View(vector, model, b"")) for vector in part])
             assert len(client.search(part[0], k=3)) == 3
         bulk.close()
-        for _ in range(600):  # each search looks whether the index is ready
+        for _ in range(600):  # every search checks whether the index is ready
             time.sleep(0.2)
             status = client.ask("status")["index"]
             newest = unit(rng)

@@ -1,6 +1,6 @@
-"""Killed at random moments while clients change the catalog, the server loses nothing that it acknowledged.
+"""A server that is killed at random moments while clients change the catalog loses nothing that it acknowledged.
 
-MINTMARK_KILLS sets how often; every time the index is being built as well, and killed with the server.
+MINTMARK_KILLS sets how often. Each time the index is being built too, and that is killed with the server.
 """
 
 import os
@@ -35,7 +35,7 @@ SAMPLE = 20  # entries of each client that are searched for after each start
 
 @dataclass
 class Entry:
-    """What a client knows of one of its entries: its views, and its name."""
+    """One entry of a client as the client knows it: number of views, and name."""
 
     vectors: list[np.ndarray]
     name: str
@@ -43,17 +43,17 @@ class Entry:
 
 @dataclass
 class Journal:
-    """What one client was told: its entries as acknowledged, and the change that it got no answer to."""
+    """What one client was told: its acknowledged entries, and the change that got no answer."""
 
     rng: np.random.Generator
     prefix: str
     entries: dict[str, Entry] = field(default_factory=dict)
-    unanswered: tuple[str, Entry | None] | None = None  # id and the entry as it would be, None where it would be gone
+    unanswered: tuple[str, Entry | None] | None = None  # id, and the entry after the change, None if removed
     made: int = 0
     answers: int = 0
 
     def work(self, url: str) -> None:
-        """Enroll, add views, rename and remove until the server is gone."""
+        """Enroll, add views, rename and remove entries until the server is gone."""
         client = CatalogClient(url, timeout=10)
         try:
             while True:
@@ -89,7 +89,7 @@ class Journal:
         self.unanswered = entry_id, entry
 
     def _settle(self, answered: bool) -> None:
-        """Take the unanswered change for made."""
+        """Count the unanswered change as made."""
         assert self.unanswered is not None
         entry_id, entry = self.unanswered
         if entry is None:
@@ -100,7 +100,7 @@ class Journal:
         self.answers += answered
 
     def hold(self, client: CatalogClient, names: dict[str, str]) -> None:
-        """Compare with what the server holds; the unanswered change is there as a whole or not at all."""
+        """Compare with the server's entries; the unanswered change was made completely or not at all."""
         if self.unanswered is not None:
             entry_id, wanted = self.unanswered
             if _there(client, entry_id, names) == _shape(wanted):
@@ -122,13 +122,13 @@ def _shape(entry: Entry | None) -> tuple[str, int] | None:
 
 
 def _there(client: CatalogClient, entry_id: str, names: dict[str, str]) -> tuple[str, int] | None:
-    """Name and number of views as the server has them."""
+    """Name and number of views in the server."""
     return (names[entry_id], len(client.ask("show", id=entry_id)["views"])) if entry_id in names else None
 
 
 @contextmanager
 def building(folder: Path) -> Iterator[None]:
-    """Build the index meanwhile, until it is killed."""
+    """Build the index at the same time, until it is killed."""
     command = [sys.executable, "-m", "catalog", "build", str(folder), fingerprint(), INDEX]
     with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as builder:
         yield
@@ -174,7 +174,7 @@ def test_killed_at_random_moments(tmp_path: Path) -> None:
 
 
 def check(server: EmbeddedServer, journals: list[Journal]) -> None:
-    """Everything that was acknowledged is there, and search and database say the same."""
+    """All acknowledged changes are there, and search and database agree."""
     client = CatalogClient(server.url)
     names = {entry["id"]: entry["name"] for entry in client.entries()}
     for journal in journals:

@@ -1,4 +1,4 @@
-"""The embedded server starts, fails and stops as it should."""
+"""The embedded server starts, fails and stops in order."""
 
 import os
 import shutil
@@ -35,13 +35,13 @@ SHARED_MEMORY = Path("/dev/shm")
 
 
 def children(pid: int) -> list[int]:
-    """Processes started by a process, theirs included."""
+    """All descendants of a process."""
     direct = [int(child) for path in Path(f"/proc/{pid}/task").glob("*/children") for child in path.read_text().split()]
     return direct + [each for child in direct for each in children(child)]
 
 
 def alive(pid: int) -> bool:
-    """Whether a process runs; one that has ended but was not yet waited for does not."""
+    """Whether a process runs; a zombie does not."""
     try:
         return Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()[0] != "Z"
     except OSError:
@@ -56,7 +56,7 @@ def all_end(pids: list[int], seconds: float = 30) -> bool:
 
 
 def test_survives_kill_and_stops_on_interrupt(tmp_path: Path, coins: list[Coin]) -> None:
-    """What enroll has acknowledged is found after kill -9; Ctrl-C then leaves nothing behind."""
+    """An acknowledged enrolment survives kill -9, and Ctrl-C leaves nothing behind."""
     running = launch(tmp_path)
     with Client(running.url) as client:
         entry = client.enroll(jpeg(coins[0].catalog), coins[0].fields)
@@ -87,7 +87,7 @@ def test_ends_with_its_parent(tmp_path: Path) -> None:
 
 
 def test_failed_model_is_named_with_its_reason(tmp_path: Path) -> None:
-    """Also: a wrong tensor name in a compute graph keeps the server from starting."""
+    """A wrong tensor name in a compute graph keeps the server from starting."""
     repository = tmp_path / "repository"
     shutil.copytree(ROOT / REPOSITORY, repository)
     graph = onnx.load(repository / "zoom" / "1" / "model.onnx")
@@ -104,7 +104,7 @@ def test_failed_model_is_named_with_its_reason(tmp_path: Path) -> None:
 
 
 def test_default_target_loads_as_far_as_the_wheel_goes(tmp_path: Path) -> None:
-    """The GPU's configs: Triton takes them all, and lacks the TensorRT backend and a GPU."""
+    """Triton accepts all configs for the GPU; what it lacks is the TensorRT backend and a GPU."""
     with pytest.raises(ServerError) as failed:
         EmbeddedServer(tmp_path / "catalog", target=Target.GPU).start()
     problems = str(failed.value).split("\n")
@@ -167,7 +167,7 @@ def test_missing_triton_is_said(monkeypatch: pytest.MonkeyPatch, tmp_path: Path)
 
 
 def test_serving_has_no_torch() -> None:
-    """The environment that `make serve` uses."""
+    """In the environment that `make serve` uses."""
     probe = "import importlib.util as u, sys; sys.exit(u.find_spec('torch') is not None)"
     if variables.SERVE_PYTHON not in os.environ:
         pytest.skip("MINTMARK_SERVE_PYTHON is not set: make test sets it")

@@ -1,4 +1,4 @@
-"""Cores and memory: the embedded server and the container stay within the limits of the container they run in."""
+"""The embedded server and the container keep to a container's limits on cores and memory."""
 
 import os
 from pathlib import Path

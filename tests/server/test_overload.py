@@ -1,4 +1,4 @@
-"""More requests than the server takes: some are refused at once, with a clear error, and the others are answered."""
+"""With too many requests, some are refused at once with a clear error, and the others are answered."""
 
 from collections import Counter
 from collections.abc import Iterator
@@ -17,7 +17,7 @@ CALLERS = 16
 
 @pytest.fixture
 def short_queue(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[EmbeddedServer]:
-    """A server in which one request may wait before the first step."""
+    """A server in which only one request may wait for the first step."""
     monkeypatch.setattr(graph, "CPU_ADMISSION", graph.Queue(size=1, timeout_us=60_000_000))
     with EmbeddedServer(tmp_path) as server:
         yield server

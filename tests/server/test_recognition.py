@@ -1,4 +1,4 @@
-"""The whole chain on the real server: photo in, catalog entries out."""
+"""Recognition on a real server: photo in, catalog entries out."""
 
 import json
 from pathlib import Path
@@ -14,7 +14,7 @@ from tests.server.conftest import Coin, Running, jpeg
 
 @pytest.fixture(scope="module")
 def enrolled(client: Client, coins: list[Coin]) -> list[str]:
-    """Ids of the coins, enrolled by their catalog pictures."""
+    """Ids of the entries of the coins, which are enrolled by their catalog pictures."""
     return [client.enroll(jpeg(coin.catalog), coin.fields).id for coin in coins]
 
 

@@ -1,4 +1,4 @@
-"""New weights beside the old ones on one catalog: nothing is mixed, and the views change over at once."""
+"""New weights beside old ones on one catalog: they are never mixed, and all views change over at once."""
 
 import shutil
 from collections.abc import Iterator
@@ -21,7 +21,7 @@ NEW_MODEL = "0123456789abcdef"
 
 
 def other_weights(folder: Path) -> Path:
-    """A model repository whose embedding gives the numbers in reverse: as good, and unlike those of the old one."""
+    """A model repository whose embedding reverses the numbers: as good as the old one, and different."""
     repository = folder / "repository"
     shutil.copytree(ROOT / REPOSITORY, repository)
     path = repository / EMBEDDER.name / "1" / "model.onnx"
@@ -41,7 +41,7 @@ def other_weights(folder: Path) -> Path:
 def servers(
     tmp_path_factory: pytest.TempPathFactory, coins: list[Coin]
 ) -> Iterator[tuple[EmbeddedServer, EmbeddedServer]]:
-    """A server that coins were enrolled with, and one with new weights that was started beside it."""
+    """A server with enrolled coins, and a server with new weights beside it."""
     folder = tmp_path_factory.mktemp("reembed")
     with EmbeddedServer(folder / "catalog", log=folder / "old.log") as old:
         with Client(old.url) as client:
@@ -55,7 +55,7 @@ def servers(
 
 
 def best(client: Client, picture: np.ndarray) -> str:
-    """Id of the entry that a picture shows; '' where it is unknown."""
+    """Id of the entry that a picture shows; '' where the coin is not known."""
     answer = client.recognize(jpeg(picture))
     return answer.matches[0].entry.id if answer.known else ""
 
@@ -71,7 +71,7 @@ def test_from_old_weights_to_new_ones(
         assert not new.recognize(jpeg(coins[0].catalog)).matches, "views of other weights are not searched"
         assert best(old, coins[0].catalog) == "coin-0"
 
-        # Part of the work is done, and a coin is enrolled with either weights meanwhile.
+        # Half way through, a coin is enrolled with either weights.
         assert new.reembed(limit=2).done == 2
         old.enroll(jpeg(coins[3].catalog), coins[3].fields, entry_id="coin-3")
         assert [best(old, coin.catalog) for coin in coins] == [f"coin-{n}" for n in range(4)]

@@ -1,4 +1,4 @@
-"""Model processes that have died are found among all others."""
+"""Model processes that have died are found among all processes."""
 
 import os
 import signal
@@ -24,7 +24,7 @@ def test_the_dead_of_a_server_are_told_from_the_living_and_from_others(tmp_path:
     process(tmp_path, 13, "triton_python_b", "S", 7)
     process(tmp_path, 14, "triton_python_b", "Z", 8)
     process(tmp_path, 15, "a) Z (b", "Z", 7)
-    (tmp_path / "16").mkdir()  # ended while this looks
+    (tmp_path / "16").mkdir()  # ended while the processes are listed
     (tmp_path / "self").mkdir()
     assert dead_stubs(7, tmp_path) == [11, 12]
     assert dead_stubs(processes=tmp_path) == [11, 12, 14]
@@ -35,7 +35,7 @@ def test_a_zombie_of_the_system_has_the_state_that_is_looked_for() -> None:
     child = subprocess.Popen(["true"])
     while "(true) Z" not in Path(f"/proc/{child.pid}/stat").read_text():
         time.sleep(0.01)
-    assert dead_stubs(os.getpid()) == []  # of another name
+    assert dead_stubs(os.getpid()) == []  # the child has another name
     child.wait()
 
 

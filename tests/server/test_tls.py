@@ -1,4 +1,4 @@
-"""The embedded server with TLS and mutual TLS, by the flags of its command line and of the client's."""
+"""The embedded server with TLS and mutual TLS, by the options of its command line and the client's."""
 
 import socket
 import ssl
@@ -27,7 +27,7 @@ def pem(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def mutual(tmp_path_factory: pytest.TempPathFactory, pem: Path) -> Iterator[Running]:
-    """A server that wants its clients' certificates, and a token."""
+    """A server that demands a certificate and a token from clients."""
     files = ("--tls-cert", str(pem / "server.pem"), "--tls-key", str(pem / "server.key"))
     folder = tmp_path_factory.mktemp("mutual")
     running = launch(folder, *files, "--tls-client-ca", str(pem / "ca.pem"), MINTMARK_TOKEN=TOKEN)
@@ -91,7 +91,7 @@ def test_the_server_shows_its_certificate(mutual: Running, pem: Path) -> None:
 
 
 def test_http_is_no_way_round(mutual: Running) -> None:
-    """It has no TLS in Triton: health is open, inference is closed."""
+    """Triton's HTTP has no TLS, so inference is closed there and health is open."""
     with urllib.request.urlopen(f"{mutual.http}/v2/health/ready", timeout=10) as answer:
         assert answer.status == 200
     for path in ("v2/models/catalog/infer", "v2/repository/index"):

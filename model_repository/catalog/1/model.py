@@ -1,4 +1,4 @@
-"""Triton model `catalog`: list, change, import and export entries, status."""
+"""Triton model `catalog`: lists, changes, imports and exports entries, and tells the status."""
 
 import json
 from collections.abc import Sequence
@@ -22,7 +22,7 @@ class TritonPythonModel:
         """Open the catalog."""
         config = settings(args)
         catalog = open_configured(config["fingerprint"])
-        embed = partial(_embed, together=max_batch(args))  # which is the same for all models of a target
+        embed = partial(_embed, together=max_batch(args))  # the same for all models of a target
         self.desk = Desk(catalog, config["fingerprint"], embed, float(config["known_threshold"]))
 
     def execute(self, requests: list[Any]) -> list[Any]:
@@ -42,7 +42,7 @@ class TritonPythonModel:
 
 
 def _embed(pictures: Sequence[bytes], together: int) -> np.ndarray:
-    """Embeddings [N, 64] of pictures of rectified coins, so many at a time, by the model that embeds photos too."""
+    """Embeddings [N, 64] of pictures of rectified coins, by the model `embedding`; `together` pictures per request."""
     coins = [coin_tensor(picture) for picture in pictures]
     parts = [
         call(EMBEDDER, {COIN: np.stack(coins[start : start + together])})[EMBEDDING]

@@ -1,4 +1,4 @@
-"""Triton model `decode`: photo files to canvases."""
+"""Triton model `decode`: decodes photo files onto canvases."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -19,7 +19,7 @@ class TritonPythonModel:
         self.decode = decoder_for(*instance(args))
 
     def execute(self, requests: list[Any]) -> list[Any]:
-        """Decode the photos of all requests together, and answer each on its own."""
+        """Decode the photos of all requests together, and answer each request on its own."""
         photos = [array(request, ENCODED).reshape(-1).tolist() for request in requests]
         decoded = iter(self.decode([encoded for batch in photos for encoded in batch]))
         return answer_each([[next(decoded) for _ in batch] for batch in photos], self._answer)

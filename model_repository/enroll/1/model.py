@@ -1,4 +1,4 @@
-"""Triton model `enroll`: a coin and what people call it to a view of a catalog entry."""
+"""Triton model `enroll`: stores a coin and its metadata as a view of a catalog entry."""
 
 from typing import Any
 

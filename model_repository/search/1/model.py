@@ -1,4 +1,4 @@
-"""Triton model `search`: embeddings to catalog entries."""
+"""Triton model `search`: finds the catalog entries nearest to an embedding."""
 
 from typing import Any
 
@@ -14,7 +14,7 @@ class TritonPythonModel:
     """Adapts the catalog's search to Triton."""
 
     def initialize(self, args: dict[str, str]) -> None:
-        """Open the catalog and load its index onto this instance's device: the server is ready when that is done."""
+        """Open the catalog and load its index onto this instance's device; until then the server is not ready."""
         check_setup()
         config = settings(args)
         self.threshold = float(config["known_threshold"])
