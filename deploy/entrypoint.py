@@ -170,7 +170,8 @@ def parse(argv: Sequence[str] | None) -> tuple[Ports, str]:
 def main(argv: Sequence[str] | None = None) -> int:
     """Command line; does not return where Triton starts."""
     ports, address = parse(argv)
-    for number in (signal.SIGTERM, signal.SIGINT):  # a container's first process gets no defaults
+    # The first process of a container ignores these signals, unless it handles them itself.
+    for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, _stop)
     try:
         settings = read_settings(os.environ)

@@ -175,7 +175,7 @@ def _python(model: Model, target: Target, max_batch: int) -> Placement:
 
 
 def _chain(cpu: Cpu) -> Placement:
-    """All steps of a photo in one process, a worker; one more worker than there are slots (`backends.slots`).
+    """Workers, each of which takes a photo through all steps: one per slot, and a spare one (backends/slots.py).
 
     The spare worker holds the next photo while it waits for a slot: Triton 2.51 is slow to refill a freed instance when
     its queue is limited and load is open-loop.

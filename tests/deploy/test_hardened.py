@@ -63,7 +63,7 @@ def test_every_flag_is_triton_s(pem: Path) -> None:
         text=True,
         check=False,
     )
-    known = {line.split()[0] for line in (usage.stdout + usage.stderr).splitlines() if line.startswith("  --")}
+    flags = {line.split()[0] for line in (usage.stdout + usage.stderr).splitlines() if line.startswith("  --")}
     tls = Tls(pem / "server.pem", pem / "server.key", pem / "ca.pem")
     everything = Launch(
         "tritonserver",
@@ -77,7 +77,7 @@ def test_every_flag_is_triton_s(pem: Path) -> None:
         trace=Path("/t"),
     )
     command = triton_command(hardened(everything, "key"))
-    assert {argument.split("=")[0] for argument in command[1:]} <= known
+    assert {argument.split("=")[0] for argument in command[1:]} <= flags
 
 
 def test_command_line_of_the_gpu_is_taken(tmp_path: Path) -> None:

@@ -37,7 +37,7 @@ def mutual(tmp_path_factory: pytest.TempPathFactory, pem: Path) -> Iterator[Runn
         assert TOKEN not in file.read_text(errors="replace"), file
 
 
-def test_clients_with_a_certificate_are_served(mutual: Running, pem: Path, coins: list[Coin]) -> None:
+def test_clients_with_a_certificate_are_answered(mutual: Running, pem: Path, coins: list[Coin]) -> None:
     tls = Tls(ca=pem / "ca.pem", cert=pem / "client.pem", key=pem / "client.key")
     with Client(mutual.url, tls=tls, token=TOKEN) as client:
         entry = client.enroll(jpeg(coins[0].catalog), coins[0].fields)
