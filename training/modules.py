@@ -9,8 +9,8 @@ from torch import nn
 
 from ensemble import artifacts
 from ensemble.contract import CROP, EMBEDDER, PREPROCESS, ZOOM, Model
+from ensemble.geometry import Crop, Preprocess, Zoom
 from ensemble.graph import NETWORKS
-from ensemble.stages import Crop, Preprocess, Zoom
 from training.fold import fold_batch_norm
 from training.networks import Segmenter, embedder_with
 

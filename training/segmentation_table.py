@@ -17,10 +17,10 @@ from torch.nn import functional
 from tqdm import tqdm
 
 from ensemble.contract import IMAGE_SIZE, MASK_THRESHOLD
+from ensemble.geometry import Preprocess, Zoom
+from ensemble.geometry.crop import ZOOM_MARGIN
+from ensemble.geometry.single import coin_mask
 from ensemble.photo import decode
-from ensemble.stages import Preprocess, Zoom
-from ensemble.stages.crop import ZOOM_MARGIN
-from ensemble.stages.single import coin_mask
 from training import loop
 from training.mint import Ellipse
 from training.networks import Segmenter

@@ -1,4 +1,4 @@
-"""Real photos for the stages' tests."""
+"""Photos for the tests of the geometry: real ones and noise."""
 
 from pathlib import Path
 

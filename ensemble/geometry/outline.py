@@ -3,7 +3,7 @@
 import torch
 from torch import Tensor
 
-from ensemble.stages.ellipse import Moments, in_ellipse, moments, semi_axes
+from ensemble.geometry.ellipse import Moments, in_ellipse, moments, semi_axes
 
 DIRECTIONS = 48
 ROUNDS = 4  # of fitting; more change nothing

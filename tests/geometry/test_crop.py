@@ -6,10 +6,10 @@ import pytest
 import torch
 
 from ensemble.contract import COARSE_SIZE, COIN_RADIUS, IMAGE_MEAN, IMAGE_SIZE, IMAGE_STD
+from ensemble.geometry import Crop, Zoom
+from ensemble.geometry.crop import ZOOM_MARGIN
+from ensemble.geometry.resize import resize_window
 from ensemble.photo import Photo
-from ensemble.stages import Crop, Zoom
-from ensemble.stages.crop import ZOOM_MARGIN
-from ensemble.stages.resize import resize_window
 
 Ellipse = tuple[float, float, float, float, float]  # cx, cy, a, b in canvas px, degrees
 MIDDLE = (IMAGE_SIZE - 1) / 2

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 import torch
 
-from ensemble.stages.components import fill_holes, largest_component
+from ensemble.geometry.components import fill_holes, largest_component
 
 SIZE = 128
 

@@ -5,9 +5,9 @@ from torch import Tensor
 from torch.nn import functional
 
 from ensemble.contract import MASK_THRESHOLD
-from ensemble.stages.components import fill_holes, largest_component
-from ensemble.stages.distance import distance_to_background
-from ensemble.stages.ellipse import ellipse_area, in_ellipse, moments, semi_axes
+from ensemble.geometry.components import fill_holes, largest_component
+from ensemble.geometry.distance import distance_to_background
+from ensemble.geometry.ellipse import ellipse_area, in_ellipse, moments, semi_axes
 
 SOLID = 0.8  # of a coin's mask, at least; the rest are holes
 WHOLE_FILL = 0.94  # area over that of the ellipse with the same moments: one coin has 0.99, two that touch 0.9

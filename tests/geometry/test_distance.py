@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 import torch
 
-from ensemble.stages.distance import distance_to_background
+from ensemble.geometry.distance import distance_to_background
 
 SIZE = 128
 

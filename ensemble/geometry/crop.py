@@ -5,10 +5,10 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from ensemble.contract import COARSE_SIZE, COIN_RADIUS, IMAGE_SIZE
-from ensemble.stages.ellipse import Moments, angle, circle_to_ellipse, ellipse_area, moments, semi_axes
-from ensemble.stages.outline import outline
-from ensemble.stages.resize import resize_window
-from ensemble.stages.single import coin_mask
+from ensemble.geometry.ellipse import Moments, angle, circle_to_ellipse, ellipse_area, moments, semi_axes
+from ensemble.geometry.outline import outline
+from ensemble.geometry.resize import resize_window
+from ensemble.geometry.single import coin_mask
 
 ZOOM_MARGIN = 1.35  # side of the zoom window over the coin's diameter
 MIN_AREA = 0.02  # share of the zoom window below which a blob is no coin

@@ -7,9 +7,9 @@ from PIL import Image
 from torch.nn import functional
 
 from ensemble.contract import COARSE_SIZE, IMAGE_MEAN, IMAGE_SIZE, IMAGE_STD
+from ensemble.geometry import Preprocess
+from ensemble.geometry.resize import axis_weights, resize_window, whole_window
 from ensemble.photo import Photo
-from ensemble.stages import Preprocess
-from ensemble.stages.resize import axis_weights, resize_window, whole_window
 
 EXACT = 2e-3  # of 255: float32 sums
 PIL_STEP = 1.01  # of 255: PIL works in 8 bits and rounds after each axis

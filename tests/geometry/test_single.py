@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 import torch
 
-from ensemble.stages.single import coin_mask
+from ensemble.geometry.single import coin_mask
 
 SIZE = 256
 Outline = tuple[float, float, float, float, float]  # centre, semi-axes, degrees

@@ -5,8 +5,8 @@ import numpy as np
 import pytest
 import torch
 
-from ensemble.stages.ellipse import Moments, angle, moments, semi_axes
-from ensemble.stages.outline import hull_moments, outline
+from ensemble.geometry.ellipse import Moments, angle, moments, semi_axes
+from ensemble.geometry.outline import hull_moments, outline
 
 SIZE = 256
 Outline = tuple[float, float, float, float, float]  # centre, semi-axes, degrees

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 import torch
 
-from ensemble.stages.ellipse import Moments, angle, circle_to_ellipse, moments, semi_axes
+from ensemble.geometry.ellipse import Moments, angle, circle_to_ellipse, moments, semi_axes
 
 SIZE = 256
 SHIFT = 8  # fractional bits of cv2.ellipse
