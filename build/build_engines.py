@@ -19,10 +19,8 @@ import sys
 from dataclasses import dataclass
 from pathlib import Path
 
+import _project  # noqa: F401  before the project's packages
 import onnx
-
-sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
-
 from engine_builder import BuildError, Flavor, build, load_flavor
 from half import engine_graph
 

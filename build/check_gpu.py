@@ -19,14 +19,12 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+import _project  # noqa: F401  before the project's packages
 import numpy as np
-from tqdm import tqdm
-
-sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
-
 from build_engines import Engines
 from engine_builder import BuildError, Flavor, load_flavor
 from gpu_report import BATCHES, EngineSpeed, Parity, Report, ServedSpeed
+from tqdm import tqdm
 
 from backends.openvino.opening import open_runner
 from backends.tensorrt_rtx.device import CudaDevice, DeviceError
@@ -95,7 +93,7 @@ def served_speed(
     stop = time.perf_counter() + seconds
 
     def caller(number: int) -> list[float]:
-        times = []
+        times: list[float] = []
         while (start := time.perf_counter()) < stop:
             ask(photos[(number + len(times)) % len(photos)])
             times.append(time.perf_counter() - start)

@@ -4,14 +4,9 @@ TensorRT's networks are strongly typed: what is to be computed in fp16 has to be
 stay float32, as the contract says. `half_cost.py` measures what that costs.
 """
 
-import sys
-from pathlib import Path
-
 import onnx
 from onnx import TensorProto
 from onnxruntime.transformers.float16 import DEFAULT_OP_BLOCK_LIST, convert_float_to_float16
-
-sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 from ensemble.artifacts import plain_graph
 from ensemble.contract import Model

@@ -7,19 +7,16 @@ MANIFEST.csv is what `mintmark evaluate` takes: path, label, role.
 
 import argparse
 import csv
-import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+import _project  # noqa: F401  before the project's packages
 import numpy as np
 import onnx
 import onnxruntime
-from tqdm import tqdm
-
-sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
-
 from half import engine_graph
+from tqdm import tqdm
 
 from ensemble.artifacts import plain_graph
 from ensemble.chain import Chain, Runner

@@ -5,14 +5,14 @@
 Needs onnx and numpy, no torch. A model that is up to date is left alone.
 """
 
-import sys
 from pathlib import Path
 
-ROOT = Path(__file__).resolve().parent.parent
-sys.path.insert(0, str(ROOT))
+import _project  # noqa: F401  before the project's packages
 
 from ensemble import artifacts
 from ensemble.contract import COMPUTE_MODELS
+
+ROOT = Path(__file__).resolve().parent.parent
 
 
 def install(repository: Path) -> list[Path]:
