@@ -91,6 +91,17 @@ def build(model: Model, graph: onnx.ModelProto, flavor: Flavor) -> bytes:
     return bytes(engine)
 
 
+def check_parses(model: Model, graph: onnx.ModelProto, flavor: Flavor) -> None:
+    """Hold a graph to TensorRT's parser and to the contract, without building.
+
+    Raises:
+        BuildError: an operator is out of TensorRT's reach, or the network is not what the contract says.
+    """
+    logger = _logger(flavor.trt)
+    builder = flavor.trt.Builder(logger)
+    parse(model, graph, flavor.trt, builder, logger)
+
+
 def parse(model: Model, graph: onnx.ModelProto, trt: ModuleType, builder: Any, logger: Any) -> Any:
     """Read a graph into a network and hold its tensors to the contract.
 

@@ -1,104 +1,106 @@
-"""Exports the compute models: torch to ONNX, names and shapes from the contract, compact form into weights/.
+"""Exports the compute models: to ONNX, names and shapes from the contract, compact form into weights/.
 
     python build/export_onnx.py                                 export again with the weights that are there
-    python build/export_onnx.py --segmentation best.pt          … with a newly trained network (state dict)
+    python build/export_onnx.py --segmentation best.pt          … with a newly trained network
     python build/export_onnx.py --embedding best.pt --known-threshold 0.6
+    python build/export_onnx.py --embedding net.onnx            … with a network that was trained elsewhere
     python build/export_onnx.py --check                         write nothing; fail where a committed graph is stale
 
 Every export is run by torch, ONNX Runtime and OpenVINO on the same inputs and held to TOLERANCE. Of a network that
-serves two models, the second model's graph is derived from the first's and held to the same.
+serves two models, the second model's graph is derived from the first's and held to the same. A network that was trained
+elsewhere is held to the contract first: one picture in, one tensor out, of the contract's types and shapes. Its own
+graph in ONNX Runtime takes torch's part. weights/networks.json says which network each graph is.
 """
 
 import argparse
-import io
 import logging
 import sys
 import warnings
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
+import _project  # noqa: F401  before the project's packages
 import numpy as np
 import onnx
-import onnxruntime
-import openvino
 import torch
+from foreign_onnx import ForeignError, check_tensorrt, read_foreign
+from parity import TOLERANCE, Reference, check_interface, in_onnx_runtime, in_torch, parity, sample_inputs
 from torch import nn
 
-sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
-
 from ensemble import artifacts
-from ensemble.contract import (
-    COARSE_SIZE,
-    COMPUTE_MODELS,
-    EMBEDDER,
-    IMAGE_SIZE,
-    MAX_BATCH,
-    SEGMENTATION,
-    DType,
-    Model,
-)
-from training.modules import load_module
+from ensemble.contract import COMPUTE_MODELS, EMBEDDER, MAX_BATCH, SEGMENTATION, Model
+from ensemble.graph import NETWORKS
+from training.networks import NetworkError
+from training.weights import FOREIGN, REGISTRIES, keep_record, kept_record, load_checkpoint, load_module
 
 OPSET = 20
-BY_NAME = {model.name: model for model in COMPUTE_MODELS}
+OWN_FILE = [model for model in COMPUTE_MODELS if model.name not in artifacts.SAME_WEIGHTS]
 STORED_AS = {SEGMENTATION: "int8", EMBEDDER: "float16"}  # the other graphs hold no weights
-
-# Largest absolute difference between runtimes, per output. Pictures are in units of normalized colour, where one grey
-# level is 0.017; windows and ellipses are in pixels and degrees.
-TOLERANCE = {
-    "window": 1e-3,
-    "coarse_image": 1e-3,
-    "coarse_mask": 5e-3,
-    "zoom_window": 1e-2,
-    "image": 1e-2,
-    "mask": 5e-3,
-    "coin": 2e-2,
-    "ellipse": 2e-2,
-    "found": 0.0,
-    "embedding": 2e-3,
-}
 
 
 @dataclass(frozen=True)
-class Parity:
-    """Largest absolute difference of one output between torch and another runtime."""
+class Source:
+    """What one export is made from.
 
-    model: str
-    output: str
-    runtime: str
-    difference: float
-
-    @property
-    def holds(self) -> bool:
-        """Whether the difference is within the stated tolerance."""
-        return self.difference <= TOLERANCE[self.output]
-
-
-def sample_inputs(model: Model, batch: int, seed: int = 0) -> dict[str, np.ndarray]:
-    """Plausible inputs: smooth pictures, one elliptic coin each.
-
-    Returns:
-        Arrays by tensor name, shapes of the contract with a leading batch axis.
+    Attributes:
+        graph: plain, in the form of the model whose file in weights/ it becomes.
+        reference: computes the right answers of a model.
+        name: of the reference, for the report.
+        given: whether the weights are new.
+        record: what weights/networks.json says of it; None for graphs without weights.
+        stored: the compact graph, where there is nothing newer to make it from.
     """
-    rng = np.random.default_rng(seed)
-    y, x = np.mgrid[:IMAGE_SIZE, :IMAGE_SIZE].astype(np.float32)
-    ellipses = [((x - 110 - 9 * i) / (70 + i)) ** 2 + ((y - 130 + 5 * i) / (55 + 3 * i)) ** 2 for i in range(batch)]
-    masks = np.stack([np.clip(10 * (1 - ellipse) + 0.5, 0, 1) for ellipse in ellipses])[:, None]
-    windows = np.stack([np.array([-10.5 + i, 80.5, 813.5 + i, 904.5]) for i in range(batch)])
-    made = {
-        "canvas": np.repeat(np.repeat(rng.integers(0, 256, (batch, 64, 64, 3)), 16, axis=1), 16, axis=2),
-        "extent": np.stack([np.array([1024 - 30 * i, 700 + 20 * i]) for i in range(batch)]),
-        "scale": np.full((batch, 1), 2.5),
-        "window": windows,
-        "coarse_image": rng.normal(size=(batch, 3, 16, 16)).repeat(8, axis=2).repeat(8, axis=3),
-        "coarse_mask": masks.reshape(batch, 1, COARSE_SIZE, 2, COARSE_SIZE, 2).mean(axis=(3, 5)),
-        "zoom_window": windows,
-        "mask": masks,
-        "image": rng.normal(size=(batch, 3, 16, 16)).repeat(16, axis=2).repeat(16, axis=3),
-        "coin": rng.normal(size=(batch, 3, 16, 16)).repeat(16, axis=2).repeat(16, axis=3),
-    }
-    dtypes = {DType.UINT8: np.uint8, DType.INT32: np.int32, DType.FP32: np.float32}
-    return {tensor.name: made[tensor.name].astype(dtypes[tensor.dtype]) for tensor in model.inputs}
+
+    graph: onnx.ModelProto
+    reference: Callable[[Model], Reference]
+    name: str
+    given: bool
+    record: dict[str, Any] | None
+    stored: onnx.ModelProto | None = None
+
+
+def read_source(model: Model, given: Path | None) -> Source:
+    """What a compute model is exported from.
+
+    Args:
+        model: one whose graph has a file of its own in weights/.
+        given: checkpoint of a training, or ONNX file; None takes the weights that are there.
+
+    Raises:
+        ForeignError, NetworkError: it cannot be used.
+    """
+    if given is not None and given.suffix == ".onnx":
+        graph = read_foreign(given, served_by(model))
+        print(f"  {model.name:19} {given.name}: {check_tensorrt(given, graph, model)}")
+        return Source(graph, _in_itself(graph), "as given", True, {FOREIGN: given.name})
+    record = None
+    if given is not None:
+        record = load_checkpoint(given, REGISTRIES[model.name])[0].record()
+    elif model in NETWORKS:
+        record = kept_record(model)
+        if FOREIGN in record:
+            graph = artifacts.plain_graph(model)
+            stored = onnx.load(artifacts.weights_file(model.name))
+            return Source(graph, _in_itself(graph), "as kept", False, record, stored)
+    module = load_module(model, given)
+    return Source(to_onnx(model, module), lambda _: in_torch(module), "torch", given is not None, record)
+
+
+def own_file(model: Model) -> Model:
+    """The compute model whose file in weights/ a model is computed from."""
+    return next(own for own in OWN_FILE if own.name == artifacts.SAME_WEIGHTS.get(model.name, model.name))
+
+
+def served_by(own: Model) -> list[Model]:
+    """The compute models that are computed from a model's file, that model first."""
+    return [own, *(model for model in COMPUTE_MODELS if model is not own and own_file(model) is own)]
+
+
+def _in_itself(graph: onnx.ModelProto) -> Callable[[Model], Reference]:
+    """A graph in ONNX Runtime, at each model's size, as what is right."""
+    return lambda model: in_onnx_runtime(artifacts.fit(graph, model))
 
 
 def to_onnx(model: Model, module: nn.Module) -> onnx.ModelProto:
@@ -117,6 +119,7 @@ def to_onnx(model: Model, module: nn.Module) -> onnx.ModelProto:
             output_names=[tensor.name for tensor in model.outputs],
             dynamic_shapes=tuple({0: batch} for _ in example),
         )
+    assert program is not None
     graph = program.model_proto
     _strip_origins(graph)
     check_interface(graph, model)
@@ -124,98 +127,59 @@ def to_onnx(model: Model, module: nn.Module) -> onnx.ModelProto:
 
 
 def _strip_origins(graph: onnx.ModelProto) -> None:
-    """Drop what the exporter notes of the source code: it differs between machines and serves nobody."""
+    """Drop what the exporter notes of the source code: it differs between machines and is of no use."""
     del graph.metadata_props[:], graph.graph.metadata_props[:], graph.graph.value_info[:]
     for item in (*graph.graph.node, *graph.graph.initializer, *graph.graph.input, *graph.graph.output):
         del item.metadata_props[:]
         item.doc_string = ""
 
 
-def check_interface(graph: onnx.ModelProto, model: Model) -> None:
-    """Hold the graph's inputs and outputs to the contract.
-
-    Raises:
-        ValueError: a name, an element type or a shape differs.
-    """
-    types = {
-        DType.UINT8: onnx.TensorProto.UINT8,
-        DType.INT32: onnx.TensorProto.INT32,
-        DType.FP32: onnx.TensorProto.FLOAT,
-    }
-    for kind, found, expected in (
-        ("inputs", graph.graph.input, model.inputs),
-        ("outputs", graph.graph.output, model.outputs),
-    ):
-        have = [
-            (v.name, v.type.tensor_type.elem_type, [d.dim_value for d in v.type.tensor_type.shape.dim][1:])
-            for v in found
-        ]
-        want = [(t.name, types[t.dtype], list(t.dims)) for t in expected]
-        if have != want:
-            raise ValueError(f"{model.name}: {kind} of the ONNX graph are {have}, the contract says {want}")
-
-
-def parity(model: Model, module: nn.Module, graph: onnx.ModelProto, batches: tuple[int, ...] = (1, 3)) -> list[Parity]:
-    """Run torch, ONNX Runtime and OpenVINO on the same inputs and compare every output."""
-    data = graph.SerializeToString()
-    session = onnxruntime.InferenceSession(data, providers=["CPUExecutionProvider"])
-    core = openvino.Core()
-    compiled = core.compile_model(core.read_model(io.BytesIO(data)), "CPU", {"INFERENCE_PRECISION_HINT": "f32"})
-    rows = []
-    for batch in batches:
-        inputs = sample_inputs(model, batch, seed=batch)
-        with torch.inference_mode():
-            made = module(*(torch.from_numpy(array) for array in inputs.values()))
-        expected = [made.numpy()] if isinstance(made, torch.Tensor) else [tensor.numpy() for tensor in made]
-        answers = {"ONNX Runtime": session.run(None, inputs), "OpenVINO": list(compiled(inputs).values())}
-        for runtime, outputs in answers.items():
-            for tensor, want, got in zip(model.outputs, expected, outputs, strict=True):
-                rows.append(Parity(model.name, tensor.name, runtime, float(np.abs(want - got).max())))
-    return rows
-
-
-def compact(model: Model, graph: onnx.ModelProto, known_threshold: float | None) -> onnx.ModelProto:
+def compact(model: Model, source: Source, known_threshold: float | None) -> onnx.ModelProto:
     """The form that weights/ keeps; the embedding carries its threshold."""
-    kept = artifacts.pack(graph, STORED_AS[model]) if model in STORED_AS else graph
+    dtype = STORED_AS.get(model)
+    kept = source.stored or (artifacts.pack(source.graph, dtype) if dtype else source.graph)
     if model is EMBEDDER:
+        del kept.metadata_props[:]
         kept.metadata_props.add(key=artifacts.THRESHOLD_KEY, value=str(known_threshold))
     return kept
 
 
-def storage_cost(model: Model, module: nn.Module, kept: onnx.ModelProto) -> float:
+def storage_cost(model: Model, reference: Reference, kept: onnx.ModelProto) -> float:
     """Largest difference that the compact storage makes to the network's output on the sample inputs."""
     inputs = sample_inputs(model, 3)
-    stored = onnxruntime.InferenceSession(
-        artifacts.unpack(kept).SerializeToString(), providers=["CPUExecutionProvider"]
-    )
-    with torch.inference_mode():
-        exact = module(*(torch.from_numpy(array) for array in inputs.values())).numpy()
-    return float(np.abs(exact - stored.run(None, inputs)[0]).max())
+    return float(np.abs(reference(inputs)[0] - in_onnx_runtime(artifacts.unpack(kept))(inputs)[0]).max())
 
 
-def export(model: Model, checkpoint: Path | None, known_threshold: float | None, check: bool) -> bool:
-    """Export one model and report; False where parity fails or, with `check`, the committed graph is stale."""
-    module = load_module(model, checkpoint)
-    source = BY_NAME[artifacts.SAME_WEIGHTS.get(model.name, model.name)]
-    graph = artifacts.fit(to_onnx(source, module), model)
-    rows = parity(model, module, graph)
+def export(model: Model, source: Source, known_threshold: float | None, check: bool) -> bool:
+    """Export one model and report; False where parity fails or, with `check`, the committed graph is stale.
+
+    Args:
+        model: one of the contract's compute models.
+        source: of the model whose file it is computed from.
+        known_threshold: cosine from which a match counts as known.
+        check: write nothing.
+    """
+    graph = artifacts.fit(source.graph, model)
+    reference = source.reference(model)
+    rows = parity(model, reference, graph)
     for row in sorted(rows, key=lambda row: row.difference)[::-1][: 2 * len(model.outputs)]:
         verdict = "ok" if row.holds else f"ABOVE the tolerance of {TOLERANCE[row.output]}"
-        print(f"  {row.model:19} {row.output:12} torch / {row.runtime:12} {row.difference:.1e}  {verdict}")
-    if source is not model:
+        print(f"  {row.model:19} {row.output:12} {source.name} / {row.runtime:12} {row.difference:.1e}  {verdict}")
+    if own_file(model) is not model:
         return all(row.holds for row in rows)
-    kept = compact(model, graph, known_threshold)
+    kept = compact(model, source, known_threshold)
     path = artifacts.weights_file(model.name)
     if check:
         same = path.is_file() and same_graph(onnx.load(path), kept)
         print(f"  {model.name:19} {'as committed' if same else 'STALE: run python build/export_onnx.py'}")
         return same and all(row.holds for row in rows)
-    if model in STORED_AS and checkpoint is not None:
-        print(
-            f"  {model.name:19} stored as {STORED_AS[model]}: output differs by {storage_cost(model, module, kept):.1e}"
-        )
+    if model in STORED_AS and source.given:
+        cost = storage_cost(model, reference, kept)
+        print(f"  {model.name:19} stored as {STORED_AS[model]}: output differs by {cost:.1e}")
     path.parent.mkdir(exist_ok=True)
     path.write_bytes(kept.SerializeToString(deterministic=True))
+    if source.record is not None:
+        keep_record(model, source.record)
     return all(row.holds for row in rows)
 
 
@@ -237,20 +201,25 @@ def same_graph(one: onnx.ModelProto, other: onnx.ModelProto) -> bool:
 
 
 def main(argv: list[str] | None = None) -> int:
-    """Command line; 1 where parity fails or a committed graph is stale."""
+    """Command line; 1 where a network cannot be used, parity fails or a committed graph is stale."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--segmentation", type=Path, metavar="PT", help="state dict of a trained segmentation network")
-    parser.add_argument("--embedding", type=Path, metavar="PT", help="state dict of a trained embedding network")
+    for model, what in ((SEGMENTATION, "segmentation"), (EMBEDDER, "embedding")):
+        text = f"{what} network: best.pt of a training, or an ONNX file that keeps the contract (*.onnx)"
+        parser.add_argument(f"--{model.name}", type=Path, metavar="FILE", help=text)
     parser.add_argument("--known-threshold", type=float, help="cosine from which a match counts as known")
     parser.add_argument("--check", action="store_true", help="write nothing, fail where a committed graph is stale")
     options = parser.parse_args(argv)
     logging.getLogger("torch.onnx").setLevel(logging.ERROR)
-    checkpoints = {SEGMENTATION.name: options.segmentation, EMBEDDER.name: options.embedding}
+    given = {SEGMENTATION.name: options.segmentation, EMBEDDER.name: options.embedding}
     threshold = options.known_threshold if options.known_threshold is not None else artifacts.known_threshold()
-    results = [
-        export(model, checkpoints.get(artifacts.SAME_WEIGHTS.get(model.name, model.name)), threshold, options.check)
-        for model in COMPUTE_MODELS
-    ]
+    try:
+        # All are read before the first is written, new ones first: they may be refused.
+        order = sorted(OWN_FILE, key=lambda model: given.get(model.name) is None)
+        sources = {model: read_source(model, given.get(model.name)) for model in order}
+    except (ForeignError, NetworkError) as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 1
+    results = [export(model, sources[own_file(model)], threshold, options.check) for model in COMPUTE_MODELS]
     return 0 if all(results) else 1
 
 

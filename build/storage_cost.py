@@ -6,18 +6,16 @@ DATA holds the folders `scenes` and `crops` of `training.render`.
 """
 
 import argparse
-import sys
 from pathlib import Path
 
+import _project  # noqa: F401  before the project's packages
+from export_onnx import STORED_AS
 from torch import nn
-
-sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
-
-from export_onnx import STORED_AS, load_module
 
 from ensemble.contract import EMBEDDER, IMAGE_SIZE, SEGMENTATION, Model
 from training import train_embedding, train_segmentation
 from training.data import CropDataset, SceneDataset
+from training.weights import load_module
 
 PICTURES = 160  # held-out scenes
 QUERIES = 2  # per held-out class
@@ -35,8 +33,8 @@ def accuracy(model: Model, network: nn.Module, data: Path) -> dict[str, float]:
 def main() -> None:
     """Command line."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--segmentation", type=Path, metavar="PT", help="state dict that was exported")
-    parser.add_argument("--embedding", type=Path, metavar="PT", help="state dict that was exported")
+    parser.add_argument("--segmentation", type=Path, metavar="PT", help="checkpoint that was exported")
+    parser.add_argument("--embedding", type=Path, metavar="PT", help="checkpoint that was exported")
     parser.add_argument("--data", type=Path, required=True)
     options = parser.parse_args()
     for model, checkpoint in ((SEGMENTATION, options.segmentation), (EMBEDDER, options.embedding)):

@@ -20,6 +20,7 @@ SAME_WEIGHTS = {COARSE_SEGMENTATION.name: SEGMENTATION.name}  # one network for 
 THRESHOLD_KEY = "known_threshold"  # metadata of the embedding: cosine from which a match counts as known
 SMALLEST_ROW = 32  # elements that share an int8 scale; depthwise kernels (9 or 25) stay float16
 SMALLEST_PACKED = 1024  # elements; below, the saving is not worth a node
+_GRAPHS = (onnx.AttributeProto.GRAPH, onnx.AttributeProto.GRAPHS)
 
 
 def weights_file(model: str) -> Path:
@@ -46,13 +47,25 @@ def fit(graph: onnx.ModelProto, model: Model) -> onnx.ModelProto:
     fitted.CopyFrom(graph)
     names = {}
     for value, tensor in zip((*fitted.graph.input, *fitted.graph.output), (*model.inputs, *model.outputs), strict=True):
-        names[value.name] = value.name = tensor.name
+        names[value.name] = tensor.name
         for axis, size in zip(value.type.tensor_type.shape.dim[1:], tensor.dims, strict=True):
             axis.dim_value = size
-    for node in fitted.graph.node:
+    # What the graph calls by one of the model's names within makes room.
+    names |= {name: f"{name} within" for name in set(names.values()) - names.keys()}
+    _rename(fitted.graph, names)
+    return fitted
+
+
+def _rename(graph: onnx.GraphProto, names: dict[str, str]) -> None:
+    """Rename tensors of a graph and of the graphs in its nodes, in place."""
+    for value in (*graph.input, *graph.output, *graph.value_info, *graph.initializer):
+        value.name = names.get(value.name, value.name)
+    for node in graph.node:
         for ends in (node.input, node.output):
             ends[:] = [names.get(name, name) for name in ends]
-    return fitted
+        for attribute in node.attribute:
+            for inner in (attribute.g, *attribute.graphs) if attribute.type in _GRAPHS else ():
+                _rename(inner, names)
 
 
 def pack(model: onnx.ModelProto, dtype: str) -> onnx.ModelProto:

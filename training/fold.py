@@ -1,19 +1,17 @@
-"""Folds batch normalization into the layer before it, so that the served graph and its parameters are one; and back.
+"""Folds batch normalization into the layer before it, and takes it out again.
 
-The way back lets training go on from shipped weights, which have no batch normalization left.
+The export folds, so that a graph's parameters are those of its layers. Training on from exported weights, which have no
+batch normalization left, takes it out.
 """
 
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import cast
 
-import onnx
 import torch
 from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
 from torch.nn.utils import fuse_conv_bn_eval, fuse_linear_bn_eval
-
-from ensemble import artifacts
 
 _LINEAR = (nn.Conv2d, nn.Linear)
 _NORMS = (nn.BatchNorm1d, nn.BatchNorm2d)
@@ -110,19 +108,6 @@ def _check_fit(network: nn.Module, folded: Mapping[str, Tensor], norm_after: Map
     wrong += sorted(name for name in shapes.keys() & folded.keys() if shapes[name] != folded[name].shape)
     if wrong:
         raise KeyError(f"parameters of another network: {', '.join(wrong[:5])}" + (" …" if len(wrong) > 5 else ""))
-
-
-def start_from_shipped(network: nn.Module, model: str, example: Tensor) -> nn.Module:
-    """Load the weights kept in weights/ into a network that is to be trained further; see `unfold_batch_norm`.
-
-    Raises:
-        FileNotFoundError: there are none.
-        KeyError: they belong to another network.
-    """
-    stored = artifacts.parameters(onnx.load(artifacts.weights_file(model)))
-    # A parameter is named by the path of its module, a constant of the exporter by one word.
-    kept = {name: torch.from_numpy(values.copy()) for name, values in stored.items() if "." in name}
-    return unfold_batch_norm(network, kept, example)
 
 
 def _replace(network: nn.Module, name: str, module: nn.Module) -> None:

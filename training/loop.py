@@ -1,4 +1,4 @@
-"""What both trainings share: a clock that drives the schedules, averaged weights, checkpoints, a log."""
+"""What both trainings share: command line, a clock that drives the schedules, averaged weights, files of a run."""
 
 import argparse
 import csv
@@ -15,27 +15,38 @@ import torch
 from torch import nn
 from torch.optim import Optimizer
 
-_Network = TypeVar("_Network", bound=nn.Module)
+from training.networks import NetworkError, Registry, Spec
+from training.networks.registry import Module
+from training.weights import save_checkpoint
+
 _Value = TypeVar("_Value")
 _Settings = TypeVar("_Settings")
 RUNS = Path(__file__).parent / "runs"
 
 
-def start(description: str | None, name: str, data: str, settings: _Settings) -> tuple[_Settings, argparse.Namespace]:
+def start(
+    description: str | None, name: str, data: str, settings: _Settings, registry: Registry[Module], network: str
+) -> tuple[Spec[Module], _Settings, argparse.Namespace]:
     """Read the command line that every training has, and set threads and seed.
 
     Args:
         description: of the script.
-        name: of the run, where none is given.
+        name: default name of the run.
         data: what `training.render` makes for it.
         settings: dataclass of the defaults.
+        registry: the networks to choose from.
+        network: default name of the network.
 
     Returns:
-        The settings as the command line changes them, and the other options.
+        The network and the settings as the command line changes them, and the other options.
     """
     parser = argparse.ArgumentParser(description=description, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--data", type=Path, required=True, help=f"folder of `training.render {data}`")
     parser.add_argument("--name", default=name, help="of the run (%(default)s)")
+    parser.add_argument("--network", choices=registry.names, default=network, help="(%(default)s)")
+    parser.add_argument(
+        "--network-set", nargs="+", default=[], metavar="NAME=VALUE", help="change settings of the network"
+    )
     parser.add_argument("--minutes", type=float, default=75.0, help="time budget; the schedules end with it (75)")
     parser.add_argument("--steps", type=int, help="budget in optimizer steps instead: the same weights every time")
     parser.add_argument("--threads", type=int, default=torch.get_num_threads())
@@ -46,29 +57,31 @@ def start(description: str | None, name: str, data: str, settings: _Settings) ->
     parser.add_argument("--plain", action="store_true", help="train on the pictures as stored, without augmentation")
     parser.add_argument("--resume", action="store_true", help="continue from last.pt")
     parser.add_argument(
-        "--set", nargs="+", default=[], metavar="NAME=NUMBER", help=f"change settings: {', '.join(_numbers(settings))}"
+        "--set", nargs="+", default=[], metavar="NAME=NUMBER", help=f"change settings: {', '.join(_simple(settings))}"
     )
     options = parser.parse_args()
     torch.set_num_threads(options.threads)
     torch.manual_seed(0)
     try:
-        return change(settings, options.set), options
+        spec = registry.named(options.network)
+        spec = replace(spec, settings=change(spec.settings, options.network_set))
+        return spec, change(settings, options.set), options
     except ValueError as error:
         parser.error(str(error))
 
 
-def _numbers(settings: Any) -> dict[str, type]:
-    """Names and types of the settings that are plain numbers."""
+def _simple(settings: Any) -> dict[str, type]:
+    """Names and types of the settings that are one number or one word."""
     return {f.name: type(getattr(settings, f.name)) for f in fields(settings) if not isinstance(f.default, tuple)}
 
 
 def change(settings: _Settings, assignments: list[str]) -> _Settings:
-    """A copy of a dataclass of settings with some numbers changed, each given as NAME=NUMBER.
+    """A copy of a dataclass of settings with some of them changed, each given as NAME=VALUE.
 
     Raises:
-        ValueError: no such setting, or not a number of its type.
+        ValueError: no such setting, or a value that is not of its type.
     """
-    types, changes = _numbers(settings), {}
+    types, changes = _simple(settings), {}
     for assignment in assignments:
         name, _, value = assignment.partition("=")
         if name not in types:
@@ -162,24 +175,40 @@ def recalibrate(network: nn.Module, batches: list[Any], forward: Callable[[Any],
 
 
 class Run:
-    """The folder of one training: best.pt (plain state_dict), last.pt (to resume), log.csv."""
+    """The folder of one training: best.pt (a checkpoint, see `training.weights`), last.pt (to resume), log.csv.
 
-    def __init__(self, name: str) -> None:
-        self.folder = RUNS / name
+    Args:
+        name: of the folder under RUNS.
+        spec: the network that is trained.
+    """
+
+    def __init__(self, name: str, spec: Spec[Any]) -> None:
+        self.spec, self.folder = spec, RUNS / name
         self.folder.mkdir(parents=True, exist_ok=True)
 
     def save_best(self, state: dict[str, torch.Tensor]) -> None:
-        """Replace best.pt in one step: others may be reading it."""
-        self._save(state, "best.pt")
+        """Replace best.pt."""
+        save_checkpoint(self.folder / "best.pt", self.spec, state)
 
     def save_last(self, everything: dict[str, Any]) -> None:
-        """Replace last.pt."""
-        self._save(everything, "last.pt")
+        """Replace last.pt in one step."""
+        part = self.folder / "last.pt.part"
+        torch.save({"spec": self.spec.record(), **everything}, part)
+        part.replace(self.folder / "last.pt")
 
     def load_last(self) -> dict[str, Any] | None:
-        """What save_last stored, or None."""
+        """What save_last stored, or None.
+
+        Raises:
+            NetworkError: it is of another network.
+        """
         path = self.folder / "last.pt"
-        return torch.load(path, map_location="cpu", weights_only=True) if path.exists() else None
+        if not path.exists():
+            return None
+        last: dict[str, Any] = torch.load(path, map_location="cpu", weights_only=True)
+        if last.get("spec") != self.spec.record():
+            raise NetworkError(f"{path} is of {last.get('spec')}, this training of {self.spec.record()}: change --name")
+        return last
 
     def log(self, row: dict[str, float | int]) -> None:
         """Append to log.csv and print."""
@@ -193,18 +222,13 @@ class Run:
             writer.writerow(rounded)
         print(" ".join(f"{key} {value}" for key, value in rounded.items()), flush=True)
 
-    def _save(self, content: Any, name: str) -> None:
-        part = self.folder / f"{name}.part"
-        torch.save(content, part)
-        part.replace(self.folder / name)
+
+def phase(phases: tuple[tuple[float, _Value], ...], progress: float) -> _Value:
+    """The value of the phase that `progress` falls into; phases are (end as a share of the budget, value)."""
+    return next((value for end, value in phases if progress < end), phases[-1][1])
 
 
-def stage(stages: tuple[tuple[float, _Value], ...], progress: float) -> _Value:
-    """What belongs to the stage that `progress` falls into; stages are (end as a share of the budget, value)."""
-    return next((value for end, value in stages if progress < end), stages[-1][1])
-
-
-def place(network: _Network) -> _Network:
+def place(network: Module) -> Module:
     """The network on the device, channels last: a quarter faster on a CPU."""
     network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
     return network.to(device())

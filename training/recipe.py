@@ -35,6 +35,8 @@ class Recipe:
     segmentation_minutes: float
     embedding_minutes: float
     held_out: int  # classes of the collection that the server is measured on
+    segmentation_network: str = "unet_efficientnet_b4"
+    embedding_network: str = "polar_efficientnet_b0"
     from_shipped: bool = False  # whether the segmentation starts from weights/
     served_crops: bool = (
         False  # whether the segmentation that is served cuts the rendered coins, or their exact outlines
@@ -88,20 +90,14 @@ def steps(recipe: Recipe, work: Path, photos: Path | None) -> Iterator[Step]:
     amount = ("--classes", recipe.classes, "--views", recipe.views)
     yield Step("crops", module("training.render", "crops", *amount, *cut, *render, crops))
     shipped = ("--shipped",) if recipe.from_shipped else ()
-    for name, folder, minutes, settings, more in (
-        ("segmentation", scenes, recipe.segmentation_minutes, recipe.segmentation_settings, shipped),
-        ("embedding", crops, recipe.embedding_minutes, recipe.embedding_settings, ()),
+    segmentation = (recipe.segmentation_network, recipe.segmentation_minutes, recipe.segmentation_settings)
+    for name, folder, (network, minutes, settings), more in (
+        ("segmentation", scenes, segmentation, shipped),
+        ("embedding", crops, (recipe.embedding_network, recipe.embedding_minutes, recipe.embedding_settings), ()),
     ):
-        budget = (
-            "--minutes",
-            minutes,
-            "--name",
-            run(name),
-            "--resume",
-            *more,
-            *(("--set", *settings) if settings else ()),
-        )
-        yield Step(name, module(f"training.train_{name}", "--data", folder, *budget))
+        changed = ("--set", *settings) if settings else ()
+        options = ("--network", network, "--minutes", minutes, "--name", run(name), "--resume", *more, *changed)
+        yield Step(name, module(f"training.train_{name}", "--data", folder, *options))
         log, picture = loop.RUNS / run(name) / "log.csv", work / f"curves_{name}.png"
         yield Step(f"curves of {name}", module("training.curves", log, "--out", picture))
     embedding, measured = best("embedding"), work / "threshold.txt"

@@ -23,8 +23,9 @@ from ensemble.geometry.single import coin_mask
 from ensemble.photo import decode
 from training import loop
 from training.mint import Ellipse
-from training.networks import Segmenter
+from training.networks import SEGMENTERS, Segmenter
 from training.outlines import read_outlines, scale_ellipse
+from training.weights import load_checkpoint
 
 THRESHOLDS = (0.3, 0.5)
 PASSES = ("one pass", "two passes")
@@ -100,7 +101,7 @@ def main() -> None:
     """Command line."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("ellipses", type=Path, help="ellipses.csv; the photos lie beside it")
-    parser.add_argument("weights", nargs="+", metavar="NAME=PT", help="state dict of a trained segmentation network")
+    parser.add_argument("weights", nargs="+", metavar="NAME=PT", help="checkpoint of a trained segmentation network")
     parser.add_argument("--under", default="", help="take only photos whose path begins with this")
     parser.add_argument("--out", type=Path, help="write the table here, too")
     args = parser.parse_args()
@@ -110,9 +111,7 @@ def main() -> None:
     results: dict[str, Scores] = {}
     for item in args.weights:
         title, _, path = item.partition("=")
-        network = Segmenter().to(loop.device())
-        network.load_state_dict(torch.load(path, map_location=loop.device(), weights_only=True))
-        network.eval()
+        network = load_checkpoint(Path(path), SEGMENTERS)[1].to(loop.device())
         scores: Scores = {(name, threshold): [] for name in PASSES for threshold in THRESHOLDS}
         for photo, ellipses in tqdm(outlines.items(), desc=title):
             largest = max(ellipses, key=lambda e: e.a * e.b)

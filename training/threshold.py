@@ -17,7 +17,8 @@ from torch import nn
 from ensemble.contract import IMAGE_SIZE
 from training import loop
 from training.data import CropDataset
-from training.networks import embedder_with
+from training.networks import EMBEDDERS
+from training.weights import load_checkpoint
 
 
 def top_scores(scores: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -57,7 +58,7 @@ def read_threshold(report: str) -> float:
 
 @torch.no_grad()
 def embed(network: nn.Module, data: CropDataset, view: int) -> np.ndarray:
-    """[classes, 64] unit vectors of one view of every class."""
+    """[classes, EMBEDDING_SIZE] unit vectors of one view of every class."""
     coins = [data.coin(label, view) for label in range(data.classes)]
     return np.concatenate([network(torch.stack(coins[i : i + 32])).numpy() for i in range(0, len(coins), 32)])
 
@@ -68,10 +69,7 @@ def main() -> None:
     parser.add_argument("--data", type=Path, required=True, help="folder of `training.render crops`")
     parser.add_argument("--weights", type=Path, default=loop.RUNS / "embedding" / "best.pt")
     args = parser.parse_args()
-    state = torch.load(args.weights, map_location="cpu", weights_only=True)
-    network = embedder_with(state)
-    network.load_state_dict(state)
-    network.eval()
+    _, network = load_checkpoint(args.weights, EMBEDDERS)
     data = CropDataset(args.data / "test.npy", IMAGE_SIZE, augment=False, seed=1)
     catalog = embed(network, data, 0)
     scores = np.stack([embed(network, data, view) @ catalog.T for view in range(1, data.views)])

@@ -4,7 +4,8 @@ python -m training.render crops --out DATA
 python -m training.crops FOLDER --out DATA      photos of your own coins, if there are any
 python -m training.train_embedding --data DATA --name embedding --minutes 75
 
-The published recipe, without what was found to help: --set unrolled=0 pair_weight=0 ramp=0.001 first_scale=25
+The published recipe, without what was found to help:
+python -m training.train_embedding --data DATA --network efficientnet_b0 --set pair_weight=0 ramp=0.001 first_scale=25
 """
 
 import argparse
@@ -22,9 +23,9 @@ from tqdm import tqdm
 from ensemble.contract import EMBEDDER, EMBEDDING_SIZE, IMAGE_SIZE
 from training import loop
 from training.data import CropDataset, PairSampler
-from training.fold import start_from_shipped
 from training.losses import ArcFace, pair_loss
-from training.networks import ANGLES, RADII, Embedder, PublishedEmbedder
+from training.networks import EMBEDDERS, Embedder, PolarEmbedder, Spec
+from training.weights import start_from_kept
 
 RECALL_AT = (1, 2, 5, 10, 20)
 
@@ -33,9 +34,8 @@ RECALL_AT = (1, 2, 5, 10, 20)
 class Settings:
     """Everything that is tuned."""
 
-    unrolled: int = 1  # 0 trains PublishedEmbedder
     backbone_rate: float = 5e-3  # peak learning rate of AdamW
-    head_rate: float = 5e-3  # the same for branches, head and class centres
+    head_rate: float = 5e-3  # the same for the rest of the network and the class centres
     backbone_decay: float = 0.02  # weight decay
     head_decay: float = 1e-4
     backbone_warmup: float = 0.01  # share of the time budget
@@ -45,8 +45,8 @@ class Settings:
     first_scale: float = 10.0
     ramp: float = 0.4  # share of the time budget until margin, scale and weight of ArcFace are full
     pair_weight: float = 1.0  # of the contrastive loss within the batch, which needs no class centres
-    # (end of stage as a share of the time, radii and angles of the unrolled coin): small first, as it is faster
-    grids: tuple[tuple[float, tuple[int, int]], ...] = ((0.45, (24, 96)), (0.75, (32, 128)), (1.0, (RADII, ANGLES)))
+    # (end of phase as a share of the time, radii and angles) of a coin that is unrolled; after them the network's own
+    grids: tuple[tuple[float, tuple[int, int]], ...] = ((0.45, (24, 96)), (0.75, (32, 128)))
     batch: int = 64  # pictures: families of classes, two of each class
     mirrored: float = 0.0  # share of the training pictures: it does harm (LOG, 2026-11-23)
     average: float = 0.995  # decay of the averaged weights, per step
@@ -79,27 +79,25 @@ def evaluate(network: nn.Module, data: CropDataset, queries: int) -> dict[str, f
 class Training:
     """State of one run."""
 
-    def __init__(self, settings: Settings, args: argparse.Namespace) -> None:
+    def __init__(self, spec: Spec[Embedder], settings: Settings, args: argparse.Namespace) -> None:
         self.settings, self.data, self.augment = settings, args.data, not args.plain
-        self.run = loop.Run(args.name)
-        network = Embedder if settings.unrolled else PublishedEmbedder
-        self.network = loop.place(network(args.pretrained))
+        self.run = loop.Run(args.name, spec)
+        self.network = loop.place(spec.build(args.pretrained))
         full = self._crops(seed=0)
         self.arcface = ArcFace(full.labels, EMBEDDING_SIZE, settings.margin, settings.scale).to(loop.device())
-        parts = (self.network.branches, self.network.head, self.arcface)
-        head = [parameter for part in parts for parameter in part.parameters()]
+        head = [*self.network.other_parameters(), *self.arcface.parameters()]
         self.backbone_optimizer = torch.optim.AdamW(
             self.network.backbone.parameters(), settings.backbone_rate, weight_decay=settings.backbone_decay
         )
         self.head_optimizer = torch.optim.AdamW(head, settings.head_rate, weight_decay=settings.head_decay)
-        self.shadow = loop.place(network())
+        self.shadow = loop.place(spec.build())
         some = DataLoader(full, settings.calibration_batch, shuffle=True)
         self.calibration = [batch[0] for batch in islice(some, settings.calibration_batches)]
         if args.shipped:
             large = CropDataset(args.data / "train.npy", IMAGE_SIZE, self.augment)
             spread = np.linspace(0, len(large) - 1, settings.calibration_batch).astype(int)
             example = torch.stack([large[int(index)][0] for index in spread])
-            start_from_shipped(self.network, EMBEDDER.name, example.to(loop.device()))
+            start_from_kept(self.network, spec, EMBEDDER, example.to(loop.device()))
         self.average = loop.Average(self.network, settings.average)
         self.best, self.step, spent = 0.0, 0, 0.0
         last = self.run.load_last() if args.resume else None
@@ -112,7 +110,7 @@ class Training:
         self.clock = loop.Clock(args.minutes, args.steps, spent, self.step)
 
     def _crops(self, seed: int) -> CropDataset:
-        size, photos = IMAGE_SIZE // self.network.reduction, self.data / "photos.npy"
+        size, photos = self.network.training_size, self.data / "photos.npy"
         return CropDataset(self.data / "train.npy", size, self.augment, seed, photos, self.settings.mirrored)
 
     def _batches(self) -> Iterator[tuple[Tensor, Tensor]]:
@@ -139,9 +137,8 @@ class Training:
         self._schedule()
         coin = coin.to(loop.device(), memory_format=torch.channels_last)
         label = label.to(loop.device())
-        grid = loop.stage(self.settings.grids, self.clock.progress)
         with loop.autocast():
-            embedding = self.network.embed(coin, grid).float()
+            embedding = self._embed(coin).float()
         loss = self.settings.pair_weight * pair_loss(embedding, label)
         loss = loss + self.ramp * functional.cross_entropy(self.arcface(embedding, label), label)
         self.backbone_optimizer.zero_grad()
@@ -153,6 +150,13 @@ class Training:
         self.average.update(self.network)
         self.step = self.clock.step = self.step + 1
         return float(loss.detach())
+
+    def _embed(self, coin: Tensor) -> Tensor:
+        """[B, EMBEDDING_SIZE]; a coin that the network unrolls, coarsely at first, as that is faster."""
+        grids = (grid for end, grid in self.settings.grids if self.clock.progress < end)
+        if isinstance(self.network, PolarEmbedder) and (grid := next(grids, None)):
+            return self.network.embed_unrolled(coin, grid)
+        return self.network.embed(coin)
 
     def epoch(self) -> dict[str, float]:
         """Train until the next evaluation is due; returns what happened.
@@ -169,7 +173,7 @@ class Training:
         return {"minutes": self.clock.spent, "step": self.step, "loss": sum(losses) / max(len(losses), 1)}
 
     def finish_epoch(self, row: dict[str, float]) -> None:
-        """Evaluate the averaged weights as they are served, log, store."""
+        """Evaluate the averaged weights on whole coins, log, store."""
         self.shadow.load_state_dict(self.average.state)
         loop.recalibrate(self.shadow, self.calibration, self.shadow.embed)
         held_out = CropDataset(self.data / "test.npy", IMAGE_SIZE, augment=False, seed=1)
@@ -195,7 +199,8 @@ class Training:
 
 def main() -> None:
     """Command line."""
-    Training(*loop.start(__doc__, "embedding", data="crops", settings=Settings())).fit()
+    started = loop.start(__doc__, "embedding", "crops", Settings(), EMBEDDERS, network="polar_efficientnet_b0")
+    Training(*started).fit()
 
 
 if __name__ == "__main__":

@@ -11,16 +11,16 @@ from dataclasses import dataclass
 from itertools import islice
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 from torch.utils.data import DataLoader
 from tqdm import tqdm
 
 from ensemble.contract import IMAGE_SIZE, SEGMENTATION
 from training import loop
 from training.data import SceneDataset
-from training.fold import start_from_shipped
 from training.losses import dice_loss
-from training.networks import Segmenter
+from training.networks import SEGMENTERS, Segmenter, Spec
+from training.weights import start_from_kept
 
 
 @dataclass(frozen=True)
@@ -32,7 +32,7 @@ class Settings:
     decay: float = 0.01  # weight decay
     warmup: float = 0.04  # share of the time budget
     pixels: int = 16 * 128 * 128  # per batch: smaller pictures come in larger batches
-    sizes: tuple[tuple[float, int], ...] = ((0.6, 128), (1.0, 256))  # (end of stage as a share of the time, px)
+    sizes: tuple[tuple[float, int], ...] = ((0.6, 128), (1.0, 256))  # (end of phase as a share of the time, px)
     large: int = 4  # while pictures are small, every so many batches one has full size: coins of every scale
     average: float = 0.99  # decay of the averaged weights, per step
     evaluations: int = 8  # over the whole budget
@@ -42,7 +42,7 @@ class Settings:
 
 
 @torch.no_grad()
-def evaluate(network: Segmenter, data: SceneDataset, count: int) -> dict[str, float]:
+def evaluate(network: nn.Module, data: SceneDataset, count: int) -> dict[str, float]:
     """Mean intersection over union of masks at two thresholds, over held-out pictures with a coin.
 
     The network is in evaluation mode.
@@ -63,13 +63,13 @@ def evaluate(network: Segmenter, data: SceneDataset, count: int) -> dict[str, fl
 class Training:
     """State of one run."""
 
-    def __init__(self, settings: Settings, args: argparse.Namespace) -> None:
+    def __init__(self, spec: Spec[Segmenter], settings: Settings, args: argparse.Namespace) -> None:
         self.settings, self.data, self.augment = settings, args.data, not args.plain
-        self.run = loop.Run(args.name)
-        self.network = loop.place(Segmenter(args.pretrained))
+        self.run = loop.Run(args.name, spec)
+        self.network = loop.place(spec.build(args.pretrained))
         self.optimizer = torch.optim.AdamW(self.network.parameters(), settings.rate, weight_decay=settings.decay)
         self.average = loop.Average(self.network, settings.average)
-        self.shadow = loop.place(Segmenter())
+        self.shadow = loop.place(spec.build())
         splits = ["test", "photos_test"] if (args.data / "photos_test.npy").exists() else ["test"]
         self.held_out = {split: SceneDataset(args.data, split, IMAGE_SIZE, augment=False) for split in splits}
         full = SceneDataset(args.data, "train", IMAGE_SIZE, self.augment)
@@ -78,7 +78,7 @@ class Training:
         self.best, self.step, spent = 0.0, 0, 0.0
         self.rate = settings.shipped_rate if args.shipped else settings.rate
         if args.shipped:
-            start_from_shipped(self.network, SEGMENTATION.name, self.calibration[0])
+            start_from_kept(self.network, spec, SEGMENTATION, self.calibration[0])
             self.average = loop.Average(self.network, settings.average)
         last = self.run.load_last() if args.resume else None
         if last:
@@ -124,7 +124,7 @@ class Training:
         """
         self.network.train()
         batches = {size: self._batches(size) for size in {IMAGE_SIZE, *(size for _, size in self.settings.sizes)}}
-        size, losses = loop.stage(self.settings.sizes, self.clock.progress), []
+        size, losses = loop.phase(self.settings.sizes, self.clock.progress), []
         stop = self.clock.next_stop(self.settings.evaluations)
         while self.clock.progress < stop:
             now = IMAGE_SIZE if self.step % self.settings.large == 0 else size
@@ -166,7 +166,8 @@ class Training:
 
 def main() -> None:
     """Command line."""
-    Training(*loop.start(__doc__, "segmentation", data="scenes", settings=Settings())).fit()
+    started = loop.start(__doc__, "segmentation", "scenes", Settings(), SEGMENTERS, network="unet_efficientnet_b4")
+    Training(*started).fit()
 
 
 if __name__ == "__main__":

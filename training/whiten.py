@@ -21,8 +21,9 @@ from tqdm import tqdm
 from ensemble.contract import IMAGE_SIZE
 from training import loop
 from training.data import CropDataset
-from training.networks import Embedder, PublishedEmbedder, embedder_with
+from training.networks import EMBEDDERS, Embedder
 from training.train_embedding import Settings, evaluate
+from training.weights import load_checkpoint, save_checkpoint
 
 CLASSES, VIEWS = 400, 6  # that the covariance is measured on
 FLOOR = 1e-3  # of the largest variance: directions with less are taken for noise
@@ -42,7 +43,7 @@ def inverse_root(covariance: np.ndarray, floor: float = FLOOR) -> np.ndarray:
 
 
 @torch.no_grad()
-def fold_into_head(network: Embedder | PublishedEmbedder, matrix: np.ndarray) -> None:
+def fold_into_head(network: Embedder, matrix: np.ndarray) -> None:
     """Multiply the embedding by a matrix [n, n] before it is brought to unit length, in place.
 
     The normalization after the linear layer becomes a plain shift. Meant for a network whose training is over.
@@ -61,7 +62,7 @@ def fold_into_head(network: Embedder | PublishedEmbedder, matrix: np.ndarray) ->
 
 @torch.no_grad()
 def embed_views(network: nn.Module, data: CropDataset, classes: int, views: int) -> np.ndarray:
-    """[classes, views, 64] embeddings of augmented pictures, of classes spread over the whole set."""
+    """[classes, views, EMBEDDING_SIZE] embeddings of augmented pictures, of classes spread over the whole set."""
     chosen = np.linspace(0, data.classes - 1, min(classes, data.classes)).astype(int)
     views = min(views, data.views)
     embeddings = []
@@ -78,10 +79,8 @@ def main() -> None:
     parser.add_argument("--weights", type=Path, required=True)
     parser.add_argument("--out", type=Path, required=True)
     args = parser.parse_args()
-    state = torch.load(args.weights, map_location=loop.device(), weights_only=True)
-    network = loop.place(embedder_with(state))
-    network.load_state_dict(state)
-    network.eval()
+    spec, network = load_checkpoint(args.weights, EMBEDDERS)
+    loop.place(network)
     held_out = CropDataset(args.data / "test.npy", IMAGE_SIZE, augment=False, seed=1)
     train = CropDataset(args.data / "train.npy", IMAGE_SIZE, augment=True, seed=2)
     queries = Settings().queries
@@ -91,7 +90,7 @@ def main() -> None:
     after = evaluate(network, held_out, queries)
     for name, value in before.items():
         print(f"{name} {value:.4f}, whitened {after[name]:.4f}")
-    torch.save(network.state_dict(), args.out)
+    save_checkpoint(args.out, spec, network.state_dict())
 
 
 if __name__ == "__main__":

@@ -62,6 +62,7 @@ def test_a_step_that_computes_something_else_is_found(check: ModuleType, session
 
 def test_the_speed_of_an_engine_counts_pictures(check: ModuleType, sessions: dict[Model, EngineSession]) -> None:
     context = sessions[PREPROCESS]._context
+    assert isinstance(context, RuntimeContext)
     before = len(context.batches)
     speed = check.engine_speed(PREPROCESS, sessions[PREPROCESS], batch=8, seconds=0.3)
     inferences = len(context.batches) - before - 3  # three warm up

@@ -48,21 +48,21 @@ def maze() -> np.ndarray:
 def rings() -> np.ndarray:
     mask = np.zeros((SIZE, SIZE), np.uint8)
     for radius in range(4, 62, 5):
-        cv2.circle(mask, (64, 64), radius, 1, 1)
+        cv2.circle(mask, (64, 64), radius, (1,), 1)
     return mask
 
 
 def blobs() -> np.ndarray:
     mask = np.zeros((SIZE, SIZE), np.uint8)
     for x, y, radius in ((20, 20, 15), (80, 40, 22), (40, 100, 18), (110, 110, 12)):
-        cv2.circle(mask, (x, y), radius, 1, -1)
+        cv2.circle(mask, (x, y), radius, (1,), -1)
     return mask
 
 
 def at_border() -> np.ndarray:
     mask = np.zeros((SIZE, SIZE), np.uint8)
-    cv2.circle(mask, (0, 64), 50, 1, -1)
-    cv2.circle(mask, (127, 127), 30, 1, -1)
+    cv2.circle(mask, (0, 64), 50, (1,), -1)
+    cv2.circle(mask, (127, 127), 30, (1,), -1)
     return mask
 
 
@@ -109,7 +109,7 @@ def test_masks_of_a_batch_do_not_mix() -> None:
 def test_holes_are_the_background_that_opencvs_flood_does_not_reach(name: str) -> None:
     mask = MASKS[name].astype(np.uint8)
     outside = np.pad(1 - mask, 1, constant_values=1)
-    cv2.floodFill(outside, None, (0, 0), 2)
+    cv2.floodFill(outside, None, (0, 0), (2,))
     expected = (outside != 2).astype(np.float32)[1:-1, 1:-1]
     ours = fill_holes(torch.from_numpy(mask)[None].float())[0].numpy()
     np.testing.assert_array_equal(ours, expected)

@@ -13,7 +13,7 @@ SIZE = 128
 def discs() -> np.ndarray:
     mask = np.zeros((SIZE, SIZE), np.uint8)
     for x, y, radius in ((30, 40, 25), (70, 45, 16), (100, 100, 40)):
-        cv2.circle(mask, (x, y), radius, 1, -1)
+        cv2.circle(mask, (x, y), radius, (1,), -1)
     return mask
 
 

@@ -63,7 +63,7 @@ def test_a_whole_mask(ellipse: Outline) -> None:
 def test_bites_out_of_the_rim_move_nothing(ellipse: Outline, side: int) -> None:
     mask = painted(ellipse)
     for turn in (0, 40):
-        cv2.circle(mask, rim(ellipse, side + turn), 14, 0, -1)
+        cv2.circle(mask, rim(ellipse, side + turn), 14, (0,), -1)
     bitten = moments(torch.from_numpy(mask)[None])
     m = found(mask)
     assert axes(m) == pytest.approx(ellipse[:4], abs=1.5)
@@ -76,7 +76,7 @@ def test_bites_out_of_the_rim_move_nothing(ellipse: Outline, side: int) -> None:
 def test_a_spur_beyond_the_rim_pulls_little(ellipse: Outline, length: int) -> None:
     mask = painted(ellipse)
     x, y, a, b, degrees = ellipse
-    cv2.line(mask, (int(x), int(y)), rim((x, y, a + length, b, degrees), 0), 1, 3)
+    cv2.line(mask, (int(x), int(y)), rim((x, y, a + length, b, degrees), 0), (1,), 3)
     assert axes(found(mask)) == pytest.approx(ellipse[:4], abs=1.5)
 
 

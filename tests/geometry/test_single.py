@@ -25,7 +25,7 @@ either_pass = pytest.mark.parametrize("size", [SIZE, SIZE // 2])
 def painted(outlines: list[Outline], size: int = SIZE) -> np.ndarray:
     mask, scale = np.zeros((size, size), np.uint8), size / SIZE
     for x, y, a, b, degrees in outlines:
-        cv2.ellipse(mask, ((x * scale, y * scale), (2 * a * scale, 2 * b * scale), degrees), 1, -1)
+        cv2.ellipse(mask, ((x * scale, y * scale), (2 * a * scale, 2 * b * scale), degrees), (1,), -1)
     return mask
 
 
@@ -61,7 +61,7 @@ def test_cracks_and_holes_are_filled() -> None:
     mask = painted(ALONE[:1])
     broken = mask.copy()
     broken[80:180:9, 60:200] = 0
-    cv2.circle(broken, (100, 120), 22, 0, -1)
+    cv2.circle(broken, (100, 120), 22, (0,), -1)
     assert overlap(found(broken), mask) > 0.999
 
 

@@ -83,7 +83,7 @@ def test_laplacian_blend_mixes_fine_detail_over_a_narrower_border_than_shades() 
 
 @pytest.mark.parametrize("kind", [np.uint8, np.float32])
 def test_recolour_gives_a_picture_and_leaves_its_input(kind: type) -> None:
-    picture = _noise(48, 64).astype(kind)
+    picture: np.ndarray = _noise(48, 64).astype(kind)
     before = picture.copy()
     results = [recolour(picture, np.random.default_rng(seed)) for seed in range(40)]
     for result in results:

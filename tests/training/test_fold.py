@@ -12,8 +12,8 @@ from torch import Tensor, nn
 from ensemble import artifacts
 from ensemble.contract import EMBEDDER, SEGMENTATION, Model
 from training import torchvision_shim
-from training.fold import fold_batch_norm, start_from_shipped, unfold_batch_norm
-from training.networks import Embedder, Segmenter
+from training.fold import fold_batch_norm, unfold_batch_norm
+from training.weights import kept_parameters, kept_spec, start_from_kept
 
 
 class NormAct(nn.BatchNorm2d):
@@ -77,8 +77,10 @@ def test_the_answer_stays_and_no_normalization_is_left(norm: Callable[[int], nn.
 
 def test_a_linear_layer_folds_too() -> None:
     head = nn.Sequential(nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(3, 7, bias=False), nn.BatchNorm1d(7)).eval()
-    nn.init.normal_(head[3].weight)
-    head[3].running_mean.normal_()  # type: ignore[union-attr,operator]
+    norm = head[3]
+    assert isinstance(norm, nn.BatchNorm1d) and norm.running_mean is not None
+    nn.init.normal_(norm.weight)
+    norm.running_mean.normal_()
     with torch.inference_mode():
         before = head(picture())
         torch.testing.assert_close(fold_batch_norm(head, picture(1))(picture()), before, rtol=1e-4, atol=1e-5)
@@ -233,7 +235,7 @@ def test_an_unfolded_network_trains_on() -> None:
     assert [name for name, p in network.named_parameters() if p.grad is None] == []
     with torch.no_grad():
         for parameter in network.parameters():
-            parameter += 1
+            parameter.add_(1)
     torch.testing.assert_close(folded.state_dict(), kept, rtol=0, atol=0)  # nothing is shared
 
 
@@ -271,19 +273,20 @@ def test_training_starts_from_the_weights_kept(tmp_path: Path, monkeypatch: pyte
     graph = onnx.helper.make_graph([], "block", [], [], values)
     monkeypatch.setattr(artifacts, "WEIGHTS", tmp_path)
     onnx.save(artifacts.pack(onnx.helper.make_model(graph), "float16"), tmp_path / "block.onnx")
-    network = start_from_shipped(fresh, "block", pictures(1))
+    network = unfold_batch_norm(fresh, kept_parameters("block"), pictures(1))
     with torch.inference_mode():
         torch.testing.assert_close(network(pictures(2)), folded(pictures(2)), rtol=1e-2, atol=1e-2)
     with pytest.raises(FileNotFoundError):
-        start_from_shipped(fresh, "stub", pictures(1))
+        kept_parameters("stub")
 
 
-@pytest.mark.parametrize(("model", "build"), [(SEGMENTATION, Segmenter), (EMBEDDER, Embedder)])
-def test_training_starts_from_the_weights_that_ship(model: Model, build: type[nn.Module]) -> None:
+@pytest.mark.parametrize("model", [SEGMENTATION, EMBEDDER], ids=lambda model: model.name)
+def test_training_starts_from_the_weights_that_ship(model: Model) -> None:
     stored = artifacts.parameters(onnx.load(artifacts.weights_file(model.name)))
     example = torch.randn(8, 3, 64, 64)
-    network = build()
-    start_from_shipped(network, model.name, example)
+    spec = kept_spec(model)
+    network = spec.build()
+    start_from_kept(network, spec, model, example)
     folded = fold_batch_norm(deepcopy(network), example)
     for name, values in folded.state_dict().items():
         expected = torch.from_numpy(stored[name].copy())

@@ -1,7 +1,7 @@
 """Schedules, settings from the command line, and a training that goes on after a stop as if there had been none."""
 
 from argparse import Namespace
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -10,10 +10,12 @@ import torch
 
 from training import loop
 from training.mint.design import FAMILY
-from training.networks import PublishedEmbedder, embedder_with
+from training.networks import EMBEDDERS, NetworkError
 from training.train_embedding import RECALL_AT, Settings, Training
+from training.weights import load_checkpoint
 
 CLASSES, VIEWS = 2 * FAMILY, 2
+POLAR = EMBEDDERS.named("polar_efficientnet_b0")
 
 
 def test_a_budget_of_steps_is_counted_in_steps() -> None:
@@ -87,12 +89,12 @@ def test_a_resumed_training_ends_with_the_same_weights(
     monkeypatch.setattr(loop, "RUNS", tmp_path)
 
     torch.manual_seed(0)
-    Training(settings, options(crops, "whole")).fit()
+    Training(POLAR, settings, options(crops, "whole")).fit()
     torch.manual_seed(0)
-    Training(settings, options(crops, "broken")).fit(epochs=1)
+    Training(POLAR, settings, options(crops, "broken")).fit(epochs=1)
     assert torch.load(tmp_path / "broken" / "last.pt", weights_only=True)["step"] == 2
     torch.manual_seed(5)  # a new process starts with other random numbers
-    Training(settings, options(crops, "broken", resume=True)).fit()
+    Training(POLAR, settings, options(crops, "broken", resume=True)).fit()
 
     whole, broken = (torch.load(tmp_path / name / "last.pt", weights_only=True) for name in ("whole", "broken"))
     assert whole["step"] == broken["step"] == 4
@@ -105,7 +107,7 @@ def test_every_evaluation_is_a_row_of_the_log(
     crops: Path, settings: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(loop, "RUNS", tmp_path)
-    Training(settings, options(crops, "logged")).fit()
+    Training(POLAR, settings, options(crops, "logged")).fit()
     header, *rows = (tmp_path / "logged" / "log.csv").read_text().splitlines()
     assert header == "minutes,step,loss," + ",".join(f"recall@{k}" for k in RECALL_AT)
     assert [int(row.split(",")[1]) for row in rows] == [2, 4]
@@ -118,10 +120,37 @@ def test_every_kind_of_training_makes_weights_that_load(
     monkeypatch.setattr(loop, "RUNS", tmp_path)
     arguments = options(crops, case)
     arguments.plain, arguments.shipped = case == "plain", case == "shipped"
-    published = ["unrolled=0", "pair_weight=0", "ramp=0.001", "first_scale=25"] if case == "published" else []
-    Training(loop.change(settings, published), arguments).fit()
-    state = torch.load(tmp_path / case / "best.pt", weights_only=True)
-    network = embedder_with(state)
-    network.load_state_dict(state)
-    assert isinstance(network, PublishedEmbedder) == (case == "published")
-    assert all(values.isfinite().all() for values in state.values())
+    published = ["pair_weight=0", "ramp=0.001", "first_scale=25"] if case == "published" else []
+    spec = EMBEDDERS.named("efficientnet_b0" if case == "published" else POLAR.name)
+    Training(spec, loop.change(settings, published), arguments).fit()
+    loaded, network = load_checkpoint(tmp_path / case / "best.pt", EMBEDDERS)
+    assert loaded == spec
+    assert all(values.isfinite().all() for values in network.state_dict().values())
+
+
+def test_a_training_of_another_network_is_not_gone_on_with(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(loop, "RUNS", tmp_path)
+    loop.Run("one", POLAR).save_last({"step": 3})
+    last = loop.Run("one", POLAR).load_last()
+    assert last is not None and last["step"] == 3
+    with pytest.raises(NetworkError, match=r"is of .*polar_efficientnet_b0.* this training of .*'efficientnet_b0'"):
+        loop.Run("one", EMBEDDERS.named("efficientnet_b0")).load_last()
+
+
+def test_the_command_line_chooses_a_network_and_its_settings(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def started(*arguments: str) -> tuple[object, object]:
+        monkeypatch.setattr("sys.argv", ["x", "--data", "d", "--threads", str(torch.get_num_threads()), *arguments])
+        spec, settings, _ = loop.start("", "name", "crops", Settings(), EMBEDDERS, network=POLAR.name)
+        return spec, settings
+
+    assert started() == (POLAR, Settings())
+    spec, settings = started("--network-set", "radii=32", "--set", "batch=8")
+    assert spec == replace(POLAR, settings=replace(POLAR.settings, radii=32))
+    assert settings == Settings(batch=8)
+    assert started("--network", "efficientnet_b0")[0] == EMBEDDERS.named("efficientnet_b0")
+    for wrong in (["--network", "resnet"], ["--network", "efficientnet_b0", "--network-set", "radii=32"]):
+        with pytest.raises(SystemExit):
+            started(*wrong)
+    assert "there is no setting 'radii'; there are encoder, size" in capsys.readouterr().err

@@ -12,50 +12,47 @@ torch = pytest.importorskip("torch")
 from torch import Tensor, nn  # noqa: E402
 
 from ensemble.contract import EMBEDDING_SIZE  # noqa: E402
-from training import networks  # noqa: E402
-from training.loop import Average, Clock, cosine, recalibrate, stage  # noqa: E402
+from training.loop import Average, Clock, cosine, phase, recalibrate  # noqa: E402
 from training.losses import ArcFace, dice_loss, pair_loss  # noqa: E402
-from training.networks import (  # noqa: E402
-    ANGLES,
-    BANDS,
-    BRANCH_WIDTH,
-    HARMONICS,
-    RADII,
-    Embedder,
-    PublishedEmbedder,
-    Segmenter,
-    Spectrum,
-    embedder_with,
-    even_out,
-    unroll,
-)
+from training.networks import EMBEDDERS, SEGMENTERS, PolarEmbedder, Spec, layers, polar  # noqa: E402
+from training.networks.polar import Polar, PolarSettings  # noqa: E402
+
+DEFAULTS = PolarSettings("efficientnet_b0")
+RADII, ANGLES, BANDS, HARMONICS = DEFAULTS.radii, DEFAULTS.angles, DEFAULTS.bands, DEFAULTS.harmonics
+SPECS: list[Spec] = [registry.named(name) for registry in (SEGMENTERS, EMBEDDERS) for name in registry.names]
+EMBEDDER_SPECS = [EMBEDDERS.named(name) for name in EMBEDDERS.names]
+
+
+def Spectrum(angles: int, radii: int) -> layers.Spectrum:
+    return layers.Spectrum(angles, radii, BANDS, HARMONICS)
+
+
+def even_out(coin: Tensor) -> Tensor:
+    return layers.even_out(coin, DEFAULTS.contrast_width, DEFAULTS.contrast_floor)
+
+
+def unroll(coin: Tensor, radii: int = RADII, angles: int = ANGLES) -> Tensor:
+    return layers.unroll(coin, radii, angles)
 
 
 def test_segmenter_gives_probabilities() -> None:
-    network = Segmenter().eval()
+    network = SEGMENTERS.named("unet_efficientnet_b4").build().eval()
     with torch.no_grad():
         mask = network(torch.randn(1, 3, 64, 96))
     assert mask.shape == (1, 1, 64, 96)
     assert mask.min() >= 0 and mask.max() <= 1
 
 
-@pytest.mark.parametrize("build", [Segmenter, Embedder, PublishedEmbedder])
-def test_every_parameter_learns(build: type) -> None:
-    network = build().train()
+@pytest.mark.parametrize("spec", SPECS, ids=lambda spec: spec.name)
+def test_every_parameter_learns(spec: Spec) -> None:
+    network = spec.build().train()
     network(torch.randn(2, 3, 64, 64))[:, 0].square().sum().backward()
     assert [name for name, p in network.named_parameters() if p.grad is None] == []
 
 
-@pytest.mark.parametrize("build", [Embedder, PublishedEmbedder])
-def test_the_names_of_parameters_tell_the_network(build: type) -> None:
-    network = build()
-    embedder_with(network.state_dict()).load_state_dict(network.state_dict())
-    assert type(embedder_with(network.state_dict())) is build
-
-
-@pytest.mark.parametrize("build", [Embedder, PublishedEmbedder])
-def test_embeddings_have_unit_length(build: type) -> None:
-    network = build().eval()
+@pytest.mark.parametrize("spec", EMBEDDER_SPECS, ids=lambda spec: spec.name)
+def test_embeddings_have_unit_length(spec: Spec) -> None:
+    network = spec.build().eval()
     with torch.no_grad():
         embedding = network(torch.randn(3, 3, 64, 64))
     assert embedding.shape == (3, EMBEDDING_SIZE)
@@ -63,7 +60,7 @@ def test_embeddings_have_unit_length(build: type) -> None:
 
 
 def _coins(batch: int, seed: int, size: int = 128) -> Tensor:
-    """Smooth random reliefs in the middle of their pictures, black around, as the crop stage makes them."""
+    """Smooth random reliefs in the middle of their pictures, black around, as the crop makes them."""
     noise = torch.randn(batch, 3, size // 8, size // 8, generator=torch.Generator().manual_seed(seed))
     coins = nn.functional.interpolate(noise, size=(size, size), mode="bicubic")
     axis = torch.arange(size) - (size - 1) / 2
@@ -71,10 +68,10 @@ def _coins(batch: int, seed: int, size: int = 128) -> Tensor:
 
 
 @pytest.fixture(scope="module")
-def embedder() -> Embedder:
+def embedder() -> Polar:
     """With random weights, and normalizations that let every layer have a say."""
     torch.manual_seed(3)
-    network = Embedder()
+    network = Polar(DEFAULTS)
     for module in network.modules():
         if isinstance(module, nn.BatchNorm1d | nn.BatchNorm2d):
             nn.init.uniform_(module.weight, 0.5, 1.5)
@@ -83,17 +80,17 @@ def embedder() -> Embedder:
     return network
 
 
-@torch.no_grad()
 def _embed_polar(
-    network: Embedder,
+    network: PolarEmbedder,
     coins: Tensor,
     change: Callable[[Tensor], Tensor],
     monkeypatch: pytest.MonkeyPatch,
     grid: tuple[int, int] = (RADII, ANGLES),
 ) -> Tensor:
     """Embeddings of coins changed after they are unrolled: a turn by whole samples resamples nothing."""
-    monkeypatch.setattr(networks, "unroll", lambda coin, *grid: change(unroll(coin, *grid)))
-    return network.embed(coins, grid)
+    monkeypatch.setattr(polar, "unroll", lambda coin, *grid: change(unroll(coin, *grid)))
+    with torch.no_grad():
+        return network.embed_unrolled(coins, grid)
 
 
 SHIFTS = [((RADII, ANGLES), shift) for shift in range(32, ANGLES, 32)] + [((24, 96), 64), ((32, 128), 32)]
@@ -101,7 +98,7 @@ SHIFTS = [((RADII, ANGLES), shift) for shift in range(32, ANGLES, 32)] + [((24, 
 
 @pytest.mark.parametrize(("grid", "shift"), SHIFTS)
 def test_a_coin_turned_has_the_same_embedding(
-    embedder: Embedder, grid: tuple[int, int], shift: int, monkeypatch: pytest.MonkeyPatch
+    embedder: Polar, grid: tuple[int, int], shift: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     coins = _coins(3, seed=2)
     upright, turned = (
@@ -111,13 +108,13 @@ def test_a_coin_turned_has_the_same_embedding(
     assert (upright @ upright.T)[0, 1:].max() < 0.99  # other coins have other embeddings
 
 
-def test_a_coin_shifted_towards_its_rim_is_another(embedder: Embedder, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_coin_shifted_towards_its_rim_is_another(embedder: Polar, monkeypatch: pytest.MonkeyPatch) -> None:
     coins = _coins(3, seed=2)
-    one, other = (_embed_polar(embedder, coins, lambda x, k=k: x.roll(k, 2), monkeypatch) for k in (0, 16))
+    one, other = (_embed_polar(embedder, coins, partial(torch.roll, shifts=k, dims=2), monkeypatch) for k in (0, 16))
     assert (one - other).norm(dim=1).min() > 0.1
 
 
-def test_a_mirrored_coin_is_another_however_it_is_turned(embedder: Embedder, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_mirrored_coin_is_another_however_it_is_turned(embedder: Polar, monkeypatch: pytest.MonkeyPatch) -> None:
     coin = _coins(1, seed=2)
     upright = _embed_polar(embedder, coin, lambda x: x, monkeypatch)
     mirrored = _embed_polar(
@@ -126,28 +123,35 @@ def test_a_mirrored_coin_is_another_however_it_is_turned(embedder: Embedder, mon
     assert (mirrored - upright).norm(dim=1).min() > 0.1
 
 
-def test_the_embedder_halves_the_coin_before_it_looks(embedder: Embedder) -> None:
+def test_the_embedder_halves_the_coin_before_it_looks(embedder: Polar) -> None:
     coin = _coins(2, seed=5, size=256)
     with torch.no_grad():
         torch.testing.assert_close(embedder(coin), embedder.embed(nn.functional.avg_pool2d(coin, 2)))
 
 
-def test_no_convolution_is_padded_along_the_angle(embedder: Embedder) -> None:
+def test_the_networks_own_grid_is_the_one_of_its_settings(embedder: Polar) -> None:
+    coins = _coins(2, seed=5)
+    with torch.no_grad():
+        torch.testing.assert_close(embedder.embed(coins), embedder.embed_unrolled(coins, (RADII, ANGLES)))
+
+
+def test_no_convolution_is_padded_along_the_angle(embedder: Polar) -> None:
     wide = [conv for conv in embedder.backbone.modules() if isinstance(conv, nn.Conv2d) and conv.kernel_size[1] > 1]
     assert len(wide) >= 10
     assert all(conv.padding[1] == 0 and conv.padding[0] == conv.kernel_size[0] // 2 for conv in wide)
 
 
-def test_the_head_is_as_wide_as_its_stages_give(embedder: Embedder) -> None:
+def test_the_head_is_as_wide_as_its_levels_give(embedder: Polar) -> None:
     with torch.no_grad():
-        stages = embedder.backbone(torch.randn(1, 3, RADII, ANGLES))
-    shapes = [tuple(stage.shape[1:]) for stage in stages]
+        levels = embedder.backbone(torch.randn(1, 3, RADII, ANGLES))
+    shapes = [tuple(level.shape[1:]) for level in levels]
     assert [shape[1:] for shape in shapes] == [(12, 40), (6, 20), (3, 10), (2, 5)]
-    assert [branch[0].in_channels for branch in embedder.branches] == [shape[0] for shape in shapes]
-    assert all(branch[0].out_channels == BRANCH_WIDTH for branch in embedder.branches)
+    first = [next(layer for layer in branch.modules() if isinstance(layer, nn.Conv2d)) for branch in embedder.branches]
+    assert [conv.in_channels for conv in first] == [shape[0] for shape in shapes]
+    assert all(conv.out_channels == DEFAULTS.branch_width for conv in first)
     # Bands of radii times the mean and the harmonics that so many samples hold.
     assert [spectrum.size for spectrum in embedder.spectra] == [3 * 5, 3 * 5, 3 * 5, 2 * 3]
-    assert embedder.head[0].in_features == BRANCH_WIDTH * 51
+    assert embedder.head[0].in_features == DEFAULTS.branch_width * 51
 
 
 @pytest.mark.parametrize(("radii", "angles"), [(12, 40), (6, 20), (3, 10), (2, 5), (1, 3)])
@@ -235,7 +239,7 @@ def test_schedule() -> None:
     assert cosine(0.05, 0.1) == pytest.approx(0.5)
     assert cosine(0.1, 0.1) == pytest.approx(1.0)
     assert cosine(1.0, 0.1) == pytest.approx(0.0)
-    assert [stage(((0.6, 128), (1.0, 256)), p) for p in (0.0, 0.59, 0.6, 1.0)] == [128, 128, 256, 256]
+    assert [phase(((0.6, 128), (1.0, 256)), p) for p in (0.0, 0.59, 0.6, 1.0)] == [128, 128, 256, 256]
 
 
 def test_a_budget_of_steps_does_not_look_at_the_time() -> None:

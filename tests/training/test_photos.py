@@ -11,7 +11,7 @@ import pytest
 from ensemble.contract import IMAGE_SIZE
 from training import photos
 from training.mint import Ellipse
-from training.outlines import OutlineError
+from training.outlines import OutlineError, read_outlines
 from training.photos import COIN_SHARE, CUTOUT_RADIUS, WORKING_SIDE, Outlines, write_photos
 
 COIN, GROUND = (240, 180, 40), (20, 40, 90)  # RGB
@@ -58,9 +58,9 @@ def _table(path: Path, outlines: Outlines) -> None:
 def test_outlines_are_read_by_photo(tmp_path: Path) -> None:
     outlines = {"desk/1.jpg": [ONE, THREE[0]], "tray/1.jpg": [THREE[1]], "desk/2.jpg": [THREE[2]]}
     _table(tmp_path / "ellipses.csv", outlines)
-    assert photos.read_outlines(tmp_path / "ellipses.csv", "") == outlines
-    assert list(photos.read_outlines(tmp_path / "ellipses.csv", "desk/")) == ["desk/1.jpg", "desk/2.jpg"]
-    assert photos.read_outlines(tmp_path / "ellipses.csv", "floor/") == {}
+    assert read_outlines(tmp_path / "ellipses.csv", "") == outlines
+    assert list(read_outlines(tmp_path / "ellipses.csv", "desk/")) == ["desk/1.jpg", "desk/2.jpg"]
+    assert read_outlines(tmp_path / "ellipses.csv", "floor/") == {}
 
 
 def test_every_third_photo_is_kept_apart_whatever_the_order() -> None:

@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 import torch
 
-from training.networks import Embedder
+from ensemble.contract import EMBEDDING_SIZE
+from training.networks import EMBEDDERS
 from training.whiten import fold_into_head, inverse_root, within_covariance
 
 
@@ -44,12 +45,13 @@ def test_a_direction_without_variation_stays_finite() -> None:
 
 def test_the_matrix_is_folded_into_the_head() -> None:
     torch.manual_seed(0)
-    network = Embedder().eval()
+    network = EMBEDDERS.named("polar_efficientnet_b0").build().eval()
     norm = network.head[1]
+    assert isinstance(norm, torch.nn.BatchNorm1d) and norm.running_mean is not None and norm.running_var is not None
     norm.running_mean.normal_()
     norm.running_var.uniform_(0.5, 2.0)
     torch.nn.init.normal_(norm.bias)
-    matrix = np.random.default_rng(1).normal(size=(64, 64))
+    matrix = np.random.default_rng(1).normal(size=(EMBEDDING_SIZE, EMBEDDING_SIZE))
     picture = torch.randn(2, 3, 256, 256)
     with torch.no_grad():
         expected = network(picture).numpy() @ matrix.T

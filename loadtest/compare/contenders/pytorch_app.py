@@ -13,7 +13,7 @@ from ensemble.chain import Arrays, Runner
 from ensemble.contract import Model
 from ensemble.graph import NETWORKS
 from loadtest.compare.contenders.web import arguments, chain_of, serve
-from training.modules import load_module
+from training.weights import load_module
 
 
 def opened(model: Model, bfloat16: bool, room: contextlib.AbstractContextManager) -> Runner:

@@ -1,0 +1,154 @@
+"""Takes an ONNX file that was trained elsewhere, if it keeps the contract; says what is wrong if it does not."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import onnx
+from engine_builder import BuildError, check_parses, load_flavor
+from google.protobuf.message import DecodeError
+from half import to_half
+from onnx.inliner import inline_local_functions
+from parity import ELEMENT_TYPES, in_onnx_runtime, sample_inputs
+
+from ensemble import artifacts
+from ensemble.contract import EMBEDDER, Model, Tensor
+
+OPSETS = range(13, 21)  # 13: the first that int8 storage can be written in; 20: what this project exports
+UNIT = 1e-3  # how far an embedding's length may be from 1
+ALONE = 1e-3  # how far a picture's output may differ between a batch and alone
+
+
+class ForeignError(ValueError):
+    """The file cannot be used; the message says why and what to do."""
+
+
+def read_foreign(path: Path, models: Sequence[Model]) -> onnx.ModelProto:
+    """The graph of a file, named and shaped as a compute model of the contract, its batch free.
+
+    Args:
+        path: the file; weights in a file beside it are read, too.
+        models: what it is to compute: one picture in, one tensor out. The graph is in the form of the first.
+
+    Raises:
+        ForeignError: no ONNX file, or one that does not keep the contract.
+    """
+    try:
+        graph = onnx.load(path)
+        onnx.checker.check_model(graph, full_check=True)
+    except (OSError, DecodeError, onnx.checker.ValidationError, onnx.shape_inference.InferenceError) as error:
+        raise ForeignError(f"{path} is no ONNX file that can be used: {error}") from error
+    graph = inline_local_functions(graph)
+    _check_operators(path, graph)
+    _drop_notes(graph)
+    initializers = {tensor.name for tensor in graph.graph.initializer}
+    inputs = [value for value in graph.graph.input if value.name not in initializers]  # old files list weights, too
+    del graph.graph.input[:]
+    graph.graph.input.extend(inputs)
+    for kind, found, expected in (
+        ("inputs", graph.graph.input, [model.inputs for model in models]),
+        ("outputs", graph.graph.output, [model.outputs for model in models]),
+    ):
+        _check_tensors(path, kind, found, expected)
+        for value in found:
+            value.type.tensor_type.shape.dim[0].Clear()
+            value.type.tensor_type.shape.dim[0].dim_param = "batch"
+    for model in models:
+        _check_answers(path, artifacts.fit(graph, model), model)
+    return artifacts.fit(graph, models[0])
+
+
+def _check_operators(path: Path, graph: onnx.ModelProto) -> None:
+    """Only ONNX's own operators, of a version that every runtime knows."""
+    opsets = {entry.domain: entry.version for entry in graph.opset_import}
+    version = opsets.pop("", opsets.pop("ai.onnx", 0))
+    if version not in OPSETS:
+        raise ForeignError(
+            f"{path} is of opset {version}; {OPSETS[0]} to {OPSETS[-1]} are supported: "
+            f"export it with opset_version={OPSETS[-1]}"
+        )
+    foreign = sorted(
+        {f"{node.domain}.{node.op_type}" for node in graph.graph.node if node.domain not in ("", "ai.onnx")}
+    )
+    if foreign:
+        raise ForeignError(f"{path} has operators that are not ONNX's own: {', '.join(foreign)}")
+
+
+def _drop_notes(graph: onnx.ModelProto) -> None:
+    """Drop what an exporter notes besides the graph, and the shapes in it: they may name a fixed batch."""
+    del graph.metadata_props[:], graph.graph.metadata_props[:], graph.graph.value_info[:]
+
+
+def _check_tensors(
+    path: Path, kind: str, found: Sequence[onnx.ValueInfoProto], expected: Sequence[tuple[Tensor, ...]]
+) -> None:
+    """Hold the tensors at one end to the contract; names, and sizes that the graph leaves free, are given later."""
+    if len(found) != len(expected[0]):
+        have = ", ".join(value.name for value in found)
+        raise ForeignError(f"{path} has {len(found)} {kind} ({have}); the contract has {len(expected[0])}")
+    for value, tensor in zip(found, expected[0], strict=True):
+        given = value.type.tensor_type
+        if given.elem_type != ELEMENT_TYPES[tensor.dtype]:
+            name = onnx.TensorProto.DataType.Name(given.elem_type)
+            raise ForeignError(f"{path}: {value.name} is {name}; the contract's {tensor.name} is {tensor.dtype.value}")
+        sizes = [dim.dim_value for dim in given.shape.dim]  # 0 where it is free
+        fits = len(sizes) == len(tensor.dims) + 1 and all(
+            size in (0, wanted) for size, wanted in zip(sizes[1:], tensor.dims, strict=True)
+        )
+        if not fits:
+            shape = [dim.dim_value or dim.dim_param or "?" for dim in given.shape.dim]
+            wanted = ["batch", *tensor.dims]
+            raise ForeignError(f"{path}: {value.name} has the shape {shape}; the contract's {tensor.name} has {wanted}")
+
+
+def _check_answers(path: Path, graph: onnx.ModelProto, model: Model) -> None:
+    """Run a graph on pictures: alone and in a batch it must give the same, within the range of the contract.
+
+    Raises:
+        ForeignError: it cannot be run, needs one size of batch, or its output is no probability or no unit vector.
+    """
+    inputs = sample_inputs(model, batch=3)
+    try:
+        run = in_onnx_runtime(graph)
+        together = run(inputs)[0]
+        alone = np.concatenate([run({name: array[i : i + 1] for name, array in inputs.items()})[0] for i in range(3)])
+    except Exception as error:  # ONNX Runtime's errors have no base of their own
+        raise ForeignError(
+            f"{path} cannot be run on batches of 1 and of 3 at {list(model.inputs[0].dims)}: {error}\n"
+            "export it with a free batch axis"
+        ) from error
+    if together.shape != (3, *model.outputs[0].dims):
+        raise ForeignError(
+            f"{path} makes {list(together.shape)} of 3 pictures; the contract says {[3, *model.outputs[0].dims]}"
+        )
+    if not np.isfinite(together).all() or np.abs(together - alone).max() > ALONE:
+        raise ForeignError(f"{path} gives another result for a picture in a batch than for the picture alone")
+    if model is EMBEDDER:
+        lengths = np.linalg.norm(together, axis=1)
+        if np.abs(lengths - 1).max() > UNIT:
+            raise ForeignError(
+                f"{path}: its embeddings have lengths of {lengths.min():.3g} to {lengths.max():.3g}; "
+                "they must be 1: divide by the norm at the end"
+            )
+    elif together.min() < 0 or together.max() > 1:
+        raise ForeignError(
+            f"{path}: its mask has values of {together.min():.3g} to {together.max():.3g}; "
+            "it must be a probability, 0 to 1: end in a sigmoid"
+        )
+
+
+def check_tensorrt(path: Path, graph: onnx.ModelProto, model: Model) -> str:
+    """Hold a graph in half precision to TensorRT-RTX's parser, which needs no GPU; returns what was done.
+
+    Raises:
+        ForeignError: TensorRT cannot take it.
+    """
+    try:
+        flavor = load_flavor("tensorrt_rtx")
+    except BuildError as error:
+        return f"not held to TensorRT: {error}"
+    try:
+        check_parses(model, to_half(graph), flavor)
+    except BuildError as error:
+        raise ForeignError(f"{path}: {error}") from error
+    return f"TensorRT-RTX {flavor.version} can take it"

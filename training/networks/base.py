@@ -1,0 +1,66 @@
+"""What every network of a kind can do: the interface that trainings, whitening and the export rely on."""
+
+from abc import ABC, abstractmethod
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from ensemble.contract import EMBEDDER, SEGMENTATION
+from training.networks.registry import Registry
+
+Grid = tuple[int, int]  # radii and angles of an unrolled coin, samples
+
+
+class Segmenter(nn.Module, ABC):
+    """Which pixels are coin."""
+
+    @abstractmethod
+    def logits(self, image: Tensor) -> Tensor:
+        """[B, 3, H, W] normalized picture to [B, 1, H, W] log odds; H and W are multiples of 32."""
+
+    def forward(self, image: Tensor) -> Tensor:
+        """[B, 3, H, W] normalized picture to [B, 1, H, W] probability that a pixel is coin."""
+        return torch.sigmoid(self.logits(image))
+
+
+class Embedder(nn.Module, ABC):
+    """Which coin it is.
+
+    Attributes:
+        backbone: the encoder, which may start from ImageNet weights and has a learning rate of its own.
+        head: a linear layer and its batch normalization; their output at unit length is the embedding.
+        training_size: px, side of the pictures that `embed` is trained on.
+    """
+
+    backbone: nn.Module
+    head: nn.Sequential
+    training_size: int
+
+    @abstractmethod
+    def features(self, coin: Tensor) -> Tensor:
+        """[B, 3, h, w] normalized coin as in training to the head's input [B, n]."""
+
+    def embed(self, coin: Tensor) -> Tensor:
+        """[B, 3, h, w] normalized coin as in training to [B, EMBEDDING_SIZE] unit vectors."""
+        return functional.normalize(self.head(self.features(coin)), dim=1)
+
+    @abstractmethod
+    def forward(self, coin: Tensor) -> Tensor:
+        """[B, 3, IMAGE_SIZE, IMAGE_SIZE] normalized rectified coin to [B, EMBEDDING_SIZE] unit vectors."""
+
+    def other_parameters(self) -> list[nn.Parameter]:
+        """All but those of the backbone."""
+        return [value for name, value in self.named_parameters() if not name.startswith("backbone.")]
+
+
+class PolarEmbedder(Embedder):
+    """An embedder that unrolls the coin into polar coordinates, and can do so coarsely: training begins coarse."""
+
+    @abstractmethod
+    def embed_unrolled(self, coin: Tensor, grid: Grid) -> Tensor:
+        """As `embed`, the coin unrolled to `grid` in place of the network's own."""
+
+
+SEGMENTERS: Registry[Segmenter] = Registry(SEGMENTATION)
+EMBEDDERS: Registry[Embedder] = Registry(EMBEDDER)

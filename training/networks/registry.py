@@ -1,0 +1,93 @@
+"""Networks by name: the settings of each, and how it is built from them."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass, fields, replace
+from typing import Any, Generic, TypeVar
+
+from torch import nn
+
+from ensemble.contract import Model
+
+Module = TypeVar("Module", bound=nn.Module)
+
+
+class NetworkError(ValueError):
+    """A network is not registered, or something does not fit it; the message says what, and what there is."""
+
+
+@dataclass(frozen=True)
+class Spec(Generic[Module]):
+    """A registered network with its settings: what a checkpoint says besides the weights.
+
+    Attributes:
+        name: as recipes and checkpoints say it.
+        settings: frozen dataclass of all that decides the parameters and what is computed from them.
+        builder: from the settings, and whether the encoder starts from ImageNet weights, to the untrained network.
+    """
+
+    name: str
+    settings: Any
+    builder: Callable[[Any, bool], Module]
+
+    def build(self, pretrained: bool = False) -> Module:
+        """The untrained network.
+
+        Args:
+            pretrained: start the encoder from ImageNet weights, fetched from the model hub.
+        """
+        return self.builder(self.settings, pretrained)
+
+    def record(self) -> dict[str, Any]:
+        """Name and settings as plain values, for a file."""
+        return {"network": self.name, "settings": asdict(self.settings)}
+
+
+class Registry(Generic[Module]):
+    """The networks that can be one of the compute models.
+
+    Args:
+        model: that compute model.
+    """
+
+    def __init__(self, model: Model) -> None:
+        self.model = model
+        self._specs: dict[str, Spec[Module]] = {}
+
+    def register(self, name: str, settings: Any, builder: Callable[[Any, bool], Module]) -> None:
+        """Add a network with its default settings; see `Spec`.
+
+        Raises:
+            NetworkError: the name is taken.
+        """
+        if name in self._specs:
+            raise NetworkError(f"the {self.model.name} network {name!r} is registered already")
+        self._specs[name] = Spec(name, settings, builder)
+
+    @property
+    def names(self) -> list[str]:
+        """Of all networks."""
+        return sorted(self._specs)
+
+    def named(self, name: str) -> Spec[Module]:
+        """A network with its default settings.
+
+        Raises:
+            NetworkError: there is none of this name.
+        """
+        if name not in self._specs:
+            raise NetworkError(f"there is no {self.model.name} network {name!r}; there are {', '.join(self.names)}")
+        return self._specs[name]
+
+    def restore(self, record: Mapping[str, Any]) -> Spec[Module]:
+        """The network that `Spec.record` wrote down; a setting that is newer than the record has its default.
+
+        Raises:
+            NetworkError: there is no such network, or it has no such setting.
+        """
+        default = self.named(str(record.get("network")))
+        settings: dict[str, Any] = record.get("settings", {})
+        if unknown := sorted(settings.keys() - {field.name for field in fields(default.settings)}):
+            raise NetworkError(f"the network {default.name} has no setting {', '.join(unknown)}")
+        # JSON has lists where settings have tuples.
+        chosen = {name: tuple(value) if isinstance(value, list) else value for name, value in settings.items()}
+        return replace(default, settings=replace(default.settings, **chosen))

@@ -1,0 +1,137 @@
+"""Trained networks in files: checkpoints that training writes, and the weights kept in weights/.
+
+A checkpoint holds `network` and `settings` (see `training.networks`) and `weights`, a state dict. For the graphs in
+weights/, `weights/networks.json` says the same, or the file's name where a graph was trained elsewhere.
+"""
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import onnx
+import torch
+from torch import Tensor, nn
+
+from ensemble import artifacts
+from ensemble.contract import CROP, EMBEDDER, PREPROCESS, SEGMENTATION, ZOOM, Model
+from ensemble.geometry import Crop, Preprocess, Zoom
+from ensemble.graph import NETWORKS
+from training.fold import fold_batch_norm, unfold_batch_norm
+from training.networks import EMBEDDERS, SEGMENTERS, NetworkError, Registry, Spec
+from training.networks.registry import Module
+
+REGISTRIES: dict[str, Registry[Any]] = {SEGMENTATION.name: SEGMENTERS, EMBEDDER.name: EMBEDDERS}
+FOREIGN = "onnx"  # key of networks.json: the name of the file that a graph came from
+
+
+def save_checkpoint(path: Path, spec: Spec[Any], state: Mapping[str, Tensor]) -> None:
+    """Write a checkpoint in one step: others may be reading the old one."""
+    part = path.with_name(f"{path.name}.part")
+    torch.save({**spec.record(), "weights": dict(state)}, part)
+    part.replace(path)
+
+
+def load_checkpoint(path: Path, registry: Registry[Module]) -> tuple[Spec[Module], Module]:
+    """The network of a checkpoint, on the CPU, in evaluation mode, and how it was built.
+
+    Raises:
+        FileNotFoundError: there is no such file.
+        NetworkError: it does not say which network it holds, or the weights are not that network's.
+    """
+    content = torch.load(path, map_location="cpu", weights_only=True)
+    if not isinstance(content, dict) or not {"network", "settings", "weights"} <= content.keys():
+        raise NetworkError(f"{path} is no checkpoint of a training: it must hold network, settings and weights")
+    spec = registry.restore(content)
+    network = spec.build()
+    try:
+        network.load_state_dict(content["weights"])
+    except RuntimeError as error:
+        raise NetworkError(f"the weights in {path} are not those of a {spec.name}: {error}") from error
+    return spec, network.eval()
+
+
+def kept_record(model: Model) -> dict[str, Any]:
+    """What weights/networks.json says of the network that a compute model's weights belong to.
+
+    Raises:
+        FileNotFoundError, KeyError: it says nothing.
+    """
+    records = json.loads(_records().read_text(encoding="utf-8"))
+    return dict(records[artifacts.SAME_WEIGHTS.get(model.name, model.name)])
+
+
+def keep_record(model: Model, record: Mapping[str, Any]) -> None:
+    """Write into weights/networks.json what the kept weights of a compute model belong to."""
+    path = _records()
+    records = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
+    path.write_text(json.dumps({**records, model.name: record}, indent=2) + "\n", encoding="utf-8")
+
+
+def kept_spec(model: Model) -> Spec[Any]:
+    """The network that the weights kept in weights/ belong to.
+
+    Raises:
+        NetworkError: they were trained elsewhere, or their network is not registered.
+    """
+    record = kept_record(model)
+    if FOREIGN in record:
+        path = artifacts.weights_file(model.name)
+        raise NetworkError(f"{path} was exported from {record[FOREIGN]}: there is no PyTorch network for it")
+    return REGISTRIES[artifacts.SAME_WEIGHTS.get(model.name, model.name)].restore(record)
+
+
+def load_module(model: Model, checkpoint: Path | None = None) -> nn.Module:
+    """The torch module of a compute model in evaluation mode, batch normalization folded.
+
+    Args:
+        model: one of the contract's compute models.
+        checkpoint: of a newly trained network; None takes the weights kept in weights/.
+
+    Raises:
+        FileNotFoundError: neither a checkpoint nor kept weights.
+        NetworkError: the checkpoint does not say which network it holds, or the kept weights were trained elsewhere.
+        KeyError, RuntimeError: the kept weights do not fit the network.
+    """
+    if model not in NETWORKS:
+        return {PREPROCESS: Preprocess, ZOOM: Zoom, CROP: Crop}[model]().eval()
+    example = torch.zeros(1, *model.inputs[0].dims)
+    if checkpoint is not None:
+        registry = REGISTRIES[artifacts.SAME_WEIGHTS.get(model.name, model.name)]
+        return fold_batch_norm(load_checkpoint(checkpoint, registry)[1], example)
+    folded = fold_batch_norm(kept_spec(model).build().eval(), example)
+    stored = artifacts.parameters(onnx.load(artifacts.weights_file(model.name)))
+    folded.load_state_dict({name: torch.from_numpy(stored[name].copy()) for name in folded.state_dict()})
+    return folded
+
+
+def start_from_kept(network: nn.Module, spec: Spec[Any], model: Model, example: Tensor) -> None:
+    """Load the weights kept in weights/ into a network that is to be trained further; see `unfold_batch_norm`.
+
+    Args:
+        network: as it is trained.
+        spec: how it was built.
+        model: the compute model that it serves as.
+        example: training pictures, enough of them for statistics, [B, 3, H, W].
+
+    Raises:
+        FileNotFoundError: there are no weights.
+        NetworkError: they belong to another network.
+    """
+    kept = kept_spec(model)
+    if kept.record() != spec.record():
+        raise NetworkError(f"the weights in weights/ are those of {kept.record()}, not of {spec.record()}")
+    unfold_batch_norm(network, kept_parameters(model.name), example)
+
+
+def kept_parameters(model: str) -> dict[str, Tensor]:
+    """The parameters of the kept weights by name, without the constants of the exporter.
+
+    A parameter is named by the path of its module, a constant by one word.
+    """
+    stored = artifacts.parameters(onnx.load(artifacts.weights_file(model)))
+    return {name: torch.from_numpy(values.copy()) for name, values in stored.items() if "." in name}
+
+
+def _records() -> Path:
+    return artifacts.WEIGHTS / "networks.json"
