@@ -34,22 +34,22 @@ ENGINE = "model.plan"
 
 @dataclass(frozen=True)
 class Engines:
-    """Where engines are kept and served.
+    """Where engines are kept.
 
     Attributes:
         repository: model repository that Triton reads.
-        cache: folder that keeps every engine under its stamp's key; None keeps only the ones that are served.
+        cache: folder that keeps every engine under its stamp's key; None keeps only those in the repository.
     """
 
     repository: Path
     cache: Path | None = None
 
-    def served(self, model: Model) -> Path:
+    def path(self, model: Model) -> Path:
         """Where Triton loads a model's engine."""
         return self.repository / model.name / "1" / ENGINE
 
     def ensure(self, model: Model, flavor: Flavor) -> str:
-        """Serve the right engine, built only if neither served nor kept already.
+        """Put the right engine into the repository; build it only if neither repository nor cache has it.
 
         Returns:
             What was done, for the log.
@@ -59,27 +59,27 @@ class Engines:
         """
         graph = engine_graph(model)
         stamp = stamp_of(model, graph, flavor)
-        served = self.served(model)
-        reason = _difference(served, stamp)
+        path = self.path(model)
+        reason = _difference(path, stamp)
         if not reason:
             return "is up to date"
         kept = self.cache / f"{model.name}-{stamp.key}.plan" if self.cache else None
         if kept and not _difference(kept, stamp):
-            write_engine(served, kept.read_bytes(), stamp)
+            write_engine(path, kept.read_bytes(), stamp)
             return f"taken from {kept}"
         engine = build(model, graph, flavor)
-        for path in (kept, served):
-            if path:
-                write_engine(path, engine, stamp)
+        for target in (kept, path):
+            if target:
+                write_engine(target, engine, stamp)
         return f"built, {len(engine) / 2**20:.0f} MiB ({reason})"
 
     def check(self, model: Model, flavor: Flavor) -> None:
-        """Hold the served engine to this machine.
+        """Hold the engine in the repository to this machine.
 
         Raises:
             StampError: it is missing or does not belong here.
         """
-        check_stamp(self.served(model), model, flavor.name, flavor.version, flavor.capability)
+        check_stamp(self.path(model), model, flavor.name, flavor.version, flavor.capability)
 
 
 def stamp_of(model: Model, graph: onnx.ModelProto, flavor: Flavor) -> Stamp:

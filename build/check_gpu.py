@@ -23,7 +23,7 @@ import _project  # noqa: F401  before the project's packages
 import numpy as np
 from build_engines import Engines
 from engine_builder import BuildError, Flavor, load_flavor
-from gpu_report import BATCHES, EngineSpeed, Parity, Report, ServedSpeed
+from gpu_report import BATCHES, EngineSpeed, Parity, Report, ServerSpeed
 from tqdm import tqdm
 
 from backends.openvino.opening import open_runner
@@ -86,9 +86,9 @@ def engine_speed(model: Model, session: EngineSession, batch: int, seconds: floa
     return EngineSpeed(model.name, batch, count * batch / elapsed)
 
 
-def served_speed(
+def server_speed(
     ask: Callable[[bytes], object], photos: Sequence[bytes], concurrency: int, seconds: float
-) -> ServedSpeed:
+) -> ServerSpeed:
     """A closed loop: each of so many callers sends its next photo when the last one is answered."""
     stop = time.perf_counter() + seconds
 
@@ -103,7 +103,7 @@ def served_speed(
     with ThreadPoolExecutor(concurrency) as pool:
         times = [each for caller_times in pool.map(caller, range(concurrency)) for each in caller_times]
     p50, p95, p99 = (float(1000 * np.percentile(times, q)) for q in (50, 95, 99))
-    return ServedSpeed(concurrency, len(times) / (time.perf_counter() - begin), p50, p95, p99)
+    return ServerSpeed(concurrency, len(times) / (time.perf_counter() - begin), p50, p95, p99)
 
 
 @contextmanager
@@ -116,19 +116,19 @@ def server(url: str | None) -> Iterator[str]:
         yield started.url
 
 
-def load_server(url: str | None, photos: Sequence[bytes]) -> list[ServedSpeed]:
+def load_server(url: str | None, photos: Sequence[bytes]) -> list[ServerSpeed]:
     """Throughput and latency at every concurrency."""
     with server(url) as address, Client(address) as client:
         client.recognize(photos[0])
         counts = tqdm(CONCURRENCIES, desc="serving")
-        return [served_speed(client.recognize, photos, count, SECONDS) for count in counts]
+        return [server_speed(client.recognize, photos, count, SECONDS) for count in counts]
 
 
 def open_sessions(engines: Engines, flavor: Flavor, device: CudaDevice) -> dict[Model, EngineSession]:
     """Every engine on the GPU."""
     record = flavor.name == "tensorrt_rtx"
     return {
-        model: EngineSession(model, load_context(flavor.trt, engines.served(model), record), device)
+        model: EngineSession(model, load_context(flavor.trt, engines.path(model), record), device)
         for model in COMPUTE_MODELS
     }
 

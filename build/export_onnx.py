@@ -72,7 +72,7 @@ def read_source(model: Model, given: Path | None) -> Source:
         ForeignError, NetworkError: it cannot be used.
     """
     if given is not None and given.suffix == ".onnx":
-        graph = read_foreign(given, served_by(model))
+        graph = read_foreign(given, computed_from(model))
         print(f"  {model.name:19} {given.name}: {check_tensorrt(given, graph, model)}")
         return Source(graph, _in_itself(graph), "as given", True, {FOREIGN: given.name})
     record = None
@@ -93,7 +93,7 @@ def own_file(model: Model) -> Model:
     return next(own for own in OWN_FILE if own.name == artifacts.SAME_WEIGHTS.get(model.name, model.name))
 
 
-def served_by(own: Model) -> list[Model]:
+def computed_from(own: Model) -> list[Model]:
     """The compute models that are computed from a model's file, that model first."""
     return [own, *(model for model in COMPUTE_MODELS if model is not own and own_file(model) is own)]
 

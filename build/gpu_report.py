@@ -44,7 +44,7 @@ class EngineSpeed:
 
 
 @dataclass(frozen=True)
-class ServedSpeed:
+class ServerSpeed:
     """The whole pipeline through the server, with so many requests under way at any time."""
 
     concurrency: int
@@ -62,7 +62,7 @@ class Report:
     runtime: str
     parity: list[Parity]
     engines: list[EngineSpeed]
-    served: list[ServedSpeed]
+    served: list[ServerSpeed]
 
     @property
     def limit(self) -> float:

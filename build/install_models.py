@@ -24,14 +24,14 @@ def install(repository: Path) -> list[Path]:
     written = []
     for model in COMPUTE_MODELS:
         source = artifacts.weights_file(model.name)
-        served = repository / model.name / "1" / "model.onnx"
-        if served.is_file() and served.stat().st_mtime >= source.stat().st_mtime:
+        target = repository / model.name / "1" / "model.onnx"
+        if target.is_file() and target.stat().st_mtime >= source.stat().st_mtime:
             continue
-        served.parent.mkdir(parents=True, exist_ok=True)
-        part = served.with_suffix(".part")
+        target.parent.mkdir(parents=True, exist_ok=True)
+        part = target.with_suffix(".part")
         part.write_bytes(artifacts.plain_graph(model).SerializeToString())
-        part.replace(served)  # a reader sees the old file or the new one, never half of it
-        written.append(served)
+        part.replace(target)  # a reader sees the old file or the new one, never half of it
+        written.append(target)
     return written
 
 

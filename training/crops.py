@@ -3,10 +3,10 @@
     python -m training.dataset split FOLDER --out SPLIT
     python -m training.crops FOLDER --split SPLIT --out DATA/crops
 
-Every photo of the training set goes through the segmentation and the crop that serving uses, with the weights that are
-served now. Writes `photos.npy`, uint8 [count, 256, 256, 3], coins as circles of CROP_RADIUS px with their
-surroundings; `photos_labels.npy`, int64 [count]; and `photos_classes.txt`, the classes in the order of their labels.
-Photos in which no coin is found are named and left out.
+The coin in every photo of the training set is found as the server finds it, with the weights in model_repository/.
+Writes `photos.npy`, uint8 [count, 256, 256, 3], coins as circles of CROP_RADIUS px with their surroundings;
+`photos_labels.npy`, int64 [count]; and `photos_classes.txt`, the classes in the order of their labels. Photos in which
+no coin is found are named and left out.
 """
 
 import argparse
@@ -19,10 +19,9 @@ from tqdm import tqdm
 
 from ensemble.contract import IMAGE_SIZE
 from training.dataset.split import SPLIT, TRAIN
-from training.outlines import read_photo
-from training.rectify import rectify
+from training.finder import CoinFinder
+from training.outlines import read_photo, rectify
 from training.render import CROP_RADIUS
-from training.served import ServedFinder
 
 
 def read_training_set(split: Path) -> list[tuple[str, str]]:
@@ -37,7 +36,7 @@ def write_crops(photos: Iterable[tuple[str, str]], root: Path, out: Path) -> lis
     Raises:
         ValueError: no photo shows a coin.
     """
-    finder, missed, pictures, classes = ServedFinder(), [], [], []
+    finder, missed, pictures, classes = CoinFinder(), [], [], []
     for path, name in tqdm(list(photos), desc="photos"):
         ellipse = finder.find((root / path).read_bytes())
         if ellipse is None:

@@ -38,9 +38,7 @@ class Recipe:
     segmentation_network: str = "unet_efficientnet_b4"
     embedding_network: str = "polar_efficientnet_b0"
     from_shipped: bool = False  # whether the segmentation starts from weights/
-    served_crops: bool = (
-        False  # whether the segmentation that is served cuts the rendered coins, or their exact outlines
-    )
+    found_by_server: bool = False  # crops are cut by the outlines that the server finds, not by the exact ones
     whiten: bool = False  # the embedding: helps where the training is short (LOG, 2026-11-23)
     embedding_settings: tuple[str, ...] = ()
     segmentation_settings: tuple[str, ...] = ()
@@ -49,12 +47,12 @@ class Recipe:
 LARGE: dict[str, Any] = {"embedding_settings": ("batch=512",), "segmentation_settings": ("pixels=1048576",)}
 RECIPES = {
     # Minutes in all: shows that every step works.
-    "smoke": Recipe(40, 4, 60, 0.5, 0.5, 8, from_shipped=True, served_crops=True, whiten=True),
+    "smoke": Recipe(40, 4, 60, 0.5, 0.5, 8, from_shipped=True, found_by_server=True, whiten=True),
     # Four hours on two cores.
     "laptop": Recipe(2000, 10, 2000, 75, 120, 300, from_shipped=True, whiten=True),
     # Half an hour and half a day on one GPU with 16 cores.
     "gpu": Recipe(8000, 10, 8000, 7, 11, 1200, from_shipped=True, **LARGE),
-    "full": Recipe(20000, 12, 30000, 180, 360, 1200, served_crops=True, **LARGE),
+    "full": Recipe(20000, 12, 30000, 180, 360, 1200, found_by_server=True, **LARGE),
 }
 
 
@@ -86,7 +84,7 @@ def steps(recipe: Recipe, work: Path, photos: Path | None) -> Iterator[Step]:
     yield Step("scenes", module("training.render", "scenes", "--count", recipe.scenes, *render, scenes))
     if photos:
         yield Step("photos", module("training.photos", photos, "--out", scenes))
-    cut = ("--served",) if recipe.served_crops else ()
+    cut = ("--found-by-server",) if recipe.found_by_server else ()
     amount = ("--classes", recipe.classes, "--views", recipe.views)
     yield Step("crops", module("training.render", "crops", *amount, *cut, *render, crops))
     shipped = ("--shipped",) if recipe.from_shipped else ()

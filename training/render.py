@@ -1,14 +1,17 @@
 """Render the training data once, so that training reads instead of rendering.
 
-    python -m training.render crops --out DIR --classes 2000 --views 10 [--served]
+    python -m training.render crops --out DIR --classes 2000 --views 10 [--found-by-server]
     python -m training.render scenes --out DIR --count 6000
 
 Crops: `<split>.npy`, uint8 [classes, views, 256, 256, 3], coins rectified to a circle of CROP_RADIUS px with their
-surroundings; view 0 is a catalog picture. They are cut by their exact outlines, which training jitters, or with
---served by those that the served segmentation finds, at half a second a picture and core. A call that was stopped goes
-on when it is made again. Scenes:
-`<split>.npy`, uint8 [count, 256, 256, 3], and `<split>_masks.npy`, uint8 [count, 256, 256]; of five rows two are
-whole photos, two zoomed views, one a close-up. Splits: train, and test of other designs.
+surroundings; view 0 is a catalog picture. They are cut by their exact outlines, which training jitters. With
+--found-by-server they are cut by the outlines that the server finds, at half a second a picture and core. A call that
+was stopped goes on when it is made again.
+
+Scenes: `<split>.npy`, uint8 [count, 256, 256, 3], and `<split>_masks.npy`, uint8 [count, 256, 256]. Of five rows two
+are whole photos, two zoomed views, one a close-up.
+
+Splits: train, and test of other designs.
 """
 
 import argparse
@@ -26,11 +29,10 @@ from tqdm import tqdm
 
 from ensemble.contract import IMAGE_MEAN, IMAGE_SIZE
 from training import mint
-from training.outlines import overlap
-from training.rectify import rectify
+from training.outlines import overlap, rectify
 
 if TYPE_CHECKING:
-    from training.served import ServedFinder
+    from training.finder import CoinFinder
 
 CROP_RADIUS = 100.0  # px of the coin in stored crops: leaves room to jitter its ellipse
 FOUND_OVERLAP = 0.5  # IoU with the true outline from which the coin counts as found
@@ -42,8 +44,8 @@ CATALOG_SHOT = mint.Shot(288, 288, (0.36, 0.46), 4.0, studio=True, quality=mint.
 QUERY_SHOT = mint.Shot(288, 288, (0.24, 0.46), 33.0, spread=0.7)
 
 
-def render_crops(seed: int, views: int, served: bool = False) -> np.ndarray:
-    """All views of one class, [views, 256, 256, 3]; `served` cuts them as the server would."""
+def render_crops(seed: int, views: int, found_by_server: bool = False) -> np.ndarray:
+    """All views of one class, [views, 256, 256, 3], cut by their exact outlines or as the server would."""
     cv2.setNumThreads(1)
     rng, designs = np.random.default_rng([seed, 2]), [mint.make_design(seed, die) for die in range(DIES)]
     crops = []
@@ -52,22 +54,22 @@ def render_crops(seed: int, views: int, served: bool = False) -> np.ndarray:
             specimen = mint.strike(designs[int(rng.integers(DIES))], rng, mint_state=view == 0)
         shot = CATALOG_SHOT if view == 0 or rng.random() < 0.15 else QUERY_SHOT
         photo = mint.photograph([specimen], shot, rng)
-        ellipse = _as_served(photo) if served else photo.ellipse
+        ellipse = _as_found(photo) if found_by_server else photo.ellipse
         crops.append(rectify(photo.picture, ellipse, IMAGE_SIZE, CROP_RADIUS))
     return np.stack(crops)
 
 
-def _as_served(photo: mint.Photo) -> mint.Ellipse:
-    """The outline that the served segmentation finds; the exact one where it misses the coin."""
+def _as_found(photo: mint.Photo) -> mint.Ellipse:
+    """The outline that the server finds; the exact one where it misses the coin."""
     found = _finder().find(cv2.imencode(".png", photo.picture[..., ::-1])[1].tobytes())
     return found if found and overlap(found, photo.ellipse) > FOUND_OVERLAP else photo.ellipse
 
 
 @cache
-def _finder() -> "ServedFinder":
-    from training.served import ServedFinder  # OpenVINO takes seconds to load
+def _finder() -> "CoinFinder":
+    from training.finder import CoinFinder  # OpenVINO takes seconds to load
 
-    return ServedFinder()
+    return CoinFinder()
 
 
 def _whole(pool: list[mint.Specimen], rng: np.random.Generator) -> mint.Photo:
@@ -126,7 +128,7 @@ def _parallel(function: Callable, seeds: Iterable[int], workers: int, title: str
         yield from tqdm(pool.map(function, seeds), total=len(seeds), desc=title)
 
 
-def write_crops(out: Path, split: str, classes: int, views: int, workers: int, served: bool = False) -> None:
+def write_crops(out: Path, split: str, classes: int, views: int, workers: int, found_by_server: bool = False) -> None:
     """Render and store the crops of one split; goes on where an earlier call of the same shape was stopped."""
     path, shape = out / f"{split}.npy", (classes, views, IMAGE_SIZE, IMAGE_SIZE, 3)
     if path.exists() and np.load(path, mmap_mode="r").shape == shape:
@@ -136,7 +138,7 @@ def write_crops(out: Path, split: str, classes: int, views: int, workers: int, s
         store = open_memmap(path, mode="w+", dtype=np.uint8, shape=shape)
         first = 0
     seeds = range(FIRST_SEED[split] + first, FIRST_SEED[split] + classes)
-    render = partial(render_crops, views=views, served=served)
+    render = partial(render_crops, views=views, found_by_server=found_by_server)
     for row, crops in enumerate(_parallel(render, seeds, workers, f"{split} crops"), first):
         store[row] = crops
     store.flush()
@@ -173,13 +175,17 @@ def main() -> None:
     parser.add_argument("--classes", type=int, default=2000, help="of crops for training; a tenth more for testing")
     parser.add_argument("--views", type=int, default=10, help="per class")
     parser.add_argument("--count", type=int, default=6000, help="of scenes for training; a twentieth more for testing")
-    parser.add_argument("--served", action="store_true", help="cut crops by the outlines that the server would find")
+    parser.add_argument(
+        "--found-by-server", action="store_true", help="cut crops by the outlines that the server finds"
+    )
     parser.add_argument("--workers", type=int, default=2)
     args = parser.parse_args()
     args.out.mkdir(parents=True, exist_ok=True)
     if args.what == "crops":
-        write_crops(args.out, "test", max(args.classes // 10, 1), min(args.views, 4), args.workers, args.served)
-        write_crops(args.out, "train", args.classes, args.views, args.workers, args.served)
+        write_crops(
+            args.out, "test", max(args.classes // 10, 1), min(args.views, 4), args.workers, args.found_by_server
+        )
+        write_crops(args.out, "train", args.classes, args.views, args.workers, args.found_by_server)
     else:
         write_scenes(args.out, "test", max(args.count // 20, SCENES_PER_TASK), args.workers)
         write_scenes(args.out, "train", args.count, args.workers)

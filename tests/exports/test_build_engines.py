@@ -46,32 +46,32 @@ def copy(built: Path, tmp_path: Path) -> Path:
 
 
 def command(folder: Path, *more: str) -> list[str]:
-    return ["--flavor", RTX, "--repository", str(folder / "served"), "--cache", str(folder / "kept"), *more]
+    return ["--flavor", RTX, "--repository", str(folder / "repository"), "--cache", str(folder / "kept"), *more]
 
 
-def served(folder: Path, model: Model) -> Path:
-    return folder / "served" / model.name / "1" / "model.plan"
+def placed(folder: Path, model: Model) -> Path:
+    return folder / "repository" / model.name / "1" / "model.plan"
 
 
 @pytest.mark.parametrize("model", COMPUTE_MODELS, ids=lambda model: model.name)
 def test_the_graph_is_within_reach_of_tensorrt(built: Path, model: Model) -> None:
-    assert served(built, model).stat().st_size > 100_000
-    stamp = read_stamp(served(built, model))
+    assert placed(built, model).stat().st_size > 100_000
+    stamp = read_stamp(placed(built, model))
     assert (stamp.model, stamp.flavor, stamp.capability, stamp.profile) == (model.name, RTX, ANY_GPU, PROFILE)
     assert stamp.precision == ("fp16" if model in NETWORKS else "fp32")
     kept = built / "kept" / f"{model.name}-{stamp.key}.plan"
-    assert kept.read_bytes() == served(built, model).read_bytes()
+    assert kept.read_bytes() == placed(built, model).read_bytes()
     assert read_stamp(kept) == stamp
 
 
 def test_nothing_is_built_twice(engines: ModuleType, copy: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    before = {model: served(copy, model).stat().st_mtime_ns for model in COMPUTE_MODELS}
-    served(copy, PREPROCESS).unlink()
+    before = {model: placed(copy, model).stat().st_mtime_ns for model in COMPUTE_MODELS}
+    placed(copy, PREPROCESS).unlink()
     assert engines.main(command(copy)) == 0
     said = capsys.readouterr().err
     assert said.count("is up to date") == len(COMPUTE_MODELS) - 1
     assert f"preprocess: taken from {copy / 'kept'}" in said
-    assert all(served(copy, model).stat().st_mtime_ns == before[model] for model in COMPUTE_MODELS[1:])
+    assert all(placed(copy, model).stat().st_mtime_ns == before[model] for model in COMPUTE_MODELS[1:])
 
 
 def test_engines_of_this_machine_pass_the_check(engines: ModuleType, built: Path) -> None:
@@ -92,7 +92,7 @@ def test_engines_of_this_machine_pass_the_check(engines: ModuleType, built: Path
 def test_a_foreign_engine_is_refused(
     engines: ModuleType, copy: Path, capsys: pytest.CaptureFixture[str], field: str, value: object, complaint: str
 ) -> None:
-    path = stamp_path(served(copy, EMBEDDER))
+    path = stamp_path(placed(copy, EMBEDDER))
     path.write_text(json.dumps(json.loads(path.read_text()) | {field: value}))
     assert engines.main(command(copy, "--check")) == 1
     said = capsys.readouterr().err
@@ -102,7 +102,7 @@ def test_a_foreign_engine_is_refused(
 
 
 def test_an_engine_without_its_stamp_is_never_loaded(engines: ModuleType, copy: Path) -> None:
-    engine = served(copy, EMBEDDER)
+    engine = placed(copy, EMBEDDER)
     stamp_path(engine).write_text("{")
     with pytest.raises(StampError, match="has no stamp that can be read"):
         read_stamp(engine)
@@ -114,7 +114,7 @@ def test_an_engine_without_its_stamp_is_never_loaded(engines: ModuleType, copy: 
 
 
 def test_an_engine_for_one_kind_of_gpu_is_refused_on_another(copy: Path) -> None:
-    engine = served(copy, EMBEDDER)
+    engine = placed(copy, EMBEDDER)
     stamp = read_stamp(engine)
     check_stamp(engine, EMBEDDER, RTX, stamp.version, capability="12.0")
     stamp_path(engine).write_text(replace(stamp, capability="8.9").text())

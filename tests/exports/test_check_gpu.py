@@ -83,7 +83,7 @@ def test_load_keeps_so_many_requests_under_way(check: ModuleType) -> None:
         with lock:
             running -= 1
 
-    speed = check.served_speed(ask, [b"a", b"b", b"c"], concurrency=4, seconds=0.5)
+    speed = check.server_speed(ask, [b"a", b"b", b"c"], concurrency=4, seconds=0.5)
     assert most == 4
     assert set(asked) == {b"a", b"b", b"c"}
     assert speed.p50_ms <= speed.p95_ms <= speed.p99_ms
@@ -97,7 +97,7 @@ def test_the_limit_is_the_slowest_engine(figures: ModuleType) -> None:
         "TensorRT",
         [figures.Parity("segmentation", "mask", 0.01)],
         [figures.EngineSpeed(n, b, rate * b / 32) for n, rate in rates.items() for b in figures.BATCHES],
-        [figures.ServedSpeed(1, 200.0, 9.0, 10.0, 11.0), figures.ServedSpeed(16, 540.0, 50.0, 60.0, 70.0)],
+        [figures.ServerSpeed(1, 200.0, 9.0, 10.0, 11.0), figures.ServerSpeed(16, 540.0, 50.0, 60.0, 70.0)],
     )
     assert math.isclose(report.limit, 600.0)
     assert math.isclose(report.share, 0.9)

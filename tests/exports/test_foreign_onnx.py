@@ -99,7 +99,7 @@ def saved(graph: ModelProto, folder: Path) -> Path:
 def exported(export_onnx: ModuleType, model: Model, path: Path) -> bool:
     """Export every model that is computed from a file, as the command line does."""
     source = export_onnx.read_source(model, path)
-    return all(export_onnx.export(each, source, 0.5, check=False) for each in export_onnx.served_by(model))
+    return all(export_onnx.export(each, source, 0.5, check=False) for each in export_onnx.computed_from(model))
 
 
 @pytest.mark.parametrize("batch", ["n", None, 1], ids=["named", "free", "fixed"])

@@ -32,14 +32,14 @@ def repository(install: Install, tmp_path_factory: pytest.TempPathFactory) -> Pa
     return folder
 
 
-def served(repository: Path, model: str) -> Path:
+def placed(repository: Path, model: str) -> Path:
     return repository / model / "1" / "model.onnx"
 
 
 @pytest.mark.parametrize("model", COMPUTE_MODELS, ids=lambda model: model.name)
 def test_a_plain_graph_with_the_weights_is_written(repository: Path, model: Model) -> None:
     name = model.name
-    plain, compact = onnx.load(served(repository, name)), onnx.load(artifacts.weights_file(name))
+    plain, compact = onnx.load(placed(repository, name)), onnx.load(artifacts.weights_file(name))
     onnx.checker.check_model(plain)
     assert not any(node.name.startswith("unpack ") for node in plain.graph.node)
     for ends, tensors in ((plain.graph.input, model.inputs), (plain.graph.output, model.outputs)):
@@ -58,13 +58,13 @@ def test_nothing_else_is_left(repository: Path) -> None:
 
 
 def test_what_is_up_to_date_is_left_alone(install: Install, repository: Path) -> None:
-    before = {model.name: served(repository, model.name).stat().st_mtime_ns for model in COMPUTE_MODELS}
+    before = {model.name: placed(repository, model.name).stat().st_mtime_ns for model in COMPUTE_MODELS}
     assert install(repository) == []
-    assert before == {model.name: served(repository, model.name).stat().st_mtime_ns for model in COMPUTE_MODELS}
+    assert before == {model.name: placed(repository, model.name).stat().st_mtime_ns for model in COMPUTE_MODELS}
 
 
 def test_what_is_older_or_missing_is_written_again(install: Install, repository: Path) -> None:
-    old, missing = served(repository, "crop"), served(repository, "zoom")
+    old, missing = placed(repository, "crop"), placed(repository, "zoom")
     content = old.read_bytes()
     old.write_bytes(b"old")
     source = artifacts.weights_file("crop").stat().st_mtime

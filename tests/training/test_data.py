@@ -320,7 +320,7 @@ def test_rendering_goes_on_where_it_was_stopped(tmp_path: Path) -> None:
 
 
 class Finder:
-    """In place of the served segmentation: an outline that is off by so many px, or none."""
+    """In place of the server's segmentation: an outline that is off by so many px, or none."""
 
     def __init__(self, off: float | None) -> None:
         self.off = off
@@ -336,7 +336,7 @@ EXACT: list[Ellipse] = []
 
 
 @pytest.mark.parametrize(("off", "taken"), [(6.0, True), (200.0, False), (None, False)])
-def test_crops_are_cut_as_served_where_the_coin_is_found(
+def test_crops_are_cut_as_the_server_would_where_it_finds_the_coin(
     off: float | None, taken: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     real = mint.photograph
@@ -348,5 +348,5 @@ def test_crops_are_cut_as_served_where_the_coin_is_found(
 
     monkeypatch.setattr(mint, "photograph", photograph)
     monkeypatch.setattr(render, "_finder", lambda: Finder(off))
-    exact, served = (render.render_crops(5, views=2, served=served) for served in (False, True))
-    assert np.array_equal(exact, served) != taken
+    exact, found = (render.render_crops(5, views=2, found_by_server=by_server) for by_server in (False, True))
+    assert np.array_equal(exact, found) != taken

@@ -205,13 +205,13 @@ ROOT = Path(__file__).resolve().parents[2]
 FIND = """
 import sys
 from pathlib import Path
-from training.served import ServedFinder
-ellipse = ServedFinder().find(Path(sys.argv[1]).read_bytes())
+from training.finder import CoinFinder
+ellipse = CoinFinder().find(Path(sys.argv[1]).read_bytes())
 print(ellipse.cx, ellipse.cy, ellipse.a, ellipse.b, ellipse.angle)
 """
 
 
-def test_served_graphs_find_what_is_drawn(tmp_path: Path) -> None:
+def test_the_servers_graphs_find_what_is_drawn(tmp_path: Path) -> None:
     if not (ROOT / "model_repository" / "segmentation" / "1" / "model.onnx").is_file():
         pytest.skip("no weights: make models unpacks them")
     photo = _rendered(3)

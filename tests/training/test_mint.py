@@ -18,7 +18,7 @@ from training.mint.collection import write_collection
 from training.mint.design import FAMILY, _draw_die
 from training.mint.light import draw_lighting, shade
 from training.mint.relief import polar
-from training.rectify import rectify
+from training.outlines import rectify
 
 SHOT = mint.Shot(240, 320, (0.2, 0.45), 35.0, spread=0.8)
 

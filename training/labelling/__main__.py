@@ -1,4 +1,4 @@
-"""Label real photos: propose, review, export; and compare the proposals with the served U-Net.
+"""Label real photos: propose, review, export; and compare the proposals with the server's U-Net.
 
 python -m training.labelling propose PHOTOS --out proposals.csv
 python -m training.labelling review PHOTOS proposals.csv --out DIR
@@ -19,8 +19,7 @@ from tqdm import tqdm
 
 from ensemble.photo import SUFFIXES, is_photo_file
 from training.labelling import compare
-from training.labelling.export import write_labels
-from training.labelling.proposals import read_proposals
+from training.labelling.proposals import read_proposals, write_labels
 from training.labelling.propose import propose_circles, reduce
 from training.labelling.refine import Outline, refine
 from training.labelling.review import Layout, write_review
@@ -82,12 +81,12 @@ def _export(options: argparse.Namespace) -> int:
 
 
 def _compare(options: argparse.Namespace) -> int:
-    from training.served import ServedFinder  # OpenVINO takes seconds to load
+    from training.finder import CoinFinder  # OpenVINO takes seconds to load
 
     truths = compare.read_truths(options.manifest, options.outlines)
     if not truths:
         raise OutlineError(f"no photo of {options.manifest} has a good outline in {options.outlines}")
-    results = compare.find_both(options.photos, truths, find_kept, ServedFinder(options.threads).find)
+    results = compare.find_both(options.photos, truths, find_kept, CoinFinder(options.threads).find)
     text = compare.table(results)
     options.out.mkdir(parents=True, exist_ok=True)
     (options.out / "comparison.md").write_text(text, encoding="utf-8")

@@ -1,4 +1,4 @@
-"""Hough circles refined to ellipses against the served U-Net, on photos whose outlines are drawn."""
+"""Hough circles refined to ellipses against the server's U-Net, on photos whose outlines are drawn."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass

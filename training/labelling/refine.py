@@ -8,7 +8,7 @@ import numpy as np
 from training.labelling.fit import fit_ellipse
 from training.labelling.propose import Circle
 from training.mint import Ellipse
-from training.rectify import ellipse_matrix
+from training.outlines import ellipse_matrix
 
 
 @dataclass(frozen=True)

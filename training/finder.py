@@ -1,4 +1,4 @@
-"""The served graphs run in this process: the coin that the server would return, without a server."""
+"""Finds the coin of a photo as the server does, in this process: the same graphs, opened in the same way."""
 
 from backends.openvino.opening import open_runner
 from ensemble.chain import Chain
@@ -8,8 +8,8 @@ from ensemble.graph import FIND_COIN
 from training.mint import Ellipse
 
 
-class ServedFinder:
-    """U-Net with both passes, from the photo file to the largest coin's ellipse.
+class CoinFinder:
+    """Both passes of the segmentation, from the photo file to the largest coin's ellipse.
 
     Raises:
         ValueError: the weights are not unpacked under model_repository/; `make models` does it.
