@@ -28,6 +28,7 @@ class EntryFields:
     currency: str = field(metadata=_says("the currency of its value, such as 'euro'", filter=True))
     denomination: str = field(metadata=_says("its value in that currency, such as '2'", filter=True))
     year: int | None = field(default=None, metadata=_says("year of issue", filter=True))
+    mint_mark: str | None = field(default=None, metadata=_says("mark of the mint, such as 'D'", filter=True))
 
 
 @dataclass(frozen=True)

@@ -78,6 +78,9 @@ def test_of_the_views_that_pass_the_filters_the_best_counts(store: Catalog) -> N
         ({"year": "01998"}, {"a"}),
         ({"year": "-20"}, {"c"}),
         ({"year": "99999999999999999999"}, set()),
+        ({"mint_mark": "D"}, {"b"}),
+        ({"mint_mark": "D", "metadata.mint": "Seoul", "country": "KR"}, {"b"}),
+        ({"metadata.mint_mark": "D"}, {"c"}),
         ({"metadata.mint": "Seoul"}, {"a", "b"}),
         ({"metadata.mint": "Seoul", "year": "1998"}, {"a"}),
         ({"metadata.proof": "true"}, {"a"}),
@@ -93,8 +96,8 @@ def test_filters(store: Catalog, filters: Mapping[str, str], expected: set[str])
     embeddings = unit_vectors(3)
     given = [
         coin("a", year=1998, metadata={"mint": "Seoul", "proof": True, "list": [1], "none": None}),
-        coin("b", metadata={"mint": "Seoul", "weight": 5.5, "proof": False, "deep": {"x": "x"}}),
-        Entry("c", "DE", "EUR", "1", -20, metadata={"mint": "A", "weight": 7}),
+        coin("b", mint_mark="D", metadata={"mint": "Seoul", "weight": 5.5, "proof": False, "deep": {"x": "x"}}),
+        Entry("c", "DE", "EUR", "1", -20, metadata={"mint": "A", "weight": 7, "mint_mark": "D"}),
     ]
     for entry, row in zip(given, embeddings, strict=True):
         store.enroll(new(entry), photo(row))

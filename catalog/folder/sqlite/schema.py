@@ -102,7 +102,15 @@ class Step:
 
 
 # Steps are added at the end and never changed: a database only counts how many of them it has.
-STEPS: tuple[Step, ...] = ()
+STEPS: tuple[Step, ...] = (
+    Step(
+        "entries have a mint mark",
+        """
+        ALTER TABLE entries ADD COLUMN mint_mark TEXT;
+        CREATE INDEX entries_by_mint_mark ON entries (mint_mark);
+        """,
+    ),
+)
 
 BASE = 2  # the schema that TABLES and FROM_1 make, and that the steps go on from
 IDENTITY = """

@@ -45,9 +45,9 @@ ERROR_CODES = (
 )
 
 REQUIRED = ("name", "country", "currency", "denomination")
-OPTIONAL = ("year",)
+OPTIONAL = ("year", "mint_mark")
 SIDE = "side"
-FILTERS = ("country", "currency", "denomination", "side", "year")
+FILTERS = ("country", "currency", "denomination", "side", "year", "mint_mark")
 WHOLE_NUMBERS = ("year",)
 FIELD_DOCS = {
     "name": "what people call the coin",
@@ -56,6 +56,7 @@ FIELD_DOCS = {
     "denomination": "its value in that currency, such as '2'",
     "side": "the side that the photo shows, such as 'obverse'",
     "year": "year of issue",
+    "mint_mark": "mark of the mint, such as 'D'",
 }
 
 ENCODED = "encoded"
@@ -135,6 +136,7 @@ class EntryFields:
     denomination: str
     side: str
     year: int | None = None
+    mint_mark: str | None = None
     metadata: Mapping[str, Any] = field(default_factory=dict)
 
 
@@ -151,4 +153,5 @@ class Entry:
     currency: str
     denomination: str
     year: int | None = None
+    mint_mark: str | None = None
     metadata: Mapping[str, Any] = field(default_factory=dict)
