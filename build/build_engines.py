@@ -5,11 +5,11 @@
     python build/build_engines.py --flavor tensorrt_rtx    for the target `rtx`; needs no GPU
     python build/build_engines.py --check                  build nothing; fail where an engine does not belong here
 
-An engine and its stamp are written to model_repository/<model>/1/model.plan and model.plan.json. Whatever differs from
-the stamp (weights, precision, batch profile, TensorRT, GPU) makes the engine stale, and it is built again.
+An engine and its stamp are written to model_repository/<model>/1/model.plan and model.plan.json. An engine whose stamp
+differs in anything (weights, precision, batch profile, TensorRT, GPU) is stale and is built again.
 
-TensorRT times its kernels while it builds, so two builds of one graph may choose differently and their results may
-differ in the last bits. TensorRT-RTX chooses when the engine is loaded.
+TensorRT times its kernels while it builds, so two builds of one graph may choose different kernels, and their results
+may differ in the last bits. TensorRT-RTX chooses when the engine is loaded.
 """
 
 import argparse
@@ -98,7 +98,7 @@ def stamp_of(model: Model, graph: onnx.ModelProto, flavor: Flavor) -> Stamp:
 
 
 def _difference(engine: Path, wanted: Stamp) -> str:
-    """Why an engine is not the wanted one; '' where it is."""
+    """How an engine differs from the wanted one; '' if it does not."""
     try:
         return read_stamp(engine).differences(wanted)
     except StampError as error:
@@ -106,7 +106,7 @@ def _difference(engine: Path, wanted: Stamp) -> str:
 
 
 def write_engine(path: Path, engine: bytes, stamp: Stamp) -> None:
-    """Write engine and stamp; one that is cut short has no stamp and is never loaded."""
+    """Write engine, then stamp: an engine that was cut short has no stamp and is never loaded."""
     path.parent.mkdir(parents=True, exist_ok=True)
     stamp_path(path).unlink(missing_ok=True)
     for target, content in ((path, engine), (stamp_path(path), stamp.text().encode())):
@@ -116,7 +116,7 @@ def write_engine(path: Path, engine: bytes, stamp: Stamp) -> None:
 
 
 def main(argv: list[str] | None = None) -> int:
-    """Command line; 1 where an engine cannot be built or, with --check, does not belong here."""
+    """Command line; 1 if an engine cannot be built or, with --check, does not belong here."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--flavor", choices=("tensorrt", "tensorrt_rtx"), default="tensorrt", help="(%(default)s)")
     parser.add_argument("--repository", type=Path, default=ROOT / REPOSITORY, help="(%(default)s)")

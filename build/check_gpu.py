@@ -3,7 +3,7 @@
     python build/check_gpu.py [--flavor tensorrt_rtx] [--photos FOLDER] [--json FILE] [--markdown FILE]
 
 Builds the engines that are missing, runs real photos through every step on the GPU and on the CPU, measures each engine
-alone at several batch sizes, then serves the whole pipeline and loads it at several concurrencies. In the container,
+alone at several batch sizes, then starts a server and loads it at several concurrencies. In the container,
 where Triton runs on its own, `--url HOST:PORT` names the server to load. Without photos, rendered coins are used.
 """
 
@@ -46,7 +46,7 @@ SECONDS = 5.0  # of load at each concurrency, and of inferences at each batch si
 
 
 class Compared:
-    """A step on the GPU beside the same step on the CPU, whose answer goes on: differences do not add up."""
+    """A step on the GPU beside the same step on the CPU. The CPU's answer goes on, so differences do not add up."""
 
     def __init__(self, model: Model, exact: Runner, session: EngineSession) -> None:
         self._model, self._exact, self._session = model, exact, session
@@ -75,7 +75,7 @@ def check_parity(
 
 
 def engine_speed(model: Model, session: EngineSession, batch: int, seconds: float) -> EngineSpeed:
-    """Inferences of one engine one after the other, for some time."""
+    """Run one engine again and again for some time."""
     feed = {tensor.name: session.device.empty((batch, *tensor.dims), DTYPES[tensor.dtype]) for tensor in model.inputs}
     for _ in range(3):  # the first compiles kernels, the second records the graph
         session.run([feed])
@@ -89,7 +89,7 @@ def engine_speed(model: Model, session: EngineSession, batch: int, seconds: floa
 def server_speed(
     ask: Callable[[bytes], object], photos: Sequence[bytes], concurrency: int, seconds: float
 ) -> ServerSpeed:
-    """A closed loop: each of so many callers sends its next photo when the last one is answered."""
+    """A closed loop of `concurrency` callers: each sends its next photo when its last one is answered."""
     stop = time.perf_counter() + seconds
 
     def caller(number: int) -> list[float]:
@@ -108,7 +108,7 @@ def server_speed(
 
 @contextmanager
 def server(url: str | None) -> Iterator[str]:
-    """The address of the server to load: the given one, or one that is started for this on the target `rtx`."""
+    """The address of the server to load: the given one, or of a server that is started on the target `rtx`."""
     if url:
         yield url
         return
@@ -167,7 +167,7 @@ def read_photos(folder: Path | None) -> list[bytes]:
 
 
 def main(argv: list[str] | None = None) -> int:
-    """Command line; 1 where something stops it or the GPU's answers are not the CPU's."""
+    """Command line; 1 if something stops it or the GPU's answers are not the CPU's."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--flavor", choices=("tensorrt", "tensorrt_rtx"), default="tensorrt", help="(%(default)s)")
     parser.add_argument("--repository", type=Path, default=ROOT / REPOSITORY, help="(%(default)s)")

@@ -32,7 +32,7 @@ class Flavor:
         name: tensorrt or tensorrt_rtx.
         trt: its Python module.
         version: of the library.
-        capability: of the GPU that engines are built for; ANY_GPU where they are compiled when they are loaded.
+        capability: of the GPU that engines are built for; ANY_GPU if they are compiled when they are loaded.
     """
 
     name: str
@@ -70,8 +70,8 @@ def build(model: Model, graph: onnx.ModelProto, flavor: Flavor) -> bytes:
     """Build one engine, showing progress.
 
     Raises:
-        BuildError: an operator is out of TensorRT's reach, the network is not what the contract says, or the build
-            fails; with TensorRT's own words.
+        BuildError: TensorRT lacks an operator, the network is not what the contract says, or the build fails; with
+            TensorRT's own words.
     """
     trt = flavor.trt
     logger = _logger(trt)
@@ -92,10 +92,10 @@ def build(model: Model, graph: onnx.ModelProto, flavor: Flavor) -> bytes:
 
 
 def check_parses(model: Model, graph: onnx.ModelProto, flavor: Flavor) -> None:
-    """Hold a graph to TensorRT's parser and to the contract, without building.
+    """Check that TensorRT's parser takes a graph and that it keeps the contract, without building.
 
     Raises:
-        BuildError: an operator is out of TensorRT's reach, or the network is not what the contract says.
+        BuildError: TensorRT lacks an operator, or the network is not what the contract says.
     """
     logger = _logger(flavor.trt)
     builder = flavor.trt.Builder(logger)
@@ -103,7 +103,7 @@ def check_parses(model: Model, graph: onnx.ModelProto, flavor: Flavor) -> None:
 
 
 def parse(model: Model, graph: onnx.ModelProto, trt: ModuleType, builder: Any, logger: Any) -> Any:
-    """Read a graph into a network and hold its tensors to the contract.
+    """Read a graph into a network and check its tensors against the contract.
 
     Raises:
         BuildError: the parser refuses it, or a name, a type or a shape differs.
@@ -122,7 +122,7 @@ def parse(model: Model, graph: onnx.ModelProto, trt: ModuleType, builder: Any, l
 
 
 def check_tensors(model: Model, kind: str, tensors: list[Any], expected: tuple[Tensor, ...], trt: ModuleType) -> None:
-    """Hold names, element types and shapes of a parsed network to the contract.
+    """Check names, element types and shapes of a parsed network against the contract.
 
     Raises:
         BuildError: something differs.
@@ -135,7 +135,7 @@ def check_tensors(model: Model, kind: str, tensors: list[Any], expected: tuple[T
 
 
 def _logger(trt: ModuleType) -> Any:
-    """A logger that keeps errors for the message instead of printing them; made here, as its base comes with `trt`."""
+    """A logger that keeps errors for the message instead of printing them. Its base class comes with `trt`."""
 
     class Logger(trt.ILogger):  # type: ignore[misc, name-defined]
         def __init__(self) -> None:

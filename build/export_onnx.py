@@ -6,10 +6,12 @@
     python build/export_onnx.py --embedding net.onnx            … with a network that was trained elsewhere
     python build/export_onnx.py --check                         write nothing; fail where a committed graph is stale
 
-Every export is run by torch, ONNX Runtime and OpenVINO on the same inputs and held to TOLERANCE. Of a network that
-serves two models, the second model's graph is derived from the first's and held to the same. A network that was trained
-elsewhere is held to the contract first: one picture in, one tensor out, of the contract's types and shapes. Its own
-graph in ONNX Runtime takes torch's part. weights/networks.json says which network each graph is.
+Torch, ONNX Runtime and OpenVINO run every export on the same inputs; their outputs must agree within TOLERANCE. If two
+models share a network, the second model's graph is derived from the first's and compared in the same way.
+
+A network that was trained elsewhere must keep the contract: one picture in, one tensor out, of the contract's types and
+shapes, with ONNX's own operators of opset 13 to 20. The names of its tensors do not matter. There is no torch module of
+it, so OpenVINO is compared with ONNX Runtime. weights/networks.json says which network each graph is.
 """
 
 import argparse

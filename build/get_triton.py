@@ -2,7 +2,7 @@
 
     python build/get_triton.py [FOLDER]
 
-The wheel is only unpacked, not installed: its Python package and its dependencies are not used.
+The wheel is unpacked, not installed: its Python package and its dependencies are not needed.
 """
 
 import subprocess

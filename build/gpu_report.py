@@ -4,8 +4,8 @@ from dataclasses import dataclass
 
 BATCHES = (1, 8, 32)
 
-# Largest absolute difference to the CPU, per output of one step that both are given the same inputs for. Pictures are
-# in units of normalized colour (one grey level is 0.017), windows and ellipses in pixels and degrees.
+# Largest absolute difference to the CPU per output, both given the same inputs. Pictures are in units of normalized
+# colour (one grey level is 0.017), windows and ellipses in pixels and degrees.
 TOLERANCE = {
     "window": 1e-2,
     "coarse_image": 1e-2,
@@ -45,7 +45,7 @@ class EngineSpeed:
 
 @dataclass(frozen=True)
 class ServerSpeed:
-    """The whole pipeline through the server, with so many requests under way at any time."""
+    """The whole pipeline through the server, with `concurrency` requests under way at any time."""
 
     concurrency: int
     per_second: float  # photos
@@ -56,7 +56,7 @@ class ServerSpeed:
 
 @dataclass(frozen=True)
 class Report:
-    """What one machine showed."""
+    """All figures of one machine."""
 
     device: str
     runtime: str
@@ -66,7 +66,7 @@ class Report:
 
     @property
     def limit(self) -> float:
-        """Photos a second that the slowest engine alone would allow."""
+        """Photos a second that the slowest engine alone allows."""
         best = {speed.model: 0.0 for speed in self.engines}
         for speed in self.engines:
             best[speed.model] = max(best[speed.model], speed.per_second)
@@ -74,7 +74,7 @@ class Report:
 
     @property
     def share(self) -> float:
-        """Served throughput as a share of that limit."""
+        """Throughput of the server as a share of that limit."""
         return max(speed.per_second for speed in self.served) / self.limit
 
     def markdown(self) -> str:

@@ -1,7 +1,7 @@
 """The networks in half precision, as TensorRT is given them.
 
-TensorRT's networks are strongly typed: what is to be computed in fp16 has to be fp16 in the graph. Inputs and outputs
-stay float32, as the contract says. `half_cost.py` measures what that costs.
+TensorRT's networks are strongly typed: the graph itself must be fp16. Inputs and outputs stay float32, as the contract
+says. `half_cost.py` measures what half precision costs.
 """
 
 import onnx
@@ -12,7 +12,7 @@ from ensemble.artifacts import plain_graph
 from ensemble.contract import Model
 from ensemble.stamp import precision
 
-# Kept in float32: coordinates, which fp16 rounds to an eighth of a pixel, and what divides by a length or a contrast.
+# Kept in float32: coordinates, which fp16 rounds to an eighth of a pixel, and divisions by a length or a contrast.
 EXACT = ("GridSample", "ReduceL2", "Clip", "Sqrt", "Expand", "Div")
 
 
@@ -23,7 +23,7 @@ def engine_graph(model: Model) -> onnx.ModelProto:
 
 
 def to_half(graph: onnx.ModelProto) -> onnx.ModelProto:
-    """A float32 graph in half precision, but for its inputs, its outputs and the operators in EXACT."""
+    """A float32 graph in half precision, except its inputs, its outputs and the operators in EXACT."""
     blocked = [*DEFAULT_OP_BLOCK_LIST, *EXACT]
     half = convert_float_to_float16(graph, keep_io_types=True, op_block_list=blocked)
     _drop_round_trips(half.graph)
@@ -31,7 +31,7 @@ def to_half(graph: onnx.ModelProto) -> onnx.ModelProto:
 
 
 def _drop_round_trips(graph: onnx.GraphProto) -> None:
-    """Let one exact operator hand its result to the next as it is: the conversion puts fp16 between any two."""
+    """Remove casts to fp16 and back, which the conversion puts between any two exact operators."""
     casts = {node.output[0]: node for node in graph.node if node.op_type == "Cast"}
     for node in graph.node:
         for position, name in enumerate(node.input):

@@ -58,7 +58,7 @@ class Cost:
 def measure(manifest: Path, every: int, threads: int) -> Cost:
     """Run every n-th photo of a manifest through both precisions of the whole pipeline, in ONNX Runtime.
 
-    ONNX Runtime rounds to fp16 after every operator and computes inside of it in float32, as Tensor Cores do.
+    ONNX Runtime rounds to fp16 after every operator and computes within an operator in float32, as Tensor Cores do.
     """
     rows = [row for row in _rows(manifest) if row["role"] in ("catalog", "query", "distractor")][::every]
     chains = [Chain(FIND_COIN, _opener(graph, threads)) for graph in (plain_graph, engine_graph)]
@@ -91,7 +91,7 @@ def _rows(manifest: Path) -> list[dict[str, str]]:
 def _opener(graph: Callable[[Model], onnx.ModelProto], threads: int) -> Callable[[Model], Runner]:
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = threads
-    # Optimized, it would take pairs of casts for needless and compute in float32 throughout.
+    # Optimization would remove pairs of casts as needless and so compute everything in float32.
     options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_DISABLE_ALL
 
     def opened(model: Model) -> Runner:
@@ -109,7 +109,7 @@ def _iou(one: np.ndarray, other: np.ndarray) -> float:
 
 
 def recalls(vectors: np.ndarray, rows: list[dict[str, str]]) -> dict[int, float]:
-    """recall@k of the queries among a manifest's other rows, by their embeddings [rows, 64]."""
+    """recall@k of the queries among a manifest's other rows, by their embeddings [rows, EMBEDDING_SIZE]."""
     queries = [i for i, row in enumerate(rows) if row["role"] == "query"]
     index = [i for i, row in enumerate(rows) if row["role"] != "query"]
     # A distractor's label is nobody's.

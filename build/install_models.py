@@ -2,7 +2,7 @@
 
     python build/install_models.py
 
-Needs onnx and numpy, no torch. A model that is up to date is left alone.
+Needs onnx and numpy, no torch. Models that are up to date are not written.
 """
 
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""What the compact storage costs: held-out accuracy of the trained networks and of those in weights/, side by side.
+"""What the compact storage costs: accuracy of the trained networks and of those in weights/ on held-out renders.
 
     python build/storage_cost.py --segmentation best.pt --embedding best.pt --data DATA
 

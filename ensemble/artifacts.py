@@ -1,8 +1,8 @@
 """The compute graphs as files: the compact form kept in `weights/` and the plain form that runtimes are given.
 
-In the compact form large initializers are stored as int8 with one scale per output channel, or as float16, behind a
-DequantizeLinear or Cast node whose output carries the parameter's own name. It is valid ONNX; expanding it turns those
-nodes back into float32 initializers, so every runtime sees the same numbers.
+The compact form stores large initializers as int8 with one scale per output channel, or as float16. A DequantizeLinear
+or Cast node follows each, and its output has the parameter's own name. This is valid ONNX. Unpacking turns those nodes
+back into float32 initializers, so every runtime computes with the same numbers.
 """
 
 import hashlib
@@ -24,7 +24,7 @@ _GRAPHS = (onnx.AttributeProto.GRAPH, onnx.AttributeProto.GRAPHS)
 
 
 def weights_file(model: str) -> Path:
-    """Where the compact form of a compute model lies, or that of the model whose weights it has."""
+    """The file of a compute model's compact form, or of the model whose weights it shares."""
     return WEIGHTS / f"{SAME_WEIGHTS.get(model, model)}.onnx"
 
 
@@ -40,8 +40,8 @@ def plain_graph(model: Model) -> onnx.ModelProto:
 def fit(graph: onnx.ModelProto, model: Model) -> onnx.ModelProto:
     """A plain graph with the names and sizes of a model's tensors at its ends.
 
-    A network of convolutions computes the same on pictures of any size, so one graph serves two models. Changes
-    nothing where they are the model's already.
+    A network of convolutions computes the same on pictures of any size, so two models can share one graph. A graph that
+    has the model's names and sizes already stays as it is.
     """
     fitted = onnx.ModelProto()
     fitted.CopyFrom(graph)
@@ -50,7 +50,7 @@ def fit(graph: onnx.ModelProto, model: Model) -> onnx.ModelProto:
         names[value.name] = tensor.name
         for axis, size in zip(value.type.tensor_type.shape.dim[1:], tensor.dims, strict=True):
             axis.dim_value = size
-    # What the graph calls by one of the model's names within makes room.
+    # Other tensors of these names get new ones.
     names |= {name: f"{name} within" for name in set(names.values()) - names.keys()}
     _rename(fitted.graph, names)
     return fitted
@@ -146,14 +146,14 @@ def parameters(model: onnx.ModelProto) -> dict[str, np.ndarray]:
 
 
 def fingerprint() -> str:
-    """Identity of what makes embeddings comparable: the embedding's weights and the size of the coin it is given."""
+    """Names the embedding's weights and the size of the coin that it is given: only embeddings of one compare."""
     digest = hashlib.sha256(f"{IMAGE_SIZE} {COIN_RADIUS} ".encode())
     digest.update(weights_file(EMBEDDER.name).read_bytes())
     return digest.hexdigest()[:16]
 
 
 def known_threshold() -> float:
-    """Cosine similarity from which the best match counts as known, as measured for the shipped weights.
+    """Cosine similarity from which the best match counts as known, measured for the weights in weights/.
 
     Raises:
         ValueError: the embedding carries no threshold.

@@ -1,7 +1,7 @@
-"""What a TensorRT engine was made from and for; lies beside the engine as JSON.
+"""The stamp of a TensorRT engine: what it was built from and for, as JSON beside the engine.
 
-An engine runs only on the kind of GPU and with the version of TensorRT that it was built for, and says neither in a way
-that can be read before it is loaded. The stamp does.
+An engine runs only on the kind of GPU and with the version of TensorRT that it was built for. It says neither before it
+is loaded; the stamp does.
 """
 
 import hashlib
@@ -17,7 +17,7 @@ ANY_GPU = "any"  # compute capability of a TensorRT-RTX engine that is compiled 
 
 
 class StampError(RuntimeError):
-    """An engine has no stamp, or one that says it must not be loaded here; the message says why and what to do."""
+    """An engine has no stamp, or its stamp forbids loading it here; the message says why and what to do."""
 
 
 @dataclass(frozen=True)
@@ -43,7 +43,7 @@ class Stamp:
         return json.dumps(asdict(self), indent=2) + "\n"
 
     def differences(self, other: "Stamp") -> str:
-        """What differs, as a clause for an error message; '' where nothing does."""
+        """The differences as a clause for an error message; '' if there are none."""
         mine, theirs = asdict(self), asdict(other)
         return ", ".join(f"{k} is {mine[k]} instead of {theirs[k]}" for k in mine if mine[k] != theirs[k])
 
@@ -69,11 +69,11 @@ def read_stamp(engine: Path) -> Stamp:
 
 
 def check_stamp(engine: Path, model: Model, flavor: str, version: str, capability: str) -> Stamp:
-    """Hold an engine to what this machine is, before it is loaded.
+    """Check that an engine belongs to this machine, before it is loaded.
 
     Args:
         engine: the file.
-        model: what it should compute.
+        model: that it should compute.
         flavor: of the TensorRT that would load it.
         version: of that TensorRT.
         capability: CUDA compute capability of the GPU.
@@ -98,10 +98,10 @@ def check_stamp(engine: Path, model: Model, flavor: str, version: str, capabilit
 
 
 def weights_digest(model: Model) -> str:
-    """SHA-256 of what the model's engine is made from."""
+    """SHA-256 of the file in weights/ that the model's engine is built from."""
     return hashlib.sha256(weights_file(model.name).read_bytes()).hexdigest()
 
 
 def precision(model: Model) -> str:
-    """What an engine computes in: the networks in half precision; the geometry counts in pixels, which that misses."""
+    """Precision of an engine: fp16 for networks. Geometry stays in fp32, as fp16 rounds pixel coordinates."""
     return "fp16" if model in NETWORKS else "fp32"

@@ -36,10 +36,10 @@ def _about_centre(linear: np.ndarray, shift: np.ndarray, size: int, source: int)
 
 
 class CropDataset(Dataset):
-    """Rectified coins as the crop stage makes them: (coin [3, size, size], label).
+    """Rectified coins as the server's crop makes them: (coin [3, size, size], label).
 
     Rendered classes have the labels 0 … room - 1, classes of photos those from `room` on. `classes` counts what has
-    been rendered so far: training may begin while `training.render` is still writing.
+    been rendered so far: training may begin while `training.render` still writes.
 
     Args:
         path: file of `training.render crops`.
@@ -136,8 +136,8 @@ def _load_photos(path: Path | None) -> tuple[Bytes, np.ndarray]:
 class PairSampler(Sampler[list[int]]):
     """Batches of random families of classes with two pictures of each class, for ever.
 
-    Rendered classes of a family look alike: within a batch they are the hard negatives of the contrastive loss. A class
-    with one photo gives it twice, to be augmented in two ways.
+    Rendered classes of a family look alike: within a batch they are the hard negatives of the contrastive loss. A
+    class with one photo gives it twice, augmented in two ways.
 
     Args:
         data: the crops.
@@ -166,8 +166,8 @@ class PairSampler(Sampler[list[int]]):
 class SceneDataset(Dataset):
     """Photos and zoomed views with the mask of all coins: (image [3, size, size], mask [1, size, size] of 0 and 1).
 
-    Training mixes what `training.render scenes` wrote with what `training.photos` made of outlined photos, where there
-    are any: their windows, and their coins pasted onto rendered grounds.
+    Training mixes rendered scenes with outlined photos, if there are any: windows of them, and their coins pasted onto
+    rendered grounds.
 
     Args:
         folder: of `training.render scenes` and `training.photos`.

@@ -20,8 +20,8 @@ _NORMS = (nn.BatchNorm1d, nn.BatchNorm2d)
 def fold_batch_norm(network: nn.Module, example: Tensor) -> nn.Module:
     """Replace every linear layer or convolution followed by batch normalization by one layer, in place.
 
-    Which follows which is seen by running the network, so it works for any module whose normalizations each take the
-    output of one such layer unchanged.
+    Running the network shows which normalization follows which layer. So any module works whose normalizations each
+    take the output of one such layer unchanged.
 
     Args:
         network: in evaluation mode.
@@ -31,7 +31,7 @@ def fold_batch_norm(network: nn.Module, example: Tensor) -> nn.Module:
         The network: same output up to rounding, no batch normalization left.
 
     Raises:
-        ValueError: the network trains, or a batch normalization takes something other than the output of a layer of
+        ValueError: the network is in training mode, or a batch normalization does not take the output of a layer of
             its own.
     """
     if network.training:

@@ -94,7 +94,7 @@ def change(settings: _Settings, assignments: list[str]) -> _Settings:
 
 
 class Clock:
-    """How far a training is: `progress` runs from 0 to 1 over its budget of minutes or of steps, resumed runs included.
+    """Progress of a training, from 0 to 1 over its budget of minutes or of steps; earlier runs of a resumed one count.
 
     Minutes suit a machine of unknown speed; only a budget of steps gives the same weights twice.
     """
@@ -119,7 +119,7 @@ class Clock:
         return self.progress >= 1.0
 
     def next_stop(self, stops: int) -> float:
-        """The progress at which the present one of `stops` equal parts of the budget ends."""
+        """The progress at the end of the current one of `stops` equal parts of the budget."""
         return min((math.floor(self.progress * stops + 1e-9) + 1) / stops, 1.0)
 
 
@@ -137,7 +137,7 @@ def set_rate(optimizer: Optimizer, rate: float) -> None:
 
 
 class Average:
-    """Exponential moving average of weights and buffers, younger at the start (Polyak averaging)."""
+    """Exponential moving average of weights and buffers, over fewer steps at the start (Polyak averaging)."""
 
     def __init__(self, network: nn.Module, decay: float) -> None:
         self.decay, self.steps = decay, 0
@@ -145,7 +145,7 @@ class Average:
 
     @torch.no_grad()
     def update(self, network: nn.Module) -> None:
-        """Move towards the network's present weights."""
+        """Move towards the network's current weights."""
         self.steps += 1
         keep = min(self.decay, (1 + self.steps) / (10 + self.steps))
         for name, value in network.state_dict().items():
@@ -157,7 +157,7 @@ class Average:
 
 @torch.no_grad()
 def recalibrate(network: nn.Module, batches: list[Any], forward: Callable[[Any], Any]) -> None:
-    """Measure the statistics of batch normalization afresh, as averaged weights and another picture size need.
+    """Measure the statistics of batch normalization again: averaged weights and another picture size need it.
 
     Izmailov et al. 2018 (stochastic weight averaging), section 3.2. Leaves the network in evaluation mode.
     """

@@ -1,4 +1,4 @@
-"""What the networks are trained on."""
+"""The losses that the networks are trained by."""
 
 import math
 

@@ -44,7 +44,7 @@ def read_table(path: Path, columns: Sequence[str]) -> list[tuple[int, dict[str, 
 
 
 def parse_ellipse(path: Path, line: int, row: dict[str, str]) -> Ellipse:
-    """The ellipse of a row; OutlineError if a number is none."""
+    """The ellipse of a row; OutlineError if a cell is no number."""
     try:
         ellipse = Ellipse(*(float(row[name]) for name in ELLIPSE_COLUMNS[1:]))
     except ValueError as error:
@@ -63,7 +63,7 @@ def read_outlines(path: Path, under: str = "", doubtful: bool = True) -> dict[st
         doubtful: whether outlines of quality 0 are taken, too.
 
     Raises:
-        OutlineError: the table cannot be read or holds a number that is none.
+        OutlineError: the table cannot be read, or a cell is no number.
     """
     outlines: dict[str, list[Ellipse]] = {}
     for line, row in read_table(path, ELLIPSE_COLUMNS):
@@ -120,7 +120,7 @@ def fill(mask: np.ndarray, ellipse: Ellipse) -> None:
 def ellipse_matrix(ellipse: Ellipse) -> np.ndarray:
     """S [2, 2] with x = c + S u for u on the unit circle: the symmetric square root of R diag(a^2, b^2) R^T.
 
-    Being symmetric it adds no rotation of its own, so two photos of a coin differ by an in-plane angle only.
+    It is symmetric and so adds no rotation: two photos of a coin differ by an in-plane angle only.
     """
     c, s = np.cos(np.radians(ellipse.angle)), np.sin(np.radians(ellipse.angle))
     rotation = np.array([[c, -s], [s, c]])

@@ -5,8 +5,8 @@
 ellipses.csv (path, cx, cy, a, b, angle in degrees, px of the photo) outlines every coin of each photo it names;
 `python -m training.labelling` makes such files. Writes `photos.npy`, uint8 [count, 256, 256, 3], and
 `photos_masks.npy`: random square windows, from whole photos to a single coin; and `cutouts.npy`, uint8
-[coins, 256, 256, 4], RGB and mask of single coins, to be pasted onto other grounds. Every third photo, in the order
-of their names, is kept apart for testing: `photos_test.npy`, `photos_test_masks.npy`, and `photos_test.txt`, the names.
+[coins, 256, 256, 4], RGB and mask of single coins, for pasting onto other grounds. Every third photo, sorted by name,
+is kept apart for testing: `photos_test.npy`, `photos_test_masks.npy`, and `photos_test.txt`, the names.
 """
 
 import argparse
@@ -20,12 +20,12 @@ from ensemble.contract import IMAGE_MEAN, IMAGE_SIZE
 from training.mint import Ellipse
 from training.outlines import fill, read_outlines, read_photo, scale_ellipse
 
-KEPT_OUT = 3  # one photo in so many is for testing
+KEPT_OUT = 3  # every third photo is for testing
 WORKING_SIDE = 1600  # px: photos are reduced to it, no coin needs more
 COIN_SHARE = (0.05, 0.49)  # radius of the window's main coin over the window's side
 CUTOUT_RADIUS = 112  # px
-SMALLEST = 12.0  # px: smaller coins are not worth a cutout
-GAP = 1.5  # px of background that each of two touching coins gives, per 256 px of window
+SMALLEST = 12.0  # px, least radius of a cutout
+GAP = 1.5  # px, background that is taken from each of two touching coins, per 256 px of window
 
 Outlines = dict[str, list[Ellipse]]
 
@@ -92,7 +92,7 @@ def _cutout(picture: np.ndarray, e: Ellipse) -> np.ndarray:
 
 
 def write_photos(outlines: Outlines, root: Path, out: Path, windows: int) -> None:
-    """Write all stores; the photos kept apart give fewer windows."""
+    """Write all stores, with fewer windows of the photos that are kept apart."""
     out.mkdir(parents=True, exist_ok=True)
     train, test = split_photos(list(outlines))
     cutouts: list[np.ndarray] = []

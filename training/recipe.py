@@ -2,9 +2,9 @@
 
     python -m training.recipe laptop --work DIR [--photos PHOTOS/ellipses.csv]
 
-The steps are the commands that can be given by hand; each is printed before it runs. What has finished is not run
-again, and an interrupted training goes on from its last epoch, so the same command continues after a stop. Writes
-weights/ of this checkout, DIR/curves_*.png and DIR/evaluation.txt.
+Each step is a command that can be given by hand; it is printed before it runs. Finished steps are not run again, and
+an interrupted training goes on from its last epoch, so the same command continues after a stop. Writes weights/ of this
+checkout, DIR/curves_*.png and DIR/evaluation.txt.
 """
 
 import argparse
@@ -27,7 +27,7 @@ ROOT = Path(__file__).resolve().parent.parent
 
 @dataclass(frozen=True)
 class Recipe:
-    """How much of everything."""
+    """The networks, and how much of everything."""
 
     classes: int  # rendered for the embedding
     views: int  # pictures of each
@@ -58,7 +58,7 @@ RECIPES = {
 
 @dataclass(frozen=True)
 class Step:
-    """One command; its output goes to the terminal, and into `saved` where that is given."""
+    """One command; its output goes to the terminal, and into the file `saved` if there is one."""
 
     name: str
     command: tuple[str, ...]
@@ -66,7 +66,7 @@ class Step:
 
 
 def steps(recipe: Recipe, work: Path, photos: Path | None) -> Iterator[Step]:
-    """All steps; a command is made when its turn comes, as the export needs a threshold that was measured before."""
+    """All steps; each command is made in its turn: the export needs the threshold that a step before measures."""
     python, data = sys.executable, work / "data"
     workers = str(os.cpu_count() or 1)
 

@@ -37,7 +37,7 @@ if TYPE_CHECKING:
 CROP_RADIUS = 100.0  # px of the coin in stored crops: leaves room to jitter its ellipse
 FOUND_OVERLAP = 0.5  # IoU with the true outline from which the coin counts as found
 VIEWS_PER_SPECIMEN = 2
-DIES = 3  # per class
+DIES = 3  # of each class
 SCENES_PER_TASK = 20  # scenes that share a pool of specimens
 FIRST_SEED = {"train": 0, "test": 10_000_000}  # of the designs
 CATALOG_SHOT = mint.Shot(288, 288, (0.36, 0.46), 4.0, studio=True, quality=mint.STUDIO)

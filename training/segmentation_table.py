@@ -2,9 +2,9 @@
 
     python -m training.segmentation_table ELLIPSES.csv [--under FOLDER] augmented=a.pt plain=b.pt [--out table.md]
 
-Each photo goes through the stages that serving uses. The truth is the largest outline of the photo; a mask counts
-without its other components. Both are compared in a square window of 256 px round the true coin, of side 1.35
-diameters, so that a first pass over the whole photo and a second one over the zoomed view are measured alike.
+Each photo goes through the steps of the server. The truth is the largest outline of the photo; of a mask, only the
+largest coin counts. Both are compared in a square window of 256 px round the true coin, 1.35 diameters wide. So the
+first pass over the whole photo and the second one over the zoomed view are measured alike.
 """
 
 import argparse
@@ -77,7 +77,7 @@ def measure(network: Segmenter, photo: bytes, ellipse: Ellipse) -> dict[tuple[st
     scores = {}
     for name, seen, mask in zip(PASSES, (window, zoom_window), (first, second), strict=True):
         for threshold in THRESHOLDS:
-            # The stage cuts at its own threshold: move the probabilities so that this is the one wanted.
+            # coin_mask cuts at MASK_THRESHOLD: shift the probabilities to cut at the wanted one.
             found = in_window(coin_mask(mask + (MASK_THRESHOLD - threshold)), seen, truth.window)
             union = (found | truth.mask).sum()
             scores[name, threshold] = float((found & truth.mask).sum() / union)

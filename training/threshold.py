@@ -2,8 +2,8 @@
 
 python -m training.threshold --data DATA --weights training/runs/embedding/best.pt
 
-Every query is asked twice: of a catalog that holds its class, and of one that lacks it. At the threshold printed, as
-many of the first are refused as of the second are accepted.
+Every query is asked twice: of a catalog that holds its class, and of one that lacks it. At the printed threshold, the
+share of the first that is refused equals the share of the second that is accepted.
 """
 
 import argparse
@@ -36,7 +36,7 @@ def top_scores(scores: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 
 
 def equal_error(known: np.ndarray, unknown: np.ndarray) -> tuple[float, float]:
-    """Threshold at which the shares of known scores below it and of unknown ones from it up are closest; their mean."""
+    """Threshold where the share of known scores below it is nearest to that of the unknown others; mean of both."""
     candidates = np.unique(np.concatenate([known, unknown]))
     refused = np.searchsorted(np.sort(known), candidates) / len(known)
     accepted = 1 - np.searchsorted(np.sort(unknown), candidates) / len(unknown)

@@ -1,7 +1,7 @@
 """Import this before timm or segmentation_models_pytorch.
 
-PyPI's torchvision is built for another torch than the CPU one, so its compiled operators are missing and its import
-fails over two operators that nothing here uses. Naming their schemas is enough.
+PyPI's torchvision is built for another torch than the CPU one. Its compiled operators are missing, and its import fails
+for two operators that nothing here uses. Defining their schemas is enough.
 """
 
 import importlib.machinery

@@ -1,12 +1,12 @@
-"""Whiten a trained embedding: what varies between pictures of one coin counts less, at no cost in serving.
+"""Whiten a trained embedding: differences between pictures of one coin count less, at no cost in the server.
 
     python -m training.whiten --data DATA/crops --weights training/runs/embedding/best.pt --out whitened.pt
 
 Light, wear and camera move an embedding further along some directions than along others. Multiplied by the inverse
-root of the covariance within classes, it moves equally far along all of them, and cosine compares what is left: the
-coins (Mikolajczyk and Matas 2007; as a step after training: Radenović et al. 2018, section 3.5). The product is folded
-into the network's last layers. Measured on augmented training pictures; reports recall@k on the held-out classes
-before and after.
+root of the covariance within classes, it moves equally far along all of them, so that cosine compares the coins
+(Mikolajczyk and Matas 2007; as a step after training: Radenović et al. 2018, section 3.5). The product is folded into
+the network's last layers. The covariance is measured on augmented training pictures; recall@k on the held-out classes
+is reported before and after.
 """
 
 import argparse
@@ -25,7 +25,7 @@ from training.networks import EMBEDDERS, Embedder
 from training.train_embedding import Settings, evaluate
 from training.weights import load_checkpoint, save_checkpoint
 
-CLASSES, VIEWS = 400, 6  # that the covariance is measured on
+CLASSES, VIEWS = 400, 6  # for measuring the covariance
 FLOOR = 1e-3  # of the largest variance: directions with less are taken for noise
 
 

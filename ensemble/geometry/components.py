@@ -16,14 +16,15 @@ def largest_component(mask: Tensor) -> Tensor:
     Returns:
         [B, N, N] float, 1 on the component; all 0 where the mask is empty.
     """
-    # No two components have their numbers in one pair of neighbours in a row: these would be joined.
+    # Halving labels is safe: a half names two horizontally adjacent pixels, which cannot belong to different
+    # components.
     pairs = torch.floor(_label(mask) / 2)
     largest = _count(pairs).flatten(1).argmax(dim=1).float()
     return ((pairs == largest[:, None, None]) & (mask > 0.5)).float()
 
 
 def fill_holes(mask: Tensor) -> Tensor:
-    """Masks [B, N, N] of 0 and 1 with the background that no path of 4-neighbours joins to the edge filled in."""
+    """Fill the holes of masks [B, N, N] of 0 and 1: background that no path of 4-neighbours joins to the edge."""
     labels = _label(functional.pad(1.0 - mask, (1, 1, 1, 1), value=1.0))
     around = (labels == labels[:, :1, :1]).float()
     return 1.0 - around[:, 1:-1, 1:-1]
@@ -32,11 +33,11 @@ def fill_holes(mask: Tensor) -> Tensor:
 def _label(mask: Tensor) -> Tensor:
     """Labels [B, N, N] of the 4-connected components.
 
-    A component is labelled by the number of one of its pixels, the background by -1. Every pixel points at a pixel of
-    its component. A round hooks the roots of neighbours onto each other, always towards the larger index, and then
-    shortens the pointers (Shiloach and Vishkin, An O(log n) parallel connectivity algorithm, 1982). A root may be
-    offered several larger labels at once. Whichever of them is written, the root moves up, so no scatter reduction is
-    needed, which TensorRT would refuse.
+    A component's label is the number of one of its pixels; the background's is -1. Every pixel points at a pixel of its
+    component. A round hooks the roots of neighbours onto each other, always towards the larger index, and then shortens
+    the pointers (Shiloach and Vishkin, An O(log n) parallel connectivity algorithm, 1982). A root may be offered
+    several larger labels at once. Whichever is written, the root moves up. So no scatter reduction is needed; TensorRT
+    would refuse one.
     """
     size = mask.shape[-1]
     own = torch.arange(size * size, dtype=torch.float32).view(1, size, size)
@@ -52,9 +53,9 @@ def _round(labels: Tensor, own: Tensor, inside: Tensor) -> Tensor:
     tall = functional.max_pool2d(labels.unsqueeze(1), (3, 1), stride=1, padding=(1, 0))
     wide = functional.max_pool2d(labels.unsqueeze(1), (1, 3), stride=1, padding=(0, 1))
     offered = torch.where(inside, torch.maximum(tall, wide).squeeze(1), own).flatten(1)
-    # Background pixels point at themselves, so following pointers neither takes from them nor gives to them.
+    # Background pixels point at themselves, so no pointer leads from a component to the background or back.
     pointers = torch.where(inside, labels, own).flatten(1)
-    # Pixels with nothing larger to offer write to a slot of their own at the end, where they overwrite nobody.
+    # Pixels with nothing larger to offer write to a spare place at the end, where they overwrite nothing.
     spare = torch.full_like(pointers, float(pointers.shape[1]))
     target = torch.where(offered > pointers, pointers, spare)
     hooked = functional.pad(pointers, (0, 1)).scatter(1, target.long(), offered)[:, :-1]
@@ -65,10 +66,10 @@ def _round(labels: Tensor, own: Tensor, inside: Tensor) -> Tensor:
 
 
 def _count(labels: Tensor) -> Tensor:
-    """Pixels per label: [B, N, N] numbers of pairs to [B, N, N/2] counts at each pair's own place.
+    """Pixels per label: [B, N, N] halved labels to [B, N, N/2] counts, each at the place of its pair of pixels.
 
-    A product of one-hot rows and columns. Neighbours in a row are of one component, or one of them is background: they
-    are counted together.
+    A product of one-hot rows and columns. Two horizontal neighbours are counted together: they are of one component, or
+    one of them is background.
     """
     size, half = labels.shape[-1], labels.shape[-1] // 2
     both = labels.unflatten(2, (half, 2))

@@ -11,13 +11,13 @@ from ensemble.geometry.resize import resize_window
 from ensemble.geometry.single import coin_mask
 
 ZOOM_MARGIN = 1.35  # side of the zoom window over the coin's diameter
-MIN_AREA = 0.02  # share of the zoom window below which a blob is no coin
-MIN_FILL = 0.8  # area over that of the ellipse with the same moments; a disc has 1, a ring or a scrawl much less
+MIN_AREA = 0.02  # least area of a coin, as a share of the zoom window
+MIN_FILL = 0.8  # least area over that of the ellipse with the same moments; a disc has 1, a ring much less
 SOURCE_SIZE = 320  # px, antialiased picture that the rectification samples from
 
 
 def _to_canvas(m: Moments, window: Tensor, size: int) -> Moments:
-    """Moments in pixels of a mask of this size that covers the window to canvas pixels."""
+    """Moments in canvas pixels, of a mask of `size` px that covers the window; m is in its own pixels."""
     step = (window[:, 2] - window[:, 0]) / size
     x = window[:, 0] + (m.x + 0.5) * step
     y = window[:, 1] + (m.y + 0.5) * step
@@ -43,8 +43,8 @@ class Zoom(nn.Module):
             coarse_mask: [B, 1, 128, 128] probability.
 
         Returns:
-            zoom_window [B, 4] in canvas px, image [B, 3, 256, 256] normalized. Where the mask shows no coin, the
-            window stays as it is.
+            zoom_window [B, 4] in canvas px, image [B, 3, 256, 256] normalized. Without a coin, the window does not
+            change.
         """
         m = _to_canvas(moments(coin_mask(coarse_mask)), window, COARSE_SIZE)
         major, _ = semi_axes(m)
@@ -54,7 +54,7 @@ class Zoom(nn.Module):
 
 
 class Crop(nn.Module):
-    """The coin alone: its ellipse drawn to a circle, everything around it gone."""
+    """The coin alone: its ellipse is drawn to a circle, its surroundings are removed."""
 
     def forward(
         self, canvas: Tensor, extent: Tensor, scale: Tensor, zoom_window: Tensor, mask: Tensor

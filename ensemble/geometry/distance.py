@@ -6,11 +6,11 @@ from torch.nn import functional
 
 
 def distance_to_background(mask: Tensor) -> Tensor:
-    """Exact Euclidean distance transform: how far each pixel is from the nearest one outside the mask, px.
+    """Exact Euclidean distance transform: the distance of each pixel to the nearest one outside the mask, px.
 
-    Squared distances separate into a minimum along each row and then one along each column (Felzenszwalb and
-    Huttenlocher, Distance transforms of sampled functions, 2012, section 2.1). Both are taken over all pairs of the
-    line: N values for each pixel. What lies beyond the mask's edge is background.
+    A minimum along each row and then one along each column give the squared distance (Felzenszwalb and Huttenlocher,
+    Distance transforms of sampled functions, 2012, section 2.1). Each is taken over all pairs of the line: N values for
+    each pixel. Pixels beyond the picture are background.
 
     Args:
         mask: [B, N, N] float, 1 inside and 0 outside.
@@ -22,6 +22,8 @@ def distance_to_background(mask: Tensor) -> Tensor:
     size = padded.shape[-1]
     line = torch.arange(size, dtype=torch.float32)
     square = (line[:, None] - line) ** 2  # [x, x']
-    rows = (padded[:, :, None, :] * size**2 + square).amin(3)  # over x'; what is inside is farther than any background
+    rows = (padded[:, :, None, :] * size**2 + square).amin(
+        3
+    )  # over x'; a pixel inside counts as farther than any background
     both = (rows[:, None, :, :] + square[None, :, :, None]).amin(2)  # over y'
     return torch.sqrt(both[:, 1:-1, 1:-1])

@@ -41,7 +41,7 @@ def semi_axes(m: Moments) -> tuple[Tensor, Tensor]:
 
 
 def ellipse_area(m: Moments) -> Tensor:
-    """Area [B] of the ellipse with these second moments, px²; that of the mask itself where it is an ellipse."""
+    """Area [B] of the ellipse with these second moments, px²; equal to the mask's where the mask is an ellipse."""
     a, b = semi_axes(m)
     return torch.pi * a * b
 
@@ -61,7 +61,7 @@ def angle(m: Moments) -> Tensor:
 
 
 def circle_to_ellipse(m: Moments) -> tuple[Tensor, Tensor, Tensor]:
-    """Symmetric matrix (xx, xy, yy), each [B], that takes the unit circle to the ellipse and turns nothing.
+    """Symmetric matrix (xx, xy, yy), each [B], that takes the unit circle to the ellipse without turning it.
 
     It is twice the square root of the covariance C: (C + sqrt(det C) I) / sqrt(tr C + 2 sqrt(det C)) in 2 x 2.
     """

@@ -1,4 +1,4 @@
-"""The ellipse of a coin's mask, also where the mask lacks a part of the rim."""
+"""The ellipse of a coin's mask, even if the mask lacks a part of the rim."""
 
 import torch
 from torch import Tensor
@@ -7,13 +7,13 @@ from ensemble.geometry.ellipse import Moments, in_ellipse, moments, semi_axes
 
 DIRECTIONS = 48
 ROUNDS = 4  # of fitting; more change nothing
-GIVE = 1.0  # px, how far a tangent may lie from the ellipse before it counts as that far only
+GIVE = 1.0  # px: a tangent that lies farther from the ellipse counts as if it lay this far
 
 
 def outline(mask: Tensor) -> Moments:
     """The ellipse that overlaps a [B, N, N] mask of 0 and 1 best.
 
-    Either the one with the mask's moments or the one round its convex hull. Bites out of the rim pull the moments aside
+    It has either the mask's moments or the tangents of the mask's convex hull. Bites out of the rim shift the moments
     and leave the hull as it is; a spur beyond the rim does the opposite.
     """
     by_moments, by_hull = moments(mask), hull_moments(mask)
@@ -25,10 +25,10 @@ def outline(mask: Tensor) -> Moments:
 def hull_moments(mask: Tensor) -> Moments:
     """Moments of the ellipse whose tangents lie closest to those of the mask's convex hull.
 
-    The support function of an ellipse with centre c and matrix M in direction u is c u + sqrt(u' M u): its odd part is
-    c, the square of its even part a Fourier series of two terms. Fitted to the hull's in DIRECTIONS; tangents that lie
-    more than GIVE away are drawn to that distance and the fit repeated, which keeps a spur from pulling it along
-    (winsorized least squares: Huber 1981, section 7.8).
+    The support function of an ellipse with centre c and matrix M in direction u is c u + sqrt(u' M u). Its odd part is
+    c; the square of its even part is a Fourier series of two terms. It is fitted to the hull's in DIRECTIONS. Tangents
+    that lie more than GIVE away are then moved to that distance and the fit is repeated, so that a spur does not pull
+    the ellipse along (winsorized least squares: Huber 1981, section 7.8).
     """
     turn = torch.arange(DIRECTIONS, dtype=torch.float32) * (2 * torch.pi / DIRECTIONS)
     one, two = (torch.stack([torch.cos(n * turn), torch.sin(n * turn)]) for n in (1, 2))
@@ -45,7 +45,7 @@ def hull_moments(mask: Tensor) -> Moments:
 
 
 def _support(mask: Tensor, directions: Tensor) -> Tensor:
-    """[B, N, N] mask to [B, K]: how far it reaches in each of [2, K] directions; only the ends of its rows count."""
+    """[B, N, N] mask to [B, K]: its reach in each of [2, K] directions. Only the ends of its rows decide."""
     size = mask.shape[-1]
     line = torch.arange(size, dtype=torch.float32)
     right = torch.where(mask > 0, line, -1.0).amax(dim=2, keepdim=True)  # [B, N, 1]

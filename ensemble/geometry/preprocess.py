@@ -1,4 +1,4 @@
-"""The first look: the whole photo, letterboxed."""
+"""The whole photo, letterboxed, for the first pass of the segmentation."""
 
 from torch import Tensor, nn
 

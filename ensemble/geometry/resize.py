@@ -28,7 +28,7 @@ def axis_weights(start: Tensor, stop: Tensor, valid: Tensor, length: int, size: 
 
 
 def resize_window(canvas: Tensor, extent: Tensor, window: Tensor, size: int) -> Tensor:
-    """A window of the photo at a new size, normalized; zero (the mean colour) where it leaves the photo.
+    """A window of the photo at a new size, normalized; zero (the mean colour) outside the photo.
 
     Args:
         canvas: [B, H, W, 3] uint8 RGB.

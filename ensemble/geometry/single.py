@@ -1,4 +1,4 @@
-"""One coin of a mask, also where coins touch."""
+"""The largest coin of a mask, even if coins touch."""
 
 import torch
 from torch import Tensor
@@ -9,22 +9,22 @@ from ensemble.geometry.components import fill_holes, largest_component
 from ensemble.geometry.distance import distance_to_background
 from ensemble.geometry.ellipse import ellipse_area, in_ellipse, moments, semi_axes
 
-SOLID = 0.8  # of a coin's mask, at least; the rest are holes
+SOLID = 0.8  # least share of a coin's mask that is no hole
 WHOLE_FILL = 0.94  # area over that of the ellipse with the same moments: one coin has 0.99, two that touch 0.9
-CORE_DEPTH = 0.6  # of the greatest depth: what is deeper is the core of a coin
-SLACK = 0.5  # px of the labels, by which the core's outline is drawn too wide
-LABELLED = 128  # px, side of the mask in which components are told apart
+CORE_DEPTH = 0.6  # of the greatest depth; deeper pixels are the core of a coin
+SLACK = 0.5  # px of the labels that are added to the core's outline
+LABELLED = 128  # px, side of the mask in which components are labelled
 
 
 def coin_mask(mask: Tensor) -> Tensor:
     """The largest coin of a [B, 1, N, N] probability mask as a 0/1 mask [B, N, N]; N is a multiple of LABELLED.
 
-    That is the largest component, its holes filled, where it is an ellipse. Where it is none, coins touch each other,
-    and the largest core is taken: the part of the mask that is deep inside, where the necks between coins are gone.
-    Its ellipse, moved out by the depth at which it was cut, bounds the coin.
+    If the largest component, its holes filled, is an ellipse, it is the coin. If not, coins touch each other, and the
+    largest core is taken: the part of the mask that is so deep inside that the necks between coins are gone. Its
+    ellipse, moved out by the depth at which the core was cut, bounds the coin.
 
-    Components are told apart at LABELLED px: coins that touch need as many, twice as many take ten times the memory.
-    Where the mask is finer, the edge is the mask's, two of those pixels deep.
+    Components are labelled at LABELLED px. Coins that touch need that many; twice as many take ten times the memory.
+    If the mask is finer, the edge is taken from it, within a band of two labelled pixels.
     """
     factor = mask.shape[-1] // LABELLED
     coarse = functional.avg_pool2d(mask, factor)
@@ -41,7 +41,7 @@ def coin_mask(mask: Tensor) -> Tensor:
 
 
 def _refine(component: Tensor, fine: Tensor, factor: int) -> Tensor:
-    """A component [B, 1, N, N] with the edge of the mask that is finer by a factor: 1 inside and 0 farther outside."""
+    """A component [B, 1, N, N] with the edge of a mask that is finer by `factor`: 1 inside, 0 farther outside."""
     background = functional.pad(1.0 - component, (1, 1, 1, 1), value=1.0)
     within = 1.0 - functional.max_pool2d(background, 3, stride=1)
     near = functional.max_pool2d(component, 3, stride=1, padding=1)
@@ -50,9 +50,9 @@ def _refine(component: Tensor, fine: Tensor, factor: int) -> Tensor:
 
 
 def _around_core(inside: Tensor) -> Tensor:
-    """[B, 1, N, N] of 0 and 1 to [B, N, N]: the pixels of the ellipse round the largest core; none where there is none.
+    """[B, 1, N, N] of 0 and 1 to [B, N, N]: the pixels of the ellipse round the largest core; none without a core.
 
-    Cracks and holes of a pixel would make the middle of a coin look shallow, so a majority of 3 x 3 closes them first.
+    A majority of 3 x 3 first closes cracks and holes of a pixel, which would make the middle of a coin look shallow.
     """
     solid = (functional.avg_pool2d(inside, 3, stride=1, padding=1) > 0.5).float().squeeze(1)
     depth = distance_to_background(solid)

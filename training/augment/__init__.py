@@ -1,4 +1,4 @@
-"""Augmentation: what a phone does to a picture of a coin, and coins pasted onto other grounds. Needs numpy and OpenCV.
+"""Augmentation: what a phone does to a picture of a coin, and pasting coins onto other grounds. Needs numpy and OpenCV.
 
 Pictures are RGB 0 … 255, uint8 or float32 [h, w, 3]; masks are uint8 0 … 255 [h, w].
 """

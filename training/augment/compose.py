@@ -1,4 +1,4 @@
-"""Coins pasted onto other grounds at every size, without a seam that a network could learn instead of the coin."""
+"""Pastes coins onto other grounds at every size, without a seam that a network could learn instead of the coin."""
 
 from dataclasses import dataclass
 
@@ -7,7 +7,7 @@ import numpy as np
 
 from .photometric import iso_noise, shadow
 
-MOST_PADDING = 36.0  # area of the picture over the area of the coin's bounding square; 1 is the least
+MOST_PADDING = 36.0  # largest area of the picture over that of the coin's bounding square; the smallest is 1
 
 
 @dataclass(frozen=True)
@@ -61,9 +61,9 @@ def compose(
 ) -> tuple[np.ndarray, np.ndarray]:
     """Lay coins on a ground: float32 [size, size, 3] and the union of their masks [size, size].
 
-    The area of the picture is 1 to MOST_PADDING times that of the first coin's bounding square, evenly in the ratio of
-    lengths; the other coins are smaller and stay clear of those before them. Coin and ground are rotated, blurred and
-    lit apart, merged by a hard, Gaussian or Laplacian border, then share noise and a shadow.
+    The area of the picture is 1 to MOST_PADDING times that of the first coin's bounding square; the ratio of lengths is
+    drawn uniformly. The other coins are smaller and stay clear of those before them. Coins and ground are rotated,
+    blurred and lit separately and merged by a hard, Gaussian or Laplacian border. Noise and a shadow then cover both.
     """
     picture = _expose(_part(ground, size, rng), rng)
     union = np.zeros((size, size), np.uint8)

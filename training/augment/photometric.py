@@ -32,7 +32,7 @@ def recolour(picture: np.ndarray, rng: np.random.Generator, strength: float = 1.
 
 
 def iso_noise(picture: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-    """Noise of a sensor at high gain: it grows with the root of the light, and its colour is blotched over pixels."""
+    """Noise of a sensor at high gain: it grows with the root of the light; its colour is blotched over pixels."""
     grain = rng.standard_normal(picture.shape, dtype=np.float32)
     blotch = cv2.GaussianBlur(rng.standard_normal(picture.shape, dtype=np.float32), (0, 0), 1.2)
     light = np.sqrt(np.clip(picture, 0, 255) / np.float32(255)) + np.float32(0.15)

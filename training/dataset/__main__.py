@@ -4,7 +4,7 @@
     python -m training.dataset sheet FOLDER [--out DIR]      contact sheets
     python -m training.dataset split FOLDER [--out DIR]      split.csv and manifest.csv
 
-The exit status is 1 where something has to be mended; warnings alone leave it 0.
+The exit status is 1 if there are errors, 0 if there are only warnings.
 """
 
 import argparse
@@ -71,7 +71,7 @@ def _sheet(args: argparse.Namespace) -> int:
 
 
 def _split(args: argparse.Namespace) -> int:
-    # The same file under two names would be on two sides of the split, and only a look into the files tells.
+    # The same file under two names could be in two sets of the split; only the files' contents show it.
     errors = [problem for problem in check(args.folder) if not problem.warning]
     if errors:
         raise DatasetError(args.folder, errors)

@@ -38,7 +38,7 @@ def read_mask(path: Path) -> np.ndarray:
 
 
 def overhang(ellipse: Ellipse, height: int, width: int) -> float:
-    """How far the ellipse reaches beyond a photo of that size, px; 0 or less: it lies within."""
+    """How far the ellipse reaches beyond a photo of that size, px; 0 or less if it lies within."""
     c, s = math.cos(math.radians(ellipse.angle)), math.sin(math.radians(ellipse.angle))
     x, y = math.hypot(ellipse.a * c, ellipse.b * s), math.hypot(ellipse.a * s, ellipse.b * c)
     left, right = -0.5 - (ellipse.cx - x), ellipse.cx + x - (width - 0.5)
@@ -60,7 +60,7 @@ def agreement(ellipse: Ellipse, mask: np.ndarray) -> float:
 
 
 def contours(folder: Path, photo: Photo) -> list[np.ndarray]:
-    """The outline as closed lines of points [n, 2], px of the photo; none if the table gives none.
+    """The outline as closed lines of points [n, 2], px of the photo; empty if the table has none.
 
     Raises:
         MaskError: the mask cannot be used.

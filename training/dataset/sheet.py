@@ -1,4 +1,4 @@
-"""Contact sheets: all photos by class, for the eye to find what is mislabelled."""
+"""Contact sheets: all photos by class, so that a person sees which are mislabelled."""
 
 import unicodedata
 from collections.abc import Iterator
@@ -116,6 +116,6 @@ def _cell(folder: Path, photo: Photo) -> np.ndarray:
 
 
 def _ascii(text: str) -> str:
-    """The text in OpenCV's only alphabet: accents dropped, '?' for what is left."""
+    """The text in ASCII, which is all that OpenCV draws: accents are dropped, other letters become '?'."""
     plain = "".join(letter for letter in unicodedata.normalize("NFKD", text) if not unicodedata.combining(letter))
     return plain.encode("ascii", "replace").decode()

@@ -1,4 +1,4 @@
-"""Train, validation and test photos that share no source photo, test classes that are never trained on."""
+"""Splits photos into train, val and test: no source photo is in two sets, and test classes are never trained on."""
 
 import csv
 import hashlib
@@ -34,9 +34,9 @@ class Split:
 def split(dataset: Dataset, seed: int = 0, test: float = 0.2, val: float = 0.1) -> Split:
     """Hold out a share of the classes for test, and of the other classes' source photos for validation.
 
-    Every choice is a hash of the seed and of a class or a source photo, so the order of rows does not matter and added
+    Every choice is a hash of the seed and of a class or a source photo. So the order of rows does not matter, and added
     rows move no others, unless they tie classes together by a source photo or name another catalog picture. Shares are
-    of expectation: small data sets deviate.
+    expected values: small data sets deviate.
 
     Args:
         dataset: what to split.
@@ -77,7 +77,7 @@ def tied_classes(dataset: Dataset) -> list[frozenset[ClassKey]]:
 
 
 def _is_held_out(dataset: Dataset, group: frozenset[ClassKey], seed: int, share: float) -> bool:
-    """Whether a group is for test. One class speaks for the group: a class that joins it is seldom that one."""
+    """Whether a group is for test. One class decides for the group, and a class that joins seldom becomes that one."""
     if any(not dataset.catalog[key] for key in group):
         return True
     speaker = min(group, key=lambda key: _fraction(seed, "speaker", *_parts(key)))
@@ -97,9 +97,9 @@ def _fraction(seed: int, *words: str) -> float:
 def manifest(parts: Split) -> Iterator[tuple[str, str, str, str]]:
     """Rows for `mintmark evaluate`: path, label, role, set.
 
-    `val` asks for the classes trained on, with their catalog pictures, which are trained on, and queries, which are
-    not. `test` has only classes never trained on. Queries cut from a photo of their own class's catalog picture ask
-    nothing and are left out.
+    `val` has the classes that are trained on: their catalog pictures are trained on, the queries are not. `test` has
+    only classes that are never trained on. A query that was cut from the same photo as its class's catalog picture asks
+    nothing and is left out.
     """
     catalog = parts.dataset.catalog
     held_out = {photo.key for photo in parts.test}
@@ -119,7 +119,7 @@ def write_split(parts: Split, out: Path) -> None:
     """Write split.csv, all photos with label and set, and manifest.csv, those to evaluate on.
 
     Raises:
-        SplitError: a file of that name is there with other columns, so it is not from here.
+        SplitError: there is a file of that name with other columns, so this command did not write it.
     """
     sets = ((TRAIN, parts.train), (VAL, parts.val), (TEST, parts.test))
     rows = sorted(((photo, name) for name, photos in sets for photo in photos), key=lambda row: row[0].line)

@@ -1,4 +1,4 @@
-"""labels.csv: its rows as photos of classes. No photo is opened here."""
+"""Reads labels.csv: rows become photos of classes. No photo is opened here."""
 
 import csv
 import difflib
@@ -71,7 +71,7 @@ class ClassKey:
 
 @dataclass(frozen=True)
 class Photo:
-    """One row. `source` names the photo it was cut from, itself if whole; `role` may be empty."""
+    """One row. `source` names the photo that it was cut from, or itself; `role` may be empty."""
 
     path: str
     key: ClassKey
@@ -105,7 +105,7 @@ class Dataset:
 
     @cached_property
     def catalog(self) -> dict[ClassKey, tuple[Photo, ...]]:
-        """The catalog pictures of each class: those named, or the first that is not said to be a query."""
+        """The catalog pictures of each class: those that say so, or the first that is no query."""
         pictures = {}
         for key, photos in self.classes.items():
             named = tuple(photo for photo in photos if photo.role == CATALOG)
@@ -114,7 +114,7 @@ class Dataset:
 
 
 def read(folder: Path) -> Dataset:
-    """The data set in a folder. Photos are known to exist, not to be readable: see `check`.
+    """The data set in a folder. Its photos exist; `check` says whether they can be read.
 
     Raises:
         DatasetError: the table is missing or has errors.
@@ -185,7 +185,7 @@ def _check_header(line: int, header: list[str]) -> list[Problem]:
 
 
 class _Row:
-    """One row under the magnifying glass: what is wrong gathers in `problems`."""
+    """Checks one row and collects its `problems`."""
 
     def __init__(self, folder: Path, line: int, header: list[str], cells: list[str]) -> None:
         self.folder, self.line, self.problems = folder, line, list[Problem]()
@@ -202,7 +202,7 @@ class _Row:
         self.problems.append(Problem(self.line, column, self.get(column), reason, fix))
 
     def photo(self) -> Photo | None:
-        """The row as a photo; None or unfit for use if there are problems."""
+        """The row as a photo; None, or not to be used, if there are problems."""
         self._check_file("path")
         if self.get("mask"):
             self._check_file("mask")

@@ -1,4 +1,4 @@
-"""The validator: names every bad row of a data set, and what to do about it."""
+"""Checks a data set: names every bad row and what to do about it."""
 
 import hashlib
 import re
@@ -56,7 +56,7 @@ def _check_photo(folder: Path, photo: Photo, seen: dict[bytes, Photo]) -> Iterat
 
 def _upright_size(encoded: bytes) -> tuple[int, int]:
     """Height and width after EXIF rotation, px. PhotoError as the server would raise it."""
-    decode(encoded)  # OpenCV alone would fill up a photo that is cut off, and say nothing
+    decode(encoded)  # OpenCV alone would silently fill up a photo that is cut off
     picture = cv2.imdecode(np.frombuffer(encoded, np.uint8), cv2.IMREAD_COLOR)
     if picture is None:
         raise PhotoError("OpenCV, which reads the photos for training, does not know this kind of file")
@@ -111,7 +111,7 @@ def _folded(key: ClassKey) -> tuple[str, ...]:
 
 
 def _lone_classes(dataset: Dataset) -> Iterator[Problem]:
-    """Classes of one photo, or cut from one: nothing is left to look for the catalog picture with."""
+    """Classes with one photo, or cut from one: no query is left for the catalog picture."""
     for key, photos in dataset.classes.items():
         if dataset.catalog[key] and len({photo.source for photo in photos}) == 1:
             photo, count = photos[0], len(photos)
@@ -121,7 +121,7 @@ def _lone_classes(dataset: Dataset) -> Iterator[Problem]:
 
 
 def _unknown_coins(dataset: Dataset) -> Iterator[Problem]:
-    """Classes without a catalog picture: meant so, or a misunderstanding."""
+    """Classes without a catalog picture, which may or may not be intended."""
     for key, photos in dataset.classes.items():
         if not dataset.catalog[key]:
             reason = f"is the role of every photo of {key.label}, so it counts as a coin that the catalog does not hold"
@@ -130,7 +130,7 @@ def _unknown_coins(dataset: Dataset) -> Iterator[Problem]:
 
 
 def _shared_sources(dataset: Dataset) -> Iterator[Problem]:
-    """Photos cut from one that shows coins of several classes: which of them is meant?"""
+    """Photos cut from one that shows coins of several classes, where nothing says which coin is meant."""
     classes: dict[str, dict[ClassKey, int]] = {}
     for photo in dataset.photos:
         classes.setdefault(photo.source, {}).setdefault(photo.key, photo.line)

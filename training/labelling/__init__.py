@@ -1,1 +1,1 @@
-"""Labelling of real photos: circles proposed, refined to ellipses, reviewed by a person, exported as masks."""
+"""Labels real photos: circles are proposed, refined to ellipses, reviewed by a person, exported as masks."""

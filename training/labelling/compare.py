@@ -33,17 +33,17 @@ Unet = Callable[[bytes], Ellipse | None]  # of a photo file
 
 @dataclass(frozen=True)
 class Truth:
-    """What is drawn on one photo."""
+    """The outlines drawn on one photo."""
 
     path: str
     scene: bool  # many coins; else one
     outlines: tuple[Ellipse, ...]
-    doubtful: tuple[Ellipse, ...] = ()  # quality 0: whoever finds these is neither right nor wrong
+    doubtful: tuple[Ellipse, ...] = ()  # quality 0: finding these is neither right nor wrong
 
 
 @dataclass(frozen=True)
 class Result:
-    """What both found on one photo."""
+    """The outlines that both found on one photo."""
 
     truth: Truth
     hough: tuple[Ellipse, ...]
@@ -51,7 +51,7 @@ class Result:
 
     @property
     def largest(self) -> Ellipse | None:
-        """The largest of Hough's."""
+        """Hough's largest outline."""
         return max(self.hough, key=lambda e: e.a * e.b, default=None)
 
     @property
@@ -69,7 +69,7 @@ def read_truths(manifest: Path, outlines: Path) -> list[Truth]:
     """Photos of the manifest (path, role) with an outline of quality 1; those of role `scene` show many coins.
 
     Raises:
-        OutlineError: a file cannot be read or holds a number that is none.
+        OutlineError: a file cannot be read, or a cell is no number.
     """
     drawn: dict[tuple[str, bool], list[Ellipse]] = {}
     for line, row in read_table(outlines, ELLIPSE_COLUMNS):
@@ -92,7 +92,7 @@ def find_both(root: Path, truths: Sequence[Truth], hough: Hough, unet: Unet) -> 
 
 
 def matches(found: Sequence[Ellipse], truth: Truth) -> tuple[int, int]:
-    """How many outlines some `found` ellipse stands for, each for one at most, and how many ellipses count at all."""
+    """How many outlines have a `found` ellipse, each ellipse for one at most, and how many ellipses count."""
     pairs = [(overlap(e, t), i, k) for i, e in enumerate(found) for k, t in enumerate(truth.outlines)]
     taken: dict[int, int] = {}
     for iou, i, k in sorted(pairs, reverse=True):
@@ -139,7 +139,7 @@ def _scene_table(results: Sequence[Result]) -> list[str]:
 
 
 def badness(result: Result) -> float:
-    """By which the picture sheet is sorted: what the two lack together, of scenes also Hough's recall and precision."""
+    """Order of the picture sheet: IoU that both lack; for scenes also the recall and precision that Hough lacks."""
     lack = 2 - sum(result.overlaps)
     if result.truth.scene:
         hits, proposals = matches(result.hough, result.truth)

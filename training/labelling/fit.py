@@ -9,7 +9,7 @@ _CONSTRAINT_INVERSE = np.array([[0, 0, 0.5], [0, -1, 0], [0.5, 0, 0]])  # of 4ac
 
 
 def fit_ellipse(points: np.ndarray, weights: np.ndarray) -> Ellipse | None:
-    """The ellipse nearest to points [n, 2] px, each counted as its weight [n] says; None where there is none.
+    """The ellipse nearest to points [n, 2] px of weights [n]; None if no ellipse fits.
 
     Least squares of the algebraic distance under 4ac - b^2 = 1 (Fitzgibbon, Pilu and Fisher 1999), split into
     quadratic and linear part for stability (Halir and Flusser 1998).
@@ -21,7 +21,7 @@ def fit_ellipse(points: np.ndarray, weights: np.ndarray) -> Ellipse | None:
     x, y = ((points - origin) / max(size, 1e-9)).T
     root = np.sqrt(weights)
     quadratic, linear = (root * np.stack(rows) for rows in ((x * x, x * y, y * y), (x, y, np.ones_like(x))))
-    # not numpy's solve: it wakes all threads of its library for three unknowns, milliseconds on a busy machine
+    # not numpy's solve: for three unknowns it wakes all threads of its library, milliseconds on a busy machine
     solvable, to_linear = cv2.solve(linear @ linear.T, -linear @ quadratic.T)
     if not solvable:
         return None

@@ -1,4 +1,4 @@
-"""proposals.csv, which a person edits, and the training data made of the proposals that are kept."""
+"""proposals.csv, which a person edits, and the masks that are made of the proposals that stay."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -28,12 +28,12 @@ class Proposal:
     path: str  # of the photo, relative to the folder of all photos
     ellipse: Ellipse  # px of the photo
     quality: float  # share of the outline that has an edge, 0 … 1
-    keep: bool  # what the person who reviews edits
+    keep: bool  # edited by the person who reviews
     line: int = 0  # in the file, as editors count: the header is line 1
 
 
 def read_proposals(path: Path) -> list[Proposal]:
-    """All rows of proposals.csv; OutlineError if a number is none or `keep` is neither 0 nor 1."""
+    """All rows of proposals.csv; OutlineError if a cell is no number or `keep` is neither 0 nor 1."""
     proposals = []
     for line, row in read_table(path, (*ELLIPSE_COLUMNS, "quality", "keep")):
         if row["keep"].strip() not in ("0", "1"):
@@ -48,9 +48,9 @@ def read_proposals(path: Path) -> list[Proposal]:
 
 
 def write_labels(root: Path, proposals: Sequence[Proposal], out: Path) -> int:
-    """Write masks/<path>.png (the photo's size, 255 on the kept coins' upper faces) and ellipses.csv; how many photos.
+    """Write masks/<path>.png (the photo's size, 255 on the kept coins' upper faces) and ellipses.csv; count the photos.
 
-    Photos of which nothing is kept get neither: an empty mask would say that they show no coin.
+    A photo without kept proposals gets neither: an empty mask would say that it shows no coin.
 
     Raises:
         OutlineError: a photo cannot be read, or lies outside of `root`.

@@ -14,12 +14,12 @@ class ProposeSettings:
 
     largest: float = 0.55  # radius, share of the longer side
     smallest: float = 0.017
-    radius: int = 50  # the largest that a level looks for; the smallest is half of it, and some overlap
+    radius: int = 50  # the largest of a level; the smallest is half of it, with some overlap
     overlap: float = 0.12  # of the radii of neighbouring levels, as a share
     blur: float = 1.2  # standard deviation; cloth and wood grain are finer than a rim
     gradient: float = 300.0  # upper threshold of Canny's edges, of the normalized picture
     roundness: float = 0.5  # of a circle's edges, 0 to 1: param2 of HOUGH_GRADIENT_ALT
-    same: float = 0.2  # circles are one where centres and radii differ by less, as a share of the radius
+    same: float = 0.2  # circles are the same if centres and radii differ by less, as a share of the radius
 
 
 def reduce(picture: np.ndarray, longer: float) -> tuple[np.ndarray, float]:
@@ -30,14 +30,14 @@ def reduce(picture: np.ndarray, longer: float) -> tuple[np.ndarray, float]:
 
 
 def normalize(grey: np.ndarray, window: float) -> np.ndarray:
-    """Grey [h, w] uint8 with the local mean taken off and the local contrast evened out, uint8 around 128.
+    """Grey [h, w] uint8 with the local mean subtracted and the local contrast equalized, uint8 around 128.
 
-    `window` is the standard deviation of the neighbourhood in px. A shade that is plain over it stays plain.
+    `window` is the standard deviation of the neighbourhood in px. Plain areas stay plain.
     """
     values = grey.astype(np.float32)
     mean = cv2.GaussianBlur(values, (0, 0), window)
     spread = np.sqrt(cv2.GaussianBlur((values - mean) ** 2, (0, 0), window))
-    floor = max(6.0, 0.3 * float(spread.mean()))  # noise of a plain ground is not blown up to look like edges
+    floor = max(6.0, 0.3 * float(spread.mean()))  # noise of a plain ground must not look like edges
     return np.clip(128 + 48 * (values - mean) / (spread + floor), 0, 255).astype(np.uint8)
 
 
@@ -58,7 +58,7 @@ def _level(grey: np.ndarray, settings: ProposeSettings) -> list[Circle]:
 
 
 def unique(circles: list[Circle], same: float) -> list[Circle]:
-    """The circles without those that an earlier one resembles: centre and radius within `same` of its radius."""
+    """The circles without those that resemble an earlier one: centre and radius within `same` of its radius."""
     kept: list[Circle] = []
     for x, y, r in circles:
         if all(max(np.hypot(x - u, y - v), abs(r - s)) > same * max(r, s) for u, v, s in kept):

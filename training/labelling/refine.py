@@ -1,4 +1,4 @@
-"""Circles refined to the ellipses of coins' rims, each with a quality by which false ones are rejected."""
+"""Refines circles to the ellipses of coins' rims, and rejects those of low quality."""
 
 from dataclasses import dataclass
 
@@ -19,7 +19,7 @@ class RefineSettings:
     radius: float = 48.0  # px, of the coin in the reduced cut-out that is searched
     starts: tuple[float, ...] = (0.8, 1.0, 1.2)  # the first outlines, times the circle
     reaches: tuple[float, ...] = (0.16, 0.11, 0.075, 0.05, 0.03, 0.02)  # of an edge's pull, fit by fit
-    near: float = 0.03  # an outline has an edge where one is as near as this
+    near: float = 0.03  # an edge this near belongs to the outline
     weakest: float = 5.0  # change of colour per px that counts as an edge, in 8-bit levels
     colour: float = 1.5  # weight of hue and saturation against lightness: a shadow changes the lightness only
     aligned: float = 0.8  # share of the gradient's energy that lies across the outline
@@ -125,7 +125,7 @@ def _follow(edges: _Edges, start: Ellipse, settings: RefineSettings) -> Outline 
 
 
 def refine_circle(picture: np.ndarray, circle: Circle, settings: RefineSettings | None = None) -> Outline | None:
-    """The rim that a circle stands for in a [h, w, 3] uint8 BGR picture, or None where there is none to be seen."""
+    """The rim near a circle in a [h, w, 3] uint8 BGR picture, or None if none is seen."""
     settings = settings or RefineSettings()
     edges = _edges(picture, circle, settings)
     x, y, r = circle
@@ -147,7 +147,7 @@ def _covered(one: Ellipse, other: Ellipse) -> float:
 
 
 def refine(picture: np.ndarray, circles: list[Circle], settings: RefineSettings | None = None) -> list[Outline]:
-    """The rims in a [h, w, 3] uint8 BGR picture, best first, none over another: coins lie side by side."""
+    """The rims in a [h, w, 3] uint8 BGR picture, best first; they do not overlap, as coins lie side by side."""
     settings = settings or RefineSettings()
     found = [outline for circle in circles if (outline := refine_circle(picture, circle, settings)) is not None]
     kept: list[Outline] = []

@@ -45,7 +45,7 @@ def tile(picture: np.ndarray, title: str, side: int) -> np.ndarray:
     """A picture of at most `side` px under its title, on a square ground."""
     page = np.full((side + _TITLE, side, 3), 32, np.uint8)
     page[_TITLE : _TITLE + picture.shape[0], : picture.shape[1]] = picture
-    label(page, title[-max(1, side // 9) :], 4, _TITLE - 8, (255, 255, 255))  # the end of a path tells more
+    label(page, title[-max(1, side // 9) :], 4, _TITLE - 8, (255, 255, 255))  # the end of a path says more
     return page
 
 
@@ -58,7 +58,7 @@ def mount(tiles: Sequence[np.ndarray], columns: int) -> np.ndarray:
 
 
 def draw_proposals(picture: np.ndarray, proposals: Sequence[Proposal], title: str, side: int) -> np.ndarray:
-    """The photo with its outlines, kept ones green, and the line of each in the file at its centre."""
+    """The photo with its outlines, kept ones green; at the centre of each its line in the file."""
     small, factor = fit_photo(picture, side)
     for proposal in proposals:
         ellipse = scale_ellipse(proposal.ellipse, factor)

@@ -1,4 +1,4 @@
-"""What lies under the coins: procedural surfaces, linear RGB."""
+"""Procedural surfaces under the coins, linear RGB."""
 
 from collections.abc import Callable
 
@@ -109,7 +109,7 @@ SURFACES: tuple[Callable[[np.random.Generator, int], Picture], ...] = (
 
 
 def clutter(picture: Picture, count: int, rng: np.random.Generator) -> None:
-    """Draw things that are no coins into the picture: sticks, cables, blobs, boxes, rings."""
+    """Draw other objects into the picture: sticks, cables, blobs, boxes, rings."""
     size = min(picture.shape[:2])
     for _ in range(count):
         colour = tuple(float(c) for c in _colour(rng, (0, 0.8), (0.05, 1.0)))

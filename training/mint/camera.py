@@ -75,7 +75,7 @@ def project_circle(homography: Matrix) -> Ellipse:
 
 @dataclass(frozen=True)
 class Quality:
-    """What the camera does wrong, as the largest amounts that are drawn."""
+    """Faults of the camera: the largest amounts that are drawn."""
 
     blur: float  # px, standard deviation, per 256 px of picture
     motion: float  # px, length of the smear, per 256 px of picture
@@ -102,7 +102,7 @@ def _smear(picture: np.ndarray, length: float, rng: np.random.Generator) -> np.n
 
 
 def expose(picture: np.ndarray, brightness: float, quality: Quality, rng: np.random.Generator) -> np.ndarray:
-    """Linear light [h, w, 3] to the uint8 RGB that the phone saves; `brightness`: present mean of the coin, linear."""
+    """Linear light [h, w, 3] to the uint8 RGB that the phone saves; `brightness`: current mean of the coin, linear."""
     unit = max(picture.shape[:2]) / 256
     if rng.random() < 0.6:
         picture = cv2.GaussianBlur(picture, (0, 0), 0.3 + unit * quality.blur * rng.beta(1, 3))

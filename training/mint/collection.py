@@ -17,7 +17,7 @@ from .names import Identity
 from .scene import CATALOG, QUERY, Photo, photograph
 from .specimen import strike
 
-UNKNOWN_EVERY = 8  # one class in so many has no catalog picture
+UNKNOWN_EVERY = 8  # every eighth class has no catalog picture
 MOST_NEIGHBOURS = 3  # other coins in a query photo
 SEED_STRIDE = 100_000  # designs between the collections of neighbouring seeds
 SHEET_COLUMNS, SHEET_CELL = 8, 192  # px

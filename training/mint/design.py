@@ -24,7 +24,7 @@ DEVICES = LIVING + GEOMETRIC
 
 @dataclass(frozen=True)
 class Style:
-    """What the coins of one country have in common."""
+    """The features that all coins of one country share."""
 
     face: Face
     rim: float  # width, radii
@@ -48,7 +48,7 @@ class Design:
 
 @dataclass(frozen=True)
 class Die:
-    """What one die of a class has of its own."""
+    """The features of one die of a class."""
 
     year: int
     depth: float  # factor on the heights

@@ -1,4 +1,4 @@
-"""Invented countries and what their coins say."""
+"""Invented countries and the words on their coins."""
 
 from dataclasses import dataclass
 
@@ -31,7 +31,7 @@ VALUES = (1, 2, 3, 5, 10, 15, 20, 25, 30, 50, 100, 200, 500, 1000)
 
 @dataclass(frozen=True)
 class Identity:
-    """What a catalog says about one side of one coin type."""
+    """A catalog's description of one side of one coin type."""
 
     country: str
     currency: str

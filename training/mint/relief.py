@@ -1,4 +1,4 @@
-"""Height maps: shapes raised from the field of a coin, and what use does to them.
+"""Height maps: shapes raised from the field of a coin, and the wear of use.
 
 A map is float32 [MAP_SIZE, MAP_SIZE]; heights and lengths are in coin radii. Coin coordinates: x right, y down, the rim
 is the unit circle.

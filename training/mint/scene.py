@@ -71,7 +71,7 @@ def _places(count: int, rng: np.random.Generator, reach: float, upright: bool) -
 
 
 def _beside(places: list[_Place], radius: float, rng: np.random.Generator) -> tuple[float, float]:
-    """Where a coin of this radius touches one that lies there already, or almost."""
+    """A place where a coin of this radius touches, or almost touches, one that lies there."""
     other, turn = places[int(rng.integers(len(places)))], rng.uniform(0, 2 * np.pi)
     distance = (radius + other.radius) * rng.uniform(1.001, 1.05)
     return other.x + distance * np.cos(turn), other.y + distance * np.sin(turn)
@@ -175,19 +175,19 @@ def _separate(own: np.ndarray, others: np.ndarray) -> np.ndarray:
 
 
 def photograph(specimens: list[Specimen], shot: Shot, rng: np.random.Generator, things: int = 0) -> Photo:
-    """A photo of coins, if any: the first is the main one, the others around it are smaller; `things` are no coins."""
+    """A photo of coins, if any: the first is the main one, the others are smaller; `things`: count of other objects."""
     shape = (shot.height, shot.width)
     lighting, camera = draw_lighting(rng, shot.studio), _camera(shot, rng)
     picture = _ground(shot, things, rng)
     light = lighting.ambient + sum(lamp.strength * lamp.direction[2] for lamp in lighting.lamps)
-    picture *= np.float32(light * rng.uniform(0.7, 2.8))  # against the coins, which the exposure goes by
+    picture *= np.float32(light * rng.uniform(0.7, 2.8))  # relative to the coins, which set the exposure
     all_coins, main, rim = np.zeros(shape, np.uint8), np.zeros(shape, np.uint8), _NO_RIM
     main_size = np.sqrt(abs(np.linalg.det(camera.plane(0)[:2, :2] / camera.plane(0)[2, 2])))
     places = _places(len(specimens) - 1, rng, max(shape) / main_size, shot.studio)
     pairs = zip(places, specimens, strict=False)
     seen = [(place, specimen) for place, specimen in pairs if camera.sees(place.x, place.y)]
     rims = [project_circle(place.on(camera.plane(0))) for place, _ in seen]
-    # What lies below the faces comes first: no neighbour's wall or shadow falls on a face.
+    # Walls and shadows come first, so that none of a neighbour falls on a face.
     for place, specimen in seen:
         base = project_circle(place.on(camera.plane(-specimen.thickness * place.radius)))
         _shadow(picture, base, camera, lighting, place, specimen.thickness)

@@ -12,7 +12,7 @@ Points = np.ndarray
 
 @dataclass(frozen=True)
 class Shape:
-    """One outline: a filled area or a line, raised from the field or cut into what lies below it."""
+    """One outline: a filled area or a line, raised from the field or cut into the shapes below it."""
 
     points: Points  # [n, 2]
     raised: bool = True

@@ -1,4 +1,4 @@
-"""One struck coin: a design, with the wear, the scratches and the toning of its own life."""
+"""One struck coin: a design with its own wear, scratches and toning."""
 
 from dataclasses import dataclass
 
@@ -33,7 +33,7 @@ class Specimen:
     roughness: float  # root mean square slope of the microfacets
     relief: float  # factor on the slopes: how strongly the relief shows
     matte: float  # share of the light that worn metal scatters evenly
-    frost: float  # proof coins: how much matter the device is than the mirror of the field, 0 … 1
+    frost: float  # proof coins: how matt the device is against the mirror of the field, 0 … 1
     bulge: float  # slope of the field at the rim: struck coins are not quite flat
     thickness: float  # radii
     reeds: int  # notches of the edge
@@ -63,7 +63,7 @@ def _toning(height: FloatMap, amount: float, rng: np.random.Generator) -> FloatM
 
 
 def strike(design: Design, rng: np.random.Generator, mint_state: bool = False) -> Specimen:
-    """A coin of this design; `mint_state`: hardly used, as catalogs show them."""
+    """A coin of this design; `mint_state`: hardly used, as in catalogs."""
     use = rng.uniform(0, 0.25) if mint_state else rng.beta(1.3, 2.2)
     height = wear(design.height, use)
     if use > 0.05:
