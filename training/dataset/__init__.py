@@ -15,15 +15,15 @@ The folder holds photos, in a format that the server reads, and `labels.csv`: UT
 | cx, cy, a, b, angle | optional: the coin's rim as an ellipse, see below |
 
 The ellipse: centre and semi-axes a >= b in pixels of the upright photo, pixel centres on whole numbers, and the angle
-of a in degrees as in `cv2.ellipse`. Where there are both mask and ellipse, they agree.
+of a in degrees as in `cv2.ellipse`. If a row has both mask and ellipse, they must agree.
 
 Other columns, such as `name`, stay for `mintmark enroll --from labels.csv` and are not read here.
 
 Classes: each side of a coin is a class. Coins that differ only in year are one class. A release that looks different is
 a class of its own, named by `issue`. So a class is (country, currency, denomination, side, issue).
 
-Roles: the catalog pictures of a class are the rows that say so; where none does, the first row whose role is empty. The
-other photos are queries. A class whose rows all say query is a coin that the catalog does not hold.
+Roles: the catalog pictures of a class are the rows that say so; if none does, the first row whose role is empty. The
+other photos are queries. If all rows of a class say query, the catalog does not hold the coin.
 """
 
 from .split import Split, SplitError, split, write_split
