@@ -101,7 +101,7 @@ def computed_from(own: Model) -> list[Model]:
 
 
 def _in_itself(graph: onnx.ModelProto) -> Callable[[Model], Reference]:
-    """A graph in ONNX Runtime, at each model's size, as what is right."""
+    """The graph itself in ONNX Runtime as the reference, at each model's size."""
     return lambda model: in_onnx_runtime(artifacts.fit(graph, model))
 
 
@@ -221,6 +221,8 @@ def main(argv: list[str] | None = None) -> int:
     except (ForeignError, NetworkError) as error:
         print(f"error: {error}", file=sys.stderr)
         return 1
+    if options.embedding and options.known_threshold is None:
+        print(f"  {EMBEDDER.name:19} known_threshold stays {threshold}, which was measured for the weights before")
     results = [export(model, sources[own_file(model)], threshold, options.check) for model in COMPUTE_MODELS]
     return 0 if all(results) else 1
 

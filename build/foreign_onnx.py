@@ -28,7 +28,7 @@ def read_foreign(path: Path, models: Sequence[Model]) -> onnx.ModelProto:
 
     Args:
         path: the file; weights in a file beside it are read, too.
-        models: what it is to compute: one picture in, one tensor out. The graph is in the form of the first.
+        models: the compute models that it becomes: one picture in, one tensor out. The graph has the form of the first.
 
     Raises:
         ForeignError: no ONNX file, or one that does not keep the contract.
@@ -46,8 +46,8 @@ def read_foreign(path: Path, models: Sequence[Model]) -> onnx.ModelProto:
     del graph.graph.input[:]
     graph.graph.input.extend(inputs)
     for kind, found, expected in (
-        ("inputs", graph.graph.input, [model.inputs for model in models]),
-        ("outputs", graph.graph.output, [model.outputs for model in models]),
+        ("inputs", graph.graph.input, models[0].inputs),
+        ("outputs", graph.graph.output, models[0].outputs),
     ):
         _check_tensors(path, kind, found, expected)
         for value in found:
@@ -59,7 +59,7 @@ def read_foreign(path: Path, models: Sequence[Model]) -> onnx.ModelProto:
 
 
 def _check_operators(path: Path, graph: onnx.ModelProto) -> None:
-    """Only ONNX's own operators, of a version that every runtime knows."""
+    """Accept only ONNX's own operators, of a version that every runtime knows."""
     opsets = {entry.domain: entry.version for entry in graph.opset_import}
     version = opsets.pop("", opsets.pop("ai.onnx", 0))
     if version not in OPSETS:
@@ -67,26 +67,22 @@ def _check_operators(path: Path, graph: onnx.ModelProto) -> None:
             f"{path} is of opset {version}; {OPSETS[0]} to {OPSETS[-1]} are supported: "
             f"export it with opset_version={OPSETS[-1]}"
         )
-    foreign = sorted(
-        {f"{node.domain}.{node.op_type}" for node in graph.graph.node if node.domain not in ("", "ai.onnx")}
-    )
-    if foreign:
-        raise ForeignError(f"{path} has operators that are not ONNX's own: {', '.join(foreign)}")
+    others = {f"{node.domain}.{node.op_type}" for node in graph.graph.node if node.domain not in ("", "ai.onnx")}
+    if others:
+        raise ForeignError(f"{path} has operators that are not ONNX's own: {', '.join(sorted(others))}")
 
 
 def _drop_notes(graph: onnx.ModelProto) -> None:
-    """Drop what an exporter notes besides the graph, and the shapes in it: they may name a fixed batch."""
+    """Drop the exporter's notes, and the shapes of tensors within the graph: they may name a fixed batch."""
     del graph.metadata_props[:], graph.graph.metadata_props[:], graph.graph.value_info[:]
 
 
-def _check_tensors(
-    path: Path, kind: str, found: Sequence[onnx.ValueInfoProto], expected: Sequence[tuple[Tensor, ...]]
-) -> None:
-    """Hold the tensors at one end to the contract; names, and sizes that the graph leaves free, are given later."""
-    if len(found) != len(expected[0]):
+def _check_tensors(path: Path, kind: str, found: Sequence[onnx.ValueInfoProto], expected: tuple[Tensor, ...]) -> None:
+    """Compare inputs or outputs with the contract, except their names and the sizes that the graph leaves free."""
+    if len(found) != len(expected):
         have = ", ".join(value.name for value in found)
-        raise ForeignError(f"{path} has {len(found)} {kind} ({have}); the contract has {len(expected[0])}")
-    for value, tensor in zip(found, expected[0], strict=True):
+        raise ForeignError(f"{path} has {len(found)} {kind} ({have}); the contract has {len(expected)}")
+    for value, tensor in zip(found, expected, strict=True):
         given = value.type.tensor_type
         if given.elem_type != ELEMENT_TYPES[tensor.dtype]:
             name = onnx.TensorProto.DataType.Name(given.elem_type)
@@ -102,7 +98,7 @@ def _check_tensors(
 
 
 def _check_answers(path: Path, graph: onnx.ModelProto, model: Model) -> None:
-    """Run a graph on pictures: alone and in a batch it must give the same, within the range of the contract.
+    """Run a graph on pictures, alone and in a batch: the results must agree and be in the contract's range.
 
     Raises:
         ForeignError: it cannot be run, needs one size of batch, or its output is no probability or no unit vector.
@@ -115,7 +111,7 @@ def _check_answers(path: Path, graph: onnx.ModelProto, model: Model) -> None:
     except Exception as error:  # ONNX Runtime's errors have no base of their own
         raise ForeignError(
             f"{path} cannot be run on batches of 1 and of 3 at {list(model.inputs[0].dims)}: {error}\n"
-            "export it with a free batch axis"
+            f"export it with a free batch axis{'' if model is EMBEDDER else ', height and width'}"
         ) from error
     if together.shape != (3, *model.outputs[0].dims):
         raise ForeignError(
@@ -138,7 +134,7 @@ def _check_answers(path: Path, graph: onnx.ModelProto, model: Model) -> None:
 
 
 def check_tensorrt(path: Path, graph: onnx.ModelProto, model: Model) -> str:
-    """Hold a graph in half precision to TensorRT-RTX's parser, which needs no GPU; returns what was done.
+    """Give a graph in half precision to TensorRT-RTX's parser, which needs no GPU; returns a line for the report.
 
     Raises:
         ForeignError: TensorRT cannot take it.
@@ -146,7 +142,7 @@ def check_tensorrt(path: Path, graph: onnx.ModelProto, model: Model) -> str:
     try:
         flavor = load_flavor("tensorrt_rtx")
     except BuildError as error:
-        return f"not held to TensorRT: {error}"
+        return f"not checked with TensorRT: {error}"
     try:
         check_parses(model, to_half(graph), flavor)
     except BuildError as error:

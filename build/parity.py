@@ -1,4 +1,4 @@
-"""Holds an exported graph to the contract, and the runtimes that compute it to each other."""
+"""Compares an exported graph with the contract, and the runtimes that compute it with each other."""
 
 import io
 from collections.abc import Callable
@@ -80,7 +80,7 @@ def sample_inputs(model: Model, batch: int, seed: int = 0) -> Arrays:
 
 
 def check_interface(graph: onnx.ModelProto, model: Model) -> None:
-    """Hold the graph's inputs and outputs to the contract.
+    """Compare the graph's inputs and outputs with the contract.
 
     Raises:
         ValueError: a name, an element type or a shape differs.

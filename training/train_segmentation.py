@@ -33,7 +33,7 @@ class Settings:
     warmup: float = 0.04  # share of the time budget
     pixels: int = 16 * 128 * 128  # per batch: smaller pictures come in larger batches
     sizes: tuple[tuple[float, int], ...] = ((0.6, 128), (1.0, 256))  # (end of phase as a share of the time, px)
-    large: int = 4  # while pictures are small, every so many batches one has full size: coins of every scale
+    large: int = 4  # while pictures are small, every `large`-th batch has full size: coins of every scale
     average: float = 0.99  # decay of the averaged weights, per step
     evaluations: int = 8  # over the whole budget
     held_out: int = 100  # pictures of each kind per evaluation

@@ -127,7 +127,7 @@ def read(folder: Path) -> Dataset:
 
 
 def load(folder: Path) -> tuple[list[Photo], list[Problem]]:
-    """The good rows, and what is wrong with the header and the others.
+    """The good rows, and the problems of the header and of the others.
 
     Raises:
         DatasetError: the table is no CSV file at all.

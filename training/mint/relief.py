@@ -23,7 +23,7 @@ ByteMap = np.ndarray
 
 @dataclass(frozen=True)
 class Profile:
-    """Cross section of what is raised."""
+    """Cross section of a raised shape."""
 
     amount: float  # height above the field, radii
     bevel: float  # width of the slope at an edge, radii

@@ -22,7 +22,7 @@ class PolarSettings:
     size: int = EMBEDDING_SIZE  # of an embedding, numbers
     reduction: int = 2  # of the coin's 256 px: no finer detail survives the unrolling
     contrast_width: int = 25  # px after the reduction, odd: a fifth of the coin
-    contrast_floor: float = 0.1  # of the networks' unit range: what is flatter than this stays faint
+    contrast_floor: float = 0.1  # of the networks' unit range: a flatter area stays faint
     levels: tuple[int, ...] = (1, 2, 3, 4)  # of the encoder: at 1/4, 1/8, 1/16 and 1/32 of the picture
     branch_width: int = 64  # channels that each level gives to the head
     radii: int = 48  # of the unrolled coin, samples

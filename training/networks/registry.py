@@ -21,7 +21,7 @@ class Spec(Generic[Module]):
 
     Attributes:
         name: as recipes and checkpoints say it.
-        settings: frozen dataclass of all that decides the parameters and what is computed from them.
+        settings: frozen dataclass of everything that decides the parameters and the computation.
         builder: from the settings, and whether the encoder starts from ImageNet weights, to the untrained network.
     """
 
