@@ -88,7 +88,7 @@ def test_year_is_no_part_of_the_class_but_side_and_issue_are(tmp_path: Path) -> 
         ("obverse", "jubilee", 1),
         ("reverse", "", 1),
     ]
-    assert [photo.year for photo in data.photos] == [1990, 2004, None, None]
+    assert [photo.facts["year"] for photo in data.photos] == [1990, 2004, None, None]
     assert len({key.label for key in data.classes}) == 3
 
 
@@ -110,7 +110,7 @@ def test_reads_what_the_mint_writes(tmp_path: Path) -> None:
     (tmp_path / "labels.csv").write_text(table + "catalog/00000.jpg,Valdora 5 talers,Valdora,taler,5,obverse,1987\n")
     (photo,) = dataset.read(tmp_path).photos
     assert photo.key == dataset.ClassKey("Valdora", "taler", "5", "obverse")
-    assert (photo.year, photo.source, photo.outlined) == (1987, "catalog/00000.jpg", False)
+    assert (photo.facts["year"], photo.source, photo.outlined) == (1987, "catalog/00000.jpg", False)
 
 
 def test_byte_order_mark_and_blank_rows_are_no_harm(tmp_path: Path) -> None:
@@ -548,8 +548,10 @@ def test_needs_no_torch() -> None:
 
 def test_page_of_the_format_names_every_column_and_command() -> None:
     page = (ROOT / "docs" / "dataset.md").read_text()
+    assert "(catalog.md#fields)" in page, "the page that names the fields of an entry"
+    fields = (ROOT / "docs" / "catalog.md").read_text()
     for column in (*dataset.table.REQUIRED, *dataset.table.OPTIONAL):
-        assert f"`{column}`" in page
+        assert f"`{column}`" in page or (column in dataset.table.FACTS and f"| `{column}` |" in fields)
     for command in ("check", "sheet", "split"):
         assert f"python -m training.dataset {command} " in page
 

@@ -8,7 +8,7 @@ The folder holds photos, in a format that the server reads, and `labels.csv`: UT
 | country, currency, denomination | what the coin is, in words of your choice, spelled alike in every row |
 | side | obverse or reverse |
 | issue | optional: a word that names a release that looks different |
-| year | optional: a whole number; no part of the class |
+| year, and other optional fields of an entry | optional: what else is said of the coin; no part of the class |
 | source_photo | optional: the photo that this one was cut from; the photo itself where the cell is empty |
 | role | optional: catalog or query |
 | mask | optional: a PNG of the photo's size, the coin white and the rest black |

@@ -6,19 +6,22 @@ import math
 import os
 import re
 import unicodedata
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 
+from ensemble import entry
 from training.mint import Ellipse
 
 TABLE = "labels.csv"
 SIDES = ("obverse", "reverse")
 CATALOG, QUERY = "catalog", "query"
 ELLIPSE = ("cx", "cy", "a", "b", "angle")
-REQUIRED = ("path", "country", "currency", "denomination", "side")
-OPTIONAL = ("issue", "year", "source_photo", "role", "mask", *ELLIPSE)
+CLASS = tuple(name for name, one in entry.FIELDS.items() if one.required and name != "name")  # what makes a class
+FACTS = entry.OPTIONAL  # what else is said of a coin
+REQUIRED = ("path", *CLASS)
+OPTIONAL = ("issue", *FACTS, "source_photo", "role", "mask", *ELLIPSE)
 
 _SHOWN = 10  # problems in the message of an error
 
@@ -71,14 +74,18 @@ class ClassKey:
 
 @dataclass(frozen=True)
 class Photo:
-    """One row. `source` names the photo that it was cut from, or itself; `role` may be empty."""
+    """One row.
+
+    `source` names the photo that it was cut from, or itself; `role` may be empty; `facts` holds what the columns FACTS
+    say of the coin, None where a cell is empty.
+    """
 
     path: str
     key: ClassKey
     line: int
     source: str
     role: str = ""
-    year: int | None = None
+    facts: Mapping[str, str | int | None] = field(default_factory=dict)
     mask: str | None = None
     ellipse: Ellipse | None = None
 
@@ -206,11 +213,12 @@ class _Row:
         self._check_file("path")
         if self.get("mask"):
             self._check_file("mask")
-        key, role, year, ellipse = self._key(), self._role(), self._year(), self._ellipse()
+        key, role, ellipse = self._key(), self._role(), self._ellipse()
+        facts = {name: self._fact(name) for name in FACTS}
         if self.problems:
             return None
         source = os.path.normpath(self.get("source_photo") or self.path)
-        return Photo(self.path, key, self.line, source, role, year, self.get("mask") or None, ellipse)
+        return Photo(self.path, key, self.line, source, role, facts, self.get("mask") or None, ellipse)
 
     def _check_file(self, column: str) -> None:
         value = self.get(column)
@@ -230,7 +238,7 @@ class _Row:
             self.refuse(column, "is no file in the folder", hint)
 
     def _key(self) -> ClassKey:
-        parts = {column: _tidy(self.get(column)) for column in (*REQUIRED[1:], "issue")}
+        parts = {column: _tidy(self.get(column)) for column in (*CLASS, "issue")}
         parts["side"] = parts["side"].lower()
         for column, part in parts.items():
             if not part and column in REQUIRED:
@@ -247,12 +255,14 @@ class _Row:
             self.refuse("role", "is no role", f"write {CATALOG} or {QUERY}, or leave the cell empty")
         return role
 
-    def _year(self) -> int | None:
-        year = self.get("year")
-        if re.fullmatch(r"-?[0-9]{1,5}", year):
-            return int(year)
-        if year:
-            self.refuse("year", "is no whole number", "write the year in digits, or leave the cell empty")
+    def _fact(self, name: str) -> str | int | None:
+        value = self.get(name)
+        if entry.FIELDS[name].type is not int:
+            return value or None
+        if re.fullmatch(r"-?[0-9]{1,5}", value):
+            return int(value)
+        if value:
+            self.refuse(name, "is no whole number", f"write the {name} in digits, or leave the cell empty")
         return None
 
     def _ellipse(self) -> Ellipse | None:
