@@ -1,6 +1,7 @@
 # make demo          recognize a coin end to end; PHOTO=path takes your own
 # make serve         keep the server running
 # make test          everything, the real server included
+# make unit          what needs no server, in a minute
 # make load          load the server, see what it does
 # make lint          ruff, mypy, generated files, container files
 # make help          the rest
@@ -11,7 +12,7 @@ DEV := .venv/dev
 PIP_FLAGS := --quiet --disable-pip-version-check --constraint requirements/constraints.txt
 
 .DEFAULT_GOAL := help
-.PHONY: help demo serve load test lint format train configs export check-export models clean
+.PHONY: help demo serve load test unit lint format hooks train configs export check-export models clean
 
 help:  ## list the commands
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -59,11 +60,14 @@ PYTEST = MINTMARK_SERVE_PYTHON=$(SERVE)/bin/python MINTMARK_TRITON=$(CURDIR)/$(S
 test: models $(DEV)/.ready  ## everything, the real server included; ARGS= goes to pytest
 	@$(if $(ARGS),$(PYTEST) $(ARGS),$(PYTEST) --ignore=tests/training && $(PYTEST) tests/training)
 
-lint: $(DEV)/.ready  ## style, types, generated files, container files
+unit: $(DEV)/.ready  ## what needs no server, no Milvus and no training, in a minute
+	@$(DEV)/bin/python -m pytest --quiet --numprocesses 2 -m "not server and not milvus and not slow" $(ARGS)
+
+lint: $(DEV)/.ready  ## style, imports, types, generated files, container files
 	$(DEV)/bin/ruff check .
 	$(DEV)/bin/ruff format --check .
-	$(DEV)/bin/mypy ensemble catalog deploy examples loadtest server training python_client/src backends \
-		tests/backends tests/deploy tests/server
+	PYTHONPATH=.:python_client/src $(DEV)/bin/lint-imports --no-logo
+	$(DEV)/bin/mypy ensemble catalog deploy examples loadtest server training python_client/src backends build tests
 	@for file in model_repository/*/1/model.py; do $(DEV)/bin/mypy $$file || exit 1; done  # all are a module `model`
 	$(DEV)/bin/python -m ensemble.render --check
 	$(DEV)/bin/hadolint deploy/Dockerfile
@@ -72,6 +76,9 @@ lint: $(DEV)/.ready  ## style, types, generated files, container files
 format: $(DEV)/.ready  ## format the code
 	$(DEV)/bin/ruff check --fix .
 	$(DEV)/bin/ruff format .
+
+hooks: $(DEV)/.ready  ## check each commit before it is made, with pre-commit
+	$(DEV)/bin/pre-commit install
 
 # --- training -------------------------------------------------------------------------------------------------------
 

@@ -14,7 +14,7 @@ from catalog.folder.index.spec import parse_spec
 from catalog.folder.store import FolderCatalog
 from tests.catalog.milvus.milvus_lite import MilvusLite, running
 from tests.catalog.samples import MODEL, unit_vectors
-from tests.catalog.stores import STORES, Open, opening
+from tests.catalog.stores import MARKS, STORES, Open, opening
 
 
 @pytest.fixture
@@ -52,7 +52,7 @@ def milvus(tmp_path_factory: pytest.TempPathFactory) -> Iterator[MilvusLite]:
         yield server
 
 
-@pytest.fixture(params=STORES)
+@pytest.fixture(params=[pytest.param(name, marks=MARKS.get(name, ())) for name in STORES])
 def open_store(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Open]:
     """Opens the test's catalog, of every kind of store in turn, as often as wanted; closes them all in the end."""
     with opening(STORES[request.param](request, tmp_path)) as opener:

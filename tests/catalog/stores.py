@@ -16,6 +16,7 @@ STORES: dict[str, Callable[[pytest.FixtureRequest, Path], str]] = {
     "folder": lambda request, folder: str(folder / "catalog"),
     "milvus": lambda request, folder: str(request.getfixturevalue("milvus").location()),
 }
+MARKS = {"milvus": pytest.mark.milvus}  # of the kinds that need a server
 NASTY = [
     'a"b',
     "a'b",

@@ -20,6 +20,8 @@ from tests.catalog.milvus.milvus_lite import MilvusLite
 from tests.catalog.samples import MODEL, unit_vectors
 from tests.catalog.stores import load
 
+pytestmark = pytest.mark.milvus
+
 COINS = Path(__file__).resolve().parents[3] / "shared" / "coins"
 SCORE = 1e-5  # two sums of 64 products of float32
 

@@ -28,6 +28,8 @@ from tests.deploy.conftest import ADMIN_KEY, READ_TOKEN, TOKEN
 from tests.deploy.running import READY_TIMEOUT, Server, status
 from training.mint import CATALOG, make_design, photograph, strike
 
+pytestmark = pytest.mark.server
+
 COIN = EntryFields(name="2 euro, map", country="Germany", currency="euro", denomination="2", side="reverse", year=2002)
 
 

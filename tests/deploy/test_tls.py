@@ -13,6 +13,8 @@ from tritonclient.utils import InferenceServerException
 from tests.deploy.conftest import ADMIN_KEY, READ_TOKEN, TOKEN
 from tests.deploy.running import READY_TIMEOUT, Server, status
 
+pytestmark = pytest.mark.server
+
 ADDRESS = "127.0.0.2"  # stands for a container's; HTTP listens on another one, 127.0.0.1
 TIMEOUT = 10  # s
 

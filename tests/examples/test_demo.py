@@ -6,9 +6,12 @@ import subprocess
 from pathlib import Path
 
 import cv2
+import pytest
 
 from examples.demo import ASKED
 from tests.server.conftest import ROOT, SERVE_PYTHON
+
+pytestmark = pytest.mark.server
 
 
 def test_demo_recognizes_its_coin(tmp_path: Path) -> None:

@@ -1,8 +1,12 @@
 """Every model of a real server takes the inputs that are made for it."""
 
+import pytest
+
 from ensemble.contract import MODELS
 from loadtest.host import Host, connect
 from loadtest.models import inputs_of_models, remote, transport
+
+pytestmark = pytest.mark.server
 
 
 def test_every_model_takes_what_is_made_for_it(there: Host) -> None:

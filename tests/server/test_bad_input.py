@@ -21,6 +21,8 @@ from ensemble.contract import PHOTO_FORMATS
 from mintmark import Client, Unauthorized
 from tests.server.conftest import TOKEN, Coin, Running, jpeg
 
+pytestmark = pytest.mark.server
+
 BEARER = {"authorization": f"Bearer {TOKEN}"}
 FIELDS = {"name": "n", "country": "c", "currency": "u", "denomination": "1", "side": "obverse"}
 

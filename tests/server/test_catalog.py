@@ -16,6 +16,8 @@ from server import EmbeddedServer, ServerError
 from tests.server.catalog_server import FIELDS, CatalogClient, catalog_server, unit
 from tests.server.test_lifecycle import children
 
+pytestmark = pytest.mark.server
+
 ENROLMENTS = 10_000
 PAGE = 4096  # bytes
 # Memory that 10,000 views may take in the server: their embeddings twice, as an index grows, plus as much for heaps.

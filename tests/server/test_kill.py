@@ -16,6 +16,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
+import pytest
 from tritonclient.utils import InferenceServerException
 
 from catalog.folder.check import problems
@@ -25,6 +26,8 @@ from server import EmbeddedServer
 from tests.server.catalog_server import FIELDS, CatalogClient, catalog_server, unit
 from tests.server.conftest import ROOT
 from tests.server.test_lifecycle import all_end, children
+
+pytestmark = pytest.mark.server
 
 KILLS = int(os.environ.get(variables.KILLS, "50"))
 CLIENTS = 4

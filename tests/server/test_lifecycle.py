@@ -31,6 +31,8 @@ from server.assembly import assemble_models, write_configs
 from server.wheel import check_numpy, find_wheel
 from tests.server.conftest import ROOT, SERVE_PYTHON, Coin, jpeg, launch
 
+pytestmark = pytest.mark.server
+
 SHARED_MEMORY = Path("/dev/shm")
 
 

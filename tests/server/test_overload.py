@@ -12,6 +12,8 @@ from mintmark import Client, ServerBusy
 from server import EmbeddedServer
 from tests.server.conftest import Coin, jpeg
 
+pytestmark = pytest.mark.server
+
 CALLERS = 16
 
 

@@ -11,6 +11,8 @@ from mintmark._cli import main as mintmark
 from mintmark.metrics import ellipse_iou
 from tests.server.conftest import Coin, Running, jpeg
 
+pytestmark = pytest.mark.server
+
 
 @pytest.fixture(scope="module")
 def enrolled(client: Client, coins: list[Coin]) -> list[str]:

@@ -17,6 +17,8 @@ from mintmark._cli import main as mintmark
 from server import EmbeddedServer
 from tests.server.conftest import ROOT, Coin, jpeg
 
+pytestmark = pytest.mark.server
+
 NEW_MODEL = "0123456789abcdef"
 
 

@@ -16,6 +16,8 @@ from server.__main__ import main as serve
 from tests.certificates import make_certificates
 from tests.server.conftest import Coin, Running, jpeg, launch
 
+pytestmark = pytest.mark.server
+
 TOKEN = "a-token-that-nobody-should-read"
 
 

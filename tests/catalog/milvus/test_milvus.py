@@ -23,6 +23,8 @@ from tests.catalog.milvus.milvus_lite import MilvusLite, running
 from tests.catalog.samples import MODEL, unit_vectors
 from tests.catalog.stores import load
 
+pytestmark = pytest.mark.milvus
+
 ROOT = Path(__file__).resolve().parents[3]
 COIN = Entry("10 won", "KR", "KRW", "10")
 SCORE = 1e-5

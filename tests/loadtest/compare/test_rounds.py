@@ -10,6 +10,8 @@ from loadtest.compare.figures import Comparison
 from loadtest.compare.rounds import PYTORCH_TUNED, check_answers, contenders, run_rounds, started
 from loadtest.host import Host
 
+pytestmark = pytest.mark.server
+
 
 @pytest.fixture(scope="module")
 def running(there: Host) -> Iterator[list[Contender]]:

@@ -4,11 +4,15 @@ import argparse
 import json
 from pathlib import Path
 
+import pytest
+
 from ensemble.contract import COIN_EMBEDDING
 from ensemble.graph import STEPS
 from loadtest.breakdown.figures import Watch
 from loadtest.host import Host, connect
 from loadtest.locust.run import LOCUSTFILE, MODELFILE, common, headless, read_rows, run_locust
+
+pytestmark = pytest.mark.server
 
 
 def test_users_of_all_kinds_are_counted(there: Host, options: argparse.Namespace, tmp_path: Path) -> None:

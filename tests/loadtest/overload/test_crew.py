@@ -9,6 +9,8 @@ from loadtest.host import Host, connect
 from loadtest.overload.crew import Crew, Sender, encoded
 from mintmark import InvalidPhoto
 
+pytestmark = pytest.mark.server
+
 
 def test_an_encoded_request_is_the_clients_own(there: Host) -> None:
     sender = Sender(there.url)

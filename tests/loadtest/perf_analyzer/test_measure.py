@@ -12,6 +12,8 @@ from loadtest.perf_analyzer import measure as perf_analyzer
 from loadtest.perf_analyzer.binary import PerfAnalyzerError, get
 from loadtest.perf_analyzer.measure import write_inputs
 
+pytestmark = pytest.mark.server
+
 
 def test_input_files_hold_photos_and_tensors(there: Host, tmp_path: Path) -> None:
     files = write_inputs(there, [COIN_ENROLL, *(model for model in MODELS if model not in ENSEMBLES)], tmp_path)

@@ -2,10 +2,14 @@
 
 from pathlib import Path
 
+import pytest
+
 from ensemble.contract import COIN_EMBEDDING, SEARCH
 from loadtest.host import Host
 from loadtest.planning import __main__ as planning
 from loadtest.planning.step_times import Times, measure
+
+pytestmark = pytest.mark.server
 
 
 def test_step_times_are_measured_and_planned_with(there: Host, tmp_path: Path) -> None:

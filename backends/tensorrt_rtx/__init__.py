@@ -1,0 +1,1 @@
+"""The backend `tensorrt_rtx`: TensorRT-RTX engines on the GPU."""

@@ -1,0 +1,1 @@
+"""What the models of Triton ask of a catalog: operations, access, answers, pictures."""
