@@ -32,7 +32,7 @@ from mintmark._types import (
     ViewRecord,
 )
 
-__version__ = "0.1.0"
+__version__ = "0.2.0.dev0"
 
 __all__ = [
     "DEFAULT_K",
