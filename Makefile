@@ -34,8 +34,7 @@ $(DEV)/.ready: requirements/*.txt python_client/pyproject.toml
 	$(DEV)/bin/python -m pip install $(PIP_FLAGS) --no-deps --requirement requirements/train-no-deps.txt
 	$(DEV)/bin/python -m pip install $(PIP_FLAGS) --requirement requirements/serve.txt \
 		--requirement requirements/train.txt --requirement requirements/test.txt \
-		--requirement requirements/milvus.txt --requirement requirements/milvus-lite.txt \
-		--requirement requirements/loadtest.txt --editable python_client
+		--requirement requirements/stores.txt --requirement requirements/loadtest.txt --editable python_client
 	@touch $@
 
 models: $(SERVE)/.ready  ## unpack the weights into the model repository

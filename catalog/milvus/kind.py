@@ -20,6 +20,6 @@ MILVUS = StoreKind(
     check_location=parse_location,
     check_index=parse_index,
     package="pymilvus",
-    requirements="requirements/milvus.txt",
+    requirements="requirements/stores.txt",
     secrets=(variables.MILVUS_TOKEN,),
 )

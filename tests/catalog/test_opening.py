@@ -52,5 +52,5 @@ def test_what_stores_keep_secret_is_kept_out_of_logs() -> None:
 
 def test_a_store_whose_package_is_not_installed(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
-    with pytest.raises(CatalogError, match=r"needs pymilvus: install requirements/milvus\.txt"):
+    with pytest.raises(CatalogError, match=r"needs pymilvus: install requirements/stores\.txt"):
         open_catalog("milvus://host/x", "model")

@@ -82,7 +82,7 @@ def test_secrets_from_files_for_a_catalog_elsewhere(container: Container) -> Non
 def test_image_without_milvus_s_client_is_named(container: Container, monkeypatch: pytest.MonkeyPatch) -> None:
     settings = read_settings({**container.environment, "MINTMARK_CATALOG": "milvus://milvus:19530/coins"})
     monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
-    with pytest.raises(SettingsError, match=r"needs pymilvus: install requirements/milvus\.txt in this container"):
+    with pytest.raises(SettingsError, match=r"needs pymilvus: install requirements/stores\.txt in this container"):
         prepare(settings)
 
 

@@ -9,7 +9,9 @@ from typing import Any
 import pytest
 import yaml
 
+from catalog.opening import KINDS
 from deploy.healthcheck import TIMEOUT
+from ensemble import variables
 from server import Ports
 from server.launch import STOP_TIMEOUT
 from tests.deploy.conftest import ROOT
@@ -147,8 +149,9 @@ def test_token_comes_from_a_file(name: str) -> None:
     environment = service(name)["environment"]
     assert environment.pop("MINTMARK_TOKEN_FILE") == "/run/secrets/token"
     assert all(value == f"${{{variable}:-}}" for variable, value in environment.items())  # no secret in the file
-    passed_on = ("READ_TOKEN", "ADMIN_KEY", "CATALOG", "INDEX", "MILVUS_TOKEN")
-    assert {f"MINTMARK_{each}" for each in passed_on} <= set(environment)
+    passed_on = {variables.READ_TOKEN, variables.ADMIN_KEY, variables.CATALOG, variables.INDEX}
+    passed_on |= {secret for kind in KINDS for secret in kind.secrets}
+    assert passed_on <= set(environment)
     assert service(name)["secrets"] == ["token"]
 
 
