@@ -30,10 +30,10 @@ from backends.openvino.opening import open_runner
 from backends.tensorrt_rtx.device import CudaDevice, DeviceError
 from backends.tensorrt_rtx.session import DTYPES, EngineError, EngineSession, load_context
 from ensemble.chain import Arrays, Chain, Runner
+from ensemble.configs import REPOSITORY, ROOT
 from ensemble.contract import COMPUTE_MODELS, Model
 from ensemble.cpu import Cpu
 from ensemble.graph import FIND_COIN, Target
-from ensemble.render import REPOSITORY, ROOT
 from ensemble.stamp import StampError
 from mintmark import Client
 from server import EmbeddedServer, ServerError

@@ -10,7 +10,7 @@ from tqdm import tqdm
 
 from backends.tensorrt_rtx.device import CudaDevice, DeviceError
 from ensemble.contract import DType, Model, Tensor
-from ensemble.graph import PROFILE
+from ensemble.placement import PROFILE
 from ensemble.stamp import ANY_GPU
 
 MODULES = {"tensorrt": "tensorrt", "tensorrt_rtx": "tensorrt_rtx_bindings"}

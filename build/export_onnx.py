@@ -33,7 +33,7 @@ from torch import nn
 
 from ensemble import artifacts
 from ensemble.contract import COMPUTE_MODELS, EMBEDDER, MAX_BATCH, SEGMENTATION, Model
-from ensemble.graph import NETWORKS
+from ensemble.placement import NETWORKS
 from training.networks import NetworkError
 from training.weights import FOREIGN, REGISTRIES, keep_record, kept_record, load_checkpoint, load_module
 

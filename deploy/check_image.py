@@ -11,7 +11,7 @@ import sys
 
 from server.wheel import ServerError, check_numpy
 
-MODULES = ("catalog", "ensemble.photo", "ensemble.render", "mintmark")  # that the Python models and the builder import
+MODULES = ("catalog", "ensemble.photo", "ensemble.configs", "mintmark")  # that the Python models and the builder import
 TARGET_MODULES = {
     "cpu": ("backends.openvino.opening",),
     "gpu": ("onnx", "onnxruntime.transformers.float16", "tqdm", "tensorrt"),

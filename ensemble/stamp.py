@@ -11,7 +11,7 @@ from pathlib import Path
 
 from ensemble.artifacts import weights_file
 from ensemble.contract import Model
-from ensemble.graph import NETWORKS, PROFILE, Profile
+from ensemble.placement import NETWORKS, PROFILE, Profile
 
 ANY_GPU = "any"  # compute capability of a TensorRT-RTX engine that is compiled for the GPU when it is loaded
 

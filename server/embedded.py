@@ -16,10 +16,10 @@ from pathlib import Path
 from types import TracebackType
 
 from catalog.opening import kind_of
+from ensemble.configs import REPOSITORY, ROOT
 from ensemble.contract import MODELS, Model
 from ensemble.cpu import Cpu
 from ensemble.graph import Target
-from ensemble.render import REPOSITORY, ROOT
 from server import machine
 from server.assembly import assemble_backends, assemble_models, write_configs
 from server.launch import (

@@ -16,7 +16,7 @@ from torch import Tensor, nn
 from ensemble import artifacts
 from ensemble.contract import CROP, EMBEDDER, PREPROCESS, SEGMENTATION, ZOOM, Model
 from ensemble.geometry import Crop, Preprocess, Zoom
-from ensemble.graph import NETWORKS
+from ensemble.placement import NETWORKS
 from training.fold import fold_batch_norm, unfold_batch_norm
 from training.networks import EMBEDDERS, SEGMENTERS, NetworkError, Registry, Spec
 from training.networks.registry import Module

@@ -7,10 +7,11 @@ from pathlib import Path
 
 from backends.openvino.session import OpenVinoSession
 from ensemble.chain import Runner
+from ensemble.configs import REPOSITORY, ROOT
 from ensemble.contract import Model
 from ensemble.cpu import Cpu
-from ensemble.graph import Target, placement
-from ensemble.render import REPOSITORY, ROOT
+from ensemble.graph import Target
+from ensemble.placement import placement
 
 
 def open_session(model: Model, cpu: Cpu, repository: Path = ROOT / REPOSITORY, cache: str = "") -> OpenVinoSession:

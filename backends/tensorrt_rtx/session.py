@@ -14,7 +14,7 @@ import numpy as np
 from backends.session import Session
 from backends.tensorrt_rtx.device import CudaDevice, Device, DeviceArray
 from ensemble.contract import DType, Model, Tensor
-from ensemble.graph import PROFILE
+from ensemble.placement import PROFILE
 from ensemble.stamp import check_stamp
 
 FLAVOR = "tensorrt_rtx"

@@ -12,7 +12,7 @@ import pytest
 from backends.tensorrt_rtx.device import CudaDevice, DeviceError
 from backends.tensorrt_rtx.session import DTYPES, EngineError, EngineSession, open_session
 from ensemble.contract import CROP, EMBEDDER, ZOOM, Model
-from ensemble.graph import PROFILE
+from ensemble.placement import PROFILE
 from tests.backends.host import HostDevice, RuntimeContext
 
 

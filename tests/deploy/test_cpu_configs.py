@@ -6,10 +6,10 @@ import pytest
 
 from deploy.cpu_configs import main
 from ensemble import variables
+from ensemble.configs import REPOSITORY, ROOT, config_path
 from ensemble.contract import COIN_EMBEDDING, MODELS
 from ensemble.cpu import REFERENCE
 from ensemble.graph import Target
-from ensemble.render import REPOSITORY, ROOT, config_path
 from server.assembly import write_configs
 
 

@@ -29,7 +29,8 @@ from ensemble.contract import (
     Tensor,
 )
 from ensemble.cpu import Cpu
-from ensemble.graph import FIND_COIN, NETWORKS, PROFILE, STEPS, Target, check_wiring, placement, steps_of
+from ensemble.graph import FIND_COIN, STEPS, Target, check_wiring, steps_of
+from ensemble.placement import NETWORKS, PROFILE, placement
 
 
 def with_step(number: int, model: Model) -> tuple[Model, ...]:

@@ -11,10 +11,13 @@ from google.protobuf import text_format
 from tritonclient.grpc import model_config_pb2 as pb
 
 from ensemble import artifacts, contract, entry, errors
+from ensemble.client_contract import CLIENT_CONTRACT
+from ensemble.configs import REPOSITORY, ROOT, config_path, config_text
 from ensemble.contract import ENSEMBLES, MODELS, DType, Model, Tensor
 from ensemble.cpu import Cpu
-from ensemble.graph import SETTINGS_MODELS, Target, placement, steps_of
-from ensemble.render import CLIENT_CONTRACT, REPOSITORY, ROOT, config_path, config_text, generated, stale_files
+from ensemble.graph import SETTINGS_MODELS, Target, steps_of
+from ensemble.placement import placement
+from ensemble.render import generated, stale_files
 
 TYPES = {
     DType.BOOL: pb.TYPE_BOOL,

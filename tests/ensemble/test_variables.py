@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from ensemble import variables
-from ensemble.render import CLIENT_CONTRACT
+from ensemble.client_contract import CLIENT_CONTRACT
 
 ROOT = Path(__file__).resolve().parents[2]
 HOME = "ensemble/variables.py"

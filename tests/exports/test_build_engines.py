@@ -14,7 +14,7 @@ from onnx import TensorProto, helper
 
 from ensemble import artifacts
 from ensemble.contract import COMPUTE_MODELS, EMBEDDER, MASK, PREPROCESS, SEGMENTATION, DType, Model, Tensor
-from ensemble.graph import NETWORKS, PROFILE
+from ensemble.placement import NETWORKS, PROFILE
 from ensemble.stamp import ANY_GPU, StampError, check_stamp, read_stamp, stamp_path
 
 RTX = "tensorrt_rtx"

@@ -16,7 +16,7 @@ def test_every_model_takes_what_is_made_for_it(there: Host) -> None:
     with connect(there.url) as client:
         before = {entry.id for entry in client.entries()}
         for model, arrays in inputs.items():
-            outputs = remote(model, connection)(arrays)
+            outputs = remote(model, connection)(arrays, None)
             assert set(outputs) == {tensor.name for tensor in model.outputs}
         for entry in list(client.entries()):
             if entry.id not in before:

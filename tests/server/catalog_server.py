@@ -38,7 +38,7 @@ def catalog_server(folder: Path, **environment: str) -> EmbeddedServer:
 
 
 def unit(rng: np.random.Generator) -> np.ndarray:
-    """A random unit vector, [64] float32."""
+    """A random unit vector, [EMBEDDING_SIZE] float32."""
     vector = rng.normal(size=EMBEDDING_SIZE)
     return np.asarray(vector / np.linalg.norm(vector), np.float32)
 

@@ -12,6 +12,7 @@ from tritonclient.utils import InferenceServerException
 from catalog import Enrolment, Entry, View
 from catalog.folder.store import FolderCatalog
 from ensemble.artifacts import fingerprint
+from ensemble.contract import EMBEDDING_SIZE
 from server import EmbeddedServer, ServerError
 from tests.server.catalog_server import FIELDS, CatalogClient, catalog_server, unit
 from tests.server.test_lifecycle import children
@@ -120,7 +121,7 @@ def test_an_index_is_built_in_the_background_and_taken_up(tmp_path: Path) -> Non
     folder = tmp_path / "catalog"
     model = fingerprint()
     rng = np.random.default_rng(4)
-    vectors = rng.normal(size=(52_000, 64)).astype(np.float32)
+    vectors = rng.normal(size=(52_000, EMBEDDING_SIZE)).astype(np.float32)
     vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
     entry = Entry("coin", "KR", "KRW", "10")
     with catalog_server(folder, MINTMARK_INDEX="IVF64,Flat:nprobe=64") as server:

@@ -12,6 +12,7 @@ import onnx
 import pytest
 
 from ensemble import variables
+from ensemble.configs import REPOSITORY, config_path, config_text
 from ensemble.contract import (
     COIN_EMBEDDING,
     COMPUTE_MODELS,
@@ -24,7 +25,6 @@ from ensemble.contract import (
 )
 from ensemble.cpu import REFERENCE, Cpu
 from ensemble.graph import Target
-from ensemble.render import REPOSITORY, config_path, config_text
 from mintmark import Client
 from server import EmbeddedServer, Ports, ServerError
 from server.assembly import assemble_models, write_configs

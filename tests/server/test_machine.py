@@ -7,10 +7,10 @@ import pytest
 
 from deploy import cpu_configs
 from ensemble import variables
+from ensemble.configs import config_path, config_text
 from ensemble.contract import COIN_EMBEDDING
 from ensemble.cpu import Cpu
 from ensemble.graph import Target
-from ensemble.render import config_path, config_text
 from server import EmbeddedServer, machine
 from server.machine import usable_cores, usable_memory
 

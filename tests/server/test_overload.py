@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from ensemble import graph
+from ensemble import placement
 from mintmark import Client, ServerBusy
 from server import EmbeddedServer
 from tests.server.conftest import Coin, jpeg
@@ -20,7 +20,7 @@ CALLERS = 16
 @pytest.fixture
 def short_queue(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[EmbeddedServer]:
     """A server in which only one request may wait for the first step."""
-    monkeypatch.setattr(graph, "CPU_ADMISSION", graph.Queue(size=1, timeout_us=60_000_000))
+    monkeypatch.setattr(placement, "CPU_ADMISSION", placement.Queue(size=1, timeout_us=60_000_000))
     with EmbeddedServer(tmp_path) as server:
         yield server
 

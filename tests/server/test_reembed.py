@@ -10,8 +10,8 @@ import pytest
 from onnx import helper, numpy_helper
 
 from ensemble import artifacts
+from ensemble.configs import REPOSITORY
 from ensemble.contract import EMBEDDER, EMBEDDING, EMBEDDING_SIZE
-from ensemble.render import REPOSITORY
 from mintmark import Client
 from mintmark._cli import main as mintmark
 from server import EmbeddedServer

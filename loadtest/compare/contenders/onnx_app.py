@@ -8,8 +8,8 @@ import sys
 import onnxruntime
 
 from ensemble.chain import Arrays, Runner
+from ensemble.configs import REPOSITORY, ROOT
 from ensemble.contract import Model
-from ensemble.render import REPOSITORY, ROOT
 from loadtest.compare.contenders.web import arguments, chain_of, serve
 
 

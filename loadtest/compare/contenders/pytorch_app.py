@@ -11,7 +11,7 @@ import torch
 
 from ensemble.chain import Arrays, Runner
 from ensemble.contract import Model
-from ensemble.graph import NETWORKS
+from ensemble.placement import NETWORKS
 from loadtest.compare.contenders.web import arguments, chain_of, serve
 from training.weights import load_module
 

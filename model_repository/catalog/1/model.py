@@ -42,7 +42,7 @@ class TritonPythonModel:
 
 
 def _embed(pictures: Sequence[bytes], together: int) -> np.ndarray:
-    """Embeddings [N, 64] of pictures of rectified coins, by the model `embedding`; `together` pictures per request."""
+    """Embeddings [N, EMBEDDING_SIZE] of pictures of rectified coins; the model gets `together` of them at a time."""
     coins = [coin_tensor(picture) for picture in pictures]
     parts = [
         call(EMBEDDER, {COIN: np.stack(coins[start : start + together])})[EMBEDDING]
