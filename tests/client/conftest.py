@@ -1,8 +1,6 @@
-"""Makes the client importable from the working tree, and gives its tests a server."""
+"""A server in memory for the tests of the client, with photos and tables for it."""
 
 import csv
-import importlib.util
-import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -11,15 +9,9 @@ import cv2
 import numpy as np
 import pytest
 
-HERE = Path(__file__).resolve().parent
-sys.path.insert(0, str(HERE))  # for fake_coin_server, whichever way pytest imports tests
-if importlib.util.find_spec("mintmark") is None:
-    sys.path.insert(0, str(HERE.parents[1] / "python_client" / "src"))
-
-from fake_coin_server import Coin, FakeCoinServer  # noqa: E402
-
-from mintmark import Client, MockTransport  # noqa: E402
-from mintmark._cli import main  # noqa: E402
+from mintmark import Client, MockTransport
+from mintmark._cli import main
+from tests.client.fake_coin_server import Coin, FakeCoinServer
 
 Run = Callable[..., int]
 

@@ -7,9 +7,9 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from fake_catalog import FakeCatalog, unit
 
 from mintmark import InvalidPhoto, InvalidRequest, NoCoinFound
+from tests.client.fake_catalog import FakeCatalog, unit
 
 Tensors = dict[str, npt.NDArray[Any]]
 

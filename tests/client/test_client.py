@@ -8,7 +8,6 @@ from typing import Any
 
 import numpy as np
 import pytest
-from fake_coin_server import OUTLINE, Coin, FakeCoinServer, Tensors, strings
 
 import mintmark
 from mintmark import (
@@ -24,6 +23,7 @@ from mintmark import (
     Recognition,
     ServerError,
 )
+from tests.client.fake_coin_server import OUTLINE, Coin, FakeCoinServer, Tensors, strings
 
 FIELDS = EntryFields(
     name="1 złoty", country="Poland", currency="PLN", denomination="1", side="reverse", year=1990, metadata={"mint": 3}

@@ -7,10 +7,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from fake_catalog import unit
 
 from mintmark import Entry, InvalidRequest, ViewRecord
 from mintmark._archive import open_archive, verify, write_archive
+from tests.client.fake_catalog import unit
 
 FORMATS = ["folder", "file.parquet"]
 LETTERS = "aZ09 ,;\"'\\\n\r\t=#\N{ZERO WIDTH SPACE}\N{NO-BREAK SPACE}łß한½\N{COMBINING ACUTE ACCENT}\N{COIN}"

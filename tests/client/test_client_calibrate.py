@@ -9,11 +9,11 @@ from typing import Any
 import cv2
 import numpy as np
 import pytest
-from fake_coin_server import Coin, FakeCoinServer
 
 from mintmark import InvalidRequest
 from mintmark._calibration import calibrate, needed, threshold_at, upper_bound
-from mintmark._plot import draw_scores
+from mintmark._pictures.scores import draw_scores
+from tests.client.fake_coin_server import Coin, FakeCoinServer
 
 Run = Callable[..., int]
 Capture = pytest.CaptureFixture[str]

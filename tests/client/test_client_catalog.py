@@ -6,8 +6,6 @@ from typing import Any
 
 import numpy as np
 import pytest
-from fake_catalog import crop, of_picture, unit
-from fake_coin_server import Coin, FakeCoinServer, strings
 
 from mintmark import (
     Client,
@@ -20,6 +18,8 @@ from mintmark import (
     ServerError,
     ViewRecord,
 )
+from tests.client.fake_catalog import crop, of_picture, unit
+from tests.client.fake_coin_server import Coin, FakeCoinServer, strings
 
 FIELDS = EntryFields(name="1 złoty", country="Poland", currency="PLN", denomination="1", side="obverse", year=1990)
 
@@ -71,7 +71,7 @@ def test_update(client: Client, server: FakeCoinServer) -> None:
     ("changes", "message"),
     [
         ({}, "nothing to change"),
-        ({"side": "reverse"}, "no side; what can be changed is name"),
+        ({"side": "reverse"}, "no side; its fields are name"),
         ({"metadata": {"weight": float("nan")}}, "JSON"),
     ],
 )

@@ -12,10 +12,10 @@ from typing import Any
 import cv2
 import numpy as np
 import pytest
-from fake_coin_server import Coin, FakeCoinServer
 
 from mintmark import Client, MintmarkError, MockTransport, ServerUnavailable
 from mintmark._cli import main
+from tests.client.fake_coin_server import Coin, FakeCoinServer
 
 HOME = Path(__file__).resolve().parents[2] / "python_client"
 README = HOME / "README.md"

@@ -8,11 +8,11 @@ from typing import Any
 import cv2
 import numpy as np
 import pytest
-from fake_coin_server import Coin, FakeCoinServer
 
 from mintmark import Entry, View
 from mintmark._contract import OPTIONAL, REQUIRED
-from mintmark._sheet import draw_views
+from mintmark._pictures.entry import draw_views
+from tests.client.fake_coin_server import Coin, FakeCoinServer
 
 Run = Callable[..., int]
 Capture = pytest.CaptureFixture[str]

@@ -9,13 +9,14 @@ from typing import Any
 import cv2
 import numpy as np
 import pytest
-from fake_coin_server import Coin, FakeCoinServer
 
 from mintmark import Client, Ellipse, MockTransport, ServerUnavailable
 from mintmark._cli import main
 from mintmark._contract import EMBEDDING_SIZE
-from mintmark._evaluation import Row, Sight
-from mintmark._worst import COLUMNS, misses
+from mintmark._evaluation import Sight, misses
+from mintmark._manifest import Row
+from mintmark._pictures.misses import COLUMNS
+from tests.client.fake_coin_server import Coin, FakeCoinServer
 
 # path, label, role, set, what the photo shows; the third axis is a distractor's
 PHOTOS: list[tuple[str, str, str, str, Coin | None]] = [

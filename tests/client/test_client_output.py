@@ -5,9 +5,8 @@ import sys
 
 import pytest
 
-from mintmark._ascii import ascii_text
-from mintmark._progress import Progress
-from mintmark._tables import align
+from mintmark._cli.output import Progress, align
+from mintmark._pictures.canvas import ascii_text
 
 
 @pytest.mark.parametrize(

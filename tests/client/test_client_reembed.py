@@ -3,10 +3,10 @@
 from collections.abc import Callable
 
 import pytest
-from fake_coin_server import FakeCoinServer
 
 from mintmark import Client, MockTransport
 from mintmark._cli import main
+from tests.client.fake_coin_server import FakeCoinServer
 
 Run = Callable[..., int]
 Capture = pytest.CaptureFixture[str]

@@ -8,12 +8,12 @@ from typing import Any
 
 import numpy as np
 import pytest
-from fake_catalog import crop, of_picture
-from fake_coin_server import Coin, FakeCoinServer
 
 from mintmark import Client, InvalidRequest, MintmarkError, MockTransport, ServerUnavailable
 from mintmark._archive import open_archive, verify
 from mintmark._cli import main
+from tests.client.fake_catalog import crop, of_picture
+from tests.client.fake_coin_server import Coin, FakeCoinServer
 
 Run = Callable[..., int]
 Capture = pytest.CaptureFixture[str]

@@ -12,7 +12,7 @@ import cv2
 import numpy as np
 import pytest
 
-from mintmark._evaluation import read_manifest
+from mintmark._manifest import read_manifest
 from training import dataset
 from training.dataset.__main__ import main
 from training.dataset.outline import agreement, inside, overhang

@@ -1,4 +1,4 @@
-"""Client of Mintmark, a visual search server for coins: photo in, matching catalog entries out."""
+"""Client of Mintmark, a visual search server for coins: a photo goes in, the matching catalog entries come out."""
 
 from mintmark._client import DEFAULT_URL, Client
 from mintmark._contract import DEFAULT_K, MAX_K, MAX_MEGAPIXELS, PHOTO_FORMATS
@@ -15,9 +15,9 @@ from mintmark._errors import (
     Unauthorized,
 )
 from mintmark._requests import Filters, Photo
-from mintmark._tls import Tls
 from mintmark._transports.base import Transport
 from mintmark._transports.mock import MockTransport
+from mintmark._transports.tls import Tls
 from mintmark._transports.triton import TritonTransport
 from mintmark._types import (
     CatalogStatus,

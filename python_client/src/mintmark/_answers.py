@@ -1,8 +1,7 @@
-"""What the server answers, checked and turned into values.
+"""The server's answers, checked and turned into values.
 
-A Triton server whose Python stub runs on numpy 2 answers empty tensors and calls that success; so does one whose pool
-of CUDA memory is exhausted. So nothing is taken for granted here: an answer that is not what the contract says becomes
-a ServerError that names the tensor.
+Triton can answer empty tensors and call that success: if its Python stub runs on numpy 2, or if its pool of CUDA memory
+is exhausted. So every answer is checked here. One that breaks the contract becomes a ServerError that names the tensor.
 """
 
 import base64
@@ -30,19 +29,19 @@ from mintmark._types import (
     ViewRecord,
 )
 
-# Kinds of numpy arrays that hold each of Triton's types here.
+# The kind of numpy array that holds each of Triton's types.
 _KINDS = {"BYTES": "O", "FP32": "f", "BOOL": "b"}
 
 _EMPTY = (
-    " (a server answers so where its CUDA memory pool is exhausted, see --cuda-memory-pool-byte-size, or where its"
-    " Python models run on numpy 2: see its log)"
+    " (perhaps the server's CUDA memory pool is exhausted, see --cuda-memory-pool-byte-size, or its Python models run"
+    " on numpy 2: see its log)"
 )
 _ENTRY_TEXTS = ("id", *contract.REQUIRED)
-_STATUS_FIELDS = ("entries", "views", "stale_views", "model", "threshold", "calibrated")
+_STATUS_FIELDS = tuple(field.name for field in fields(CatalogStatus) if field.name != "details")
 
 
 def take(outputs: Tensors, name: str, *dims: int) -> npt.NDArray[Any]:
-    """The tensor `name`, [1, *dims], without its batch axis. ServerError if it is missing or anything else."""
+    """The tensor `name`, [1, *dims], without its batch axis. ServerError if it is missing or differs from that."""
     if name not in outputs:
         raise ServerError(f"the server's answer lacks the tensor {name!r}")
     array = outputs[name]
@@ -62,14 +61,14 @@ def text(outputs: Tensors, name: str) -> str:
 
 
 def ellipse(outputs: Tensors) -> Ellipse | None:
-    """The coin's outline, None where the server found no coin."""
+    """The coin's outline, None if the server found no coin."""
     found = bool(take(outputs, contract.FOUND, 1)[0])
     values = take(outputs, contract.ELLIPSE, len(fields(Ellipse)))
     return Ellipse(*(float(value) for value in _finite(contract.ELLIPSE, values))) if found else None
 
 
 def recognition(outputs: Tensors, k: int) -> Recognition:
-    """From the outputs of coin_search with `k` rows; rows that only fill up are dropped."""
+    """A recognition from the `k` rows of coin_search's outputs, without the empty rows at the end."""
     ids = take(outputs, contract.COIN_ID, k)
     scores = _finite(contract.SCORE, take(outputs, contract.SCORE, k))
     entries = take(outputs, contract.ENTRY, k)
@@ -85,7 +84,7 @@ def recognition(outputs: Tensors, k: int) -> Recognition:
 
 
 def coin_embedding(outputs: Tensors) -> CoinEmbedding:
-    """From the outputs of coin_embedding; the coin becomes a picture that can be looked at."""
+    """An embedding from the outputs of coin_embedding; the coin becomes a picture that people can look at."""
     outline = ellipse(outputs)
     vector = take(outputs, contract.EMBEDDING, contract.EMBEDDING_SIZE).astype(np.float32)
     coin = take(outputs, contract.COIN, 3, contract.IMAGE_SIZE, contract.IMAGE_SIZE)
@@ -102,14 +101,14 @@ def parse(row: Any) -> dict[str, Any]:
     except ValueError:
         value = None
     if not isinstance(value, dict):
-        raise ServerError(f"the server answered {_short(raw)} where a JSON object belongs")
+        raise ServerError(f"the server answered {_short(raw)} instead of a JSON object")
     return value
 
 
 def entry(record: Any) -> Entry:
     """A catalog entry from its JSON object."""
     if not isinstance(record, Mapping) or any(not isinstance(record.get(key), str) for key in _ENTRY_TEXTS):
-        raise ServerError(f"the server answered {_short(record)} where an entry with {', '.join(_ENTRY_TEXTS)} belongs")
+        raise ServerError(f"the server answered {_short(record)} instead of an entry with {', '.join(_ENTRY_TEXTS)}")
     said = {key: record[key] for key in _ENTRY_TEXTS}
     for key in contract.OPTIONAL:
         kind = int if key in contract.WHOLE_NUMBERS else str
@@ -118,7 +117,7 @@ def entry(record: Any) -> Entry:
 
 
 def views(answer: Mapping[str, Any]) -> tuple[View, ...]:
-    """The views in the answer to `show`."""
+    """The views from the answer to `show`."""
     return tuple(
         View(string(record, "id"), string(record, "side"), _flag(record, "stale"), _binary(record, "picture"))
         for record in records(answer, "views")
@@ -126,7 +125,7 @@ def views(answer: Mapping[str, Any]) -> tuple[View, ...]:
 
 
 def view_record(record: Mapping[str, Any], model: str) -> ViewRecord:
-    """One of the views in a page of `export`, made by a server whose weights have the fingerprint `model`."""
+    """One view from a page of `export`. `model` is the fingerprint of the server's weights."""
     embedded = record.get("embedding") is not None
     return ViewRecord(
         entry=entry(record.get("entry")),
@@ -146,42 +145,42 @@ def catalog_status(record: Mapping[str, Any]) -> CatalogStatus:
             int(entries), int(views), int(stale_views), str(model), float(threshold), bool(calibrated), details
         )
     except (KeyError, TypeError, ValueError) as error:
-        raise ServerError(f"the server answered {_short(record)} where the catalog's status belongs") from error
+        raise ServerError(f"the server answered {_short(record)} instead of the catalog's status") from error
 
 
 def reembedding(answer: Mapping[str, Any]) -> Reembedding:
-    """From the answer to `reembed`."""
+    """The progress from the answer to `reembed`."""
     return Reembedding(count(answer, "done"), count(answer, "left"), count(answer, "lost"))
 
 
 def records(answer: Mapping[str, Any], key: str) -> list[dict[str, Any]]:
-    """The list of JSON objects that an answer has under `key`."""
+    """The list of JSON objects under `key`."""
     value = answer.get(key)
     if not isinstance(value, list) or any(not isinstance(record, dict) for record in value):
-        raise ServerError(f"the server's answer has {_short(value)} where the list {key!r} belongs")
+        raise ServerError(f"the server's answer has {_short(value)} instead of the list {key!r}")
     return value
 
 
 def string(answer: Mapping[str, Any], key: str) -> str:
-    """The text that an answer has under `key`."""
+    """The text under `key`."""
     value = answer.get(key)
     if not isinstance(value, str):
-        raise ServerError(f"the server's answer has {_short(value)} where the text {key!r} belongs")
+        raise ServerError(f"the server's answer has {_short(value)} instead of the text {key!r}")
     return value
 
 
 def count(answer: Mapping[str, Any], key: str) -> int:
-    """The number of things that an answer has under `key`."""
+    """The number of things under `key`."""
     value = answer.get(key)
     if isinstance(value, bool) or not isinstance(value, int) or value < 0:
-        raise ServerError(f"the server's answer has {_short(value)} where the count {key!r} belongs")
+        raise ServerError(f"the server's answer has {_short(value)} instead of the count {key!r}")
     return value
 
 
 def _flag(answer: Mapping[str, Any], key: str) -> bool:
     value = answer.get(key)
     if not isinstance(value, bool):
-        raise ServerError(f"the server's answer has {_short(value)} where true or false belongs: {key!r}")
+        raise ServerError(f"the server's answer has {_short(value)} instead of true or false for {key!r}")
     return value
 
 
@@ -189,7 +188,7 @@ def _binary(answer: Mapping[str, Any], key: str) -> bytes:
     try:
         return base64.b64decode(string(answer, key), validate=True)
     except (binascii.Error, ValueError) as error:
-        raise ServerError(f"the server's answer has {key!r} in something else than base64: {error}") from error
+        raise ServerError(f"the server's answer has {key!r} not in base64: {error}") from error
 
 
 def _embedding(raw: bytes) -> npt.NDArray[np.float32]:
@@ -207,7 +206,7 @@ def _picture(coin: npt.NDArray[np.float32]) -> npt.NDArray[np.uint8]:
 
 def _finite(name: str, values: npt.NDArray[Any]) -> npt.NDArray[Any]:
     if not np.isfinite(values).all():
-        raise ServerError(f"the server answered {name!r} with values that are no numbers: {values.tolist()}")
+        raise ServerError(f"the server answered {name!r} with values that are not finite: {values.tolist()}")
     return values
 
 

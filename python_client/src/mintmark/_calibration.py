@@ -1,4 +1,4 @@
-"""The score from which a coin counts as known, chosen by what other coins score. Pure functions."""
+"""The score from which a coin counts as known, chosen by the scores of unknown coins. Pure functions."""
 
 import math
 from collections.abc import Sequence
@@ -9,16 +9,14 @@ import numpy as np
 from mintmark._errors import InvalidRequest
 
 CONFIDENCE = 0.95  # of the upper bound on the false-accept rate
-NO_COIN = -1.0  # score of a photo without a coin, as in the server
 
 
 @dataclass(frozen=True)
 class Calibration:
-    """A threshold and what it does to the photos that it was chosen by.
+    """A threshold, and how many of the photos that it was chosen on it accepts: those that score at least as much.
 
-    `accepted` are photos that score at least `threshold`. `at_most`: upper bound on the rate at which coins like the
-    unknown ones are accepted, at a confidence of 95 %. `enough`: there are so many unknown photos that `rate` can be
-    told from 0 among them.
+    `rate`: the false-accept rate that was allowed. `at_most`: upper bound on the rate at which coins like the unknown
+    ones are accepted, with CONFIDENCE. `enough`: there are enough unknown photos to tell `rate` from 0.
     """
 
     threshold: float
@@ -32,7 +30,7 @@ class Calibration:
 
 
 def calibrate(known: Sequence[float], unknown: Sequence[float], rate: float) -> Calibration:
-    """Choose by the scores of photos of known and of unknown coins, -1 where a photo shows no coin."""
+    """Choose by the scores of photos of known and of unknown coins; a photo without a coin has NO_COIN_SCORE."""
     threshold = threshold_at(unknown, rate)
     wrong, right = (sum(score >= threshold for score in scores) for scores in (unknown, known))
     return Calibration(
@@ -48,17 +46,17 @@ def calibrate(known: Sequence[float], unknown: Sequence[float], rate: float) -> 
 
 
 def needed(rate: float) -> int:
-    """How many unknown photos it takes for one of them to be no more than the rate."""
+    """How many unknown photos are needed so that one of them is at most a share of `rate`."""
     return math.ceil(1 / rate - 1e-9)
 
 
 def threshold_at(unknown: Sequence[float], rate: float) -> float:
-    """The smallest float32 that at most `rate` of the scores reach.
+    """The smallest float32 that at most a share of `rate` of the scores reach.
 
-    InvalidRequest if there is none up to 1, because too many unknown photos look exactly like catalog pictures.
+    InvalidRequest if it is above 1, because too many unknown photos look exactly like catalog pictures.
     """
     if not unknown:
-        raise InvalidRequest("no photos of unknown coins: there is nothing to choose a threshold by")
+        raise InvalidRequest("no photos of unknown coins: a threshold cannot be chosen without")
     falling = np.sort(np.asarray(unknown, dtype=np.float32))[::-1]
     allowed = math.floor(rate * len(falling) + 1e-9)
     if allowed >= len(falling):
@@ -73,10 +71,10 @@ def threshold_at(unknown: Sequence[float], rate: float) -> float:
 
 
 def upper_bound(accepted: int, photos: int, confidence: float = CONFIDENCE) -> float:
-    """One-sided upper bound on a rate of which `accepted` of `photos` are a sample (Clopper and Pearson, 1934).
+    """One-sided upper bound on a rate, if `accepted` of `photos` are a sample of it (Clopper and Pearson, 1934).
 
-    It holds for the threshold of `threshold_at` too, although the same photos chose it: the share of a continuous
-    distribution above its (n+1)-th largest sample has the very distribution that the bound is a quantile of.
+    It also holds for the threshold of `threshold_at`, although the same photos chose it: of any continuous distribution
+    of scores, the share above the (n+1)-th largest sample has the distribution that the bound is a quantile of.
     """
     if accepted >= photos:
         return 1.0

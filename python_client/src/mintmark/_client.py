@@ -1,4 +1,4 @@
-"""The client."""
+"""The client: one method for each thing that a Mintmark server can do."""
 
 from collections.abc import Iterable, Iterator, Mapping
 from types import TracebackType
@@ -10,37 +10,38 @@ from mintmark import _requests as requests
 from mintmark._errors import InvalidRequest, ServerError
 from mintmark._requests import Filters, Photo
 from mintmark._retry import Retry
-from mintmark._tls import Tls
 from mintmark._transports.base import Tensors, Transport, bytes_tensor
+from mintmark._transports.tls import Tls
 from mintmark._transports.triton import TritonTransport
 from mintmark._types import CatalogStatus, CoinEmbedding, Entry, EntryFields, Recognition, Reembedding, View, ViewRecord
 
 DEFAULT_URL = "localhost:8001"
+DEFAULT_TIMEOUT = 30.0  # s
+REEMBED_BATCH = 64  # views that one request of `reembed` embeds
 
 _PAGE = 1000  # entries that one request of `entries` asks for
 _VIEWS = 100  # views, with pictures, that one request of `export` asks for
 _READING = ("list", "show", "export", "status")  # operations that change nothing
-_BATCH = 64  # views that one request of `reembed` embeds
 
 
 class Client:
-    """Asks a Mintmark server about coins. One client may serve many threads.
+    """Asks a Mintmark server about coins. Many threads may use one client.
 
-    `url` is HOST:PORT of the server's gRPC port; `timeout` is in seconds, for each request; `token` is for servers that
-    want one; `tls` encrypts the connection: True trusts the system's authorities, a Tls names others, and what the
-    client shows of itself. Within the timeout, what a busy server refused is asked again, and so is what changes
-    nothing where the server cannot be reached; `retry=False` sends every request once. `transport` replaces the
-    connection to a server, for tests.
+    `url`: HOST:PORT of the server's gRPC port. `timeout`: seconds for each request. `token`: for servers that need one.
+    `tls`: encrypts the connection; True trusts the system's authorities, a Tls names others and the client's own
+    certificate. `retry`: within the timeout, requests that a busy server refused are sent again, and requests that
+    change nothing are sent again if the server cannot be reached; False sends every request once. `transport`:
+    replaces the connection to a server, for tests.
 
-    Every method raises MintmarkError: InvalidPhoto, InvalidRequest, Unauthorized, ServerUnavailable, RequestTimeout,
-    ServerError, and what it names itself. After a RequestTimeout, what was asked may have happened all the same.
+    Every method raises a MintmarkError: InvalidPhoto, InvalidRequest, Unauthorized, ServerUnavailable, RequestTimeout,
+    ServerError, or one that its docstring names. After a RequestTimeout, the server may have carried out the request.
     """
 
     def __init__(
         self,
         url: str = DEFAULT_URL,
         *,
-        timeout: float = 30.0,
+        timeout: float = DEFAULT_TIMEOUT,
         token: str | None = None,
         tls: bool | Tls = False,
         retry: bool = True,
@@ -65,10 +66,10 @@ class Client:
     # --- photos -----------------------------------------------------------------------------------------------------
 
     def recognize(self, photo: Photo, k: int = contract.DEFAULT_K, filters: Filters | None = None) -> Recognition:
-        """The catalog's `k` entries (1 to 1000) that look most like the coin in the photo, among those that pass.
+        """The `k` entries (1 to MAX_K) of the catalog that look most like the coin in the photo.
 
-        An entry with one of its views has to pass all `filters`: by a field such as 'country' or 'year', by 'side', or
-        by 'metadata.KEY' for a key of the free metadata.
+        `filters` narrow the search: a view and its entry must pass all of them. The name of a filter is one of FILTERS,
+        such as 'country' or 'side', or 'metadata.KEY' for a key of the free metadata.
         """
         parameters = requests.search_parameters(k, filters or {})
         inputs = {contract.ENCODED: bytes_tensor(requests.read_photo(photo))}
@@ -80,18 +81,18 @@ class Client:
         return answers.coin_embedding(self._infer(contract.COIN_EMBEDDING, inputs, repeatable=True))
 
     def enroll(self, photo: Photo, fields: EntryFields, entry_id: str = "") -> Entry:
-        """Add the coin in the photo to the catalog: it can be found as soon as this returns.
+        """Add the coin in the photo to the catalog. Searches find it as soon as this returns.
 
-        With `entry_id`, 1 to 64 of A-Z a-z 0-9 . _ : -, that is the new entry's id; where an entry has it already, the
-        photo becomes one more view of that entry, whose fields must be the same. Raises NoCoinFound.
+        `entry_id`: an id of your own, 1 to 64 of A-Z a-z 0-9 . _ : -; without one, the catalog makes it. If an entry
+        has the id already, its fields must be the same, and the photo becomes another view of it. Raises NoCoinFound.
         """
         record = requests.enrolment(fields, entry_id)
         return answers.entry({**record, "id": self._enroll(photo, record)})
 
     def add_view(self, photo: Photo, entry_id: str, side: str) -> None:
-        """Add a photo of one more side, or another of the same, to an entry. Raises NoCoinFound, EntryNotFound."""
+        """Add a photo to an entry, of another side or the same. Raises NoCoinFound, EntryNotFound."""
         if not entry_id:
-            raise InvalidRequest("the id of the entry is empty: say which entry the photo is of")
+            raise InvalidRequest("the id of the entry is empty: give the id of the entry that the photo belongs to")
         self._enroll(photo, {"entry": entry_id, "side": side})
 
     # --- entries ----------------------------------------------------------------------------------------------------
@@ -110,7 +111,7 @@ class Client:
         return answers.views(self._catalog("show", id=entry_id))
 
     def update(self, entry_id: str, **changes: Any) -> Entry:
-        """Change fields of an entry, such as `name` or `year`; returns it changed.
+        """Change fields of an entry, such as `name` or `year`, and return the changed entry.
 
         `metadata` is replaced as a whole. Raises EntryNotFound.
         """
@@ -126,7 +127,7 @@ class Client:
     def export(self, *, pictures: bool = True) -> Iterator[ViewRecord]:
         """All views with their entries and embeddings, in the order of their enrolment, fetched a page at a time.
 
-        Without `pictures` they are smaller, and cannot be embedded again by other weights.
+        Without `pictures` the views are smaller, but other weights cannot embed them again.
         """
         for page in self._pages("export", limit=_VIEWS, pictures=pictures):
             model = answers.string(page, "model")
@@ -134,10 +135,10 @@ class Client:
                 yield answers.view_record(record, model)
 
     def import_views(self, records: Iterable[ViewRecord]) -> int:
-        """Add exported views, and their entries where they are not there; returns how many views are new.
+        """Add exported views, and their entries if the catalog lacks them; returns how many views are new.
 
-        Views that are there already are left out, so that an import can be repeated. Views without an embedding by the
-        server's weights are embedded from their pictures.
+        The catalog skips views that it has already, so an import can be repeated. It embeds the pictures of views that
+        have no embedding by the server's weights.
         """
         batches = requests.import_batches(records)
         return sum(
@@ -145,7 +146,7 @@ class Client:
         )
 
     def status(self) -> CatalogStatus:
-        """How much the catalog holds, which weights serve it, and the score from which a coin counts as known."""
+        """How much the catalog holds, which weights the server has, and the score from which a coin counts as known."""
         return answers.catalog_status(self._catalog("status"))
 
     def set_threshold(self, threshold: float) -> None:
@@ -154,19 +155,19 @@ class Client:
             raise InvalidRequest(f"the threshold is a cosine from -1 to 1, not {threshold}")
         self._catalog("calibrate", threshold=threshold)
 
-    def reembed(self, limit: int = _BATCH) -> Reembedding:
-        """Embed at most `limit` stale views (256 at most) with the server's weights, from their pictures.
+    def reembed(self, limit: int = REEMBED_BATCH) -> Reembedding:
+        """Embed up to `limit` stale views (1 to 256) with the server's weights, from their pictures.
 
-        The new embeddings do not count before `switch`: repeat until nothing is left, then call that.
+        The new embeddings count only after `switch`. Repeat until nothing is left, then call `switch`.
         """
         return answers.reembedding(self._catalog("reembed", limit=limit))
 
     def switch(self) -> int:
-        """Let all embeddings that `reembed` made count from now on, at once; returns how many they are."""
+        """Let all embeddings that `reembed` made count, at once; returns how many there are."""
         return answers.count(self._catalog("switch"), "switched")
 
     def forget(self) -> int:
-        """Drop the embeddings by other weights than the server's, for good; returns how many they were."""
+        """Delete all embeddings by other weights than the server's; returns how many there were."""
         return answers.count(self._catalog("forget"), "forgotten")
 
     # --- requests ---------------------------------------------------------------------------------------------------

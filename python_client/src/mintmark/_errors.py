@@ -1,15 +1,15 @@
-"""Everything that this package raises.
+"""Every error that this package raises.
 
 MintmarkError
-  InvalidRequest      what was asked for is wrong: k out of range, a field missing, a filter unknown, an export damaged
+  InvalidRequest      the request is wrong: k out of range, a field missing, a filter unknown, an export damaged
     InvalidPhoto      the photo cannot be read: empty, not an image, unsupported format, too large
-  NoCoinFound         enrolling a photo that shows no coin
-  EntryNotFound       the catalog has no entry of that id
-  Unauthorized        the server wants another token
-  ServerUnavailable   nothing listens there, or the server is not ready: trying again may help
-    ServerBusy        the server has as many requests waiting as it takes, or this one waited too long: try again later
-  RequestTimeout      no answer within the client's timeout
-  ServerError         the server failed, or answered something else than it promises
+  NoCoinFound         the photo to enroll shows no coin
+  EntryNotFound       no entry has the id
+  Unauthorized        the token is missing or wrong
+  ServerUnavailable   nothing listens at the address, or the server is not ready: trying again may help
+    ServerBusy        too many requests wait, or this one waited too long: try again later
+  RequestTimeout      no answer came within the client's timeout
+  ServerError         the server failed, or its answer breaks the contract
 """
 
 from mintmark import _contract as contract
@@ -20,7 +20,7 @@ class MintmarkError(Exception):
 
 
 class InvalidRequest(MintmarkError):
-    """What was asked for is wrong; asking again will fail again."""
+    """The request is wrong; sending it again fails again."""
 
 
 class InvalidPhoto(InvalidRequest):
@@ -32,11 +32,11 @@ class NoCoinFound(MintmarkError):
 
 
 class EntryNotFound(MintmarkError):
-    """The catalog has no entry of that id."""
+    """No entry of the catalog has the id."""
 
 
 class Unauthorized(MintmarkError):
-    """The server refused the token, or wants one."""
+    """The token is missing or wrong."""
 
 
 class ServerUnavailable(MintmarkError):
@@ -44,15 +44,15 @@ class ServerUnavailable(MintmarkError):
 
 
 class ServerBusy(ServerUnavailable):
-    """The server refused the request because too many wait, or gave it up because it waited too long."""
+    """The server refused the request because too many wait, or dropped it because it waited too long."""
 
 
 class RequestTimeout(MintmarkError):
-    """No answer came within the client's timeout; the server may still have done what was asked."""
+    """No answer came within the client's timeout. The server may have carried out the request all the same."""
 
 
 class ServerError(MintmarkError):
-    """The server failed, or answered something else than it promises."""
+    """The server failed, or its answer breaks the contract."""
 
 
 BY_CODE: dict[str, type[MintmarkError]] = {
@@ -64,4 +64,4 @@ BY_CODE: dict[str, type[MintmarkError]] = {
     contract.UNAUTHORIZED: Unauthorized,
     contract.CATALOG_UNAVAILABLE: ServerUnavailable,
 }
-"""What is raised for the codes that the server's errors carry."""
+"""The error to raise for each code of the server."""

@@ -1,11 +1,10 @@
-"""Measures a running server on labelled photos, without touching its catalog."""
+"""Measures a running server on labelled photos, without using its catalog: recall, rejection, outlines, misses."""
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -13,32 +12,21 @@ import numpy.typing as npt
 from mintmark._client import Client
 from mintmark._contract import EMBEDDING_SIZE
 from mintmark._errors import InvalidRequest
-from mintmark._tables import read_rows
-from mintmark._types import Ellipse
+from mintmark._manifest import CATALOG, DISTRACTOR, QUERY, ROLES, UNKNOWN, Row
+from mintmark._types import NO_COIN_SCORE, Ellipse
 from mintmark.metrics import MISS, auroc, ellipse_iou, hit_ranks, recall_at_k
 
 KS = (1, 2, 5, 10, 20)
 GOOD_IOU = 0.9
-INDEXED = ("catalog", "distractor")
-ROLES = (*INDEXED, "query", "unknown")
-
-Answer = TypeVar("Answer")
-
-_NOTHING_FOUND = -1.0  # the server's own score where a photo shows no coin
-
-
-@dataclass(frozen=True)
-class Row:
-    """One line of a manifest."""
-
-    path: str
-    label: str
-    role: str
+INDEXED = (CATALOG, DISTRACTOR)  # roles of the pictures that are searched
 
 
 @dataclass(frozen=True)
 class Sight:
-    """What the server made of one photo: an embedding [64] and an outline, or neither, or a refusal and its reason."""
+    """What the server saw in one photo: a coin, no coin (all None), or a `refusal` with its reason.
+
+    `embedding`: float32 [EMBEDDING_SIZE], unit length. `ellipse`: the coin's outline.
+    """
 
     embedding: npt.NDArray[np.float32] | None = None
     ellipse: Ellipse | None = None
@@ -46,63 +34,11 @@ class Sight:
 
 
 Sights = Mapping[str, Sight]
-"""By the photos' paths as the manifest writes them."""
+"""By the path of the photo, as the manifest writes it."""
 
 
-def read_manifest(path: str, sets: Sequence[str] = ()) -> list[Row]:
-    """All rows whose column `set` is among `sets`, or all; roles that are not evaluated are kept."""
-    required = ("path", "label", "role", "set") if sets else ("path", "label", "role")
-    rows = [row for _, row in read_rows(path, required)]
-    kept = [Row(row["path"], row["label"], row["role"]) for row in rows if not sets or row["set"] in sets]
-    if not kept:
-        raise InvalidRequest(f"{path} has no rows" + (f" of the set {', '.join(sets)}" if sets else ""))
-    return kept
-
-
-def read_outlines(path: str, among: Iterable[str]) -> dict[str, list[Ellipse]]:
-    """The outlines drawn on each photo of `among`; those of quality 0 are left out."""
-    wanted = set(among)
-    outlines: dict[str, list[Ellipse]] = {}
-    for line, row in read_rows(path, ("path", "cx", "cy", "a", "b", "angle")):
-        if row["path"] not in wanted or row.get("quality") == "0":
-            continue
-        try:
-            ellipse = Ellipse(*(float(row[name]) for name in ("cx", "cy", "a", "b", "angle")))
-        except ValueError as error:
-            raise InvalidRequest(f"{path}:{line}: {error}") from error
-        outlines.setdefault(row["path"], []).append(ellipse)
-    return outlines
-
-
-def check_photos(root: Path, paths: Sequence[str]) -> None:
-    """InvalidRequest if any photo is no file: a wrong root is better said before the work than after."""
-    missing = [path for path in paths if not (root / path).is_file()]
-    if missing:
-        raise InvalidRequest(f"{len(missing)} of {len(paths)} photos are not under {root}, such as {missing[0]}")
-
-
-def see(client: Client, root: Path, paths: Sequence[str], workers: int, seen: Callable[[str, Sight], None]) -> Sights:
-    """Embed all photos, as `ask_all`. Refused photos become part of the result; any other error ends the work."""
-    return ask_all(paths, lambda path: _see(client, root / path), workers, seen)
-
-
-def ask_all(
-    paths: Sequence[str], ask: Callable[[str], Answer], workers: int, seen: Callable[[str, Answer], None]
-) -> dict[str, Answer]:
-    """The answer to each path, `workers` at a time; `seen` is told of each, in order. An error ends the work."""
-    answers: dict[str, Answer] = {}
-    with ThreadPoolExecutor(workers) as pool:
-        try:
-            for path, answer in zip(paths, pool.map(ask, paths), strict=True):
-                answers[path] = answer
-                seen(path, answer)
-        except BaseException:
-            pool.shutdown(cancel_futures=True)
-            raise
-    return answers
-
-
-def _see(client: Client, photo: Path) -> Sight:
+def see(client: Client, photo: Path) -> Sight:
+    """Embed one photo. A refused photo is a result; any other error is raised."""
     try:
         result = client.embed(photo)
     except InvalidRequest as error:
@@ -111,12 +47,12 @@ def _see(client: Client, photo: Path) -> Sight:
 
 
 def evaluate(rows: Sequence[Row], sights: Sights) -> dict[str, Any]:
-    """Counts, recall and rejection of the evaluated `rows`, as JSON; what has no rows to be measured on is None."""
+    """Counts, recall and rejection of `rows`, as JSON. A figure is None if there are no rows to measure it on."""
     index = [row for row in rows if row.role in INDEXED]
-    queries = [row for row in rows if row.role == "query"]
-    unknown = [row for row in rows if row.role == "unknown" and sights[row.path].refusal is None]
+    queries = [row for row in rows if row.role == QUERY]
+    unknown = [row for row in rows if row.role == UNKNOWN and sights[row.path].refusal is None]
     indexed = [row for row in index if sights[row.path].embedding is not None]
-    pictures = stack(indexed, sights)
+    pictures = _stack(indexed, sights)
     return {
         "photos": dict(Counter(row.role for row in rows)),
         "index": {"pictures": len(indexed), "left_out": len(index) - len(indexed)},
@@ -128,7 +64,7 @@ def evaluate(rows: Sequence[Row], sights: Sights) -> dict[str, Any]:
 
 
 def _found(rows: Sequence[Row], sights: Sights) -> dict[str, float]:
-    """Share of photos in which the server found a coin: of all, and by role."""
+    """Share of photos in which the server found a coin: of all photos, and by role."""
     groups = {role: [row for row in rows if row.role == role] for role in ROLES}
     return {
         name: sum(sights[row.path].embedding is not None for row in group) / len(group)
@@ -144,7 +80,7 @@ def _recall(
     searched = [row for row, hit in zip(queries, found, strict=True) if hit]
     ranks = np.full(len(queries), MISS, dtype=np.int64)
     ranks[found] = hit_ranks(
-        stack(searched, sights), [row.label for row in searched], pictures, [row.label for row in indexed]
+        _stack(searched, sights), [row.label for row in searched], pictures, [row.label for row in indexed]
     )
     labels = np.array([row.label for row in queries], dtype=np.str_)
     return {
@@ -160,7 +96,7 @@ def _recalls(ranks: npt.NDArray[np.int64]) -> dict[str, float]:
 def _rejection(
     queries: Sequence[Row], unknown: Sequence[Row], pictures: npt.NDArray[np.float32], sights: Sights
 ) -> float:
-    """AUROC of the top score, coins of the catalog against others."""
+    """AUROC of the top score: coins of the catalog against unknown coins."""
     known_scores, unknown_scores = (
         np.array([_top_score(sights[row.path], pictures) for row in rows]) for rows in (queries, unknown)
     )
@@ -169,12 +105,15 @@ def _rejection(
 
 def _top_score(sight: Sight, pictures: npt.NDArray[np.float32]) -> float:
     if sight.embedding is None or len(pictures) == 0:
-        return _NOTHING_FOUND
+        return NO_COIN_SCORE
     return float((pictures @ sight.embedding).max())
 
 
 def evaluate_outlines(outlines: Mapping[str, Sequence[Ellipse]], sights: Sights) -> dict[str, Any]:
-    """IoU of the server's outline with the best fitting and with the largest drawn on each photo, 0 if none found."""
+    """IoU of the server's outline with the outlines drawn on each photo: the best fitting one, and the largest one.
+
+    0 if the server found no coin.
+    """
     best, largest = [], []
     for path, drawn in outlines.items():
         ellipse = sights[path].ellipse
@@ -198,7 +137,50 @@ def _summary(overlaps: Sequence[float]) -> dict[str, float]:
     }
 
 
-def stack(rows: Sequence[Row], sights: Sights) -> npt.NDArray[np.float32]:
-    """The embeddings [n, 64] of photos that show a coin."""
+def _stack(rows: Sequence[Row], sights: Sights) -> npt.NDArray[np.float32]:
+    """The embeddings [n, EMBEDDING_SIZE] of the photos that show a coin."""
     vectors = [vector for row in rows if (vector := sights[row.path].embedding) is not None]
     return np.stack(vectors) if vectors else np.empty((0, EMBEDDING_SIZE), dtype=np.float32)
+
+
+@dataclass(frozen=True)
+class Miss:
+    """A query whose first picture is of another label."""
+
+    query: Row
+    first: Row | None  # the picture put first; None if the query shows no coin
+    right: Row | None  # the best picture of the query's own label; None if there is none
+    score: float  # cosine of the first picture
+    right_score: float
+
+    @property
+    def behind(self) -> float:
+        """How far the right picture is behind: 2 if the query shows no coin. A missing picture counts as -1."""
+        return self.score - self.right_score
+
+
+def misses(rows: Sequence[Row], sights: Sights) -> list[Miss]:
+    """All queries whose first picture is of another label, the worst first."""
+    indexed = [row for row in rows if row.role in INDEXED and sights[row.path].embedding is not None]
+    if not indexed:
+        return []
+    pictures = _stack(indexed, sights)
+    labels = np.array([row.label for row in indexed], dtype=np.str_)
+    wrong = []
+    for row in rows:
+        if row.role != QUERY:
+            continue
+        own = np.flatnonzero(labels == row.label)
+        embedding = sights[row.path].embedding
+        if embedding is None:
+            wrong.append(Miss(row, None, indexed[own[0]] if len(own) else None, 1.0, -1.0))
+            continue
+        scores: npt.NDArray[np.float32] = pictures @ embedding
+        first = int(scores.argmax())
+        if len(own) == 0:
+            wrong.append(Miss(row, indexed[first], None, float(scores[first]), -1.0))
+            continue
+        right = int(own[scores[own].argmax()])
+        if labels[first] != row.label:
+            wrong.append(Miss(row, indexed[first], indexed[right], float(scores[first]), float(scores[right])))
+    return sorted(wrong, key=lambda miss: miss.behind, reverse=True)

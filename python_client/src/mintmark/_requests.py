@@ -1,4 +1,4 @@
-"""What is sent to the server: checked as far as the client can, and put into the contract's form."""
+"""Requests to the server: checked as far as the client can, and written as the contract wants them."""
 
 import base64
 import json
@@ -19,9 +19,9 @@ Photo = bytes | str | os.PathLike[str]
 """A photo: the bytes of its file, or the path to it. One of PHOTO_FORMATS, up to MAX_MEGAPIXELS."""
 
 Filters = Mapping[str, str | int | float | bool]
-"""What a match has to be: by a field of FILTERS, such as 'country' or 'year', or by 'metadata.KEY'."""
+"""The value that a match must have, by the name of a filter: 'country', 'year', or 'metadata.KEY'."""
 
-CHANGEABLE = tuple(field.name for field in fields_of(Entry) if field.name != "id")
+CHANGEABLE = (*contract.REQUIRED, *contract.OPTIONAL, "metadata")
 IMPORT_BATCH = 100  # views with pictures, of some 10 kB each, in one request
 
 
@@ -41,7 +41,7 @@ def read_photo(photo: Photo) -> bytes:
 
 
 def search_parameters(k: int, filters: Filters) -> dict[str, str | int | bool]:
-    """The request parameters of a search; InvalidRequest if k is out of range or a filter cannot be."""
+    """The request parameters of a search. InvalidRequest if k is out of range, or a filter or its value is wrong."""
     if not 1 <= k <= contract.MAX_K:
         raise InvalidRequest(f"k must lie between 1 and {contract.MAX_K}, not {k}")
     unknown = [name for name in filters if not _is_filter(name)]
@@ -57,7 +57,7 @@ def _is_filter(name: str) -> bool:
 
 
 def _filter_text(name: str, value: str | int | float | bool) -> str:
-    """The value as the server compares it: texts as they are, numbers and truth values as in JSON."""
+    """The value as the server compares it: text as it is, numbers and booleans as in JSON."""
     text = value if isinstance(value, str) else json.dumps(value) if isinstance(value, bool | int | float) else ""
     if not text:
         raise InvalidRequest(f"the filter {name} is {value!r}; it must be text, a number, true or false")
@@ -67,24 +67,24 @@ def _filter_text(name: str, value: str | int | float | bool) -> str:
 
 
 def enrolment(fields: EntryFields, entry_id: str) -> dict[str, Any]:
-    """What is said of a photo that is enrolled; fields that say nothing are left out."""
+    """The metadata of an enrolment; fields that are None are left out."""
     values = {field.name: getattr(fields, field.name) for field in fields_of(EntryFields)}
     values |= {"metadata": dict(fields.metadata), "entry": entry_id or None}
     return {name: value for name, value in values.items() if value is not None}
 
 
 def changes(given: Mapping[str, Any]) -> dict[str, Any]:
-    """The changes to an entry. InvalidRequest if there are none, or of something that an entry does not have."""
+    """The changes to an entry. InvalidRequest if there are none, or if an entry has no such field."""
     unknown = [name for name in given if name not in CHANGEABLE]
     if unknown:
-        raise InvalidRequest(f"an entry has no {', '.join(unknown)}; what can be changed is {', '.join(CHANGEABLE)}")
+        raise InvalidRequest(f"an entry has no {', '.join(unknown)}; its fields are {', '.join(CHANGEABLE)}")
     if not given:
-        raise InvalidRequest(f"nothing to change; what can be changed is {', '.join(CHANGEABLE)}")
+        raise InvalidRequest(f"nothing to change; the fields of an entry are {', '.join(CHANGEABLE)}")
     return dict(given)
 
 
 def import_batches(records: Iterable[ViewRecord]) -> Iterator[tuple[str, list[dict[str, Any]]]]:
-    """Views as JSON, at most IMPORT_BATCH of one model at a time, with that model's fingerprint."""
+    """Batches of views as JSON, each with the fingerprint of their model: at most IMPORT_BATCH views of one model."""
     for model, group in groupby(records, key=lambda record: record.model):
         while batch := [_import_view(record) for record in islice(group, IMPORT_BATCH)]:
             yield model, batch
@@ -102,14 +102,14 @@ def _import_view(record: ViewRecord) -> dict[str, Any]:
 
 
 def entry_object(entry: Entry) -> dict[str, Any]:
-    """An entry as a JSON object; optional fields that say nothing are left out."""
+    """An entry as a JSON object; fields that are None are left out."""
     values = {field.name: getattr(entry, field.name) for field in fields_of(Entry)}
     said = {name: value for name, value in values.items() if value is not None}
     return {**said, "metadata": dict(entry.metadata)}
 
 
 def embedding_bytes(record: ViewRecord) -> bytes:
-    """The embedding as 64 float32, little endian; b'' where there is none."""
+    """The embedding as EMBEDDING_SIZE float32, little endian; b'' if there is none."""
     if record.embedding is None:
         return b""
     if record.embedding.shape != (contract.EMBEDDING_SIZE,):
@@ -119,8 +119,8 @@ def embedding_bytes(record: ViewRecord) -> bytes:
 
 
 def json_bytes(record: Mapping[str, Any]) -> bytes:
-    """UTF-8 JSON. InvalidRequest for what JSON cannot hold."""
+    """The record as JSON in UTF-8. InvalidRequest if JSON cannot hold a value."""
     try:
         return json.dumps(record, ensure_ascii=False, allow_nan=False).encode()
     except (TypeError, ValueError) as error:
-        raise InvalidRequest(f"not JSON: {error}") from error
+        raise InvalidRequest(f"JSON cannot hold this: {error}") from error

@@ -1,4 +1,4 @@
-"""Asking again: what a busy server refused, and what an unreachable one never got."""
+"""Requests sent again: those that a busy server refused, and those that did not reach the server."""
 
 import random
 import time
@@ -10,28 +10,28 @@ from mintmark._errors import ServerBusy, ServerUnavailable
 
 Answer = TypeVar("Answer")
 
-FIRST_PAUSE = 0.1  # s; doubled from try to try
+FIRST_PAUSE = 0.1  # s; doubled after each try
 LONGEST_PAUSE = 2.0  # s
-MOST_LOST = 4  # tries without a connection: a server that restarts is back by then, or it is the wrong address
-LEAST_TIME = 0.05  # s, left before the deadline, that another try is worth
+MOST_LOST = 4  # tries without a connection: a server that restarts is back by then, else the address is wrong
+LEAST_TIME = 0.05  # s before the deadline; with less time left, another try is not worth it
 
 
 @dataclass(frozen=True)
 class Retry:
-    """How a request is repeated until its deadline, with pauses that grow and differ between clients.
+    """Repeats a request until its deadline, with pauses that grow and differ between clients.
 
-    A busy server has refused the request before it did anything, so asking again is safe. Where the connection failed,
-    only what changes nothing is asked again: the server may have done the rest.
+    A busy server refuses a request before it does anything, so every such request is sent again. If the connection
+    failed, only requests that change nothing are sent again: the server may have carried out the others.
     """
 
     clock: Callable[[], float] = time.monotonic
     sleep: Callable[[float], None] = time.sleep
-    share: Callable[[], float] = random.random
+    jitter: Callable[[], float] = random.random  # 0 to 1
 
     def call(self, send: Callable[[float], Answer], *, timeout: float, repeatable: bool) -> Answer:
-        """The answer of `send`, which is given the seconds that are left.
+        """The answer of `send`, which gets the number of seconds left.
 
-        Raises what the last try raised, once another would come too late.
+        Raises the error of the last try when another one would come too late.
         """
         deadline = self.clock() + timeout
         pause, lost = FIRST_PAUSE, 0
@@ -41,7 +41,7 @@ class Retry:
             except ServerUnavailable as error:
                 busy = isinstance(error, ServerBusy)
                 lost += not busy
-                wait = pause * (0.5 + 0.5 * self.share())
+                wait = pause * (0.5 + 0.5 * self.jitter())
                 late = self.clock() + wait + LEAST_TIME > deadline
                 if late or not (busy or repeatable) or lost >= MOST_LOST:
                     raise

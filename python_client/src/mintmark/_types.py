@@ -1,4 +1,4 @@
-"""What the client takes and gives: small frozen values."""
+"""The values that the client takes and returns, all frozen."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -10,13 +10,16 @@ import numpy.typing as npt
 from mintmark._contract import Entry as Entry
 from mintmark._contract import EntryFields as EntryFields
 
+NO_COIN_SCORE = -1.0
+"""Score of a photo that shows no coin, as in the server."""
+
 
 @dataclass(frozen=True, slots=True)
 class Ellipse:
     """The rim of a coin's upper face, in pixels of the photo as a person sees it (after EXIF rotation).
 
-    Pixel centres lie on whole numbers. `a >= b` are semi-axes; `angle` is that of `a` in degrees, y pointing down, as
-    in `cv2.ellipse`.
+    Pixel centres lie on whole numbers. `a >= b` are the semi-axes. `angle` is the angle of `a` in degrees, with y
+    pointing down, as in `cv2.ellipse`.
     """
 
     cx: float
@@ -30,8 +33,8 @@ class Ellipse:
 class View:
     """One photo of an entry, as the catalog keeps it.
 
-    `picture`: JPEG of the rectified coin, 256 by 256 px; empty where none was kept. `stale`: other weights than the
-    server's made its embedding, so it is not searched until it is embedded again.
+    `picture`: JPEG of the rectified coin, IMAGE_SIZE by IMAGE_SIZE px; empty if none was kept. `stale`: its embedding
+    was made by other weights than the server's, so the view is not searched until it is embedded again.
     """
 
     id: str
@@ -44,8 +47,8 @@ class View:
 class ViewRecord:
     """A view with its entry, as it is exported and imported.
 
-    `picture` as in View. `embedding`: float32 [EMBEDDING_SIZE], unit length, by the weights with the fingerprint
-    `model`; None, and `model` '', where there is none: the server then embeds the picture.
+    `picture`: as in View. `embedding`: float32 [EMBEDDING_SIZE], unit length. `model`: fingerprint of the weights that
+    made the embedding. Without an embedding they are None and ''; the server then embeds the picture.
     """
 
     entry: Entry
@@ -57,7 +60,10 @@ class ViewRecord:
 
 @dataclass(frozen=True, slots=True)
 class Match:
-    """A catalog entry, its cosine similarity to the photo, -1 to 1, and the side of its view that is most like it."""
+    """A catalog entry that was found.
+
+    `score`: cosine similarity of the photo and the entry's most similar view, -1 to 1. `side`: side of that view.
+    """
 
     entry: Entry
     score: float
@@ -66,11 +72,11 @@ class Match:
 
 @dataclass(frozen=True, slots=True)
 class Recognition:
-    """What the server says of a photo.
+    """The server's answer about a photo.
 
-    `found`: the photo shows a coin. `known`: the best match is good enough to say that the coin is in the catalog.
-    `margin`: the best score less that of the runner-up, a missing one counting as -1; 0 where nothing matches.
-    `ellipse`: None where no coin was found. `matches`: best first; fewer than asked for where fewer are there.
+    `found`: the photo shows a coin. `known`: the coin is in the catalog, judged by the score of the best match.
+    `margin`: the best score minus the second best, which counts as -1 if there is none; 0 without matches. `ellipse`:
+    None if no coin was found. `matches`: best first, at most as many as asked for.
     """
 
     found: bool
@@ -84,8 +90,8 @@ class Recognition:
 class CoinEmbedding:
     """A photo's coin as the server sees it.
 
-    `embedding`: float32 [EMBEDDING_SIZE], unit length. `coin`: uint8 [256, 256, 3], RGB, the coin as a circle on a
-    plain ground. Both mean nothing where `found` is false; `ellipse` is None there.
+    `embedding`: float32 [EMBEDDING_SIZE], unit length. `coin`: uint8 [IMAGE_SIZE, IMAGE_SIZE, 3], RGB, the coin as a
+    circle on a plain background. If `found` is false, `ellipse` is None and the other two mean nothing.
     """
 
     found: bool
@@ -98,10 +104,10 @@ class CoinEmbedding:
 class CatalogStatus:
     """The catalog at a glance.
 
-    `entries`: coins. `views`: photos that are searched. `stale_views`: photos that are not, because they have no
-    embedding by the server's weights: `reembed` makes one. `model`: fingerprint of those weights. `threshold`: score
-    from which a coin counts as known. `calibrated`: that score was set for this catalog; otherwise it came with the
-    weights. `details`: whatever else the server reports.
+    `entries`: number of coins. `views`: number of photos that are searched. `stale_views`: number of photos that are
+    not searched, because they have no embedding by the server's weights; `reembed` makes one. `model`: fingerprint of
+    these weights. `threshold`: score from which a coin counts as known. `calibrated`: the threshold was set for this
+    catalog; otherwise it came with the weights. `details`: everything else that the server reports.
     """
 
     entries: int
@@ -115,10 +121,10 @@ class CatalogStatus:
 
 @dataclass(frozen=True, slots=True)
 class Reembedding:
-    """How far the embedding of stale views has come.
+    """How far the embedding of stale views has come, in views.
 
-    `done`: embedded by this request. `left`: still to do, as far as is known. `lost`: stale views without a picture,
-    which nothing can embed (enroll their photos again); told once nothing is left.
+    `done`: embedded by this request. `left`: still to embed, as far as the server knows. `lost`: stale views without a
+    picture, which cannot be embedded (enroll their photos again); counted only when nothing is left.
     """
 
     done: int

@@ -1,4 +1,4 @@
-"""How good a search, a rejection and an outline are. Pure functions of numpy arrays."""
+"""Measures of a search, of rejecting unknown coins, and of outlines. Pure functions of numpy arrays."""
 
 import math
 from collections.abc import Sequence
@@ -9,7 +9,7 @@ import numpy.typing as npt
 from mintmark._types import Ellipse
 
 MISS = int(np.iinfo(np.int64).max)
-"""Rank of a query that finds its label nowhere: beyond every k."""
+"""Rank of a query whose label is not in the index: beyond every k."""
 
 _SCANLINES = 2048
 
@@ -20,10 +20,10 @@ def hit_ranks(
     index: npt.NDArray[np.float32],
     index_labels: Sequence[str],
 ) -> npt.NDArray[np.int64]:
-    """How many pictures of other labels come before each query's first picture of its own: [q], 0 is best.
+    """For each query, how many pictures of other labels come before the first picture of its own label: [q], 0 is best.
 
-    `queries` [q, d] and `index` [n, d] hold unit vectors, so their products are cosines. Of equal scores, the wrong
-    label counts as the earlier. MISS where the index lacks the label.
+    `queries` [q, d] and `index` [n, d] hold unit vectors, so their products are cosines. If scores are equal, the wrong
+    label counts as the earlier one. MISS if the index lacks the label.
     """
     labels = np.asarray(index_labels, dtype=np.str_)
     ranks = np.full(len(queries), MISS, dtype=np.int64)
@@ -43,14 +43,14 @@ def recall_at_k(ranks: npt.NDArray[np.int64], k: int) -> float:
 
 
 def auroc(positives: npt.NDArray[np.float64], negatives: npt.NDArray[np.float64]) -> float:
-    """Probability that a positive scores above a negative, ties counting half. [p] and [n] scores, both non-empty.
+    """Probability that a positive scores above a negative, ties counting half. [p] and [n] scores, neither empty.
 
     Computed from the ranks of all scores together (Mann and Whitney, 1947).
     """
     if len(positives) == 0 or len(negatives) == 0:
         raise ValueError("AUROC needs at least one positive and one negative")
     _, group, counts = np.unique(np.concatenate([positives, negatives]), return_inverse=True, return_counts=True)
-    ranks = np.cumsum(counts) - (counts - 1) / 2  # of each group of equal scores: the mean of its members' ranks
+    ranks = np.cumsum(counts) - (counts - 1) / 2  # equal scores share the mean of their ranks
     p = len(positives)
     above = ranks[group][:p].sum() - p * (p + 1) / 2
     return float(above / (p * len(negatives)))
@@ -59,7 +59,7 @@ def auroc(positives: npt.NDArray[np.float64], negatives: npt.NDArray[np.float64]
 def ellipse_iou(first: Ellipse, second: Ellipse) -> float:
     """Area of the intersection over that of the union, 0 to 1, to about 1e-4.
 
-    The intersection is integrated over scanlines, whose overlap with each ellipse is known in closed form.
+    The intersection is integrated over scanlines: where a line cuts an ellipse is known in closed form.
     """
     areas = math.pi * first.a * first.b, math.pi * second.a * second.b
     if min(areas) <= 0:

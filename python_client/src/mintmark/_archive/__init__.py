@@ -1,6 +1,6 @@
-"""Exports of a catalog on disk: a folder of photos with a table, or a Parquet file with embeddings too.
+"""Exports of a catalog on disk: a folder of photos with a table, or a Parquet file, which also has embeddings.
 
-Both carry the number of their views and a SHA-256 over them, so that an import knows a whole export from another.
+Both hold the number of their views and a SHA-256 over them, so that an import can tell that an export is complete.
 """
 
 from collections.abc import Iterable
@@ -15,12 +15,12 @@ __all__ = ["Archive", "Written", "open_archive", "verify", "write_archive"]
 
 
 def write_archive(target: Path, records: Iterable[ViewRecord]) -> Written:
-    """Export into a new Parquet file where the target's suffix says so, else into a new or empty folder."""
+    """Export into a new Parquet file if the target has its suffix, else into a new or empty folder."""
     return write_parquet(target, records) if target.suffix == SUFFIX else write_folder(target, records)
 
 
 def open_archive(source: Path) -> Archive:
-    """An export by its file, its folder, or the table in its folder. InvalidRequest if it is none."""
+    """Open an export: a file, a folder, or the table in a folder. InvalidRequest if it is no complete export."""
     if source.suffix == SUFFIX:
         return ParquetArchive(source)
     return FolderArchive(source if source.is_dir() else source.parent)

@@ -1,4 +1,4 @@
-"""What an export is, whatever its format, and how it proves to be whole."""
+"""What exports of both formats share: their interface, and the checksum that shows that they are complete."""
 
 import hashlib
 import json
@@ -11,12 +11,12 @@ from mintmark._errors import InvalidRequest
 from mintmark._requests import embedding_bytes, entry_object
 from mintmark._types import ViewRecord
 
-FORMAT = 1  # of both kinds of exports; a reader refuses others
+FORMAT = 1  # version of both formats; a reader refuses others
 
 
 @dataclass(frozen=True)
 class Written:
-    """How many views an export holds, and how many have nothing in it to import them from."""
+    """How many views were exported, and how many were left out because an import could not use them."""
 
     views: int
     left_out: int
@@ -24,14 +24,14 @@ class Written:
 
 @dataclass(frozen=True)
 class Footer:
-    """What an export says of itself once it is complete."""
+    """The end of a complete export: the number of its views and their checksum."""
 
     views: int
     sha256: str
 
     @classmethod
     def read(cls, source: Path, values: dict[str, Any]) -> "Footer":
-        """From what was written. InvalidRequest if that is of another format, or nonsense."""
+        """The footer from its JSON. InvalidRequest if it has another format, or lacks a value."""
         if values.get("format") != FORMAT:
             raise InvalidRequest(f"{source} is an export of format {values.get('format')}; this client reads {FORMAT}")
         views, sha256 = values.get("views"), values.get("sha256")
@@ -40,7 +40,7 @@ class Footer:
         return cls(views, sha256)
 
     def values(self) -> dict[str, Any]:
-        """As JSON."""
+        """The footer as a JSON object."""
         return {"format": FORMAT, "views": self.views, "sha256": self.sha256}
 
 
@@ -51,19 +51,19 @@ class Archive(Protocol):
     footer: Footer
 
     def records(self) -> Iterator[ViewRecord]:
-        """Its views, in order. InvalidRequest where something is missing or cannot be read."""
+        """Its views, in order. InvalidRequest if something is missing or cannot be read."""
 
 
 class Checksum:
-    """SHA-256 over views in their order: of each its entry, side, picture, embedding and model, with their lengths."""
+    """SHA-256 over views in their order: entry, side, model, picture and embedding of each, with their lengths."""
 
     def __init__(self) -> None:
         self._hash = hashlib.sha256()
         self._views = 0
 
     def add(self, record: ViewRecord) -> None:
-        """One more view."""
-        # The year has always been summed up, also where it is not said; other fields are not, where they are not said.
+        """Add a view."""
+        # A missing year is summed up as null, as it was in the first exports; other missing fields are left out.
         entry = json.dumps({"year": None, **entry_object(record.entry)}, sort_keys=True)
         texts = (text.encode() for text in (entry, record.side, record.model))
         for part in (*texts, record.picture, embedding_bytes(record)):
@@ -72,12 +72,12 @@ class Checksum:
         self._views += 1
 
     def footer(self) -> Footer:
-        """What says so much of the views."""
+        """The footer for the views so far."""
         return Footer(self._views, self._hash.hexdigest())
 
 
 def verify(archive: Archive, advance: Callable[[], None]) -> None:
-    """InvalidRequest unless the export holds exactly what was written; `advance` is called after each view."""
+    """InvalidRequest unless the export holds exactly what was written. Calls `advance` after each view."""
     checksum = Checksum()
     for record in archive.records():
         checksum.add(record)
@@ -95,7 +95,7 @@ def verify(archive: Archive, advance: Callable[[], None]) -> None:
 
 
 def parsed(source: Path, text: str) -> dict[str, Any]:
-    """A JSON object that an export holds."""
+    """A JSON object of an export. InvalidRequest if it is none."""
     try:
         value = json.loads(text)
     except (ValueError, RecursionError) as error:

@@ -1,6 +1,6 @@
-"""Exports as a folder: labels.csv, photos/*.jpg of the stored crops, and export.json, which is written last.
+"""Exports as a folder: labels.csv, the stored pictures in photos/*.jpg, and export.json, which is written last.
 
-Embeddings are not in it: whoever imports it makes them from the pictures.
+A folder holds no embeddings: the importing server makes them from the pictures.
 """
 
 import csv
@@ -18,14 +18,14 @@ from mintmark._types import Entry, ViewRecord
 
 TABLE, PHOTOS, FOOTER = "labels.csv", "photos", "export.json"
 
-_ALWAYS = ("path", "entry", *REQUIRED, SIDE, "metadata")  # columns; an earlier release may have written no others
+_ALWAYS = ("path", "entry", *REQUIRED, SIDE, "metadata")  # columns of every export; earlier releases wrote only these
 _COLUMNS = (*_ALWAYS[:-1], *OPTIONAL, _ALWAYS[-1])
 
 
 def write_folder(folder: Path, records: Iterable[ViewRecord]) -> Written:
-    """Export into a folder that is new or empty; views without a picture are left out."""
+    """Export into a new or empty folder, without the views that have no picture."""
     if folder.exists() and not (folder.is_dir() and not any(folder.iterdir())):
-        raise InvalidRequest(f"{folder} is there already and not an empty folder: export into a new one")
+        raise InvalidRequest(f"{folder} is there already and is not an empty folder: export into a new one")
     (folder / PHOTOS).mkdir(parents=True)
     checksum, left_out = Checksum(), 0
     with (folder / TABLE).open("w", newline="", encoding="utf-8") as file:

@@ -1,6 +1,6 @@
 """Exports as one Parquet file: a row for each view, with its entry, picture, embedding and the model that made it.
 
-pyarrow reads and writes it; only this file needs it, and imports it when asked to.
+Only this module needs pyarrow, and imports it only when a file is read or written.
 """
 
 import importlib
@@ -18,7 +18,7 @@ from mintmark._errors import InvalidRequest, MintmarkError
 from mintmark._types import Entry, ViewRecord
 
 SUFFIX = ".parquet"
-KEY = b"mintmark"  # of the footer, JSON, among the file's metadata
+KEY = b"mintmark"  # the footer, as JSON, has this key in the file's metadata
 
 _ROWS = 1000  # views in one row group: about 10 MB with pictures
 _BATCH = 100  # views that are read at a time
@@ -27,7 +27,7 @@ _ALWAYS = (*_TEXTS, "metadata", "picture", "model")  # columns that are never nu
 
 
 def _pyarrow() -> tuple[Any, Any]:
-    """The packages pyarrow and pyarrow.parquet."""
+    """The modules pyarrow and pyarrow.parquet. MintmarkError if they are not installed."""
     try:
         return importlib.import_module("pyarrow"), importlib.import_module("pyarrow.parquet")
     except ImportError as error:
@@ -50,9 +50,9 @@ def _schema(arrow: Any) -> Any:
 
 
 def write_parquet(target: Path, records: Iterable[ViewRecord]) -> Written:
-    """Export into a new file, which has its name only once it is complete.
+    """Export into a new file, without the views that have neither picture nor embedding.
 
-    Views with neither picture nor embedding are left out.
+    The file gets its name when it is complete.
     """
     arrow, parquet = _pyarrow()
     if target.exists():
@@ -61,7 +61,7 @@ def write_parquet(target: Path, records: Iterable[ViewRecord]) -> Written:
     part = target.with_name(f"{target.name}.part")
     kept = _Kept(records)
     schema = _schema(arrow)
-    texts = [*_TEXTS, "metadata", "model"]  # pictures and embeddings do not repeat
+    texts = [*_TEXTS, "metadata", "model"]  # columns whose values repeat, unlike pictures and embeddings
     try:
         with parquet.ParquetWriter(
             part, schema, use_dictionary=texts, compression="zstd", write_page_checksum=True
@@ -78,7 +78,7 @@ def write_parquet(target: Path, records: Iterable[ViewRecord]) -> Written:
 
 
 class _Kept:
-    """The views that an import can make something of, summed up while they pass."""
+    """Passes the views that an import can use, and sums them up."""
 
     def __init__(self, records: Iterable[ViewRecord]) -> None:
         self._records = records

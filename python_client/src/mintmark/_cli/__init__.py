@@ -6,25 +6,25 @@ import sys
 from collections.abc import Callable, Sequence
 
 from mintmark._cli import calibrate, catalog, enroll, evaluate, recognize, reembed, transfer
-from mintmark._client import DEFAULT_URL, Client
+from mintmark._client import DEFAULT_TIMEOUT, DEFAULT_URL, Client
 from mintmark._contract import READ_TOKEN_VARIABLE, TOKEN_VARIABLE, URL_VARIABLE
 from mintmark._errors import MintmarkError
-from mintmark._tls import Tls
+from mintmark._transports.tls import Tls
 
 Connect = Callable[[argparse.Namespace], Client]
 
 
 def main(argv: Sequence[str] | None = None, connect: Connect | None = None) -> int:
-    """Run one command and give its exit code: 0, or 1 after an error. Wrong usage exits with 2.
+    """Run one command and return its exit code: 0, 1 after an error, 130 if interrupted. Wrong usage exits with 2.
 
-    `connect` makes the client from the options of the connection, for tests.
+    `connect` makes the client from the connection's options; tests replace it.
     """
     args = _parser().parse_args(argv)
     try:
         with (connect or _connect)(args) as client:
             code: int = args.run(client, args)
         sys.stdout.flush()
-    except BrokenPipeError:  # the reader of our output has left: `mintmark list | head`
+    except BrokenPipeError:  # nobody reads the output any more: `mintmark list | head`
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 1
     except (MintmarkError, OSError) as error:
@@ -50,10 +50,10 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="mintmark", description="Recognize coins with a Mintmark server.")
     _add_connection(parser)
     common = argparse.ArgumentParser(add_help=False, argument_default=argparse.SUPPRESS)
-    _add_connection(common)  # the same after the command, where it overrides only if given
+    _add_connection(common)  # the same options after the command override those before it, if given
     parser.set_defaults(
         url=os.environ.get(URL_VARIABLE, DEFAULT_URL),
-        timeout=30.0,
+        timeout=DEFAULT_TIMEOUT,
         tls=False,
         tls_ca=None,
         tls_cert=None,
@@ -68,10 +68,10 @@ def _parser() -> argparse.ArgumentParser:
 def _add_connection(parser: argparse.ArgumentParser) -> None:
     group = parser.add_argument_group("connection")
     group.add_argument("--url", metavar="HOST:PORT", help=f"gRPC address ({URL_VARIABLE}, {DEFAULT_URL})")
-    group.add_argument("--timeout", type=float, metavar="S", help="seconds for each request (30)")
+    group.add_argument("--timeout", type=float, metavar="S", help=f"seconds for each request ({DEFAULT_TIMEOUT:g})")
     group.add_argument("--tls", action="store_true", default=argparse.SUPPRESS, help="encrypt the connection")
+    group.add_argument("--tls-ca", metavar="FILE", help="PEM of the authorities to trust (the system's); implies --tls")
     group.add_argument(
-        "--tls-ca", metavar="FILE", help="PEM of whom to trust (the system's authorities); implies --tls"
+        "--tls-cert", metavar="FILE", help="PEM of the client's certificate, for mutual TLS; implies --tls"
     )
-    group.add_argument("--tls-cert", metavar="FILE", help="PEM of the client's certificate, for mutual TLS")
-    group.add_argument("--tls-key", metavar="FILE", help="PEM of the key to --tls-cert")
+    group.add_argument("--tls-key", metavar="FILE", help="PEM of the key of that certificate; implies --tls")

@@ -8,24 +8,13 @@ from itertools import islice
 from pathlib import Path
 from typing import Any
 
-from mintmark._cli.common import (
-    ENTRY_COLUMNS,
-    Commands,
-    add_command,
-    cells,
-    complain,
-    counted,
-    key_value,
-    option,
-    print_json,
-    print_json_array,
-    print_table,
-)
+from mintmark._cli.options import Commands, add_command, key_value, option
+from mintmark._cli.output import ENTRY_COLUMNS, cells, complain, counted, print_json, print_json_array, print_table
 from mintmark._client import Client
 from mintmark._contract import FIELD_DOCS, OPTIONAL, REQUIRED, WHOLE_NUMBERS
-from mintmark._draw import save
 from mintmark._errors import EntryNotFound, InvalidRequest
-from mintmark._sheet import draw_views
+from mintmark._pictures.canvas import save
+from mintmark._pictures.entry import draw_views
 from mintmark._types import Entry, View
 
 _BLOCK = 1000  # entries whose columns are aligned with one another
@@ -41,28 +30,28 @@ def add_commands(commands: Commands, common: argparse.ArgumentParser) -> None:
     removal = add_command(commands, common, "remove", "Remove entries from the catalog, with all their photos.")
     removal.add_argument("ids", nargs="+", metavar="ID", help="the entry's id, as `list` shows it")
     removal.set_defaults(run=run_remove)
-    status = add_command(commands, common, "status", "Say how much the catalog holds and which model serves it.")
+    status = add_command(commands, common, "status", "Say how much the catalog holds and which weights the server has.")
     status.add_argument("--json", action="store_true", help="print a JSON object")
     status.set_defaults(run=run_status)
 
 
 def _add_show(commands: Commands, common: argparse.ArgumentParser) -> None:
-    parser = add_command(commands, common, "show", "Show one entry: what is known of it, and its photos.")
+    parser = add_command(commands, common, "show", "Show one entry: its fields and its photos.")
     parser.add_argument("id", metavar="ID", help="the entry's id, as `list` shows it")
-    parser.add_argument("--sheet", type=Path, metavar="OUT.png", help="draw the stored pictures of its photos")
+    parser.add_argument("--sheet", type=Path, metavar="OUT.png", help="draw the fields and the stored pictures")
     parser.add_argument("--json", action="store_true", help="print a JSON object")
     parser.set_defaults(run=run_show)
 
 
 def _add_update(commands: Commands, common: argparse.ArgumentParser) -> None:
-    parser = add_command(commands, common, "update", "Change what is said of an entry.")
+    parser = add_command(commands, common, "update", "Change the fields of an entry.")
     parser.add_argument("id", metavar="ID", help="the entry's id, as `list` shows it")
     for name in REQUIRED:
         parser.add_argument(option(name), default=argparse.SUPPRESS, help=FIELD_DOCS[name])
     for name in OPTIONAL:
         kind = _whole_or_none if name in WHOLE_NUMBERS else _text_or_none
         parser.add_argument(
-            option(name), type=kind, default=argparse.SUPPRESS, help=f"{FIELD_DOCS[name]}; '' takes it away"
+            option(name), type=kind, default=argparse.SUPPRESS, help=f"{FIELD_DOCS[name]}; '' clears it"
         )
     metadata: dict[str, Any] = {"action": "append", "default": [], "help": "of the metadata"}
     parser.add_argument("--set", type=key_value, metavar="KEY=VALUE", **metadata)
@@ -89,7 +78,7 @@ def run_list(client: Client, args: argparse.Namespace) -> int:
 
 
 def _print_entries(entries: Iterator[Entry]) -> int:
-    """How many they were. They are aligned block by block, because there may be millions."""
+    """Print entries, aligned block by block because there may be millions. Returns how many there were."""
     printed = 0
     while block := list(islice(entries, _BLOCK)):
         print_table([*([] if printed else [ENTRY_COLUMNS]), *map(cells, block)])
@@ -98,7 +87,7 @@ def _print_entries(entries: Iterator[Entry]) -> int:
 
 
 def run_show(client: Client, args: argparse.Namespace) -> int:
-    """Print one entry and its views, and draw them."""
+    """Print one entry and its views, and draw them if asked to."""
     entry, views = client.show(args.id), client.views(args.id)
     if args.sheet:
         save(args.sheet, draw_views(entry, views))
@@ -137,17 +126,17 @@ def run_update(client: Client, args: argparse.Namespace) -> int:
     return 0
 
 
-def _metadata(entry: Entry, given: dict[str, str], taken: list[str]) -> dict[str, Any]:
-    """The metadata of an entry with some keys set and some taken away."""
-    if missing := [key for key in taken if key not in entry.metadata]:
+def _metadata(entry: Entry, given: dict[str, str], removed: list[str]) -> dict[str, Any]:
+    """The metadata of an entry with some keys set and some removed."""
+    if missing := [key for key in removed if key not in entry.metadata]:
         raise InvalidRequest(
             f"the metadata of {entry.id} has no {', '.join(missing)}; it has {', '.join(entry.metadata) or 'nothing'}"
         )
-    return {**{key: value for key, value in entry.metadata.items() if key not in taken}, **given}
+    return {**{key: value for key, value in entry.metadata.items() if key not in removed}, **given}
 
 
 def run_remove(client: Client, args: argparse.Namespace) -> int:
-    """Remove entries; one that is not there does not stop the rest."""
+    """Remove entries; a missing one does not stop the rest."""
     failed = False
     for key in args.ids:
         try:

@@ -5,17 +5,17 @@ import json
 from pathlib import Path
 from typing import Any
 
-from mintmark._cli.common import Commands, add_command, option
+from mintmark._cli.options import Commands, add_command, option
+from mintmark._cli.output import Progress
 from mintmark._client import Client
 from mintmark._contract import FIELD_DOCS, OPTIONAL, REQUIRED, SIDE, WHOLE_NUMBERS
 from mintmark._errors import InvalidRequest, MintmarkError, ServerUnavailable, Unauthorized
-from mintmark._progress import Progress
 from mintmark._tables import optional_value, read_rows
 from mintmark._types import EntryFields
 
 _NEEDED = (*REQUIRED, SIDE)
 _COLUMNS = ("path", *_NEEDED)
-_OTHERS = (*OPTIONAL, "entry", "metadata")  # columns that may be missing
+_OTHERS = (*OPTIONAL, "entry", "metadata")  # columns that a table may lack
 
 
 def add_commands(commands: Commands, common: argparse.ArgumentParser) -> None:
@@ -27,15 +27,15 @@ def add_commands(commands: Commands, common: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--entry",
         metavar="ID",
-        help="id of the coin: with --side alone, of one that is there, to which the photo is added",
+        help="id of the entry; with --side alone, the photo is added to the entry that has this id",
     )
     parser.add_argument(
         "--from",
         dest="table",
         metavar="LABELS.csv",
-        help=f"enroll many: columns {', '.join(_COLUMNS)}; {', '.join(OPTIONAL)}, entry (rows with the same one are"
-        " photos of the same coin) and metadata (a JSON object) may be missing; other columns become free metadata;"
-        " paths are relative to the table",
+        help=f"enroll many: columns {', '.join(_COLUMNS)}; optional columns {', '.join(OPTIONAL)}, entry (rows with the"
+        " same one are photos of the same coin), metadata (a JSON object); other columns become free metadata; paths"
+        " start at the table",
     )
     parser.set_defaults(run=run)
 
@@ -47,11 +47,11 @@ def run(client: Client, args: argparse.Namespace) -> int:
         if given or args.photo or args.entry:
             args.parser.error("--from takes neither a photo nor its fields")
         return _enroll_table(client, args.table)
-    one_more = bool(args.entry) and not set(given) - {SIDE}
-    missing = [option(name) for name in ((SIDE,) if one_more else _NEEDED) if not getattr(args, name)]
+    added = bool(args.entry) and not set(given) - {SIDE}
+    missing = [option(name) for name in ((SIDE,) if added else _NEEDED) if not getattr(args, name)]
     if not args.photo or missing:
         args.parser.error(f"missing: {', '.join(([] if args.photo else ['PHOTO']) + missing)} (or --from)")
-    if one_more:
+    if added:
         client.add_view(args.photo, args.entry, args.side)
         print(args.entry)
     else:
@@ -90,7 +90,7 @@ def _enroll_row(client: Client, folder: Path, row: dict[str, str]) -> None:
 
 
 def _fields(row: dict[str, str]) -> EntryFields:
-    """What a row says of its coin; empty free cells say nothing."""
+    """The fields of a row's coin. Empty cells of free metadata are left out."""
     free = {name: value for name, value in row.items() if value and name not in (*_COLUMNS, *_OTHERS)}
     said: dict[str, Any] = {name: row[name] for name in _NEEDED}
     said |= {name: optional_value(name, row.get(name, "")) for name in OPTIONAL}

@@ -4,24 +4,15 @@ import argparse
 from pathlib import Path
 from typing import Any
 
-from mintmark._cli.common import Commands, add_command, positive, print_json, print_table
+from mintmark._cli.options import Commands, add_command
+from mintmark._cli.output import print_json, print_table
+from mintmark._cli.photos import add_manifest, ask_all, check_photos
 from mintmark._client import Client
-from mintmark._draw import save
 from mintmark._errors import InvalidRequest
-from mintmark._evaluation import (
-    KS,
-    ROLES,
-    Sight,
-    Sights,
-    check_photos,
-    evaluate,
-    evaluate_outlines,
-    read_manifest,
-    read_outlines,
-    see,
-)
-from mintmark._progress import Progress
-from mintmark._worst import draw_misses, misses
+from mintmark._evaluation import KS, evaluate, evaluate_outlines, misses, see
+from mintmark._manifest import ROLES, read_manifest, read_outlines
+from mintmark._pictures.canvas import save
+from mintmark._pictures.misses import draw_misses
 
 SHOWN = 24  # misses on a sheet
 
@@ -29,31 +20,23 @@ SHOWN = 24  # misses on a sheet
 def add_commands(commands: Commands, common: argparse.ArgumentParser) -> None:
     """Add `evaluate`."""
     parser = add_command(commands, common, "evaluate", "Measure the server on labelled photos.")
-    parser.add_argument(
-        "manifest",
-        metavar="MANIFEST.csv",
-        help=f"columns path, label, role; roles other than {', '.join(ROLES)} are skipped",
-    )
-    parser.add_argument("--root", type=Path, metavar="DIR", help="where the paths start (the manifest's folder)")
-    parser.add_argument("--set", action="append", default=[], dest="sets", metavar="NAME", help="only rows of this set")
+    add_manifest(parser, f"roles other than {', '.join(ROLES)} are skipped")
     parser.add_argument("--outlines", metavar="ELLIPSES.csv", help="columns path, cx, cy, a, b, angle, quality")
     parser.add_argument("--worst", type=Path, metavar="SHEET.png", help=f"draw the {SHOWN} worst queries")
-    parser.add_argument("--concurrency", type=positive, default=4, metavar="N", help="photos at a time (4)")
     parser.add_argument("--json", action="store_true", help="print a JSON object")
     parser.set_defaults(run=run)
 
 
 def run(client: Client, args: argparse.Namespace) -> int:
-    """Embed what the manifest names, measure, print."""
+    """Embed the photos that the manifest names, measure, print."""
     named = read_manifest(args.manifest, args.sets)
     rows = [row for row in named if row.role in ROLES]
     outlines = read_outlines(args.outlines, {row.path for row in named}) if args.outlines else {}
     paths = list(dict.fromkeys([*(row.path for row in rows), *outlines]))
     if not paths:
         raise InvalidRequest(f"{args.manifest} names no photo to evaluate: roles are {', '.join(ROLES)}")
-    root = args.root or Path(args.manifest).parent
-    check_photos(root, paths)
-    sights = _see(client, root, paths, args.concurrency)
+    root = check_photos(args, paths)
+    sights = ask_all(paths, lambda path: see(client, root / path), args.concurrency)
     report = evaluate(rows, sights)
     report["outlines"] = evaluate_outlines(outlines, sights) if outlines else None
     if args.worst:
@@ -63,17 +46,6 @@ def run(client: Client, args: argparse.Namespace) -> int:
     else:
         _print(report)
     return 0
-
-
-def _see(client: Client, root: Path, paths: list[str], workers: int) -> Sights:
-    with Progress("photos", len(paths)) as progress:
-
-        def seen(path: str, sight: Sight) -> None:
-            if sight.refusal is not None:
-                progress.note(f"mintmark: {path}: {sight.refusal}")
-            progress.advance()
-
-        return see(client, root, paths, workers, seen)
 
 
 def _print(report: dict[str, Any]) -> None:

@@ -5,21 +5,13 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from mintmark import _draw
-from mintmark._cli.common import (
-    Commands,
-    add_command,
-    cells,
-    complain,
-    key_value,
-    option,
-    positive,
-    print_json,
-    print_table,
-)
+from mintmark._cli.options import Commands, add_command, key_value, option, positive
+from mintmark._cli.output import cells, complain, print_json, print_table
 from mintmark._client import Client
 from mintmark._contract import DEFAULT_K, FILTERS, METADATA_FILTER, PHOTO_FORMATS, WHOLE_NUMBERS
 from mintmark._errors import MintmarkError, ServerUnavailable, Unauthorized
+from mintmark._pictures.canvas import load, save
+from mintmark._pictures.recognition import draw_recognition
 from mintmark._types import Recognition
 
 
@@ -27,20 +19,29 @@ def add_commands(commands: Commands, common: argparse.ArgumentParser) -> None:
     """Add `recognize`."""
     parser = add_command(commands, common, "recognize", "Say which coins the photos show.")
     parser.add_argument("photos", nargs="+", metavar="PHOTO", help=", ".join(PHOTO_FORMATS))
-    parser.add_argument("--top", type=positive, default=DEFAULT_K, metavar="K", help="matches for each photo (5)")
+    parser.add_argument(
+        "--top", type=positive, default=DEFAULT_K, metavar="K", help="matches for each photo (%(default)s)"
+    )
     parser.add_argument("--json", action="store_true", help="print a JSON array, one object for each photo")
-    parser.add_argument("--draw", type=Path, metavar="OUT.png", help="draw the result; of several photos: OUT-1.png, …")
-    filters = parser.add_argument_group("filters", "Only coins of which all this is true are looked at.")
+    parser.add_argument(
+        "--draw", type=Path, metavar="OUT.png", help="draw the result; for several photos: OUT-1.png, …"
+    )
+    filters = parser.add_argument_group("filters", "Search only the coins that pass all filters.")
     for name in FILTERS:
         filters.add_argument(option(name), type=int if name in WHOLE_NUMBERS else str, metavar=name.upper())
     filters.add_argument(
-        "--where", action="append", default=[], type=key_value, metavar="KEY=VALUE", help="of the free metadata"
+        "--where",
+        action="append",
+        default=[],
+        type=key_value,
+        metavar="KEY=VALUE",
+        help="a key of the free metadata; may be repeated",
     )
     parser.set_defaults(run=run)
 
 
 def run(client: Client, args: argparse.Namespace) -> int:
-    """Recognize each photo; one that fails is reported and does not stop the rest."""
+    """Recognize each photo; a photo that fails is reported and does not stop the rest."""
     filters = _filters(args)
     answers: list[dict[str, Any]] = []
     failed = False
@@ -49,7 +50,7 @@ def run(client: Client, args: argparse.Namespace) -> int:
             recognition = client.recognize(photo, args.top, filters)
             if args.draw:
                 out = args.draw if len(args.photos) == 1 else _numbered(args.draw, number)
-                _draw.save(out, _draw.draw(_draw.load(photo), recognition))
+                save(out, draw_recognition(load(photo), recognition))
         except (ServerUnavailable, Unauthorized):
             raise
         except (MintmarkError, OSError) as error:

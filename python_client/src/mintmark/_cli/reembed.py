@@ -2,12 +2,10 @@
 
 import argparse
 
-from mintmark._cli.common import Commands, add_command, complain, counted, positive
-from mintmark._client import Client
+from mintmark._cli.options import Commands, add_command, positive
+from mintmark._cli.output import Progress, complain, counted
+from mintmark._client import REEMBED_BATCH, Client
 from mintmark._errors import ServerError
-from mintmark._progress import Progress
-
-BATCH = 64
 
 
 def add_commands(commands: Commands, common: argparse.ArgumentParser) -> None:
@@ -16,16 +14,18 @@ def add_commands(commands: Commands, common: argparse.ArgumentParser) -> None:
         commands,
         common,
         "reembed",
-        "Embed what other weights embedded again, from the stored pictures, while the old index goes on serving; then"
-        " switch at once.",
+        "Embed stale views with the server's weights, from the stored pictures. Searches go on"
+        " meanwhile. The new embeddings count all at once, in the end.",
     )
-    parser.add_argument("--batch", type=positive, default=BATCH, metavar="N", help=f"views in one request ({BATCH})")
+    parser.add_argument(
+        "--batch", type=positive, default=REEMBED_BATCH, metavar="N", help="views in one request (%(default)s)"
+    )
     parser.add_argument("--forget", action="store_true", help="then drop the embeddings by other weights, for good")
     parser.set_defaults(run=run)
 
 
 def run(client: Client, args: argparse.Namespace) -> int:
-    """Embed until nothing is left, switch, and drop the old embeddings if asked to."""
+    """Embed until no stale view is left, switch, and drop the old embeddings if asked to."""
     done, lost = _reembed(client, args.batch)
     print(f"embedded {counted(done, 'view')} again; {counted(client.switch(), 'embedding')} more in use from now on")
     if lost:
@@ -36,7 +36,7 @@ def run(client: Client, args: argparse.Namespace) -> int:
 
 
 def _reembed(client: Client, batch: int) -> tuple[int, int]:
-    """How many views were embedded, and how many cannot be."""
+    """How many views were embedded, and how many cannot be because they have no picture."""
     done = 0
     with Progress("embedded", client.status().stale_views) as progress:
         while True:

@@ -6,9 +6,9 @@ from itertools import islice
 from pathlib import Path
 
 from mintmark._archive import Archive, open_archive, verify, write_archive
-from mintmark._cli.common import Commands, add_command, complain, counted
+from mintmark._cli.options import Commands, add_command
+from mintmark._cli.output import Progress, complain, counted
 from mintmark._client import Client
-from mintmark._progress import Progress
 from mintmark._requests import IMPORT_BATCH
 from mintmark._types import ViewRecord
 
@@ -20,10 +20,10 @@ def add_commands(commands: Commands, common: argparse.ArgumentParser) -> None:
         "target",
         type=Path,
         metavar="TARGET",
-        help="a new folder, for labels.csv and photos/; or a new FILE.parquet, which holds the embeddings too",
+        help="a new folder, for labels.csv and photos/, or a new FILE.parquet, which also holds the embeddings",
     )
     export.set_defaults(run=run_export)
-    restore = add_command(commands, common, "import", "Add what `export` wrote; can be repeated.")
+    restore = add_command(commands, common, "import", "Add an export to the catalog. An import can be repeated.")
     restore.add_argument(
         "source", type=Path, metavar="SOURCE", help="the folder, the labels.csv in it, or the FILE.parquet"
     )
@@ -36,7 +36,7 @@ def run_export(client: Client, args: argparse.Namespace) -> int:
     with Progress("exported", status.views + status.stale_views) as progress:
         written = write_archive(args.target, _counted(client.export(), progress.advance))
     if written.left_out:
-        complain(f"left out {counted(written.left_out, 'view')} without a stored picture, of no use to an import")
+        complain(f"left out {counted(written.left_out, 'view')} without a stored picture: an import could not use them")
     print(f"exported {counted(written.views, 'view')} to {args.target}")
     return 0
 
@@ -60,7 +60,7 @@ def run_import(client: Client, args: argparse.Namespace) -> int:
 
 
 def _send(client: Client, archive: Archive) -> tuple[int, int]:
-    """How many views are new, and how many the server could do nothing with."""
+    """How many views are new, and how many the server cannot use."""
     model = client.status().model
     added = lost = 0
     records = archive.records()

@@ -1,1 +1,1 @@
-"""How requests reach a server: one interface, and what implements it."""
+"""How requests reach a server: one interface, Triton over gRPC, and a fake for tests."""

@@ -1,4 +1,4 @@
-"""The seam between the client and whatever answers it."""
+"""The interface between the client and whatever answers its requests."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any, Protocol
@@ -20,18 +20,18 @@ class Transport(Protocol):
         parameters: Mapping[str, str | int | bool],
         timeout: float,
     ) -> Tensors:
-        """Ask `model` for `outputs`, and wait for the answer for `timeout` seconds at most.
+        """Ask `model` for `outputs`, and wait at most `timeout` seconds for the answer.
 
-        Every tensor has a leading batch axis; BYTES tensors are object arrays of `bytes`. What the server left out is
-        left out of the result too. Raises MintmarkError.
+        Every tensor has a leading batch axis. BYTES tensors are object arrays of `bytes`. The result lacks the tensors
+        that the server left out. Raises MintmarkError.
         """
 
     def close(self) -> None:
-        """Let go of connections."""
+        """Close the connections."""
 
 
 def bytes_tensor(value: bytes) -> npt.NDArray[np.object_]:
-    """One BYTES element as the object array [1, 1] that a batch of one takes."""
+    """A batch of one BYTES element: an object array [1, 1]."""
     tensor = np.empty((1, 1), dtype=np.object_)
     tensor[0, 0] = value  # assigned: np.array([[value]]) would lose trailing zero bytes
     return tensor

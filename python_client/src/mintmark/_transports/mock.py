@@ -1,4 +1,4 @@
-"""A transport that asks a function instead of a server: for tests of whatever uses the client."""
+"""A transport that calls a function instead of a server, for tests of code that uses the client."""
 
 from collections.abc import Callable, Mapping, Sequence
 
@@ -21,9 +21,9 @@ class MockTransport:
         parameters: Mapping[str, str | int | bool],
         timeout: float = 30.0,
     ) -> Tensors:
-        """See Transport. Gives those of the handler's tensors that were asked for."""
+        """See Transport. Drops tensors of the handler that were not asked for."""
         answer = self._handler(model, inputs, parameters)
         return {name: answer[name] for name in outputs if name in answer}
 
     def close(self) -> None:
-        """Nothing to let go of."""
+        """See Transport. There is nothing to close."""

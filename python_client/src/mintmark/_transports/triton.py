@@ -19,15 +19,15 @@ from mintmark._errors import (
     ServerUnavailable,
     Unauthorized,
 )
-from mintmark._tls import Tls
 from mintmark._transports.base import Tensors
+from mintmark._transports.tls import Tls
 
 
 class TritonTransport:
     """Asks a Triton server over gRPC.
 
-    `url` is HOST:PORT; `token` goes along as a bearer token in the header `authorization`; `tls` encrypts the
-    connection, with the system's authorities or as a Tls says. Connections are kept and used again.
+    `url` is HOST:PORT. `token` is sent as a bearer token in the header `authorization`. `tls` encrypts the connection:
+    True trusts the system's authorities, a Tls names others. Connections are kept and used again.
     """
 
     def __init__(self, url: str, *, token: str | None = None, tls: bool | Tls = False) -> None:
@@ -64,7 +64,7 @@ class TritonTransport:
         return _decode(model, result, outputs)
 
     def close(self) -> None:
-        """Close all connections that are not in use."""
+        """Close all idle connections."""
         while True:
             try:
                 self._idle.get_nowait().close()
@@ -73,7 +73,7 @@ class TritonTransport:
 
     @contextmanager
     def _connection(self) -> Iterator[triton.InferenceServerClient]:
-        # Triton's client promises nothing about threads, so no two of them hold one at a time.
+        # Triton's client does not promise to be thread-safe, so each connection serves one thread at a time.
         try:
             connection = self._idle.get_nowait()
         except Empty:
@@ -85,13 +85,13 @@ class TritonTransport:
 
 
 def _checked(token: str) -> str:
-    """The token, which gRPC would otherwise put into the error that it raises for letters that headers cannot have."""
+    """The token, if a header can carry it. gRPC would check it too, but would show it in its error."""
     if not all("!" <= letter <= "~" for letter in token):
         raise InvalidRequest("the token has spaces, line ends or letters outside ASCII, which a header cannot carry")
     return token
 
 
-# What Triton says of a request that a model's queue policy refuses or gives up.
+# Triton's words for a request that a model's queue policy refuses or gives up.
 _BUSY = ("Exceeds maximum queue size", "Request timeout expired")
 
 
@@ -101,7 +101,7 @@ def error_of(status: str | None, message: str, url: str) -> MintmarkError:
     if code:
         kind = BY_CODE[code]
         return kind(f"server {url} is unavailable: {text}" if kind is ServerUnavailable else text)
-    # What follows are errors of Triton's own, and of what lies between it and the client.
+    # Errors without a code come from Triton itself, or from the network between it and the client.
     name = (status or "").removeprefix("StatusCode.")
     if name in ("UNAUTHENTICATED", "PERMISSION_DENIED"):
         return Unauthorized(text)
@@ -117,7 +117,7 @@ def error_of(status: str | None, message: str, url: str) -> MintmarkError:
 
 
 def _split(message: str) -> tuple[str, str]:
-    """The code of an error and its text, without what Triton puts before both; '' and the message where none is."""
+    """The code of an error and its text, without Triton's prefix; '' and the whole message if there is no code."""
     for code in contract.ERROR_CODES:
         _, found, text = message.partition(contract.CODE_FORMAT.format(code=code))
         if found:
@@ -137,6 +137,6 @@ def _encode(inputs: Tensors) -> list[triton.InferInput]:
 def _decode(model: str, result: triton.InferResult, outputs: Sequence[str]) -> Tensors:
     try:
         arrays = {name: result.as_numpy(name) for name in outputs}
-    except (ValueError, struct.error) as error:  # fewer bytes than the shape says
+    except (ValueError, struct.error) as error:  # fewer bytes than the shape needs
         raise ServerError(f"{model} answered a tensor that cannot be read: {error}") from error
     return {name: array for name, array in arrays.items() if array is not None}

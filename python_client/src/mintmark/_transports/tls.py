@@ -1,4 +1,4 @@
-"""How a connection is encrypted, and who proves who they are."""
+"""How a connection is encrypted, and how server and client prove who they are."""
 
 import os
 from dataclasses import dataclass
@@ -14,8 +14,8 @@ _PEM = b"-----BEGIN "
 class Tls:
     """Certificates of an encrypted connection: paths to PEM files.
 
-    `ca`: whom the server's certificate must come from; the system's authorities if None. `cert` and `key`, together:
-    what the client shows to a server that wants to know its clients (mutual TLS).
+    `ca`: authorities that may have signed the server's certificate; the system's if None. `cert` and `key`, given
+    together: the client's own certificate, for a server that checks its clients (mutual TLS).
     """
 
     ca: File | None = None
@@ -23,7 +23,7 @@ class Tls:
     key: File | None = None
 
     def checked(self) -> dict[str, str | None]:
-        """The paths by the names that Triton's client has for them. InvalidRequest if one cannot be used."""
+        """The paths as arguments of Triton's client. InvalidRequest if a file is missing or is not PEM."""
         if (self.cert is None) != (self.key is None):
             given, lacking = ("certificate", "key") if self.key is None else ("key", "certificate")
             raise InvalidRequest(f"a client {given} without its {lacking}: mutual TLS needs both")
@@ -35,7 +35,7 @@ class Tls:
 
 
 def _pem(what: str, file: File | None) -> str | None:
-    """The path, once it is sure that it can be read; nothing of what is in the file gets into an error."""
+    """The path, if the file is readable PEM. An error never shows the file's content: it may be a secret."""
     if file is None:
         return None
     path = os.fspath(file)

@@ -1,4 +1,4 @@
-"""How the photos of known and of unknown coins score, and the threshold between them, as a picture."""
+"""A calibration drawn as a plot: how photos of known and of unknown coins score, and the threshold between them."""
 
 import math
 from collections.abc import Sequence
@@ -8,8 +8,9 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from mintmark._calibration import NO_COIN, Calibration
-from mintmark._draw import Picture
+from mintmark._calibration import Calibration
+from mintmark._pictures.canvas import Colour, Picture
+from mintmark._types import NO_COIN_SCORE
 
 WIDTH, HEIGHT = 960, 540  # px
 LEFT, RIGHT, TOP, BOTTOM = 70, 30, 96, 64  # px: space around the axes
@@ -21,7 +22,7 @@ _FONT = cv2.FONT_HERSHEY_SIMPLEX
 
 @dataclass(frozen=True)
 class _Axes:
-    """Scores from `low` to 1 across, shares of photos from 0 to `high` upwards."""
+    """Scores run from `low` to 1 across, shares of photos from 0 to `high` upwards."""
 
     low: float
     high: float
@@ -36,8 +37,8 @@ class _Axes:
 
 
 def draw_scores(known: Sequence[float], unknown: Sequence[float], result: Calibration) -> Picture:
-    """BGR uint8 [540, 960, 3]: of both kinds of photos the share by score; those without a coin are only counted."""
-    seen = [np.array([score for score in scores if score > NO_COIN]) for scores in (known, unknown)]
+    """[HEIGHT, WIDTH, 3]: the share of photos by score, for both kinds. Photos without a coin are only counted."""
+    seen = [np.array([score for score in scores if score > NO_COIN_SCORE]) for scores in (known, unknown)]
     low = math.floor(10 * min([result.threshold, 0.9, *(float(scores.min()) for scores in seen if len(scores))])) / 10
     low = max(low, -1.0)
     edges = np.arange(round((1 - low) / BIN) + 1) * BIN + low
@@ -73,9 +74,9 @@ def _draw_bars(
     axes: _Axes,
     edges: npt.NDArray[np.float64],
     shares: npt.NDArray[np.float64],
-    colour: tuple[int, ...],
+    colour: Colour,
 ) -> None:
-    """Bars that the others show through, with a line along their tops."""
+    """Draw transparent bars, with a line along their tops."""
     layer = canvas.copy()
     bars = [
         (axes.x(left), axes.x(right), axes.y(share))
@@ -104,10 +105,10 @@ def _write_legend(canvas: Picture, known: Sequence[float], unknown: Sequence[flo
     for row, (colour, title, scores, accepted) in enumerate(lines):
         y = 28 + 24 * row
         cv2.rectangle(canvas, (LEFT, y - 11), (LEFT + 14, y + 3), colour, cv2.FILLED)
-        missing = sum(score <= NO_COIN for score in scores)
+        missing = sum(score <= NO_COIN_SCORE for score in scores)
         ending = f", {missing} without a coin" if missing else ""
         _write(canvas, f"{title}: {len(scores)} photos, {accepted} accepted{ending}", (LEFT + 24, y), _INK)
 
 
-def _write(canvas: Picture, text: str, place: tuple[int, int], ink: tuple[int, int, int]) -> None:
+def _write(canvas: Picture, text: str, place: tuple[int, int], ink: Colour) -> None:
     cv2.putText(canvas, text, place, _FONT, 0.5, ink, 1, cv2.LINE_AA)

@@ -1,25 +1,25 @@
-"""The stored pictures of an entry's photos on one sheet."""
+"""An entry drawn as a sheet: its fields, and the stored pictures of its photos."""
 
 from collections.abc import Sequence
 
 import cv2
 import numpy as np
 
-from mintmark._ascii import ascii_text
-from mintmark._draw import Picture
+from mintmark._contract import OPTIONAL
+from mintmark._pictures.canvas import Colour, Picture, ascii_text
 from mintmark._types import Entry, View
 
 CELL, CAPTION, GAP = 256, 44, 24  # px: side of a picture, height of the lines under it, space around it
 HEAD = 104  # px: height of the entry's lines
-COLUMNS = 4  # pictures side by side at most
-_LEAST = 2  # columns: the entry's lines need some width
+COLUMNS = 4  # at most so many pictures side by side
+_LEAST = 2  # columns; the entry's lines need some width
 _GROUND, _CARD, _INK, _FAINT, _STALE = (248, 248, 248), (255, 255, 255), (40, 40, 40), (120, 120, 120), (0, 110, 220)
 _FONT = cv2.FONT_HERSHEY_DUPLEX
 _PLAIN = cv2.FONT_HERSHEY_SIMPLEX
 
 
 def draw_views(entry: Entry, views: Sequence[View]) -> Picture:
-    """BGR uint8 [h, w, 3]: the entry's fields, and below them the picture of each view over its side and id."""
+    """The entry's fields, and below them each view: its picture, its side and its id."""
     columns = min(COLUMNS, max(_LEAST, len(views)))
     rows = -(-len(views) // columns)
     width = GAP + columns * (CELL + GAP)
@@ -32,8 +32,8 @@ def draw_views(entry: Entry, views: Sequence[View]) -> Picture:
 
 
 def _write_head(sheet: Picture, entry: Entry) -> None:
-    year = [] if entry.year is None else [str(entry.year)]
-    facts = [entry.country, f"{entry.denomination} {entry.currency}", *year]
+    facts = [entry.country, f"{entry.denomination} {entry.currency}"]
+    facts += [str(value) for name in OPTIONAL if (value := getattr(entry, name)) is not None]
     facts += [f"{key}: {value}" for key, value in entry.metadata.items()]
     space = sheet.shape[1] - 2 * GAP
     _write(sheet, entry.name, (GAP, 38), space, 0.9, _INK, _FONT)
@@ -54,10 +54,8 @@ def _draw_view(sheet: Picture, left: int, top: int, view: View) -> None:
     _write(sheet, view.id, (left, top + CELL + 36), CELL, 0.38, _FAINT, _PLAIN)
 
 
-def _write(
-    sheet: Picture, text: str, place: tuple[int, int], space: int, scale: float, ink: tuple[int, int, int], font: int
-) -> None:
-    """One line, cut to the space that it has, px."""
+def _write(sheet: Picture, text: str, place: tuple[int, int], space: int, scale: float, ink: Colour, font: int) -> None:
+    """Write one line, cut to `space` px."""
     line = ascii_text(text)
     while line and cv2.getTextSize(line, font, scale, 1)[0][0] > space:
         line = line.removesuffix("...")[:-1] + "..." if len(line) > 4 else ""

@@ -1,0 +1,44 @@
+"""How the commands read their options."""
+
+import argparse
+from typing import Any
+
+Commands = Any  # argparse's own type for the group of commands is private
+
+
+def add_command(
+    commands: Commands, common: argparse.ArgumentParser, name: str, summary: str
+) -> argparse.ArgumentParser:
+    """Add a command, with the options that all commands have."""
+    parser: argparse.ArgumentParser = commands.add_parser(name, parents=[common], help=summary, description=summary)
+    parser.set_defaults(parser=parser)
+    return parser
+
+
+def positive(text: str) -> int:
+    """A whole number of at least 1, for argparse."""
+    number = int(text)
+    if number < 1:
+        raise argparse.ArgumentTypeError(f"must be at least 1, not {number}")
+    return number
+
+
+def share(text: str) -> float:
+    """A number above 0 and below 1, for argparse."""
+    number = float(text)
+    if not 0 < number < 1:
+        raise argparse.ArgumentTypeError(f"must lie between 0 and 1, not {text}")
+    return number
+
+
+def key_value(text: str) -> tuple[str, str]:
+    """KEY=VALUE, for argparse."""
+    key, equals, value = text.partition("=")
+    if not key or not equals:
+        raise argparse.ArgumentTypeError(f"must be KEY=VALUE, not {text!r}")
+    return key, value
+
+
+def option(field: str) -> str:
+    """The option for a field of an entry: '--mint-mark' for `mint_mark`."""
+    return f"--{field.replace('_', '-')}"

@@ -1,0 +1,132 @@
+"""What the commands print: tables, JSON, complaints and a progress bar."""
+
+import json
+import sys
+import time
+import unicodedata
+from collections.abc import Iterable, Sequence
+from dataclasses import asdict
+from types import TracebackType
+from typing import Any
+
+from mintmark._contract import OPTIONAL, REQUIRED
+from mintmark._types import Entry
+
+ENTRY_COLUMNS = (*REQUIRED, *OPTIONAL, "id")
+
+_WIDTH = 30  # characters of the progress bar itself
+
+
+def print_json(value: Any) -> None:
+    """Print one JSON value; dataclasses become objects."""
+    print(json.dumps(value, default=asdict, ensure_ascii=False, indent=2))
+
+
+def print_json_array(values: Iterable[Any]) -> None:
+    """Print a JSON array item by item: there may be millions."""
+    print("[", end="")
+    for number, value in enumerate(values):
+        text = json.dumps(value, default=asdict, ensure_ascii=False, indent=2)
+        print(",\n" if number else "\n", "  ", text.replace("\n", "\n  "), sep="", end="")
+    print("\n]")
+
+
+def print_table(rows: Sequence[Sequence[str]], right: frozenset[int] = frozenset(), indent: str = "") -> None:
+    """Print aligned columns, see `align`."""
+    for line in align(rows, right):
+        print(indent + line)
+
+
+def align(rows: Sequence[Sequence[str]], right: frozenset[int] = frozenset()) -> list[str]:
+    """One line for each row, columns two spaces apart; the columns numbered in `right` are aligned to the right."""
+    widths = [max(map(_width, column)) for column in zip(*rows, strict=True)]
+    return ["  ".join(_pad(cell, widths[n], n in right) for n, cell in enumerate(row)).rstrip() for row in rows]
+
+
+def _pad(cell: str, width: int, right: bool) -> str:
+    space = " " * (width - _width(cell))
+    return space + cell if right else cell + space
+
+
+def _width(text: str) -> int:
+    """Columns of a terminal that the text takes: two for an East Asian character, none for a combining one."""
+    return sum(
+        0 if unicodedata.combining(letter) else 2 if unicodedata.east_asian_width(letter) in "WF" else 1
+        for letter in text
+    )
+
+
+def cells(entry: Entry) -> list[str]:
+    """The entry's values in the order of ENTRY_COLUMNS."""
+    values = (getattr(entry, column) for column in ENTRY_COLUMNS)
+    return ["" if value is None else str(value) for value in values]
+
+
+def counted(number: int, noun: str) -> str:
+    """A number of things: '1 view', '2 views'."""
+    return f"{number} {noun}{'' if number == 1 else 's'}"
+
+
+def complain(line: str) -> None:
+    """Print one line on stderr about something that does not stop the command."""
+    print(f"mintmark: {line}", file=sys.stderr)
+
+
+class Progress:
+    """A progress bar on stderr, with the time left. Without a terminal, only a first and a last line."""
+
+    def __init__(self, what: str, total: int) -> None:
+        self._what = what
+        self._total = total
+        self._done = 0
+        self._started = time.monotonic()
+        self._bar = sys.stderr.isatty()
+
+    def __enter__(self) -> "Progress":
+        if not self._bar:
+            print(f"{self._what}: {self._total}", file=sys.stderr)
+        self._show()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._clear()
+        print(
+            f"{self._what}: {self._done} of {self._total} in {_clock(time.monotonic() - self._started)}",
+            file=sys.stderr,
+        )
+
+    def advance(self, steps: int = 1) -> None:
+        """Count `steps` more as done."""
+        self._done += steps
+        self._show()
+
+    def expect(self, total: int) -> None:
+        """Correct the number of all steps."""
+        self._total = total
+        self._show()
+
+    def note(self, line: str) -> None:
+        """Write a line to stderr without disturbing the bar."""
+        self._clear()
+        print(line, file=sys.stderr)
+        self._show()
+
+    def _show(self) -> None:
+        if not self._bar:
+            return
+        filled = _WIDTH * self._done // max(1, self._total)
+        bar = "#" * filled + "." * (_WIDTH - filled)
+        left = (time.monotonic() - self._started) / self._done * (self._total - self._done) if self._done else None
+        ending = f"{_clock(left)} left" if left is not None else ""
+        print(f"\r\x1b[K{self._what} [{bar}] {self._done}/{self._total} {ending}", end="", file=sys.stderr, flush=True)
+
+    def _clear(self) -> None:
+        if self._bar:
+            print("\r\x1b[K", end="", file=sys.stderr, flush=True)
+
+
+def _clock(seconds: float) -> str:
+    minutes, rest = divmod(round(seconds), 60)
+    return f"{minutes}:{rest:02d}"

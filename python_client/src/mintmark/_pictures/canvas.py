@@ -1,0 +1,84 @@
+"""What all pictures share: files in and out, a coin's outline, text in OpenCV's fonts, which hold ASCII alone."""
+
+import unicodedata
+from pathlib import Path
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+
+from mintmark._errors import MintmarkError
+from mintmark._types import Ellipse
+
+Picture = npt.NDArray[np.uint8]
+"""BGR [h, w, 3]."""
+
+Colour = tuple[int, int, int]
+"""BGR."""
+
+_BLACK = (0, 0, 0)
+_SHIFT = 4  # cv2 takes coordinates in 1/16 px
+
+
+def load(path: str) -> Picture:
+    """The photo, upright by its EXIF orientation. MintmarkError if OpenCV cannot read it."""
+    picture = cv2.imdecode(np.frombuffer(Path(path).read_bytes(), np.uint8), cv2.IMREAD_COLOR)
+    if picture is None:
+        raise MintmarkError(f"cannot draw on {path}: OpenCV does not read it")
+    return np.asarray(picture, dtype=np.uint8)
+
+
+def save(path: Path, picture: Picture) -> None:
+    """Write the picture in the format of the path's suffix. MintmarkError if no format has it."""
+    try:
+        _, data = cv2.imencode(path.suffix, picture)
+    except cv2.error as error:
+        raise MintmarkError(f"cannot draw to {path}: no picture format has the suffix {path.suffix!r}") from error
+    path.write_bytes(data.tobytes())
+
+
+def enlarged(ellipse: Ellipse, factor: float) -> Ellipse:
+    """The ellipse in a picture scaled by `factor`."""
+    # Pixel centres lie on whole numbers, so the photo's corner lies at -0.5.
+    cx, cy = ((value + 0.5) * factor - 0.5 for value in (ellipse.cx, ellipse.cy))
+    return Ellipse(cx, cy, ellipse.a * factor, ellipse.b * factor, ellipse.angle)
+
+
+def draw_outline(canvas: Picture, outline: Ellipse, colour: Colour) -> None:
+    """Draw an outline into the picture, in place."""
+    thickness = max(2, round(min(canvas.shape[:2]) / 200))
+    centre, axes = (
+        (round(x * 2**_SHIFT), round(y * 2**_SHIFT)) for x, y in ((outline.cx, outline.cy), (outline.a, outline.b))
+    )
+    for width, ink in ((thickness * 2, _BLACK), (thickness, colour)):  # dark edges stand out on a bright coin
+        cv2.ellipse(canvas, centre, axes, outline.angle, 0, 360, ink, width, cv2.LINE_AA, _SHIFT)
+
+
+# Letters that Unicode does not decompose into an ASCII letter and an accent, each with its spelling.
+_PAIRS = """
+ß ss  æ ae  œ oe  ø o  ł l  đ d  ð d  þ th  ı i
+€ EUR  £ GBP  ¥ JPY  ₩ KRW  ₽ RUB  ₹ INR  ¢ c
+– -  — -  ‘ '  ’ '  “ "  ” "  « "  » "  · .  × x  ⁄ /
+α a  β v  γ g  δ d  ε e  ζ z  η i  θ th  ι i  κ k  λ l  μ m  ν n  ξ x  ο o  π p  ρ r  σ s  ς s  τ t  υ y  φ f  χ ch
+ψ ps  ω o
+а a  б b  в v  г g  д d  е e  ж zh  з z  и i  й i  к k  л l  м m  н n  о o  п p  р r  с s  т t  у u  ф f  х kh  ц ts
+ч ch  ш sh  щ shch  ъ '  ы y  ь '  э e  ю yu  я ya  і i  є ie  ґ g
+"""  # noqa: RUF001
+_WORDS = _PAIRS.split()
+_SPELLED = dict(zip(_WORDS[::2], _WORDS[1::2], strict=True))
+
+
+def ascii_text(text: str) -> str:
+    """The text in ASCII: accents dropped, Greek and Cyrillic spelled out, '?' for each letter of other scripts."""
+    return "".join(map(_spell, unicodedata.normalize("NFKC", text)))
+
+
+def _spell(letter: str) -> str:
+    base = unicodedata.normalize("NFD", letter)[0]
+    for candidate in (letter, base):
+        if candidate.isascii():
+            return candidate
+        if candidate.lower() in _SPELLED:
+            spelled = _SPELLED[candidate.lower()]
+            return spelled if candidate == candidate.lower() else spelled.capitalize()
+    return "" if unicodedata.combining(letter) else "?"
