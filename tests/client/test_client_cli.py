@@ -15,6 +15,8 @@ import pytest
 
 from mintmark import Client, MintmarkError, MockTransport, ServerUnavailable
 from mintmark._cli import main
+from mintmark._cli.options import option
+from mintmark._contract import FIELD_DOCS, FILTERS, OPTIONAL
 from tests.client.fake_coin_server import Coin, FakeCoinServer
 
 HOME = Path(__file__).resolve().parents[2] / "python_client"
@@ -54,6 +56,17 @@ def test_readme_names_every_method_error_and_file() -> None:
     package = HOME / "src" / "mintmark"
     rooms = {path.relative_to(package).parts[0] for path in package.rglob("*.py")} - {"__init__.py", "__main__.py"}
     assert [name for name in sorted(rooms) if f"`{name}" not in files] == []
+
+
+def test_readme_lists_the_fields_of_an_entry() -> None:
+    """In one table, in the order of the contract."""
+    table = re.findall(
+        r"^\| `(\w+)` \| `(--[\w-]+)` \| (yes|no) \| (yes|no) \| (.+) \|$", README.read_text(), re.MULTILINE
+    )
+    said = {True: "yes", False: "no"}
+    assert table == [
+        (name, option(name), said[name not in OPTIONAL], said[name in FILTERS], doc) for name, doc in FIELD_DOCS.items()
+    ]
 
 
 def test_recognize(run: Run, server: FakeCoinServer, photo: Any, capsys: pytest.CaptureFixture[str]) -> None:
