@@ -1,7 +1,6 @@
 """A server in memory for the tests of the client, with photos and tables for it."""
 
 import csv
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -10,10 +9,15 @@ import numpy as np
 import pytest
 
 from mintmark import Client, MockTransport
-from mintmark._cli import main
 from tests.client.fake_coin_server import Coin, FakeCoinServer
+from tests.client.samples import MakePhoto, Run, WriteTable, run_on
 
-Run = Callable[..., int]
+
+@pytest.fixture(autouse=True)
+def _pyarrow(request: pytest.FixtureRequest) -> None:
+    """Tests of Parquet files need it."""
+    if "parquet" in request.node.name:
+        pytest.importorskip("pyarrow")
 
 
 @pytest.fixture
@@ -30,12 +34,12 @@ def client(server: FakeCoinServer) -> Client:
 
 @pytest.fixture
 def run(server: FakeCoinServer) -> Run:
-    """The command, talking to `server`."""
-    return lambda *argv: main([str(word) for word in argv], lambda args: Client(transport=MockTransport(server)))
+    """The command `mintmark`, against `server`."""
+    return lambda *argv: run_on(server, *argv)
 
 
 @pytest.fixture
-def photo(server: FakeCoinServer, tmp_path: Path) -> Callable[..., Path]:
+def photo(server: FakeCoinServer, tmp_path: Path) -> MakePhoto:
     """Makes a photo file that shows a coin, or none."""
 
     def make(name: str, coin: Coin | None = None, side: int = 120) -> Path:
@@ -50,7 +54,7 @@ def photo(server: FakeCoinServer, tmp_path: Path) -> Callable[..., Path]:
 
 
 @pytest.fixture
-def write_table(tmp_path: Path) -> Callable[..., Path]:
+def write_table(tmp_path: Path) -> WriteTable:
     """Makes a CSV file of rows."""
 
     def write(name: str, rows: list[dict[str, Any]]) -> Path:

@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from mintmark import EntryNotFound, InvalidRequest
-from mintmark._contract import EMBEDDING_SIZE, OPTIONAL, REQUIRED
+from mintmark._contract import EMBEDDING_SIZE, IMAGE_SIZE, METADATA_FILTER, OPTIONAL, REQUIRED, SIDE
 
 Vector = npt.NDArray[np.float32]
 
@@ -21,7 +21,7 @@ THRESHOLD = 0.5
 
 @dataclass
 class FakeView:
-    """A photo of an entry; `embeddings` and those that do not count yet, `staged`, by the models that made them."""
+    """A photo of an entry. `embeddings`, and the `staged` ones that do not count yet, by the model that made them."""
 
     id: str
     entry: str
@@ -34,20 +34,20 @@ class FakeView:
 def crop(number: int) -> bytes:
     """A JPEG that differs from those of other numbers."""
     colour = np.array([number * 37 % 256, number * 101 % 256, number * 11 % 256], np.uint8)
-    picture = np.full((256, 256, 3), 235, np.uint8)
-    cv2.circle(picture, (128, 128), 120, colour.tolist(), cv2.FILLED)
+    picture = np.full((IMAGE_SIZE, IMAGE_SIZE, 3), 235, np.uint8)
+    cv2.circle(picture, (IMAGE_SIZE // 2, IMAGE_SIZE // 2), IMAGE_SIZE // 2 - 8, colour.tolist(), cv2.FILLED)
     return cv2.imencode(".jpg", picture)[1].tobytes() + number.to_bytes(4, "little")
 
 
 def unit(numbers: Sequence[float]) -> Vector:
-    """[EMBEDDING_SIZE], of unit length, its first numbers in these proportions."""
+    """[EMBEDDING_SIZE], unit length: these numbers in proportion, then zeros."""
     vector = np.zeros(EMBEDDING_SIZE, np.float32)
     vector[: len(numbers)] = np.array(numbers) / (np.linalg.norm(numbers) or 1)
     return vector
 
 
 def of_picture(model: str, picture: bytes) -> Vector:
-    """What `model` makes of a stored picture."""
+    """The embedding that `model` makes of a stored picture."""
     seed = int.from_bytes(hashlib.sha256(model.encode() + picture).digest()[:4], "little")
     return unit(np.random.default_rng(seed).normal(size=EMBEDDING_SIZE).tolist())
 
@@ -64,7 +64,7 @@ class FakeCatalog:
     largest_page: int = 1000
 
     def enroll(self, record: Mapping[str, Any], vector: Vector, picture: bytes | None = None) -> str:
-        """Add a photo; gives the id of its entry."""
+        """Add a photo; returns the id of its entry."""
         key = record.get("entry") or f"id{len(self.entries) + 1}"
         described = any(record.get(name) for name in (*REQUIRED, *OPTIONAL, "metadata"))
         if described:
@@ -73,7 +73,7 @@ class FakeCatalog:
             raise EntryNotFound(f"no entry has the id {key}")
         number = len(self.views) + 1
         kept = crop(number) if picture is None else picture
-        self.views.append(FakeView(f"v{number}", key, record["side"], kept, {self.model: vector}))
+        self.views.append(FakeView(f"v{number}", key, record[SIDE], kept, {self.model: vector}))
         return key
 
     def _describe(self, key: str, record: Mapping[str, Any]) -> None:
@@ -98,7 +98,7 @@ class FakeCatalog:
         return sorted(best.values(), key=lambda pair: -pair[0])
 
     def operate(self, request: dict[str, Any]) -> dict[str, Any]:
-        """One operation."""
+        """Carry out one operation."""
         operation = request.pop("operation")
         answer: dict[str, Any] = getattr(self, f"_do_{operation}")(**request)
         return answer
@@ -200,10 +200,15 @@ class FakeCatalog:
 
 def _passes(record: Mapping[str, Any], filters: Mapping[str, str]) -> bool:
     for name, wanted in filters.items():
-        value = record["metadata"].get(name[9:]) if name.startswith("metadata.") else record[name]
+        value = _value(record, name)
         if (value if isinstance(value, str) else json.dumps(value)) != wanted:
             return False
     return True
+
+
+def _value(record: Mapping[str, Any], name: str) -> Any:
+    key = name.removeprefix(METADATA_FILTER)
+    return record[name] if key == name else record["metadata"].get(key)
 
 
 def _text(vector: Vector | None) -> str | None:

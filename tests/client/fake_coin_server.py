@@ -1,4 +1,4 @@
-"""A coin server in memory, behind MockTransport: it knows each photo's coin by the photo's bytes."""
+"""A coin server in memory, behind MockTransport. It knows the coin of each photo by the photo's bytes."""
 
 import json
 from collections.abc import Mapping, Sequence
@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from mintmark import InvalidPhoto, InvalidRequest, NoCoinFound
+from mintmark._contract import CATALOG, COIN_ENROLL, COIN_SEARCH, IMAGE_SIZE, REQUIRED, SIDE
 from tests.client.fake_catalog import FakeCatalog, unit
 
 Tensors = dict[str, npt.NDArray[Any]]
@@ -26,7 +27,7 @@ class Coin:
 
 @dataclass
 class FakeCoinServer:
-    """Called as MockTransport's handler. `photos`: bytes to the coin on it, None where there is none."""
+    """A handler for MockTransport. `photos`: the coin of each photo, by the photo's bytes; None without a coin."""
 
     photos: dict[bytes, Coin | None] = field(default_factory=dict)
     catalog: FakeCatalog = field(default_factory=FakeCatalog)
@@ -39,25 +40,25 @@ class FakeCoinServer:
         self.calls.append((model, dict(parameters)))
         if self.error is not None:
             raise self.error
-        if model == "catalog":
+        if model == CATALOG:
             request = json.loads(inputs["request"][0, 0])
             self.operations.append(request["operation"])
             return {"response": strings([json.dumps(self.catalog.operate(request))])}
         coin = self._coin(inputs["encoded"][0, 0])
-        if model == "coin_search":
+        if model == COIN_SEARCH:
             return {**self._search(coin, **parameters), **_outline(coin)}
-        if model == "coin_enroll":
+        if model == COIN_ENROLL:
             return {**self._enroll(coin, json.loads(inputs["metadata"][0, 0])), **_outline(coin)}
         return {
             "embedding": unit(coin.vector if coin else ())[None],
-            "coin": np.zeros((1, 3, 256, 256), np.float32),
+            "coin": np.zeros((1, 3, IMAGE_SIZE, IMAGE_SIZE), np.float32),
             **_outline(coin),
         }
 
     def add(self, name: str, vector: Sequence[float], side: str = "common", **fields: Any) -> str:
         """Put a photo, and its entry, into the catalog."""
-        record = {"name": name, "country": "Austria", "currency": "EUR", "denomination": "1", "side": side, **fields}
-        return self.catalog.enroll(record, unit(vector))
+        said = {**dict.fromkeys(REQUIRED, "1"), "name": name, "country": "Austria", "currency": "EUR"}
+        return self.catalog.enroll({**said, SIDE: side, **fields}, unit(vector))
 
     def _coin(self, photo: bytes) -> Coin | None:
         if photo not in self.photos:

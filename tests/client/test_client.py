@@ -1,8 +1,9 @@
 """The client against a server in memory."""
 
+import json
 import math
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import FrozenInstanceError
+from dataclasses import FrozenInstanceError, replace
 from pathlib import Path
 from typing import Any
 
@@ -14,8 +15,8 @@ from mintmark import (
     Client,
     Ellipse,
     Entry,
-    EntryFields,
     EntryNotFound,
+    Filters,
     InvalidPhoto,
     InvalidRequest,
     MockTransport,
@@ -23,11 +24,11 @@ from mintmark import (
     Recognition,
     ServerError,
 )
+from mintmark._contract import COIN_SEARCH, EMBEDDING_SIZE, IMAGE_SIZE, MAX_K, OUTPUTS
 from tests.client.fake_coin_server import OUTLINE, Coin, FakeCoinServer, Tensors, strings
+from tests.client.samples import FIELDS, entry_object
 
-FIELDS = EntryFields(
-    name="1 złoty", country="Poland", currency="PLN", denomination="1", side="reverse", year=1990, metadata={"mint": 3}
-)
+ZLOTY = replace(FIELDS, year=1990, metadata={"mint": 3})
 
 
 def test_public_names() -> None:
@@ -84,7 +85,7 @@ def test_recognize(server: FakeCoinServer, client: Client) -> None:
     server.add("far", (0, 1))
     server.add("near", (1, 0), year=2002, metadata={"mint": "A"})
     result = client.recognize(b"photo", k=5)
-    assert server.calls == [("coin_search", {"k": 5})]
+    assert server.calls == [(COIN_SEARCH, {"k": 5})]
     assert result.found and result.known
     assert result.ellipse == Ellipse(*OUTLINE)
     assert [match.entry.name for match in result.matches] == ["near", "far"]
@@ -127,7 +128,7 @@ def test_filters(server: FakeCoinServer, client: Client) -> None:
     server.photos = {b"photo": Coin((1,))}
     server.add("a", (1,), year=1990, metadata={"mint": "Warsaw", "proof": True, "weight": 1.5})
     server.add("b", (1,), year=1991)
-    filters = {"year": 1990, "metadata.mint": "Warsaw", "metadata.proof": True, "metadata.weight": 1.5}
+    filters: Filters = {"year": 1990, "metadata.mint": "Warsaw", "metadata.proof": True, "metadata.weight": 1.5}
     assert [match.entry.name for match in client.recognize(b"photo", filters=filters).matches] == ["a"]
     assert server.calls[-1][1] == {
         "k": 5, "year": "1990", "metadata.mint": "Warsaw", "metadata.proof": "true", "metadata.weight": "1.5",
@@ -154,7 +155,7 @@ def test_bad_filters(client: Client, server: FakeCoinServer, filters: Any, messa
     assert server.calls == []
 
 
-@pytest.mark.parametrize("k", [0, -1, 1001])
+@pytest.mark.parametrize("k", [0, -1, MAX_K + 1])
 def test_k_out_of_range(client: Client, server: FakeCoinServer, k: int) -> None:
     """A k that the server refuses is refused before the photo travels."""
     with pytest.raises(InvalidRequest, match=str(k)):
@@ -186,16 +187,16 @@ def test_embed(client: Client, server: FakeCoinServer) -> None:
     server.photos = {b"photo": Coin((3, 4))}
     result = client.embed(b"photo")
     assert result.found and result.ellipse == Ellipse(*OUTLINE)
-    assert result.embedding.shape == (64,) and result.embedding.dtype == np.float32
+    assert result.embedding.shape == (EMBEDDING_SIZE,) and result.embedding.dtype == np.float32
     np.testing.assert_allclose(result.embedding[:3], [0.6, 0.8, 0], atol=1e-6)
-    assert result.coin.shape == (256, 256, 3) and result.coin.dtype == np.uint8
+    assert result.coin.shape == (IMAGE_SIZE, IMAGE_SIZE, 3) and result.coin.dtype == np.uint8
     assert result.coin[0, 0].tolist() == [124, 116, 104]
 
 
 def test_enroll_show_remove(client: Client, server: FakeCoinServer) -> None:
     """An entry comes back as it was given, until it is removed."""
     server.photos = {b"photo": Coin((1,))}
-    entry = client.enroll(b"photo", FIELDS)
+    entry = client.enroll(b"photo", ZLOTY)
     assert entry.id == "id1"
     assert client.show("id1") == entry
     assert (entry.name, entry.year, entry.metadata) == ("1 złoty", 1990, {"mint": 3})
@@ -210,14 +211,13 @@ def test_enroll_without_coin(client: Client, server: FakeCoinServer) -> None:
     """Nothing to enroll."""
     server.photos = {b"photo": None}
     with pytest.raises(NoCoinFound):
-        client.enroll(b"photo", FIELDS)
+        client.enroll(b"photo", ZLOTY)
 
 
 def test_metadata_must_be_json(client: Client) -> None:
     """What JSON cannot hold is refused here."""
-    fields = EntryFields(name="a", country="b", currency="c", denomination="d", side="e", metadata={"x": object()})
     with pytest.raises(InvalidRequest, match="JSON"):
-        client.enroll(b"photo", fields)
+        client.enroll(b"photo", replace(FIELDS, metadata={"x": object()}))
 
 
 def test_results_are_frozen(client: Client) -> None:
@@ -238,7 +238,7 @@ def _search_answer(**changes: Any) -> Tensors:
     answer: Tensors = {
         "coin_id": strings(["id1"]),
         "score": np.ones((1, 1), np.float32),
-        "entry": strings(['{"id":"id1","name":"a","country":"b","currency":"c","denomination":"d","side":"e"}']),
+        "entry": strings([json.dumps(entry_object("id1", side="e"))]),
         "known": np.array([[True]]),
         "margin": np.ones((1, 1), np.float32),
         "ellipse": np.ones((1, 5), np.float32),
@@ -247,7 +247,7 @@ def _search_answer(**changes: Any) -> Tensors:
     return {name: array for name, array in {**answer, **changes}.items() if array is not None}
 
 
-@pytest.mark.parametrize("name", ["coin_id", "score", "entry", "known", "margin", "ellipse", "found"])
+@pytest.mark.parametrize("name", OUTPUTS[COIN_SEARCH])
 @pytest.mark.parametrize("array", [None, np.empty((0,), np.float32), np.empty((1, 0), object), np.zeros((1, 9), int)])
 def test_broken_answer(name: str, array: Any) -> None:
     """A missing, empty or misshapen tensor is the server's error and names the tensor."""

@@ -1,15 +1,10 @@
 """`mintmark reembed`: new weights for old photos."""
 
-from collections.abc import Callable
-
 import pytest
 
 from mintmark import Client, MockTransport
-from mintmark._cli import main
 from tests.client.fake_coin_server import FakeCoinServer
-
-Run = Callable[..., int]
-Capture = pytest.CaptureFixture[str]
+from tests.client.samples import Capture, Run, run_on
 
 
 @pytest.fixture
@@ -63,6 +58,6 @@ def test_nothing_to_do(run: Run, server: FakeCoinServer, capsys: Capture) -> Non
 def test_server_that_does_not_get_on(stale: FakeCoinServer, capsys: Capture) -> None:
     """Is not asked for ever, and nothing is switched."""
     stale.catalog._do_reembed = lambda limit: {"done": 0, "left": 3, "lost": 0}  # type: ignore[method-assign]
-    assert main(["reembed"], lambda args: Client(transport=MockTransport(stale))) == 1
+    assert run_on(stale, "reembed") == 1
     assert "embedded none of the 3 views" in capsys.readouterr().err
     assert _operations(stale) == ["reembed"]

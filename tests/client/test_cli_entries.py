@@ -1,28 +1,25 @@
 """The commands that change, list and show entries."""
 
 import json
-from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import cv2
 import numpy as np
 import pytest
 
-from mintmark import Entry, View
-from mintmark._contract import OPTIONAL, REQUIRED
+from mintmark import View
+from mintmark._cli.options import option
+from mintmark._contract import OPTIONAL, REQUIRED, SIDE
 from mintmark._pictures.entry import draw_views
 from tests.client.fake_coin_server import Coin, FakeCoinServer
+from tests.client.samples import OPTIONS, SAID, Capture, MakePhoto, Run, WriteTable, make_entry
 
-Run = Callable[..., int]
-Capture = pytest.CaptureFixture[str]
-
-FIELDS = ["--name", "1 złoty", "--country", "Poland", "--currency", "PLN", "--denomination", "1", "--side", "reverse"]
+UNSAID = (*REQUIRED[1:], SIDE)  # where the name alone is said
 
 
-def test_enroll_list_remove(run: Run, photo: Any, capsys: Capture) -> None:
+def test_enroll_list_remove(run: Run, photo: MakePhoto, capsys: Capture) -> None:
     """The life of an entry."""
-    assert run("enroll", photo("a.png", Coin((1,))), *FIELDS, "--year", 1990) == 0
+    assert run("enroll", photo("a.png", Coin((1,))), *OPTIONS, "--year", 1990) == 0
     assert capsys.readouterr().out == "id1\n"
     assert run("list") == 0
     header, row = capsys.readouterr().out.splitlines()
@@ -58,9 +55,9 @@ def test_list_of_many(run: Run, server: FakeCoinServer, capsys: Capture) -> None
     assert len(json.loads(capsys.readouterr().out)) == 1201
 
 
-def test_enroll_with_an_id(run: Run, server: FakeCoinServer, photo: Any, capsys: Capture) -> None:
+def test_enroll_with_an_id(run: Run, server: FakeCoinServer, photo: MakePhoto, capsys: Capture) -> None:
     """With all fields it is the entry's own; with the side alone that of an entry that is there."""
-    assert run("enroll", photo("a.png", Coin((1,))), *FIELDS, "--entry", "pl:1") == 0
+    assert run("enroll", photo("a.png", Coin((1,))), *OPTIONS, "--entry", "pl:1") == 0
     assert run("enroll", photo("b.png", Coin((0, 1))), "--side", "obverse", "--entry", "pl:1") == 0
     assert capsys.readouterr().out == "pl:1\npl:1\n"
     assert [view.side for view in server.catalog.views] == ["reverse", "obverse"]
@@ -68,19 +65,19 @@ def test_enroll_with_an_id(run: Run, server: FakeCoinServer, photo: Any, capsys:
     assert capsys.readouterr().err == "mintmark: no entry has the id pl:2\n"
 
 
-def test_enroll_without_coin(run: Run, photo: Any, capsys: Capture) -> None:
+def test_enroll_without_coin(run: Run, photo: MakePhoto, capsys: Capture) -> None:
     """One line says why."""
-    assert run("enroll", photo("a.png"), *FIELDS) == 1
+    assert run("enroll", photo("a.png"), *OPTIONS) == 1
     assert capsys.readouterr().err == "mintmark: the photo shows no coin\n"
 
 
 def test_enroll_usage(run: Run, capsys: Capture) -> None:
     """Missing fields are named; a table goes with nothing else."""
     for words, message in (
-        (["a.png", "--name", "x"], "--country, --currency, --denomination, --side"),
-        (["a.png", "--name", "x", "--entry", "y"], "--country, --currency, --denomination, --side"),
+        (["a.png", "--name", "x"], ", ".join(map(option, UNSAID))),
+        (["a.png", "--name", "x", "--entry", "y"], ", ".join(map(option, UNSAID))),
         (["a.png", "--entry", "y"], "missing: --side"),
-        (FIELDS, "PHOTO"),
+        (OPTIONS, "PHOTO"),
         (["--from", "labels.csv", "a.png"], "--from takes neither"),
         (["--from", "labels.csv", "--entry", "x"], "--from takes neither"),
     ):
@@ -90,10 +87,12 @@ def test_enroll_usage(run: Run, capsys: Capture) -> None:
         assert message in capsys.readouterr().err
 
 
-ROW = {"path": "a.png", "name": "1 złoty", "country": "Poland", "currency": "PLN", "denomination": "1"}
+ROW = {"path": "a.png", **SAID}
 
 
-def test_enroll_table(run: Run, server: FakeCoinServer, photo: Any, write_table: Any, capsys: Capture) -> None:
+def test_enroll_table(
+    run: Run, server: FakeCoinServer, photo: MakePhoto, write_table: WriteTable, capsys: Capture
+) -> None:
     """Good rows are enrolled with their free columns; bad ones are named by their line."""
     photo("a.png", Coin((1,)))
     photo("b.png")
@@ -113,7 +112,7 @@ def test_enroll_table(run: Run, server: FakeCoinServer, photo: Any, write_table:
 
 
 def test_enroll_table_of_entries(
-    run: Run, server: FakeCoinServer, photo: Any, write_table: Any, capsys: Capture
+    run: Run, server: FakeCoinServer, photo: MakePhoto, write_table: WriteTable, capsys: Capture
 ) -> None:
     """Rows with the same entry are one coin; its fields need to be said once, and must not differ."""
     for name in ("a.png", "b.png", "c.png"):
@@ -130,10 +129,10 @@ def test_enroll_table_of_entries(
     assert [view.side for view in server.catalog.views] == ["reverse", "obverse", "reverse"]
 
 
-def test_enroll_table_without_column(run: Run, write_table: Any, capsys: Capture) -> None:
+def test_enroll_table_without_column(run: Run, write_table: WriteTable, capsys: Capture) -> None:
     """The missing columns are named."""
     assert run("enroll", "--from", write_table("labels.csv", [{"path": "a", "name": "b"}])) == 1
-    assert "lacks the column country, currency, denomination, side" in capsys.readouterr().err
+    assert f"lacks the column {', '.join(UNSAID)}" in capsys.readouterr().err
 
 
 def test_show(run: Run, server: FakeCoinServer, capsys: Capture) -> None:
@@ -165,14 +164,16 @@ def test_show_draws_a_sheet(run: Run, server: FakeCoinServer, tmp_path: Path) ->
     drawn = cv2.imread(str(sheet))
     stored = [cv2.imdecode(np.frombuffer(view.picture, np.uint8), cv2.IMREAD_COLOR) for view in server.catalog.views]
     for picture in stored:
-        assert (np.abs(drawn.astype(int) - picture[128, 128]).max(axis=2) < 3).sum() > 10_000
+        assert (
+            np.abs(drawn.astype(int) - picture[len(picture) // 2, len(picture) // 2]).max(axis=2) < 3
+        ).sum() > 10_000
 
 
 @pytest.mark.parametrize("count", [0, 1, 4, 9])
 def test_sheet_holds_any_number_of_pictures(count: int) -> None:
     """Broken and missing pictures, and names longer than the sheet, leave it whole."""
     views = [View(f"v{number}", "obverse", bool(number % 2), b"junk" if number % 3 else b"") for number in range(count)]
-    entry = Entry(id="x", name="ż" * 300, country="c", currency="c", denomination="1", metadata={"a": {"b": [1]}})
+    entry = make_entry("x", name="ż" * 300, metadata={"a": {"b": [1]}})
     sheet = draw_views(entry, views)
     assert sheet.dtype == np.uint8 and sheet.shape[2] == 3 and (sheet < 100).any()
     assert (sheet[:, -20:] > 200).all(), "nothing is written over the edge"

@@ -10,13 +10,15 @@ import cv2
 import numpy as np
 import pytest
 
-from mintmark import Client, Ellipse, MockTransport, ServerUnavailable
-from mintmark._cli import main
-from mintmark._contract import EMBEDDING_SIZE
+from mintmark import Ellipse, ServerUnavailable
+from mintmark._contract import COIN_EMBEDDING, EMBEDDING_SIZE
 from mintmark._evaluation import Sight, misses
 from mintmark._manifest import Row
 from mintmark._pictures.misses import COLUMNS
 from tests.client.fake_coin_server import Coin, FakeCoinServer
+from tests.client.samples import Capture, Run
+
+Report = Callable[..., dict[str, Any]]
 
 # path, label, role, set, what the photo shows; the third axis is a distractor's
 PHOTOS: list[tuple[str, str, str, str, Coin | None]] = [
@@ -49,25 +51,18 @@ def manifest(tmp_path: Path, server: FakeCoinServer) -> Path:
 
 
 @pytest.fixture
-def run(server: FakeCoinServer) -> Callable[..., int]:
-    """`mintmark evaluate` talking to `server`."""
-    connect = lambda args: Client(transport=MockTransport(server))  # noqa: E731
-    return lambda *argv: main(["evaluate", *(str(word) for word in argv)], connect)
-
-
-@pytest.fixture
-def report(run: Callable[..., int], capsys: pytest.CaptureFixture[str]) -> Callable[..., dict[str, Any]]:
+def report(run: Run, capsys: Capture) -> Report:
     """The JSON that `mintmark evaluate` prints."""
 
     def measure(*argv: object) -> dict[str, Any]:
-        assert run(*argv, "--json") == 0
+        assert run("evaluate", *argv, "--json") == 0
         parsed: dict[str, Any] = json.loads(capsys.readouterr().out)
         return parsed
 
     return measure
 
 
-def test_recall(report: Any, manifest: Path, server: FakeCoinServer) -> None:
+def test_recall(report: Report, manifest: Path, server: FakeCoinServer) -> None:
     """Worked out by hand from PHOTOS."""
     result = report(manifest)
     assert result["photos"] == {"catalog": 3, "distractor": 1, "query": 4, "unknown": 1}
@@ -79,28 +74,28 @@ def test_recall(report: Any, manifest: Path, server: FakeCoinServer) -> None:
     assert result["recall"]["overall"] == {"queries": 4, **recalls}
     assert [result["recall"]["labels"][label]["recall@2"] for label in "ab"] == [1.0, 0.0]
     assert result["refused"] == {} and result["outlines"] is None
-    assert {model for model, _ in server.calls} == {"coin_embedding"}  # the catalog is left alone
+    assert {model for model, _ in server.calls} == {COIN_EMBEDDING}  # the catalog is left alone
     assert len(server.calls) == 9
 
 
-def test_auroc(report: Any, manifest: Path) -> None:
+def test_auroc(report: Report, manifest: Path) -> None:
     """The unknown coin scores 0.58: below three of the queries, above the one without a coin."""
     assert report(manifest)["auroc"] == 0.75
 
 
-def test_refused_photo(report: Any, manifest: Path, server: FakeCoinServer, run: Any, capsys: Any) -> None:
+def test_refused_photo(report: Report, manifest: Path, server: FakeCoinServer, run: Run, capsys: Capture) -> None:
     """It is named; as a query it is a miss, in the catalog it is left out."""
     del server.photos[b"q/a1.jpg"], server.photos[b"cat/b.jpg"]
     result = report(manifest)
     assert result["refused"] == dict.fromkeys(["cat/b.jpg", "q/a1.jpg"], "photo is not an image")
     assert result["index"] == {"pictures": 2, "left_out": 2}
     assert result["recall"]["overall"]["recall@20"] == 0.25
-    run(manifest)
+    run("evaluate", manifest)
     out, err = capsys.readouterr()
     assert "mintmark: q/a1.jpg: photo is not an image" in err and "refused 2 photos" in out
 
 
-def test_set_and_root(report: Any, manifest: Path, tmp_path: Path) -> None:
+def test_set_and_root(report: Report, manifest: Path, tmp_path: Path) -> None:
     """Rows of other sets are as if they were not there; paths may start elsewhere."""
     elsewhere = tmp_path / "lists"
     elsewhere.mkdir()
@@ -110,7 +105,7 @@ def test_set_and_root(report: Any, manifest: Path, tmp_path: Path) -> None:
     assert result["recall"]["overall"]["recall@1"] == 0.5
 
 
-def test_outlines(report: Any, manifest: Path, tmp_path: Path) -> None:
+def test_outlines(report: Report, manifest: Path, tmp_path: Path) -> None:
     """Photos of any role are measured; doubtful outlines and unlisted photos are left out."""
     outlines = tmp_path / "ellipses.csv"
     outlines.write_text(
@@ -128,9 +123,9 @@ def test_outlines(report: Any, manifest: Path, tmp_path: Path) -> None:
     assert result["largest"] == pytest.approx({"mean": 0.5, "median": 0.5, "share>=0.9": 1 / 3}, abs=1e-3)
 
 
-def test_the_worst_queries_are_drawn(run: Any, manifest: Path, tmp_path: Path) -> None:
+def test_the_worst_queries_are_drawn(run: Run, manifest: Path, tmp_path: Path) -> None:
     sheet = tmp_path / "worst.png"
-    assert run(manifest, "--worst", sheet) == 0
+    assert run("evaluate", manifest, "--worst", sheet) == 0
     picture = cv2.imread(str(sheet))
     assert picture is not None
     inked = (picture < 60).all(axis=2)
@@ -161,11 +156,11 @@ def test_misses_come_worst_first() -> None:
     assert misses([row for row in rows if row.role == "query"], sights) == []
 
 
-def test_text(run: Any, manifest: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_text(run: Run, manifest: Path, tmp_path: Path, capsys: Capture) -> None:
     """What people read."""
     outlines = tmp_path / "ellipses.csv"
     outlines.write_text("path,cx,cy,a,b,angle\nq/a1.jpg,60,50,40,30,20\n")
-    assert run(manifest, "--outlines", outlines) == 0
+    assert run("evaluate", manifest, "--outlines", outlines) == 0
     out, err = capsys.readouterr()
     lines = out.splitlines()
     assert lines[0] == "role        photos  coin found"
@@ -176,7 +171,7 @@ def test_text(run: Any, manifest: Path, tmp_path: Path, capsys: pytest.CaptureFi
     assert err.splitlines()[0] == "photos: 9" and err.splitlines()[1].startswith("photos: 9 of 9 in 0:0")
 
 
-def test_nothing_to_search(report: Any, manifest: Path) -> None:
+def test_nothing_to_search(report: Report, manifest: Path) -> None:
     """Without queries or catalog there is no recall, and no crash."""
     manifest.write_text("path,label,role\nq/a1.jpg,a,query\nq/u.jpg,u,unknown\n")
     result = report(manifest)
@@ -192,21 +187,21 @@ def test_nothing_to_search(report: Any, manifest: Path) -> None:
         ("path,label,role\nnowhere.jpg,a,query\nq/a1.jpg,a,query\n", "1 of 2 photos are not under"),
     ],
 )
-def test_bad_manifest(run: Any, manifest: Path, text: str, message: str, capsys: Any) -> None:
+def test_bad_manifest(run: Run, manifest: Path, text: str, message: str, capsys: Capture) -> None:
     """One line says what is wrong."""
     manifest.write_text(text)
-    assert run(manifest) == 1
+    assert run("evaluate", manifest) == 1
     assert message in capsys.readouterr().err
 
 
-def test_bad_set(run: Any, manifest: Path, capsys: Any) -> None:
+def test_bad_set(run: Run, manifest: Path, capsys: Capture) -> None:
     """A set that no row belongs to."""
-    assert run(manifest, "--set", "three") == 1
+    assert run("evaluate", manifest, "--set", "three") == 1
     assert "no rows of the set three" in capsys.readouterr().err
 
 
-def test_server_goes_away(run: Any, manifest: Path, server: FakeCoinServer, capsys: Any) -> None:
+def test_server_goes_away(run: Run, manifest: Path, server: FakeCoinServer, capsys: Capture) -> None:
     """That is no refusal: the work ends."""
     server.error = ServerUnavailable("server is unavailable")
-    assert run(manifest) == 1
+    assert run("evaluate", manifest) == 1
     assert "mintmark: server is unavailable" in capsys.readouterr().err

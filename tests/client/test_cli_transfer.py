@@ -9,28 +9,16 @@ from typing import Any
 import numpy as np
 import pytest
 
-from mintmark import Client, InvalidRequest, MintmarkError, MockTransport, ServerUnavailable
+from mintmark import InvalidRequest, MintmarkError, ServerUnavailable
 from mintmark._archive import open_archive, verify
-from mintmark._cli import main
 from tests.client.fake_catalog import crop, of_picture
 from tests.client.fake_coin_server import Coin, FakeCoinServer
-
-Run = Callable[..., int]
-Capture = pytest.CaptureFixture[str]
-
-FORMATS = ["folder", "file.parquet"]
-
-
-@pytest.fixture(autouse=True)
-def _pyarrow(request: pytest.FixtureRequest) -> None:
-    """Tests of Parquet files need it."""
-    if "parquet" in request.node.name:
-        pytest.importorskip("pyarrow")
+from tests.client.samples import EXPORTS, Capture, Run, run_on
 
 
 @pytest.fixture
 def filled(server: FakeCoinServer) -> FakeCoinServer:
-    """A catalog of 130 views of 65 coins."""
+    """A catalog of 130 views: two of each of 65 coins."""
     for number in range(130):
         fields = {"year": 1900 + number // 2, "metadata": {"n": number // 2, "tags": ["a", "ż"]}}
         server.add(f"coin {number // 2}", (1, number), side="ab"[number % 2], entry=f"c:{number // 2}", **fields)
@@ -43,11 +31,7 @@ def other() -> FakeCoinServer:
     return FakeCoinServer()
 
 
-def _run(server: FakeCoinServer, *argv: object) -> int:
-    return main([str(word) for word in argv], lambda args: Client(transport=MockTransport(server)))
-
-
-@pytest.mark.parametrize("name", FORMATS)
+@pytest.mark.parametrize("name", EXPORTS)
 def test_from_server_to_server(
     filled: FakeCoinServer, other: FakeCoinServer, run: Run, tmp_path: Path, name: str, capsys: Capture
 ) -> None:
@@ -56,7 +40,7 @@ def test_from_server_to_server(
     assert run("export", target) == 0
     out, err = capsys.readouterr()
     assert out == f"exported 130 views to {target}\n" and "exported: 130 of 130" in err
-    assert _run(other, "import", target) == 0
+    assert run_on(other, "import", target) == 0
     out, err = capsys.readouterr()
     assert out == "imported 130 new views of 130\n" and "verified: 130 of 130" in err
     assert other.catalog.entries == filled.catalog.entries
@@ -66,14 +50,14 @@ def test_from_server_to_server(
     for ours, theirs in zip(other.catalog.views, filled.catalog.views, strict=True):
         expected = theirs.embeddings["abc123"] if name.endswith("parquet") else of_picture("abc123", theirs.picture)
         np.testing.assert_array_equal(ours.embeddings["abc123"], expected)
-    assert _run(other, "import", target) == 0
+    assert run_on(other, "import", target) == 0
     assert capsys.readouterr().out == "imported 0 new views of 130\n"
 
 
 def test_import_by_the_table(filled: FakeCoinServer, other: FakeCoinServer, run: Run, tmp_path: Path) -> None:
     """The folder's labels.csv stands for the folder."""
     assert run("export", tmp_path / "out") == 0
-    assert _run(other, "import", tmp_path / "out" / "labels.csv") == 0
+    assert run_on(other, "import", tmp_path / "out" / "labels.csv") == 0
     assert other.catalog.entries == filled.catalog.entries
 
 
@@ -83,7 +67,7 @@ def test_exported_folder_can_be_enrolled(
     """Its table has the columns of `enroll --from`, with the same meaning."""
     assert run("export", tmp_path / "out") == 0
     other.photos = {view.picture: Coin((1,)) for view in filled.catalog.views}
-    assert _run(other, "enroll", "--from", tmp_path / "out" / "labels.csv") == 0
+    assert run_on(other, "enroll", "--from", tmp_path / "out" / "labels.csv") == 0
     assert other.catalog.entries == filled.catalog.entries
 
 
@@ -94,7 +78,7 @@ def test_import_of_parquet_for_other_weights(
     filled.catalog.views[3].picture = b""
     other.catalog.model = "new"
     assert run("export", tmp_path / "a.parquet") == 0
-    assert _run(other, "import", tmp_path / "a.parquet") == 0
+    assert run_on(other, "import", tmp_path / "a.parquet") == 0
     out, err = capsys.readouterr()
     assert out.endswith("imported 129 new views of 130\n")
     assert "left out 1 view without a picture or an embedding by the server's weights" in err
@@ -108,7 +92,7 @@ def test_export_says_what_it_leaves_out(filled: FakeCoinServer, run: Run, tmp_pa
     assert "exported 129 views" in out and "left out 1 view without a stored picture" in err
 
 
-@pytest.mark.parametrize("name", FORMATS)
+@pytest.mark.parametrize("name", EXPORTS)
 def test_export_overwrites_nothing(
     filled: FakeCoinServer, run: Run, tmp_path: Path, name: str, capsys: Capture
 ) -> None:
@@ -118,7 +102,7 @@ def test_export_overwrites_nothing(
     assert "is there already" in capsys.readouterr().err
 
 
-@pytest.mark.parametrize("name", FORMATS)
+@pytest.mark.parametrize("name", EXPORTS)
 def test_export_that_breaks_off_is_no_export(
     filled: FakeCoinServer, other: FakeCoinServer, run: Run, tmp_path: Path, name: str, capsys: Capture
 ) -> None:
@@ -130,8 +114,8 @@ def test_export_that_breaks_off_is_no_export(
         return filled(model, inputs, parameters)
 
     target = tmp_path / name
-    assert main(["export", str(target)], lambda args: Client(transport=MockTransport(fail_later))) == 1
-    assert _run(other, "import", target) == 1
+    assert run_on(fail_later, "export", target) == 1
+    assert run_on(other, "import", target) == 1
     err = capsys.readouterr().err
     assert "it lacks export.json" in err or "there is no such file" in err
     assert other.calls == [] and not list(tmp_path.glob("*.part"))
@@ -184,7 +168,7 @@ def test_damaged_folder(
     """One line says what is wrong, and nothing is sent."""
     assert run("export", tmp_path / "out") == 0
     damage(tmp_path / "out")
-    assert _run(other, "import", tmp_path / "out") == 1
+    assert run_on(other, "import", tmp_path / "out") == 1
     assert message in capsys.readouterr().err
     assert other.calls == []
 
@@ -198,7 +182,7 @@ def test_damaged_parquet(
     bad = tmp_path / "bad.parquet"
     for size in (0, 3, 100, len(good) // 2, len(good) - 1):
         bad.write_bytes(good[:size])
-        assert _run(other, "import", bad) == 1
+        assert run_on(other, "import", bad) == 1
         assert "is truncated, or no Parquet file" in capsys.readouterr().err
     rng = random.Random(1)
     for place in rng.sample(range(4, len(good) - 8), 150):

@@ -8,19 +8,13 @@ from typing import Any
 
 import pytest
 
-from mintmark import Entry, InvalidRequest, ViewRecord
+from mintmark import InvalidRequest, ViewRecord
 from mintmark._archive import open_archive, verify, write_archive
+from mintmark._contract import EMBEDDING_SIZE, OPTIONAL, REQUIRED, WHOLE_NUMBERS
 from tests.client.fake_catalog import unit
+from tests.client.samples import EXPORTS, make_entry
 
-FORMATS = ["folder", "file.parquet"]
 LETTERS = "aZ09 ,;\"'\\\n\r\t=#\N{ZERO WIDTH SPACE}\N{NO-BREAK SPACE}łß한½\N{COMBINING ACUTE ACCENT}\N{COIN}"
-
-
-@pytest.fixture(autouse=True)
-def _pyarrow(request: pytest.FixtureRequest) -> None:
-    """Tests of Parquet files need it."""
-    if "parquet" in request.node.name:
-        pytest.importorskip("pyarrow")
 
 
 def _text(rng: random.Random, least: int = 1) -> str:
@@ -36,21 +30,25 @@ def _value(rng: random.Random, depth: int = 0) -> Any:
     return {_text(rng, 0): _value(rng, depth + 1) for _ in range(rng.randint(0, 3))}
 
 
+def _optional(rng: random.Random, name: str) -> Any:
+    return rng.choice([None, -44, 0, 5000, 1990] if name in WHOLE_NUMBERS else [None, _text(rng), _text(rng)])
+
+
 def _records(seed: int, count: int) -> list[ViewRecord]:
     """Views of entries in all the forms that the catalog takes; some without embedding."""
     rng = random.Random(seed)
     entries = [
-        Entry(
-            id="".join(rng.choices("aZ0._:-", k=rng.randint(1, 64))),
-            name=_text(rng), country=_text(rng), currency=_text(rng), denomination=_text(rng),
-            year=rng.choice([None, -44, 0, 5000, 1990]),
+        make_entry(
+            "".join(rng.choices("aZ0._:-", k=rng.randint(1, 64))),
+            **{name: _text(rng) for name in REQUIRED},
+            **{name: _optional(rng, name) for name in OPTIONAL},
             metadata={_text(rng): _value(rng) for _ in range(rng.randint(0, 4))},
         )
         for _ in range(count)
     ]  # fmt: skip
     views = []
     for number in range(count):
-        embedding = unit([rng.gauss(0, 1) for _ in range(64)]) if rng.random() < 0.8 else None
+        embedding = unit([rng.gauss(0, 1) for _ in range(EMBEDDING_SIZE)]) if rng.random() < 0.8 else None
         model = "" if embedding is None else rng.choice(["abc", "def"])
         picture = rng.randbytes(rng.randint(1, 300))
         views.append(ViewRecord(rng.choice(entries[: number + 1]), _text(rng), picture, embedding, model))
@@ -63,7 +61,7 @@ def _plain(record: ViewRecord, embeddings: bool = True) -> tuple[Any, ...]:
     return asdict(record.entry), record.side, record.picture, raw, record.model if embeddings else ""
 
 
-@pytest.mark.parametrize("name", FORMATS)
+@pytest.mark.parametrize("name", EXPORTS)
 @pytest.mark.parametrize("seed", range(5))
 def test_round_trip(tmp_path: Path, name: str, seed: int) -> None:
     """Ids, letters, types and missing years come back as they went; embeddings to the bit, in Parquet."""
@@ -77,7 +75,7 @@ def test_round_trip(tmp_path: Path, name: str, seed: int) -> None:
     assert not list(tmp_path.glob("*.part"))
 
 
-@pytest.mark.parametrize("name", FORMATS)
+@pytest.mark.parametrize("name", EXPORTS)
 def test_empty_catalog(tmp_path: Path, name: str) -> None:
     """Is an export too."""
     assert write_archive(tmp_path / name, []).views == 0
@@ -89,7 +87,7 @@ def test_empty_catalog(tmp_path: Path, name: str) -> None:
 @pytest.mark.parametrize(("name", "kept"), [("folder", 1), ("file.parquet", 2)])
 def test_views_that_nothing_could_be_imported_from(tmp_path: Path, name: str, kept: int) -> None:
     """Are left out and counted: without a picture in a folder, without picture and embedding in Parquet."""
-    entry = Entry(id="x", name="n", country="c", currency="c", denomination="1")
+    entry = make_entry("x")
     records = [ViewRecord(entry, "a", b"p"), ViewRecord(entry, "a", b"", unit((1,)), "m"), ViewRecord(entry, "a", b"")]
     written = write_archive(tmp_path / name, records)
     assert (written.views, written.left_out) == (kept, 3 - kept)

@@ -2,6 +2,7 @@
 
 import itertools
 import json
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -9,7 +10,6 @@ import pytest
 
 from mintmark import (
     Client,
-    EntryFields,
     EntryNotFound,
     InvalidRequest,
     MockTransport,
@@ -18,10 +18,12 @@ from mintmark import (
     ServerError,
     ViewRecord,
 )
+from mintmark._contract import EMBEDDING_SIZE
 from tests.client.fake_catalog import crop, of_picture, unit
 from tests.client.fake_coin_server import Coin, FakeCoinServer, strings
+from tests.client.samples import FIELDS, entry_object, make_entry
 
-FIELDS = EntryFields(name="1 złoty", country="Poland", currency="PLN", denomination="1", side="obverse", year=1990)
+ZLOTY = replace(FIELDS, side="obverse", year=1990)
 
 
 def _answering(answer: Any) -> Client:
@@ -32,12 +34,12 @@ def _answering(answer: Any) -> Client:
 def test_two_sides_of_a_coin(client: Client, server: FakeCoinServer) -> None:
     """Tied together by an id of the client's or of the server's choice."""
     server.photos = {b"obverse": Coin((1,)), b"reverse": Coin((0, 1)), b"none": None}
-    entry = client.enroll(b"obverse", FIELDS, "mine:1")
+    entry = client.enroll(b"obverse", ZLOTY, "mine:1")
     client.add_view(b"reverse", "mine:1", "reverse")
     assert entry.id == "mine:1" and client.show("mine:1") == entry
     assert [(view.side, view.stale) for view in client.views("mine:1")] == [("obverse", False), ("reverse", False)]
     assert client.views("mine:1")[1].picture == crop(2)
-    assert client.enroll(b"reverse", FIELDS).id == "id2"
+    assert client.enroll(b"reverse", ZLOTY).id == "id2"
     with pytest.raises(EntryNotFound, match="id9"):
         client.add_view(b"reverse", "id9", "reverse")
     with pytest.raises(NoCoinFound):
@@ -49,9 +51,9 @@ def test_two_sides_of_a_coin(client: Client, server: FakeCoinServer) -> None:
 def test_enrolling_the_same_entry_again(client: Client, server: FakeCoinServer) -> None:
     """One more view where the fields are the same; an error where they are not."""
     server.photos = {b"photo": Coin((1,))}
-    assert client.enroll(b"photo", FIELDS, "x") == client.enroll(b"photo", FIELDS, "x")
+    assert client.enroll(b"photo", ZLOTY, "x") == client.enroll(b"photo", ZLOTY, "x")
     assert (client.status().entries, client.status().views) == (1, 2)
-    other = EntryFields(name="2 złote", country="Poland", currency="PLN", denomination="2", side="obverse")
+    other = replace(ZLOTY, name="2 złote", denomination="2")
     with pytest.raises(InvalidRequest, match="other fields"):
         client.enroll(b"photo", other, "x")
 
@@ -150,8 +152,8 @@ def test_stale_views_are_exported_without_embedding(client: Client, server: Fake
 def test_import_refuses_embeddings_of_another_size(client: Client, server: FakeCoinServer) -> None:
     """Before they travel."""
     server.add("coin", (1,))
-    record = ViewRecord(client.show("id1"), "reverse", b"", np.zeros(128, np.float32), "abc123")
-    with pytest.raises(InvalidRequest, match=r"\[128\]; it must be \[64\]"):
+    record = ViewRecord(client.show("id1"), "reverse", b"", np.zeros(EMBEDDING_SIZE + 1, np.float32), "abc123")
+    with pytest.raises(InvalidRequest, match=rf"\[{EMBEDDING_SIZE + 1}\]; it must be \[{EMBEDDING_SIZE}\]"):
         client.import_views([record])
 
 
@@ -193,7 +195,7 @@ def test_status(client: Client, server: FakeCoinServer) -> None:
     assert status.details == {"sequence": 7, "index": {"kind": "Flat"}}
 
 
-ENTRY = {"id": "x", "name": "n", "country": "c", "currency": "c", "denomination": "1"}
+ENTRY = entry_object("x")
 
 
 @pytest.mark.parametrize(
@@ -212,7 +214,7 @@ ENTRY = {"id": "x", "name": "n", "country": "c", "currency": "c", "denomination"
 def test_broken_answers(answer: Any) -> None:
     """Are the server's error."""
     client = _answering(answer)
-    record = ViewRecord(client_entry(), "a", b"x")
+    record = ViewRecord(make_entry("x"), "a", b"x")
     exporting, importing = (lambda: list(client.export())), (lambda: client.import_views([record]))
     for call in (exporting, importing, client.reembed, client.switch, client.forget):
         with pytest.raises(ServerError):
@@ -220,8 +222,3 @@ def test_broken_answers(answer: Any) -> None:
     if answer.get("views"):
         with pytest.raises(ServerError):
             client.views("x")
-
-
-def client_entry() -> Any:
-    """An entry as the client gives it."""
-    return _answering({"entry": ENTRY}).show("x")

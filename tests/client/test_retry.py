@@ -6,11 +6,10 @@ from typing import Any
 
 import pytest
 
-from mintmark import Client, EntryFields, MintmarkError, MockTransport, ServerBusy, ServerError, ServerUnavailable
+from mintmark import Client, MintmarkError, MockTransport, ServerBusy, ServerError, ServerUnavailable
 from mintmark._retry import FIRST_PAUSE, LONGEST_PAUSE, MOST_LOST, Retry
 from tests.client.fake_coin_server import Coin, FakeCoinServer
-
-FIELDS = EntryFields(name="1", country="AT", currency="EUR", denomination="1", side="common")
+from tests.client.samples import FIELDS
 
 
 @dataclass
@@ -24,8 +23,8 @@ class Clock:
         self.slept.append(seconds)
         self.now += seconds
 
-    def retry(self, share: float = 1.0) -> Retry:
-        return Retry(lambda: self.now, self.sleep, lambda: share)
+    def retry(self, jitter: float = 1.0) -> Retry:
+        return Retry(lambda: self.now, self.sleep, lambda: jitter)
 
 
 def failing(
@@ -53,9 +52,9 @@ def test_pauses_grow_up_to_a_limit() -> None:
 
 def test_clients_do_not_come_back_at_the_same_moment() -> None:
     pauses = []
-    for share in (0.0, 0.5, 1.0):
+    for jitter in (0.0, 0.5, 1.0):
         clock = Clock()
-        clock.retry(share).call(failing(1, ServerBusy("full"), clock)[0], timeout=60, repeatable=False)
+        clock.retry(jitter).call(failing(1, ServerBusy("full"), clock)[0], timeout=60, repeatable=False)
         pauses += clock.slept
     assert pauses == pytest.approx([0.5 * FIRST_PAUSE, 0.75 * FIRST_PAUSE, FIRST_PAUSE])
 

@@ -13,8 +13,7 @@ from tritonclient.grpc import service_pb2, service_pb2_grpc
 from mintmark import Client, InvalidRequest, ServerUnavailable, Tls
 from mintmark._cli import main
 from tests.certificates import make_certificates
-
-Capture = pytest.CaptureFixture[str]
+from tests.client.samples import Capture
 
 STATUS = (
     b'{"entries": 1, "views": 2, "stale_views": 0, "model": "abc", "threshold": 0.5, "calibrated": false,'
@@ -93,8 +92,8 @@ def test_without_tls(serve: Callable[..., str]) -> None:
 def test_command_line(serve: Callable[..., str], pem: Path, monkeypatch: pytest.MonkeyPatch, capsys: Capture) -> None:
     """By flags, any of which means TLS. The token is the environment's: that for changes, else that for reading."""
     url = serve(mutual=True)
-    words = ["status", "--url", url, "--tls-ca", pem / "ca.pem", "--tls-cert", pem / "client.pem", "--tls-key"]
-    words = [*map(str, words), str(pem / "client.key")]
+    files = {"--tls-ca": "ca.pem", "--tls-cert": "client.pem", "--tls-key": "client.key"}
+    words = ["status", "--url", url, *(word for flag, name in files.items() for word in (flag, str(pem / name)))]
     monkeypatch.delenv("MINTMARK_TOKEN", raising=False)
     monkeypatch.delenv("MINTMARK_READ_TOKEN", raising=False)
     for variable, expected in ((None, "none"), ("MINTMARK_READ_TOKEN", "Bearer t1"), ("MINTMARK_TOKEN", "Bearer t2")):

@@ -1,5 +1,6 @@
 """The gRPC transport against a small server that speaks Triton's protocol."""
 
+import json
 import struct
 import time
 from collections.abc import Callable, Iterator
@@ -27,6 +28,7 @@ from mintmark import (
 )
 from mintmark._errors import BY_CODE
 from mintmark._transports.triton import error_of
+from tests.client.samples import Capture, entry_object
 
 Answer = Callable[[Any, grpc.ServicerContext], Any]
 
@@ -71,7 +73,7 @@ def _respond(**tensors: tuple[str, list[int], bytes]) -> Any:
 
 
 def _search_response(ellipse: bytes = struct.pack("<5f", 1, 2, 4, 3, 5)) -> Any:
-    entry = '{"id":"7","name":"złoty","country":"","currency":"","denomination":"","side":"x"}'.encode()
+    entry = json.dumps(entry_object("7", name="złoty", side="x"), ensure_ascii=False).encode()
     return _respond(
         coin_id=("BYTES", [1, 2], _bytes(b"7", b"")),
         score=("FP32", [1, 2], struct.pack("<2f", 0.5, -1)),
@@ -217,7 +219,12 @@ def test_error_messages_are_one_line() -> None:
 def test_filters_travel_as_parameters(servicer: Servicer, url: str) -> None:
     """As texts, whatever they are."""
     requests: list[Any] = []
-    servicer.answer = lambda request, context: requests.append(request) or _search_response()
+
+    def answer(request: Any, context: grpc.ServicerContext) -> Any:
+        requests.append(request)
+        return _search_response()
+
+    servicer.answer = answer
     with Client(url) as client:
         client.recognize(b"photo", k=2, filters={"year": 1990, "metadata.proof": True})
     values = {name: value.string_param for name, value in requests[0].parameters.items() if name != "k"}
@@ -232,7 +239,7 @@ def test_token_that_no_header_can_carry(url: str, token: str) -> None:
     assert "cret" not in str(error.value)
 
 
-def test_token_is_in_no_error_and_no_repr(servicer: Servicer, url: str, capsys: pytest.CaptureFixture[str]) -> None:
+def test_token_is_in_no_error_and_no_repr(servicer: Servicer, url: str, capsys: Capture) -> None:
     """Whatever goes wrong."""
     servicer.answer = lambda request, context: context.abort(grpc.StatusCode.INTERNAL, "broken")
     with Client(url, token="s3cr3t") as client, pytest.raises(ServerError) as error:

@@ -1,75 +1,21 @@
 """The command line through main(argv), against a server in memory."""
 
 import argparse
-import inspect
 import json
-import re
 import struct
-from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import cv2
 import numpy as np
 import pytest
 
-from mintmark import Client, MintmarkError, MockTransport, ServerUnavailable
+from mintmark import Client, MockTransport, ServerUnavailable
 from mintmark._cli import main
-from mintmark._cli.options import option
-from mintmark._contract import FIELD_DOCS, FILTERS, OPTIONAL
 from tests.client.fake_coin_server import Coin, FakeCoinServer
-
-HOME = Path(__file__).resolve().parents[2] / "python_client"
-README = HOME / "README.md"
-COMMANDS = (
-    "recognize", "enroll", "list", "show", "update", "remove", "status", "export", "import", "reembed", "calibrate",
-    "evaluate",
-)  # fmt: skip
-FIELDS = ["--name", "1 złoty", "--country", "Poland", "--currency", "PLN", "--denomination", "1", "--side", "reverse"]
-
-Run = Callable[..., int]
+from tests.client.samples import OPTIONS, Capture, MakePhoto, Run
 
 
-def test_readme_names_every_command(run: Run, capsys: pytest.CaptureFixture[str]) -> None:
-    """And every option of each."""
-    text = README.read_text(encoding="utf-8")
-    for command in COMMANDS:
-        assert f"mintmark {command}" in text
-        with pytest.raises(SystemExit) as exit_info:
-            run(command, "--help")
-        assert exit_info.value.code == 0
-        options = {word.strip("[],") for word in capsys.readouterr().out.split() if word.strip("[").startswith("--")}
-        assert [option for option in sorted(options - {"--help"}) if option not in text] == []
-    with pytest.raises(SystemExit):
-        run("--help")
-    assert re.findall(r"^    (\w+) ", capsys.readouterr().out, re.MULTILINE) == list(COMMANDS)
-
-
-def test_readme_names_every_method_error_and_file() -> None:
-    """As the commands."""
-    text = README.read_text(encoding="utf-8")
-    methods = [name for name, _ in inspect.getmembers(Client, inspect.isfunction) if name[0] != "_" and name != "close"]
-    assert [name for name in methods if f"`{name}(" not in text] == []
-    errors = [error.__name__ for error in MintmarkError.__subclasses__()]
-    assert [name for name in errors if f"`{name}`" not in text] == []
-    files = text[text.index("## Files") :]
-    package = HOME / "src" / "mintmark"
-    rooms = {path.relative_to(package).parts[0] for path in package.rglob("*.py")} - {"__init__.py", "__main__.py"}
-    assert [name for name in sorted(rooms) if f"`{name}" not in files] == []
-
-
-def test_readme_lists_the_fields_of_an_entry() -> None:
-    """In one table, in the order of the contract."""
-    table = re.findall(
-        r"^\| `(\w+)` \| `(--[\w-]+)` \| (yes|no) \| (yes|no) \| (.+) \|$", README.read_text(), re.MULTILINE
-    )
-    said = {True: "yes", False: "no"}
-    assert table == [
-        (name, option(name), said[name not in OPTIONAL], said[name in FILTERS], doc) for name, doc in FIELD_DOCS.items()
-    ]
-
-
-def test_recognize(run: Run, server: FakeCoinServer, photo: Any, capsys: pytest.CaptureFixture[str]) -> None:
+def test_recognize(run: Run, server: FakeCoinServer, photo: MakePhoto, capsys: Capture) -> None:
     """People get a verdict, its score and margin, and a table for each photo."""
     server.add("1 złoty", (1, 0), year=1990, side="reverse")
     server.add("2 Euro", (0, 1))
@@ -82,7 +28,7 @@ def test_recognize(run: Run, server: FakeCoinServer, photo: Any, capsys: pytest.
     assert lines[4].endswith("c.png: unknown (score 0.000, margin 1.000); nearest:")
 
 
-def test_recognize_filters(run: Run, server: FakeCoinServer, photo: Any, capsys: pytest.CaptureFixture[str]) -> None:
+def test_recognize_filters(run: Run, server: FakeCoinServer, photo: MakePhoto, capsys: Capture) -> None:
     """Of the coin, its side, and its free metadata; what passes none is said to be nothing."""
     server.add("a", (1, 0), year=1990, metadata={"mint": "Warsaw", "mark": "a=b"})
     path = photo("a.png", Coin((1, 0)))
@@ -106,7 +52,7 @@ def test_recognize_filters(run: Run, server: FakeCoinServer, photo: Any, capsys:
     assert "unknown: the catalog has nothing to compare with" in capsys.readouterr().out
 
 
-def test_recognize_json(run: Run, server: FakeCoinServer, photo: Any, capsys: pytest.CaptureFixture[str]) -> None:
+def test_recognize_json(run: Run, server: FakeCoinServer, photo: MakePhoto, capsys: Capture) -> None:
     """Programs get one array."""
     server.add("1 złoty", (1, 0))
     path = photo("a.png", Coin((1, 0)))
@@ -118,9 +64,7 @@ def test_recognize_json(run: Run, server: FakeCoinServer, photo: Any, capsys: py
     assert answer[0]["matches"][0]["side"] == "common" and answer[0]["margin"] == pytest.approx(2)
 
 
-def test_recognize_goes_on_after_a_bad_photo(
-    run: Run, photo: Any, tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_recognize_goes_on_after_a_bad_photo(run: Run, photo: MakePhoto, tmp_path: Path, capsys: Capture) -> None:
     """It is named, and the exit code tells."""
     bad = tmp_path / "bad.png"
     bad.write_bytes(b"text")
@@ -131,7 +75,7 @@ def test_recognize_goes_on_after_a_bad_photo(
 
 
 @pytest.mark.parametrize("side", [120, 700])
-def test_recognize_draws(run: Run, server: FakeCoinServer, photo: Any, tmp_path: Path, side: int) -> None:
+def test_recognize_draws(run: Run, server: FakeCoinServer, photo: MakePhoto, tmp_path: Path, side: int) -> None:
     """The outline shows where the coin is; small photos are enlarged."""
     server.add("1 złoty ★", (1, 0))
     out = tmp_path / "out.png"
@@ -159,21 +103,19 @@ def test_recognize_draws_upright(run: Run, server: FakeCoinServer, tmp_path: Pat
     assert drawn is not None and drawn.shape == (600, 500, 3)
 
 
-def test_recognize_draws_several(run: Run, photo: Any, tmp_path: Path) -> None:
+def test_recognize_draws_several(run: Run, photo: MakePhoto, tmp_path: Path) -> None:
     """One file for each photo."""
     assert run("recognize", photo("a.png"), photo("b.png"), "--draw", tmp_path / "out.png") == 0
     assert sorted(path.name for path in tmp_path.glob("out*")) == ["out-1.png", "out-2.png"]
 
 
-def test_recognize_draws_to_unknown_format(
-    run: Run, photo: Any, tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_recognize_draws_to_unknown_format(run: Run, photo: MakePhoto, tmp_path: Path, capsys: Capture) -> None:
     """The suffix is named."""
     assert run("recognize", photo("a.png"), "--draw", tmp_path / "out.xyz") == 1
     assert "'.xyz'" in capsys.readouterr().err
 
 
-def test_server_down(run: Run, server: FakeCoinServer, photo: Any, capsys: pytest.CaptureFixture[str]) -> None:
+def test_server_down(run: Run, server: FakeCoinServer, photo: MakePhoto, capsys: Capture) -> None:
     """One line, at once, whatever the command."""
     path = photo("a.png")
     server.error = ServerUnavailable("server is unavailable")
@@ -183,7 +125,7 @@ def test_server_down(run: Run, server: FakeCoinServer, photo: Any, capsys: pytes
         ["show", "id1"],
         ["reembed"],
         ["recognize", path, path],
-        ["enroll", path, *FIELDS],
+        ["enroll", path, *OPTIONS],
     ):
         assert run(*words) == 1
         assert capsys.readouterr() == ("", "mintmark: server is unavailable\n")
