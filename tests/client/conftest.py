@@ -15,7 +15,7 @@ from tests.client.samples import MakePhoto, Run, WriteTable, run_on
 
 @pytest.fixture(autouse=True)
 def _pyarrow(request: pytest.FixtureRequest) -> None:
-    """Tests of Parquet files need it."""
+    """Skips tests of Parquet files without pyarrow."""
     if "parquet" in request.node.name:
         pytest.importorskip("pyarrow")
 

@@ -24,12 +24,12 @@ OPTIONS = [word for name, value in {**SAID, SIDE: FIELDS.side}.items() for word 
 
 
 def entry_object(entry_id: str, **said: Any) -> dict[str, Any]:
-    """An entry as the server answers it; what is not said is 'a'."""
+    """An entry as the server answers it; required fields that are not given are 'a'."""
     return {"id": entry_id, **dict.fromkeys(REQUIRED, "a"), **said}
 
 
 def make_entry(entry_id: str, **said: Any) -> Entry:
-    """An entry as the client returns it; what is not said is 'a'."""
+    """An entry as the client returns it; required fields that are not given are 'a'."""
     return Entry(**entry_object(entry_id, **said))
 
 

@@ -1,4 +1,4 @@
-"""Exports on disk: what is read is what was written."""
+"""Exports on disk: reading gives back what was written."""
 
 import json
 import random
@@ -56,7 +56,7 @@ def _records(seed: int, count: int) -> list[ViewRecord]:
 
 
 def _plain(record: ViewRecord, embeddings: bool = True) -> tuple[Any, ...]:
-    """What can be compared with ==."""
+    """The record as values that == compares."""
     raw = None if record.embedding is None or not embeddings else record.embedding.tobytes()
     return asdict(record.entry), record.side, record.picture, raw, record.model if embeddings else ""
 
@@ -64,7 +64,7 @@ def _plain(record: ViewRecord, embeddings: bool = True) -> tuple[Any, ...]:
 @pytest.mark.parametrize("name", EXPORTS)
 @pytest.mark.parametrize("seed", range(5))
 def test_round_trip(tmp_path: Path, name: str, seed: int) -> None:
-    """Ids, letters, types and missing years come back as they went; embeddings to the bit, in Parquet."""
+    """Ids, letters, types and missing fields come back as they were. So do embeddings, in Parquet, to the bit."""
     records = _records(seed, 250)
     written = write_archive(tmp_path / name, iter(records))
     archive = open_archive(tmp_path / name)
@@ -77,7 +77,7 @@ def test_round_trip(tmp_path: Path, name: str, seed: int) -> None:
 
 @pytest.mark.parametrize("name", EXPORTS)
 def test_empty_catalog(tmp_path: Path, name: str) -> None:
-    """Is an export too."""
+    """It is an export without views."""
     assert write_archive(tmp_path / name, []).views == 0
     archive = open_archive(tmp_path / name)
     verify(archive, lambda: None)
@@ -86,7 +86,10 @@ def test_empty_catalog(tmp_path: Path, name: str) -> None:
 
 @pytest.mark.parametrize(("name", "kept"), [("folder", 1), ("file.parquet", 2)])
 def test_views_that_nothing_could_be_imported_from(tmp_path: Path, name: str, kept: int) -> None:
-    """Are left out and counted: without a picture in a folder, without picture and embedding in Parquet."""
+    """They are left out and counted.
+
+    In a folder these are the views without a picture, in Parquet the views with neither picture nor embedding.
+    """
     entry = make_entry("x")
     records = [ViewRecord(entry, "a", b"p"), ViewRecord(entry, "a", b"", unit((1,)), "m"), ViewRecord(entry, "a", b"")]
     written = write_archive(tmp_path / name, records)
@@ -95,7 +98,7 @@ def test_views_that_nothing_could_be_imported_from(tmp_path: Path, name: str, ke
 
 
 def test_parquet_of_someone_else(tmp_path: Path) -> None:
-    """Is no export."""
+    """It is refused: it has no footer, or other columns."""
     arrow, parquet = pytest.importorskip("pyarrow"), pytest.importorskip("pyarrow.parquet")
     path = tmp_path / "a.parquet"
     parquet.write_table(arrow.table({"a": [1]}), path)

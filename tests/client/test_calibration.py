@@ -12,7 +12,7 @@ from mintmark._calibration import calibrate, needed, threshold_at, upper_bound
 @pytest.mark.parametrize("rate", [0.001, 0.01, 0.1, 0.25, 0.5, 0.999])
 @pytest.mark.parametrize("count", [1, 3, 99, 100, 1000])
 def test_threshold_is_the_smallest_that_keeps_the_rate(rate: float, count: int) -> None:
-    """Ties included: the next smaller float32 accepts more than the rate, unless it accepts all at any rate."""
+    """The next smaller float32 accepts more than the rate. Scores have ties."""
     rng = np.random.default_rng(count)
     scores = np.round(rng.normal(0.4, 0.2, count).clip(-1, 0.99), 2).astype(np.float32)
     threshold = threshold_at(scores.tolist(), rate)
@@ -31,7 +31,7 @@ def test_threshold_by_hand() -> None:
 
 
 def test_no_threshold() -> None:
-    """Nothing to choose by, or nothing that could be chosen."""
+    """There are no unknown photos, or too many score 1."""
     with pytest.raises(InvalidRequest, match="no photos of unknown coins"):
         threshold_at([], 0.01)
     with pytest.raises(InvalidRequest, match=r"2 photos of unknown coins score 1\.000"):
@@ -39,7 +39,7 @@ def test_no_threshold() -> None:
 
 
 def test_upper_bound() -> None:
-    """Where it is known in closed form, and where the binomial sum says so."""
+    """It agrees with closed forms, and with the binomial sum."""
     assert upper_bound(0, 300) == pytest.approx(1 - 0.05 ** (1 / 300), rel=1e-9)  # nearly 3 of 300
     assert upper_bound(99, 100) == pytest.approx(0.95 ** (1 / 100), rel=1e-9)
     assert (upper_bound(5, 5), upper_bound(0, 0)) == (1, 1)
@@ -50,7 +50,7 @@ def test_upper_bound() -> None:
 
 
 def test_upper_bound_holds_for_the_chosen_threshold() -> None:
-    """In 95 of 100 samples the rate of fresh scores lies below it, although the samples chose the threshold."""
+    """In 95 of 100 samples it is above the true rate, although the same sample chose the threshold."""
     rng = np.random.default_rng(5)
     held = 0
     for _ in range(400):
@@ -60,7 +60,7 @@ def test_upper_bound_holds_for_the_chosen_threshold() -> None:
 
 
 def test_calibration() -> None:
-    """Counts at the threshold; too few unknown photos for the rate are told from enough."""
+    """It counts what the threshold accepts, and says whether there are enough unknown photos for the rate."""
     result = calibrate([0.9, 0.6, -1.0], [0.7, 0.3, 0.2, -1.0], 0.25)
     assert (result.unknown_accepted, result.known_accepted, result.known) == (1, 2, 3)
     assert result.enough and 0.3 < result.threshold < 0.31

@@ -1,4 +1,4 @@
-"""Entries, views, export, import and upkeep of the catalog, by the client's methods."""
+"""The client's methods for entries, views, export, import and upkeep of the catalog."""
 
 import itertools
 import json
@@ -27,12 +27,12 @@ ZLOTY = replace(FIELDS, side="obverse", year=1990)
 
 
 def _answering(answer: Any) -> Client:
-    """A client of a server that gives this answer to all operations."""
+    """A client whose server gives this answer to every operation."""
     return Client(transport=MockTransport(lambda *_: {"response": strings([json.dumps(answer)])}))
 
 
 def test_two_sides_of_a_coin(client: Client, server: FakeCoinServer) -> None:
-    """Tied together by an id of the client's or of the server's choice."""
+    """The entry's id joins them, whether the client or the server chose it."""
     server.photos = {b"obverse": Coin((1,)), b"reverse": Coin((0, 1)), b"none": None}
     entry = client.enroll(b"obverse", ZLOTY, "mine:1")
     client.add_view(b"reverse", "mine:1", "reverse")
@@ -49,7 +49,7 @@ def test_two_sides_of_a_coin(client: Client, server: FakeCoinServer) -> None:
 
 
 def test_enrolling_the_same_entry_again(client: Client, server: FakeCoinServer) -> None:
-    """One more view where the fields are the same; an error where they are not."""
+    """It adds a view if the fields are the same, and is refused otherwise."""
     server.photos = {b"photo": Coin((1,))}
     assert client.enroll(b"photo", ZLOTY, "x") == client.enroll(b"photo", ZLOTY, "x")
     assert (client.status().entries, client.status().views) == (1, 2)
@@ -59,7 +59,7 @@ def test_enrolling_the_same_entry_again(client: Client, server: FakeCoinServer) 
 
 
 def test_update(client: Client, server: FakeCoinServer) -> None:
-    """What is not named stays; metadata is replaced as a whole."""
+    """Fields that are not given stay. Metadata is replaced as a whole."""
     key = server.add("coin", (1,), year=1990, metadata={"mint": "A", "weight": 5.5})
     entry = client.update(key, name="złoty", metadata={"mint": "B"})
     assert (entry.name, entry.country, entry.year, entry.metadata) == ("złoty", "Austria", 1990, {"mint": "B"})
@@ -78,14 +78,14 @@ def test_update(client: Client, server: FakeCoinServer) -> None:
     ],
 )
 def test_update_refused(client: Client, server: FakeCoinServer, changes: dict[str, Any], message: str) -> None:
-    """Before anything travels."""
+    """They are refused before anything is sent."""
     with pytest.raises(InvalidRequest, match=message):
         client.update("id1", **changes)
     assert server.calls == []
 
 
 def test_entries_come_in_pages(client: Client, server: FakeCoinServer) -> None:
-    """All of them, in order, a page at a time, as large as the server likes."""
+    """All entries come in order; the server may send smaller pages than the client asks for."""
     assert list(client.entries()) == []
     for number in range(250):
         server.add(f"coin {number}", (1,))
@@ -96,7 +96,7 @@ def test_entries_come_in_pages(client: Client, server: FakeCoinServer) -> None:
 
 
 def test_pages_are_fetched_when_they_are_wanted(client: Client, server: FakeCoinServer) -> None:
-    """A catalog may be larger than memory."""
+    """A page is fetched only when it is needed: a catalog may be larger than memory."""
     for number in range(250):
         server.add(f"coin {number}", (1,))
     records = client.export()
@@ -105,13 +105,13 @@ def test_pages_are_fetched_when_they_are_wanted(client: Client, server: FakeCoin
 
 
 def test_pages_that_do_not_end() -> None:
-    """A server that stands still is not asked for ever."""
+    """The client stops when the server answers the same page again."""
     with pytest.raises(ServerError, match="do not end"):
         list(_answering({"entries": [], "next": "7"}).entries())
 
 
 def test_export_and_import(client: Client, server: FakeCoinServer) -> None:
-    """One server's catalog becomes another's, embeddings included; a second time changes nothing."""
+    """A catalog moves to another server, embeddings included. A second import changes nothing."""
     for number in range(230):
         server.add(
             f"coin {number // 2}", (1, number), side="ab"[number % 2], entry=f"c{number // 2}", metadata={"n": [1]}
@@ -128,7 +128,7 @@ def test_export_and_import(client: Client, server: FakeCoinServer) -> None:
 
 
 def test_import_for_other_weights(client: Client, server: FakeCoinServer) -> None:
-    """Embeddings say which weights made them, so that others embed the pictures instead."""
+    """A server with other weights embeds the pictures instead of taking the embeddings."""
     server.add("coin", (1,))
     server.catalog.views[0].embeddings["old"] = unit((0, 1))
     stale = ViewRecord(entry=client.show("id1"), side="reverse", picture=crop(9))
@@ -141,7 +141,7 @@ def test_import_for_other_weights(client: Client, server: FakeCoinServer) -> Non
 
 
 def test_stale_views_are_exported_without_embedding(client: Client, server: FakeCoinServer) -> None:
-    """With the picture that a new one can be made from."""
+    """They have their picture, from which an embedding can be made."""
     server.add("coin", (1,))
     server.catalog.model = "new"
     (record,) = client.export()
@@ -150,7 +150,7 @@ def test_stale_views_are_exported_without_embedding(client: Client, server: Fake
 
 
 def test_import_refuses_embeddings_of_another_size(client: Client, server: FakeCoinServer) -> None:
-    """Before they travel."""
+    """They are refused before anything is sent."""
     server.add("coin", (1,))
     record = ViewRecord(client.show("id1"), "reverse", b"", np.zeros(EMBEDDING_SIZE + 1, np.float32), "abc123")
     with pytest.raises(InvalidRequest, match=rf"\[{EMBEDDING_SIZE + 1}\]; it must be \[{EMBEDDING_SIZE}\]"):
@@ -158,7 +158,7 @@ def test_import_refuses_embeddings_of_another_size(client: Client, server: FakeC
 
 
 def test_reembed_switch_forget(client: Client, server: FakeCoinServer) -> None:
-    """The old embeddings are replaced at once, when all new ones are there."""
+    """The new embeddings count all at once, after the switch."""
     for number in range(5):
         server.add(f"coin {number}", (1, number))
     server.catalog.views[4].picture = b""
@@ -174,7 +174,7 @@ def test_reembed_switch_forget(client: Client, server: FakeCoinServer) -> None:
 
 
 def test_set_threshold(client: Client, server: FakeCoinServer) -> None:
-    """It is the server's from then on."""
+    """The server uses it from then on."""
     server.photos = {b"photo": Coin((1, 1))}
     server.add("coin", (1, 0))
     assert client.recognize(b"photo").known and not client.status().calibrated
@@ -187,7 +187,7 @@ def test_set_threshold(client: Client, server: FakeCoinServer) -> None:
 
 
 def test_status(client: Client, server: FakeCoinServer) -> None:
-    """What the server says beyond the promised fields is kept."""
+    """Values beyond the promised ones are kept as details."""
     server.add("coin", (1,))
     status = client.status()
     assert (status.entries, status.views, status.stale_views, status.model) == (1, 1, 0, "abc123")
@@ -212,7 +212,7 @@ ENTRY = entry_object("x")
     ],
 )
 def test_broken_answers(answer: Any) -> None:
-    """Are the server's error."""
+    """An answer that breaks the contract is a ServerError."""
     client = _answering(answer)
     record = ViewRecord(make_entry("x"), "a", b"x")
     exporting, importing = (lambda: list(client.export())), (lambda: client.import_views([record]))

@@ -1,4 +1,4 @@
-"""The command line through main(argv), against a server in memory."""
+"""The command line against a server in memory: `recognize`, and what all commands share."""
 
 import argparse
 import json
@@ -11,12 +11,14 @@ import pytest
 
 from mintmark import Client, MockTransport, ServerUnavailable
 from mintmark._cli import main
+from mintmark._cli.options import option
+from mintmark._contract import DEFAULT_K, FILTERS
 from tests.client.fake_coin_server import Coin, FakeCoinServer
 from tests.client.samples import OPTIONS, Capture, MakePhoto, Run
 
 
 def test_recognize(run: Run, server: FakeCoinServer, photo: MakePhoto, capsys: Capture) -> None:
-    """People get a verdict, its score and margin, and a table for each photo."""
+    """For each photo it prints a verdict with score and margin, and a table of matches."""
     server.add("1 złoty", (1, 0), year=1990, side="reverse")
     server.add("2 Euro", (0, 1))
     assert run("recognize", photo("a.png", Coin((1, 0.1))), photo("b.png"), photo("c.png", Coin((-1, 0)))) == 0
@@ -29,7 +31,7 @@ def test_recognize(run: Run, server: FakeCoinServer, photo: MakePhoto, capsys: C
 
 
 def test_recognize_filters(run: Run, server: FakeCoinServer, photo: MakePhoto, capsys: Capture) -> None:
-    """Of the coin, its side, and its free metadata; what passes none is said to be nothing."""
+    """Filters are by fields of the coin, by side and by metadata. If nothing passes, it says so."""
     server.add("a", (1, 0), year=1990, metadata={"mint": "Warsaw", "mark": "a=b"})
     path = photo("a.png", Coin((1, 0)))
     words = (
@@ -52,8 +54,15 @@ def test_recognize_filters(run: Run, server: FakeCoinServer, photo: MakePhoto, c
     assert "unknown: the catalog has nothing to compare with" in capsys.readouterr().out
 
 
+def test_every_filter_is_an_option(run: Run, server: FakeCoinServer, photo: MakePhoto) -> None:
+    path = photo("a.png", Coin((1, 0)))
+    for name in FILTERS:
+        assert run("recognize", path, option(name), "1990") == 0
+        assert server.calls[-1][1] == {"k": DEFAULT_K, name: "1990"}
+
+
 def test_recognize_json(run: Run, server: FakeCoinServer, photo: MakePhoto, capsys: Capture) -> None:
-    """Programs get one array."""
+    """It prints one array."""
     server.add("1 złoty", (1, 0))
     path = photo("a.png", Coin((1, 0)))
     assert run("recognize", path, "--top", 1, "--json") == 0
@@ -65,7 +74,7 @@ def test_recognize_json(run: Run, server: FakeCoinServer, photo: MakePhoto, caps
 
 
 def test_recognize_goes_on_after_a_bad_photo(run: Run, photo: MakePhoto, tmp_path: Path, capsys: Capture) -> None:
-    """It is named, and the exit code tells."""
+    """It names the bad photo, and the exit code is 1."""
     bad = tmp_path / "bad.png"
     bad.write_bytes(b"text")
     assert run("recognize", bad, photo("a.png")) == 1
@@ -92,7 +101,7 @@ def test_recognize_draws(run: Run, server: FakeCoinServer, photo: MakePhoto, tmp
 
 
 def test_recognize_draws_upright(run: Run, server: FakeCoinServer, tmp_path: Path) -> None:
-    """As the server, by the photo's EXIF orientation."""
+    """It applies the EXIF orientation, as the server does."""
     jpeg = cv2.imencode(".jpg", np.zeros((500, 600, 3), np.uint8))[1].tobytes()
     exif = b"Exif\0\0II*\0" + struct.pack("<IHHHIHHI", 8, 1, 0x0112, 3, 1, 6, 0, 0)  # orientation 6: turn right
     path = tmp_path / "a.jpg"
@@ -104,19 +113,19 @@ def test_recognize_draws_upright(run: Run, server: FakeCoinServer, tmp_path: Pat
 
 
 def test_recognize_draws_several(run: Run, photo: MakePhoto, tmp_path: Path) -> None:
-    """One file for each photo."""
+    """It writes one file for each photo."""
     assert run("recognize", photo("a.png"), photo("b.png"), "--draw", tmp_path / "out.png") == 0
     assert sorted(path.name for path in tmp_path.glob("out*")) == ["out-1.png", "out-2.png"]
 
 
 def test_recognize_draws_to_unknown_format(run: Run, photo: MakePhoto, tmp_path: Path, capsys: Capture) -> None:
-    """The suffix is named."""
+    """The error names the suffix."""
     assert run("recognize", photo("a.png"), "--draw", tmp_path / "out.xyz") == 1
     assert "'.xyz'" in capsys.readouterr().err
 
 
 def test_server_down(run: Run, server: FakeCoinServer, photo: MakePhoto, capsys: Capture) -> None:
-    """One line, at once, whatever the command."""
+    """Every command stops at once with one line."""
     path = photo("a.png")
     server.error = ServerUnavailable("server is unavailable")
     for words in (
@@ -132,7 +141,7 @@ def test_server_down(run: Run, server: FakeCoinServer, photo: MakePhoto, capsys:
 
 
 def test_options_of_the_connection(monkeypatch: pytest.MonkeyPatch, server: FakeCoinServer) -> None:
-    """From the environment, before the command or after it; later wins."""
+    """They come from the environment, before the command, or after it. The last one wins."""
     seen: list[argparse.Namespace] = []
 
     def connect(args: argparse.Namespace) -> Client:
@@ -167,7 +176,7 @@ def test_options_of_the_connection(monkeypatch: pytest.MonkeyPatch, server: Fake
     ],
 )
 def test_wrong_usage(run: Run, words: list[str]) -> None:
-    """Exit code 2, as argparse has it."""
+    """The exit code is 2."""
     with pytest.raises(SystemExit) as exit_info:
         run(*words)
     assert exit_info.value.code == 2

@@ -37,7 +37,7 @@ def manifest(server: FakeCoinServer, tmp_path: Path) -> Path:
 
 
 def test_calibrate(run: Run, server: FakeCoinServer, manifest: Path, capsys: Capture) -> None:
-    """It asks the server's own catalog and sets what it found."""
+    """It compares the photos with the server's own catalog, and sets the threshold."""
     assert run("calibrate", manifest) == 0
     lines = capsys.readouterr().out.splitlines()
     assert server.catalog.threshold == pytest.approx(0.98) and server.catalog.calibrated
@@ -51,7 +51,7 @@ def test_calibrate(run: Run, server: FakeCoinServer, manifest: Path, capsys: Cap
 
 
 def test_dry_run_and_json(run: Run, server: FakeCoinServer, manifest: Path, capsys: Capture) -> None:
-    """Nothing is set; programs get an object."""
+    """A dry run sets nothing. --json prints an object."""
     assert run("calibrate", manifest, "--dry-run", "--json", "--false-accept-rate", 0.1, "--set", "one") == 0
     answer = json.loads(capsys.readouterr().out)
     assert (answer["unknown_accepted"], answer["known_accepted"], answer["known"]) == (10, 2, 2)
@@ -61,7 +61,7 @@ def test_dry_run_and_json(run: Run, server: FakeCoinServer, manifest: Path, caps
 
 
 def test_too_few_unknown_photos(run: Run, server: FakeCoinServer, manifest: Path, capsys: Capture) -> None:
-    """It is said plainly, with how many it takes."""
+    """It says so, and how many are needed."""
     assert run("calibrate", manifest, "--false-accept-rate", 0.001) == 0
     out = capsys.readouterr().out
     assert "too few unknown photos: a rate of 0.001 takes at least 1000, these are 100" in out
@@ -70,7 +70,7 @@ def test_too_few_unknown_photos(run: Run, server: FakeCoinServer, manifest: Path
 
 
 def test_refused_photos(run: Run, server: FakeCoinServer, manifest: Path, capsys: Capture) -> None:
-    """An unknown one shows nothing, a known one is lost; both are named."""
+    """A refused unknown photo is left out, a refused known one is not accepted. Both are named."""
     del server.photos[b"u99.jpg"], server.photos[b"a.jpg"]
     assert run("calibrate", manifest) == 0
     out, err = capsys.readouterr()
@@ -79,7 +79,7 @@ def test_refused_photos(run: Run, server: FakeCoinServer, manifest: Path, capsys
 
 
 def test_plot(run: Run, manifest: Path, tmp_path: Path) -> None:
-    """Both distributions and the line between them."""
+    """It draws both distributions and the threshold."""
     assert run("calibrate", manifest, "--plot", tmp_path / "plot.png", "--dry-run") == 0
     plot = cv2.imread(str(tmp_path / "plot.png"))
     assert plot is not None and len(np.unique(plot.reshape(-1, 3), axis=0)) > 20
@@ -89,13 +89,13 @@ def test_plot(run: Run, manifest: Path, tmp_path: Path) -> None:
     ("known", "unknown"), [([], [-1.0]), ([-1.0], [-1.0, -0.9]), ([1.0], [0.999]), ([0.9] * 50, [0.1])]
 )
 def test_plot_of_little(known: list[float], unknown: list[float]) -> None:
-    """Whatever there is."""
+    """It draws any number of scores, also none."""
     plot = draw_scores(known, unknown, calibrate(known, unknown, 0.01))
     assert plot.dtype == np.uint8 and (plot < 100).any()
 
 
 def test_stale_views_are_mentioned(run: Run, server: FakeCoinServer, manifest: Path, capsys: Capture) -> None:
-    """They do not count in what is measured."""
+    """They are not searched, so they are reported."""
     server.add("other", (0, 1))
     server.catalog.views[1].embeddings.clear()
     assert run("calibrate", manifest) == 0
@@ -112,7 +112,7 @@ def test_stale_views_are_mentioned(run: Run, server: FakeCoinServer, manifest: P
 def test_bad_manifest(
     run: Run, server: FakeCoinServer, manifest: Path, text: str, message: str, capsys: Capture
 ) -> None:
-    """One line says what is wrong; nothing is set."""
+    """One line says what is wrong, and nothing is set."""
     manifest.write_text(text)
     assert run("calibrate", manifest) == 1
     assert message in capsys.readouterr().err
@@ -120,7 +120,7 @@ def test_bad_manifest(
 
 
 def test_empty_catalog(run: Run, server: FakeCoinServer, manifest: Path, capsys: Capture) -> None:
-    """There is nothing to score against."""
+    """It is refused: there is nothing to compare with."""
     server.catalog.views.clear()
     assert run("calibrate", manifest) == 1
     assert "has no views to compare with" in capsys.readouterr().err

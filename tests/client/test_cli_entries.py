@@ -18,7 +18,7 @@ UNSAID = (*REQUIRED[1:], SIDE)  # where the name alone is said
 
 
 def test_enroll_list_remove(run: Run, photo: MakePhoto, capsys: Capture) -> None:
-    """The life of an entry."""
+    """An entry is enrolled, listed and removed."""
     assert run("enroll", photo("a.png", Coin((1,))), *OPTIONS, "--year", 1990) == 0
     assert capsys.readouterr().out == "id1\n"
     assert run("list") == 0
@@ -36,7 +36,7 @@ def test_enroll_list_remove(run: Run, photo: MakePhoto, capsys: Capture) -> None
 
 
 def test_remove_many(run: Run, server: FakeCoinServer, capsys: Capture) -> None:
-    """One that is not there is named and does not stop the rest."""
+    """A missing entry is named, and the others go on."""
     for name in "abc":
         server.add(name, (1,), entry=name)
     assert run("remove", "a", "x", "c") == 1
@@ -45,7 +45,7 @@ def test_remove_many(run: Run, server: FakeCoinServer, capsys: Capture) -> None:
 
 
 def test_list_of_many(run: Run, server: FakeCoinServer, capsys: Capture) -> None:
-    """One header, all rows."""
+    """It prints one header and all rows."""
     for number in range(1201):
         server.add(f"coin {number}", (1,))
     assert run("list") == 0
@@ -56,7 +56,7 @@ def test_list_of_many(run: Run, server: FakeCoinServer, capsys: Capture) -> None
 
 
 def test_enroll_with_an_id(run: Run, server: FakeCoinServer, photo: MakePhoto, capsys: Capture) -> None:
-    """With all fields it is the entry's own; with the side alone that of an entry that is there."""
+    """With all fields, a new entry gets the id. With the side alone, the photo is added to the entry that has it."""
     assert run("enroll", photo("a.png", Coin((1,))), *OPTIONS, "--entry", "pl:1") == 0
     assert run("enroll", photo("b.png", Coin((0, 1))), "--side", "obverse", "--entry", "pl:1") == 0
     assert capsys.readouterr().out == "pl:1\npl:1\n"
@@ -72,7 +72,7 @@ def test_enroll_without_coin(run: Run, photo: MakePhoto, capsys: Capture) -> Non
 
 
 def test_enroll_usage(run: Run, capsys: Capture) -> None:
-    """Missing fields are named; a table goes with nothing else."""
+    """Missing fields are named. --from allows no photo and no field."""
     for words, message in (
         (["a.png", "--name", "x"], ", ".join(map(option, UNSAID))),
         (["a.png", "--name", "x", "--entry", "y"], ", ".join(map(option, UNSAID))),
@@ -93,7 +93,7 @@ ROW = {"path": "a.png", **SAID}
 def test_enroll_table(
     run: Run, server: FakeCoinServer, photo: MakePhoto, write_table: WriteTable, capsys: Capture
 ) -> None:
-    """Good rows are enrolled with their free columns; bad ones are named by their line."""
+    """Good rows are enrolled, other columns as metadata. Bad rows are named by their line."""
     photo("a.png", Coin((1,)))
     photo("b.png")
     rows = [{**ROW, "side": "reverse", "year": "1990", "mint": "Warsaw"}]
@@ -114,7 +114,7 @@ def test_enroll_table(
 def test_enroll_table_of_entries(
     run: Run, server: FakeCoinServer, photo: MakePhoto, write_table: WriteTable, capsys: Capture
 ) -> None:
-    """Rows with the same entry are one coin; its fields need to be said once, and must not differ."""
+    """Rows with the same id are one coin. Its fields must be given once, and must not differ."""
     for name in ("a.png", "b.png", "c.png"):
         photo(name, Coin((1,)))
     first = {**ROW, "side": "reverse", "year": "1990", "entry": "pl-1", "metadata": '{"weight": 2.1}', "mint": "Warsaw"}
@@ -136,7 +136,7 @@ def test_enroll_table_without_column(run: Run, write_table: WriteTable, capsys: 
 
 
 def test_show(run: Run, server: FakeCoinServer, capsys: Capture) -> None:
-    """Fields, metadata, photos."""
+    """It prints fields, metadata and photos."""
     server.add("1 złoty", (1,), entry="x", side="obverse", year=1990, metadata={"mint": "Warsaw"})
     server.add("1 złoty", (1,), entry="x", side="reverse", year=1990, metadata={"mint": "Warsaw"})
     server.catalog.views[0].embeddings.clear()
@@ -156,7 +156,7 @@ def test_show(run: Run, server: FakeCoinServer, capsys: Capture) -> None:
 
 
 def test_show_draws_a_sheet(run: Run, server: FakeCoinServer, tmp_path: Path) -> None:
-    """With the stored pictures on it."""
+    """The sheet shows the stored pictures."""
     for side in ("obverse", "reverse"):
         server.add("1 złoty", (1,), entry="x", side=side)
     sheet = tmp_path / "sheet.png"
@@ -171,7 +171,7 @@ def test_show_draws_a_sheet(run: Run, server: FakeCoinServer, tmp_path: Path) ->
 
 @pytest.mark.parametrize("count", [0, 1, 4, 9])
 def test_sheet_holds_any_number_of_pictures(count: int) -> None:
-    """Broken and missing pictures, and names longer than the sheet, leave it whole."""
+    """Broken and missing pictures, and a name longer than the sheet, do no harm."""
     views = [View(f"v{number}", "obverse", bool(number % 2), b"junk" if number % 3 else b"") for number in range(count)]
     entry = make_entry("x", name="ż" * 300, metadata={"a": {"b": [1]}})
     sheet = draw_views(entry, views)
@@ -180,7 +180,7 @@ def test_sheet_holds_any_number_of_pictures(count: int) -> None:
 
 
 def test_update(run: Run, server: FakeCoinServer, capsys: Capture) -> None:
-    """Fields and single keys of the metadata; the rest stays."""
+    """It changes fields and single keys of the metadata. Everything else stays."""
     server.add("1 złoty", (1,), entry="x", year=1990, metadata={"mint": "A", "weight": 2.1, "old": [1]})
     words = ("--name", "2 złote", "--denomination", 2, "--set", "mint=War=saw", "--set", "note=", "--unset", "old")
     assert run("update", "x", *words) == 0
@@ -195,7 +195,7 @@ def test_update(run: Run, server: FakeCoinServer, capsys: Capture) -> None:
 
 
 def test_update_refused(run: Run, server: FakeCoinServer, capsys: Capture) -> None:
-    """Keys and entries that are not there."""
+    """The key or the entry does not exist."""
     server.add("coin", (1,), entry="x", metadata={"mint": "A"})
     assert run("update", "x", "--unset", "mark") == 1
     assert capsys.readouterr().err == "mintmark: the metadata of x has no mark; it has mint\n"
@@ -204,7 +204,7 @@ def test_update_refused(run: Run, server: FakeCoinServer, capsys: Capture) -> No
 
 
 def test_status(run: Run, server: FakeCoinServer, capsys: Capture) -> None:
-    """Aligned for people, an object for programs; stale views come with advice."""
+    """It prints an aligned table, or an object with --json. For stale views it says what to do."""
     server.add("coin", (1,))
     assert run("status") == 0
     lines = capsys.readouterr().out.splitlines()

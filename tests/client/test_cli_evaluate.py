@@ -84,7 +84,7 @@ def test_auroc(report: Report, manifest: Path) -> None:
 
 
 def test_refused_photo(report: Report, manifest: Path, server: FakeCoinServer, run: Run, capsys: Capture) -> None:
-    """It is named; as a query it is a miss, in the catalog it is left out."""
+    """It is named. A refused query is a miss; a refused catalog picture is left out."""
     del server.photos[b"q/a1.jpg"], server.photos[b"cat/b.jpg"]
     result = report(manifest)
     assert result["refused"] == dict.fromkeys(["cat/b.jpg", "q/a1.jpg"], "photo is not an image")
@@ -96,7 +96,7 @@ def test_refused_photo(report: Report, manifest: Path, server: FakeCoinServer, r
 
 
 def test_set_and_root(report: Report, manifest: Path, tmp_path: Path) -> None:
-    """Rows of other sets are as if they were not there; paths may start elsewhere."""
+    """Rows of other sets are ignored. Paths may start in another folder."""
     elsewhere = tmp_path / "lists"
     elsewhere.mkdir()
     moved = manifest.rename(elsewhere / "m.csv")
@@ -106,7 +106,7 @@ def test_set_and_root(report: Report, manifest: Path, tmp_path: Path) -> None:
 
 
 def test_outlines(report: Report, manifest: Path, tmp_path: Path) -> None:
-    """Photos of any role are measured; doubtful outlines and unlisted photos are left out."""
+    """Photos of any role are measured. Outlines of quality 0 and photos outside the manifest are left out."""
     outlines = tmp_path / "ellipses.csv"
     outlines.write_text(
         "path,cx,cy,a,b,angle,quality\n"
@@ -157,7 +157,7 @@ def test_misses_come_worst_first() -> None:
 
 
 def test_text(run: Run, manifest: Path, tmp_path: Path, capsys: Capture) -> None:
-    """What people read."""
+    """It prints tables."""
     outlines = tmp_path / "ellipses.csv"
     outlines.write_text("path,cx,cy,a,b,angle\nq/a1.jpg,60,50,40,30,20\n")
     assert run("evaluate", manifest, "--outlines", outlines) == 0
@@ -195,13 +195,13 @@ def test_bad_manifest(run: Run, manifest: Path, text: str, message: str, capsys:
 
 
 def test_bad_set(run: Run, manifest: Path, capsys: Capture) -> None:
-    """A set that no row belongs to."""
+    """No row belongs to the set."""
     assert run("evaluate", manifest, "--set", "three") == 1
     assert "no rows of the set three" in capsys.readouterr().err
 
 
 def test_server_goes_away(run: Run, manifest: Path, server: FakeCoinServer, capsys: Capture) -> None:
-    """That is no refusal: the work ends."""
+    """This is no refusal of a photo: the command stops."""
     server.error = ServerUnavailable("server is unavailable")
     assert run("evaluate", manifest) == 1
     assert "mintmark: server is unavailable" in capsys.readouterr().err

@@ -22,7 +22,7 @@ def _operations(server: FakeCoinServer) -> list[str]:
 
 
 def test_reembed(run: Run, stale: FakeCoinServer, capsys: Capture) -> None:
-    """Until nothing is left, then the switch; what is lost is said."""
+    """It embeds until nothing is left, then switches. It reports views that cannot be embedded."""
     assert run("reembed", "--batch", 4) == 0
     out, err = capsys.readouterr()
     assert _operations(stale) == ["reembed", "reembed", "reembed", "reembed", "switch"]
@@ -33,7 +33,7 @@ def test_reembed(run: Run, stale: FakeCoinServer, capsys: Capture) -> None:
 
 
 def test_forget(run: Run, stale: FakeCoinServer, capsys: Capture) -> None:
-    """Only after the switch."""
+    """Old embeddings are deleted only after the switch."""
     assert run("reembed", "--forget") == 0
     assert _operations(stale)[-2:] == ["switch", "forget"]
     assert "dropped 10 embeddings by other weights" in capsys.readouterr().out
@@ -41,7 +41,7 @@ def test_forget(run: Run, stale: FakeCoinServer, capsys: Capture) -> None:
 
 
 def test_work_that_was_broken_off_goes_on(run: Run, stale: FakeCoinServer, capsys: Capture) -> None:
-    """What was embedded already is not embedded again, and counts after the switch."""
+    """Embeddings of an interrupted run are not made again, and count after the switch."""
     with Client(transport=MockTransport(stale)) as client:
         client.reembed(5)
     assert run("reembed") == 0
@@ -49,14 +49,14 @@ def test_work_that_was_broken_off_goes_on(run: Run, stale: FakeCoinServer, capsy
 
 
 def test_nothing_to_do(run: Run, server: FakeCoinServer, capsys: Capture) -> None:
-    """Is no error."""
+    """This is no error."""
     server.add("coin", (1,))
     assert run("reembed") == 0
     assert capsys.readouterr().out == "embedded 0 views again; 0 embeddings more in use from now on\n"
 
 
 def test_server_that_does_not_get_on(stale: FakeCoinServer, capsys: Capture) -> None:
-    """Is not asked for ever, and nothing is switched."""
+    """The command stops, and nothing is switched."""
     stale.catalog._do_reembed = lambda limit: {"done": 0, "left": 3, "lost": 0}  # type: ignore[method-assign]
     assert run_on(stale, "reembed") == 1
     assert "embedded none of the 3 views" in capsys.readouterr().err

@@ -1,4 +1,4 @@
-"""Exports: what comes back is what went out, and what was damaged is told before anything is sent."""
+"""`mintmark export` and `import`: a catalog comes back as it was, and a damaged export is refused at once."""
 
 import random
 import sys
@@ -35,7 +35,7 @@ def other() -> FakeCoinServer:
 def test_from_server_to_server(
     filled: FakeCoinServer, other: FakeCoinServer, run: Run, tmp_path: Path, name: str, capsys: Capture
 ) -> None:
-    """By the command line; a second import adds nothing."""
+    """All views arrive. A second import adds nothing."""
     target = tmp_path / name
     assert run("export", target) == 0
     out, err = capsys.readouterr()
@@ -55,7 +55,7 @@ def test_from_server_to_server(
 
 
 def test_import_by_the_table(filled: FakeCoinServer, other: FakeCoinServer, run: Run, tmp_path: Path) -> None:
-    """The folder's labels.csv stands for the folder."""
+    """The folder's labels.csv may be given instead of the folder."""
     assert run("export", tmp_path / "out") == 0
     assert run_on(other, "import", tmp_path / "out" / "labels.csv") == 0
     assert other.catalog.entries == filled.catalog.entries
@@ -74,7 +74,7 @@ def test_exported_folder_can_be_enrolled(
 def test_import_of_parquet_for_other_weights(
     filled: FakeCoinServer, other: FakeCoinServer, run: Run, tmp_path: Path, capsys: Capture
 ) -> None:
-    """Pictures are embedded again; what has none is left out and counted."""
+    """Pictures are embedded again. Views without a picture are left out and counted."""
     filled.catalog.views[3].picture = b""
     other.catalog.model = "new"
     assert run("export", tmp_path / "a.parquet") == 0
@@ -85,7 +85,7 @@ def test_import_of_parquet_for_other_weights(
 
 
 def test_export_says_what_it_leaves_out(filled: FakeCoinServer, run: Run, tmp_path: Path, capsys: Capture) -> None:
-    """In a folder there are pictures alone."""
+    """A folder holds only views with a picture."""
     filled.catalog.views[0].picture = b""
     assert run("export", tmp_path / "out") == 0
     out, err = capsys.readouterr()
@@ -96,7 +96,7 @@ def test_export_says_what_it_leaves_out(filled: FakeCoinServer, run: Run, tmp_pa
 def test_export_overwrites_nothing(
     filled: FakeCoinServer, run: Run, tmp_path: Path, name: str, capsys: Capture
 ) -> None:
-    """A second export needs a name of its own."""
+    """A second export needs another name."""
     assert run("export", tmp_path / name) == 0
     assert run("export", tmp_path / name) == 1
     assert "is there already" in capsys.readouterr().err
@@ -106,7 +106,7 @@ def test_export_overwrites_nothing(
 def test_export_that_breaks_off_is_no_export(
     filled: FakeCoinServer, other: FakeCoinServer, run: Run, tmp_path: Path, name: str, capsys: Capture
 ) -> None:
-    """A server that goes away leaves nothing that could be taken for the whole."""
+    """If the server goes away, nothing is left that looks like a complete export."""
 
     def fail_later(model: str, inputs: Any, parameters: Any) -> Any:
         if len(filled.calls) == 2:
@@ -176,7 +176,7 @@ def test_damaged_folder(
 def test_damaged_parquet(
     filled: FakeCoinServer, other: FakeCoinServer, run: Run, tmp_path: Path, capsys: Capture
 ) -> None:
-    """Cut anywhere, or with any byte changed that says something: told, and nothing is sent."""
+    """A file that is cut, or has a meaningful byte changed, is refused, and nothing is sent."""
     assert run("export", tmp_path / "good.parquet") == 0
     good = (tmp_path / "good.parquet").read_bytes()
     bad = tmp_path / "bad.parquet"
@@ -200,7 +200,7 @@ def test_damaged_parquet(
 def test_without_pyarrow(
     filled: FakeCoinServer, run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: Capture
 ) -> None:
-    """It says what to install; folders need nothing."""
+    """The error says what to install. Folders work without it."""
     monkeypatch.setitem(sys.modules, "pyarrow", None)
     for words in (["export", tmp_path / "a.parquet"], ["import", tmp_path / "a.parquet"]):
         assert run(*words) == 1
@@ -211,7 +211,7 @@ def test_without_pyarrow(
 
 
 def test_import_of_what_is_no_export(run: Run, tmp_path: Path, server: FakeCoinServer, capsys: Capture) -> None:
-    """A table of one's own is for `enroll`."""
+    """The error points to `enroll --from`, which is for a table of one's own."""
     (tmp_path / "labels.csv").write_text("path,name\n")
     for source in (tmp_path, tmp_path / "labels.csv", tmp_path / "nowhere"):
         assert run("import", source) == 1

@@ -32,7 +32,7 @@ ZLOTY = replace(FIELDS, year=1990, metadata={"mint": 3})
 
 
 def test_public_names() -> None:
-    """What is public changes only on purpose."""
+    """Public names change only on purpose."""
     assert mintmark.__all__ == [
         "DEFAULT_K",
         "DEFAULT_URL",
@@ -72,7 +72,7 @@ def test_public_names() -> None:
 
 
 def test_every_error_is_ours() -> None:
-    """One except clause catches everything."""
+    """One except clause catches all errors."""
     errors = [value for name in mintmark.__all__ if isinstance(value := getattr(mintmark, name), type)]
     ours = [error for error in errors if issubclass(error, Exception)]
     assert len(ours) == 10
@@ -80,7 +80,7 @@ def test_every_error_is_ours() -> None:
 
 
 def test_recognize(server: FakeCoinServer, client: Client) -> None:
-    """Matches come best first; rows that fill up to k are dropped."""
+    """Matches come best first. Empty rows up to k are dropped."""
     server.photos = {b"photo": Coin((1, 0.1))}
     server.add("far", (0, 1))
     server.add("near", (1, 0), year=2002, metadata={"mint": "A"})
@@ -114,7 +114,7 @@ def test_recognize_no_coin(server: FakeCoinServer, client: Client) -> None:
 
 
 def test_views_of_an_entry_make_one_match(server: FakeCoinServer, client: Client) -> None:
-    """Where k is 2, two coins come; the best view counts, and says the side."""
+    """Matches are coins, `k` at most. The best view of each gives score and side."""
     server.photos = {b"photo": Coin((0, 1))}
     server.add("coin", (1, 0), side="obverse", entry="x")
     server.add("coin", (0.1, 1), side="reverse", entry="x")
@@ -124,7 +124,7 @@ def test_views_of_an_entry_make_one_match(server: FakeCoinServer, client: Client
 
 
 def test_filters(server: FakeCoinServer, client: Client) -> None:
-    """They travel as texts; a match passes all of them."""
+    """They are sent as text. A match passes all of them."""
     server.photos = {b"photo": Coin((1,))}
     server.add("a", (1,), year=1990, metadata={"mint": "Warsaw", "proof": True, "weight": 1.5})
     server.add("b", (1,), year=1991)
@@ -149,7 +149,7 @@ def test_filters(server: FakeCoinServer, client: Client) -> None:
     ],
 )
 def test_bad_filters(client: Client, server: FakeCoinServer, filters: Any, message: str) -> None:
-    """Refused before the photo travels."""
+    """They are refused before the photo is sent."""
     with pytest.raises(InvalidRequest, match=message):
         client.recognize(b"photo", filters=filters)
     assert server.calls == []
@@ -157,14 +157,14 @@ def test_bad_filters(client: Client, server: FakeCoinServer, filters: Any, messa
 
 @pytest.mark.parametrize("k", [0, -1, MAX_K + 1])
 def test_k_out_of_range(client: Client, server: FakeCoinServer, k: int) -> None:
-    """A k that the server refuses is refused before the photo travels."""
+    """It is refused before the photo is sent."""
     with pytest.raises(InvalidRequest, match=str(k)):
         client.recognize(b"photo", k)
     assert server.calls == []
 
 
 def test_photo_as_path_or_bytes(server: FakeCoinServer, client: Client, tmp_path: Path) -> None:
-    """The same photo as bytes, Path and str."""
+    """A photo may be bytes, a Path or a str."""
     server.photos = {b"photo\x00": Coin((1,))}
     path = tmp_path / "p.jpg"
     path.write_bytes(b"photo\x00")
@@ -173,7 +173,7 @@ def test_photo_as_path_or_bytes(server: FakeCoinServer, client: Client, tmp_path
 
 
 def test_bad_photo(client: Client, tmp_path: Path) -> None:
-    """Missing, empty and unreadable photos."""
+    """A photo is missing, empty or not an image."""
     with pytest.raises(InvalidPhoto, match=r"nowhere\.jpg: No such file"):
         client.recognize(tmp_path / "nowhere.jpg")
     with pytest.raises(InvalidPhoto, match="empty"):
@@ -183,7 +183,7 @@ def test_bad_photo(client: Client, tmp_path: Path) -> None:
 
 
 def test_embed(client: Client, server: FakeCoinServer) -> None:
-    """The embedding, and the coin as a picture: zero after normalization is the mean colour."""
+    """The coin comes back as a picture: 0 in the normalized tensor is the mean colour."""
     server.photos = {b"photo": Coin((3, 4))}
     result = client.embed(b"photo")
     assert result.found and result.ellipse == Ellipse(*OUTLINE)
@@ -194,7 +194,7 @@ def test_embed(client: Client, server: FakeCoinServer) -> None:
 
 
 def test_enroll_show_remove(client: Client, server: FakeCoinServer) -> None:
-    """An entry comes back as it was given, until it is removed."""
+    """An entry comes back as it was enrolled, until it is removed."""
     server.photos = {b"photo": Coin((1,))}
     entry = client.enroll(b"photo", ZLOTY)
     assert entry.id == "id1"
@@ -208,20 +208,20 @@ def test_enroll_show_remove(client: Client, server: FakeCoinServer) -> None:
 
 
 def test_enroll_without_coin(client: Client, server: FakeCoinServer) -> None:
-    """Nothing to enroll."""
+    """It is refused."""
     server.photos = {b"photo": None}
     with pytest.raises(NoCoinFound):
         client.enroll(b"photo", ZLOTY)
 
 
 def test_metadata_must_be_json(client: Client) -> None:
-    """What JSON cannot hold is refused here."""
+    """The client refuses values that JSON cannot hold."""
     with pytest.raises(InvalidRequest, match="JSON"):
         client.enroll(b"photo", replace(FIELDS, metadata={"x": object()}))
 
 
 def test_results_are_frozen(client: Client) -> None:
-    """Values do not change under their holder."""
+    """Nobody can change a result."""
     with pytest.raises(FrozenInstanceError):
         client.status().entries = 2  # type: ignore[misc]
 
@@ -258,7 +258,7 @@ def test_broken_answer(name: str, array: Any) -> None:
 
 @pytest.mark.parametrize("trap", ["numpy 2", "CUDA memory pool is exhausted"])
 def test_empty_answer_names_the_known_traps(trap: str) -> None:
-    """A server that is out of CUDA memory, or has the wrong numpy, calls an empty answer a success."""
+    """Without CUDA memory, or with the wrong numpy, Triton calls an empty answer a success."""
     client = Client(transport=MockTransport(lambda *_: _search_answer(score=np.empty((1, 0), np.float32))))
     with pytest.raises(ServerError, match=trap):
         client.recognize(b"photo", k=1)
@@ -266,7 +266,7 @@ def test_empty_answer_names_the_known_traps(trap: str) -> None:
 
 @pytest.mark.parametrize(("name", "size"), [("score", 1), ("margin", 1), ("ellipse", 5)])
 def test_numbers_that_are_none(name: str, size: int) -> None:
-    """A model that overflowed must not look like a match or an outline."""
+    """NaN from a model that overflowed must not look like a match or an outline."""
     broken = {name: np.full((1, size), np.nan, np.float32)}
     client = Client(transport=MockTransport(lambda *_: _search_answer(**broken)))
     with pytest.raises(ServerError, match=f"'{name}'"):
@@ -275,7 +275,7 @@ def test_numbers_that_are_none(name: str, size: int) -> None:
 
 @pytest.mark.parametrize("text", ["", "{", "[]", '{"id": "id1"}'])
 def test_broken_json(text: str) -> None:
-    """Entries, pages and status that are not what was promised."""
+    """Entries, pages and status that break the contract are a ServerError."""
     client = Client(transport=MockTransport(lambda *_: _search_answer(entry=strings([text]), response=strings([text]))))
     for call in (lambda: client.recognize(b"photo", k=1), client.status, lambda: next(client.entries())):
         with pytest.raises(ServerError):

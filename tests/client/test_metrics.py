@@ -17,14 +17,14 @@ def _unit(*degrees: float) -> npt.NDArray[np.float32]:
 
 
 def test_hit_ranks() -> None:
-    """Index at 0 (a), 10 (b), 20 (b), 90 (c) degrees; what comes before the first of the own label is counted."""
+    """The index is at 0 (a), 10 (b), 20 (b) and 90 (c) degrees."""
     index, labels = _unit(0, 10, 20, 90), ["a", "b", "b", "c"]
     ranks = hit_ranks(_unit(1, 1, 19, 1, 0), ["a", "b", "a", "c", "d"], index, labels)
     assert ranks.tolist() == [0, 1, 2, 3, MISS]
 
 
 def test_ties_count_against_the_query() -> None:
-    """Two pictures alike, one of another label."""
+    """Two equal pictures have different labels."""
     assert hit_ranks(_unit(0), ["a"], _unit(0, 0), ["a", "b"]).tolist() == [1]
 
 
@@ -34,7 +34,7 @@ def test_empty_index() -> None:
 
 
 def test_recall() -> None:
-    """Ranks start at 0, so recall@1 counts rank 0 alone; a miss is beyond every k."""
+    """Ranks start at 0, so recall@1 counts rank 0 only. A miss is beyond every k."""
     ranks = np.array([0, 1, 4, MISS])
     assert [recall_at_k(ranks, k) for k in (1, 2, 4, 5, 10**9)] == [0.25, 0.5, 0.5, 0.75, 0.75]
     with pytest.raises(ValueError):
@@ -46,12 +46,12 @@ def test_recall() -> None:
     [([3, 2], [1, 0], 1.0), ([0], [1], 0.0), ([1], [1], 0.5), ([2, 1], [1, 0], 3.5 / 4), ([1, 3], [2], 0.5)],
 )
 def test_auroc(positives: list[float], negatives: list[float], expected: float) -> None:
-    """Pairs counted by hand, ties half."""
+    """Pairs are counted by hand, ties half."""
     assert auroc(np.array(positives, float), np.array(negatives, float)) == pytest.approx(expected)
 
 
 def test_auroc_by_brute_force() -> None:
-    """All pairs of many scores with many ties."""
+    """It agrees with a count over all pairs, with many ties."""
     rng = np.random.default_rng(0)
     positives, negatives = rng.integers(0, 20, 300) + 2.0, rng.integers(0, 20, 200) + 0.0
     pairs = np.sign(positives[:, None] - negatives[None]) / 2 + 0.5
@@ -81,13 +81,13 @@ CIRCLE = Ellipse(0, 0, 1, 1, 0)
     ],
 )
 def test_ellipse_iou(first: Ellipse, second: Ellipse, expected: float) -> None:
-    """Cases with a closed form, either way round."""
+    """It agrees with closed forms, in either order."""
     assert ellipse_iou(first, second) == pytest.approx(expected, abs=1e-4)
     assert ellipse_iou(second, first) == pytest.approx(expected, abs=1e-4)
 
 
 def test_ellipse_iou_as_opencv_draws() -> None:
-    """The angle turns the way that cv2.ellipse turns it: compared with counted pixels."""
+    """The angle turns as in cv2.ellipse: the IoU agrees with counted pixels."""
     first, second = Ellipse(400, 380, 300, 120, 30), Ellipse(430, 400, 260, 150, 55)
     masks = []
     for one in (first, second):

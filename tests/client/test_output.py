@@ -1,4 +1,4 @@
-"""What is written for people: text in ASCII, tables, the progress bar."""
+"""What people read: text in ASCII, tables, the progress bar."""
 
 import io
 import sys
@@ -27,7 +27,7 @@ def test_ascii_text(text: str, expected: str) -> None:
 
 
 def test_align() -> None:
-    """Wide characters take two columns of a terminal; lines end without spaces."""
+    """A wide character takes two columns of a terminal. Lines end without spaces."""
     assert align([["원", "1", "x"], ["abc", "22", ""]], frozenset({1})) == ["원    1  x", "abc  22"]
 
 
@@ -35,12 +35,12 @@ class Terminal(io.StringIO):
     """A stream that says it is a terminal."""
 
     def isatty(self) -> bool:
-        """It says so."""
+        """Always true."""
         return True
 
 
 def test_progress_on_a_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A bar, the time left, notes on lines of their own, and a last line."""
+    """It shows a bar and the time left, notes on lines of their own, and a last line."""
     monkeypatch.setattr(sys, "stderr", stream := Terminal())
     with Progress("enrolled", 2) as progress:
         progress.advance()

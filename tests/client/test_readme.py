@@ -20,7 +20,7 @@ COMMANDS = (
 
 
 def test_readme_names_every_command(run: Run, capsys: Capture) -> None:
-    """And every option of each."""
+    """It also names every option of each command."""
     text = README.read_text(encoding="utf-8")
     for command in COMMANDS:
         assert f"mintmark {command}" in text
@@ -35,7 +35,6 @@ def test_readme_names_every_command(run: Run, capsys: Capture) -> None:
 
 
 def test_readme_names_every_method_error_and_file() -> None:
-    """As the commands."""
     text = README.read_text(encoding="utf-8")
     methods = [name for name, _ in inspect.getmembers(Client, inspect.isfunction) if name[0] != "_" and name != "close"]
     assert [name for name in methods if f"`{name}(" not in text] == []

@@ -1,4 +1,4 @@
-"""What a busy server refused is asked again within the deadline; what may have happened is not."""
+"""Requests that a busy server refused are sent again within the deadline; those that may have had an effect are not."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -14,7 +14,7 @@ from tests.client.samples import FIELDS
 
 @dataclass
 class Clock:
-    """Time that passes only by sleeping, and by what a request takes."""
+    """Time that passes only while somebody sleeps or a request runs."""
 
     now: float = 100.0
     slept: list[float] = field(default_factory=list)
@@ -30,7 +30,7 @@ class Clock:
 def failing(
     times: int, error: Exception, clock: Clock, takes: float = 0.0
 ) -> tuple[Callable[[float], str], list[float]]:
-    """Something to send that fails so often, and the seconds it was given each time."""
+    """A request that fails `times` times, and the seconds that it got each time."""
     given: list[float] = []
 
     def send(timeout: float) -> str:
@@ -94,7 +94,7 @@ def test_other_errors_come_through_at_once() -> None:
 
 @dataclass
 class Flaky:
-    """A coin server that fails before it answers, so many times."""
+    """A coin server that fails `times` times before it answers."""
 
     server: FakeCoinServer
     error: MintmarkError

@@ -1,4 +1,4 @@
-"""Encrypted connections, with certificates made here."""
+"""Encrypted connections, with certificates that the tests make."""
 
 import struct
 from collections.abc import Callable, Iterator
@@ -22,10 +22,10 @@ STATUS = (
 
 
 class Servicer(service_pb2_grpc.GRPCInferenceServiceServicer):  # type: ignore[misc]
-    """Answers everything with the catalog's status, and in it the token that came."""
+    """Answers every request with the catalog's status, and puts the token that it got into it."""
 
     def ModelInfer(self, request: Any, context: grpc.ServicerContext) -> Any:
-        """One inference."""
+        """Answer one inference."""
         token = dict(context.invocation_metadata()).get("authorization", "none")
         status = STATUS.replace(b"TOKEN", token.encode())
         response = service_pb2.ModelInferResponse()
@@ -36,13 +36,13 @@ class Servicer(service_pb2_grpc.GRPCInferenceServiceServicer):  # type: ignore[m
 
 @pytest.fixture(scope="module")
 def pem(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder of certificates: server and client by `ca`, stranger by `other`."""
+    """A folder of certificates: `ca` signed server and client, `other` signed stranger."""
     return make_certificates(tmp_path_factory.mktemp("pem"))
 
 
 @pytest.fixture
 def serve(pem: Path) -> Iterator[Callable[..., str]]:
-    """Starts servers that speak TLS; gives their addresses."""
+    """Starts servers that speak TLS; returns their addresses."""
     servers = []
 
     def start(*, mutual: bool = False) -> str:
@@ -61,7 +61,7 @@ def serve(pem: Path) -> Iterator[Callable[..., str]]:
 
 
 def test_tls(serve: Callable[..., str], pem: Path) -> None:
-    """With the authority that signed the server's certificate, and no other."""
+    """Only the authority that signed the server's certificate is trusted."""
     url = serve()
     with Client(url, tls=Tls(ca=pem / "ca.pem"), token="secret", timeout=10) as client:
         assert client.status().details == {"token": "Bearer secret"}
@@ -72,7 +72,7 @@ def test_tls(serve: Callable[..., str], pem: Path) -> None:
 
 
 def test_mutual_tls(serve: Callable[..., str], pem: Path) -> None:
-    """The server wants to know its clients."""
+    """The server refuses clients without a certificate that it trusts."""
     url = serve(mutual=True)
     mine = Tls(ca=pem / "ca.pem", cert=pem / "client.pem", key=pem / "client.key")
     with Client(url, tls=mine, timeout=10) as client:
@@ -84,13 +84,13 @@ def test_mutual_tls(serve: Callable[..., str], pem: Path) -> None:
 
 
 def test_without_tls(serve: Callable[..., str]) -> None:
-    """A server that speaks TLS alone."""
+    """A server that speaks TLS refuses other connections."""
     with Client(serve(), timeout=10) as client, pytest.raises(ServerUnavailable):
         client.status()
 
 
 def test_command_line(serve: Callable[..., str], pem: Path, monkeypatch: pytest.MonkeyPatch, capsys: Capture) -> None:
-    """By flags, any of which means TLS. The token is the environment's: that for changes, else that for reading."""
+    """Each --tls… option implies TLS. The token is that for changes, else that for reading, of the environment."""
     url = serve(mutual=True)
     files = {"--tls-ca": "ca.pem", "--tls-cert": "client.pem", "--tls-key": "client.key"}
     words = ["status", "--url", url, *(word for flag, name in files.items() for word in (flag, str(pem / name)))]
@@ -115,13 +115,13 @@ def test_command_line(serve: Callable[..., str], pem: Path, monkeypatch: pytest.
     ],
 )
 def test_bad_files(tls: Tls, message: str) -> None:
-    """Told before anything is sent."""
+    """The error comes before anything is sent."""
     with pytest.raises(InvalidRequest, match=message):
         Client("127.0.0.1:1", tls=tls)
 
 
 def test_file_that_is_no_certificate(tmp_path: Path, capsys: Capture) -> None:
-    """Its name is told, not what is in it."""
+    """The error shows its name, not its content."""
     path = tmp_path / "token.txt"
     path.write_text("secret")
     assert main(["status", "--tls-ca", str(path)]) == 1

@@ -34,18 +34,18 @@ Answer = Callable[[Any, grpc.ServicerContext], Any]
 
 
 class Servicer(service_pb2_grpc.GRPCInferenceServiceServicer):  # type: ignore[misc]
-    """Answers with whatever function a test puts here."""
+    """Answers with the function that a test puts here."""
 
     answer: Answer
 
     def ModelInfer(self, request: Any, context: grpc.ServicerContext) -> Any:
-        """One inference."""
+        """Answer one inference."""
         return self.answer(request, context)
 
 
 @pytest.fixture
 def servicer() -> Servicer:
-    """What the server does."""
+    """Its `answer` is what the server does."""
     return Servicer()
 
 
@@ -86,7 +86,7 @@ def _search_response(ellipse: bytes = struct.pack("<5f", 1, 2, 4, 3, 5)) -> Any:
 
 
 def test_request_and_answer(servicer: Servicer, url: str) -> None:
-    """What travels, both ways: photo, parameter, token; strings, numbers, booleans."""
+    """Photo, parameter and token arrive; strings, numbers and booleans come back."""
     requests: list[Any] = []
 
     def answer(request: Any, context: grpc.ServicerContext) -> Any:
@@ -112,7 +112,7 @@ def test_request_and_answer(servicer: Servicer, url: str) -> None:
 
 
 def test_many_threads(servicer: Servicer, url: str) -> None:
-    """One client, many threads, each with its own answer."""
+    """Threads that use one client get their own answers."""
 
     def answer(request: Any, context: grpc.ServicerContext) -> Any:
         number = float(request.raw_input_contents[0][4:])
@@ -126,35 +126,35 @@ def test_many_threads(servicer: Servicer, url: str) -> None:
 
 @pytest.mark.parametrize("raw", [b"", b"\x00" * 3, b"\x00" * 8])
 def test_tensors_cut_short(servicer: Servicer, url: str, raw: bytes) -> None:
-    """Fewer bytes than the shape says: the server's error, not a crash."""
+    """Fewer bytes than the shape needs are a ServerError."""
     servicer.answer = lambda request, context: _search_response(raw)
     with Client(url) as client, pytest.raises(ServerError):
         client.recognize(b"photo", k=2)
 
 
 def test_strings_cut_short(servicer: Servicer, url: str) -> None:
-    """A BYTES tensor whose length prefix promises more than there is."""
+    """A length prefix that promises too many bytes is a ServerError."""
     servicer.answer = lambda request, context: _respond(response=("BYTES", [1, 1], b"\x09\x00"))
     with Client(url) as client, pytest.raises(ServerError):
         client.status()
 
 
 def test_empty_answer(servicer: Servicer, url: str) -> None:
-    """No outputs at all."""
+    """An answer without outputs is a ServerError."""
     servicer.answer = lambda request, context: _respond()
     with Client(url) as client, pytest.raises(ServerError, match="lacks"):
         client.recognize(b"photo", k=2)
 
 
 def test_status_of_the_server_becomes_an_error(servicer: Servicer, url: str) -> None:
-    """A gRPC status, with the server's words."""
+    """The error has the server's words."""
     servicer.answer = lambda request, context: context.abort(grpc.StatusCode.UNAUTHENTICATED, "wrong token")
     with Client(url) as client, pytest.raises(Unauthorized, match="wrong token"):
         client.status()
 
 
 def test_timeout(servicer: Servicer, url: str) -> None:
-    """A server that is slower than the client is patient."""
+    """The server answers too late."""
 
     def answer(request: Any, context: grpc.ServicerContext) -> Any:
         time.sleep(0.5)
@@ -166,13 +166,13 @@ def test_timeout(servicer: Servicer, url: str) -> None:
 
 
 def test_nobody_listens() -> None:
-    """The address is named."""
+    """The error names the address."""
     with Client("127.0.0.1:1", timeout=5) as client, pytest.raises(ServerUnavailable, match=r"127\.0\.0\.1:1"):
         client.status()
 
 
 def test_address_with_scheme() -> None:
-    """A common slip."""
+    """The error says what an address looks like."""
     with pytest.raises(InvalidRequest, match="HOST:PORT"):
         TritonTransport("http://localhost:8001")
 
@@ -200,24 +200,24 @@ def test_address_with_scheme() -> None:
     ],
 )
 def test_error_of_status(status: str, message: str, kind: type[MintmarkError]) -> None:
-    """Each code becomes exactly one kind of error, and where there is none, each status does."""
+    """Each code becomes one kind of error; without a code, each status does."""
     assert type(error_of(f"StatusCode.{status}", message, "host:1")) is kind
 
 
 def test_every_code_has_its_error() -> None:
-    """And each of these is raised for what the server means by it."""
+    """The client knows the server's codes, and no others."""
     assert set(BY_CODE) == {error.code for error in ERRORS}
 
 
 def test_error_messages_are_one_line() -> None:
-    """Without code and the ensemble's prefix."""
+    """Line ends, the code and the ensemble's prefix are taken off."""
     message = "in ensemble 'coin_search', [INVALID_PHOTO] bad\n  photo"
     assert str(error_of("StatusCode.INVALID_ARGUMENT", message, "host:1")) == "bad photo"
     assert type(error_of(None, "?", "host:1")) is ServerError
 
 
 def test_filters_travel_as_parameters(servicer: Servicer, url: str) -> None:
-    """As texts, whatever they are."""
+    """Numbers and booleans are sent as text."""
     requests: list[Any] = []
 
     def answer(request: Any, context: grpc.ServicerContext) -> Any:
@@ -233,14 +233,14 @@ def test_filters_travel_as_parameters(servicer: Servicer, url: str) -> None:
 
 @pytest.mark.parametrize("token", ["se cret", "secret\n", "sécret"])
 def test_token_that_no_header_can_carry(url: str, token: str) -> None:
-    """Refused at once, without showing it: gRPC's own error would."""
+    """It is refused at once. The error does not show it, as gRPC's own error would."""
     with pytest.raises(InvalidRequest, match="token") as error:
         Client(url, token=token)
     assert "cret" not in str(error.value)
 
 
 def test_token_is_in_no_error_and_no_repr(servicer: Servicer, url: str, capsys: Capture) -> None:
-    """Whatever goes wrong."""
+    """No error and no repr shows the token."""
     servicer.answer = lambda request, context: context.abort(grpc.StatusCode.INTERNAL, "broken")
     with Client(url, token="s3cr3t") as client, pytest.raises(ServerError) as error:
         client.status()
