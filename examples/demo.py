@@ -1,6 +1,6 @@
-"""Mintmark on this machine from end to end: renders coins, enrolls them, recognizes a photo, draws the answer.
+"""Mintmark from end to end on this machine: renders coins, enrolls them, recognizes a photo, draws the answer.
 
-python -m examples.demo            a rendered photo, with other light, angle and background
+python -m examples.demo            a rendered photo, in other light, from another angle, on another background
 python -m examples.demo PHOTO      your own photo, against the same collection
 """
 
@@ -26,7 +26,7 @@ PHOTO_SIZE = 960  # px, longer side
 
 
 def collection() -> Path:
-    """Render the demo's collection unless that is done; returns its folder."""
+    """Render the demo's collection, unless it is there already; returns its folder."""
     folder = FOLDER / "collection"
     if not (folder / "manifest.csv").is_file():
         print("rendering a collection of invented coins …")
@@ -35,19 +35,19 @@ def collection() -> Path:
 
 
 def query_photo(folder: Path) -> Path:
-    """A photo of a coin that is enrolled."""
+    """The photo that is recognized; its coin is enrolled."""
     with (folder / "manifest.csv").open(newline="") as file:
         rows = [row for row in csv.DictReader(file) if (row["role"], row["label"]) == ("query", ASKED)]
     return folder / rows[0]["path"]
 
 
 def mintmark(server: EmbeddedServer, *arguments: str) -> int:
-    """Run the command line client against a server; returns its exit status."""
+    """Run the command `mintmark` against the server; returns its exit code."""
     return subprocess.run([sys.executable, "-m", "mintmark", "--url", server.url, *arguments], check=False).returncode
 
 
 def started_server() -> EmbeddedServer:
-    """Start a server with an empty catalog, on free ports."""
+    """A running server with an empty catalog, on free ports."""
     shutil.rmtree(FOLDER / "catalog", ignore_errors=True)
     with tqdm(total=len(MODELS), desc="loading models", unit="model", leave=False) as bar:
 
@@ -60,7 +60,7 @@ def started_server() -> EmbeddedServer:
 
 
 def main(argv: list[str] | None = None) -> int:
-    """Command line; 0 when an answer was printed and drawn."""
+    """Run the demo; returns 0 if an answer was printed and drawn."""
     parser = argparse.ArgumentParser(prog="make demo", description=__doc__)
     parser.add_argument("photo", nargs="?", type=Path, help="your own photo")
     given = parser.parse_args(argv).photo

@@ -13,10 +13,10 @@ CONFIDENCE = 0.95  # of the upper bound on the false-accept rate
 
 @dataclass(frozen=True)
 class Calibration:
-    """A threshold, and how many of the photos that it was chosen on it accepts: those that score at least as much.
+    """A threshold, and how many of the photos it accepts: those that score at least `threshold`.
 
     `rate`: the false-accept rate that was allowed. `at_most`: upper bound on the rate at which coins like the unknown
-    ones are accepted, with CONFIDENCE. `enough`: there are enough unknown photos to tell `rate` from 0.
+    ones are accepted, at CONFIDENCE. `enough`: there are enough unknown photos to tell `rate` from 0.
     """
 
     threshold: float

@@ -63,7 +63,7 @@ class Checksum:
 
     def add(self, record: ViewRecord) -> None:
         """Add a view."""
-        # A missing year is summed up as null, as it was in the first exports; other missing fields are left out.
+        # The checksum holds a missing year as null, as it did in the first exports; other missing fields are left out.
         entry = json.dumps({"year": None, **entry_object(record.entry)}, sort_keys=True)
         texts = (text.encode() for text in (entry, record.side, record.model))
         for part in (*texts, record.picture, embedding_bytes(record)):

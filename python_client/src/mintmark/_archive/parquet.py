@@ -78,7 +78,7 @@ def write_parquet(target: Path, records: Iterable[ViewRecord]) -> Written:
 
 
 class _Kept:
-    """Passes the views that an import can use, and sums them up."""
+    """The views that an import can use, added to the checksum while they pass."""
 
     def __init__(self, records: Iterable[ViewRecord]) -> None:
         self._records = records

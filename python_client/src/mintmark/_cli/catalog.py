@@ -53,9 +53,17 @@ def _add_update(commands: Commands, common: argparse.ArgumentParser) -> None:
         parser.add_argument(
             option(name), type=kind, default=argparse.SUPPRESS, help=f"{FIELD_DOCS[name]}; '' clears it"
         )
-    metadata: dict[str, Any] = {"action": "append", "default": [], "help": "of the metadata"}
-    parser.add_argument("--set", type=key_value, metavar="KEY=VALUE", **metadata)
-    parser.add_argument("--unset", metavar="KEY", **metadata)
+    parser.add_argument(
+        "--set",
+        action="append",
+        default=[],
+        type=key_value,
+        metavar="KEY=VALUE",
+        help="set a key of the metadata; may be repeated",
+    )
+    parser.add_argument(
+        "--unset", action="append", default=[], metavar="KEY", help="remove a key of the metadata; may be repeated"
+    )
     parser.set_defaults(run=run_update)
 
 

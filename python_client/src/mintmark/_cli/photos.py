@@ -12,7 +12,7 @@ from mintmark._errors import InvalidRequest
 
 
 class Answer(Protocol):
-    """What the server says of one photo; `refusal` is the reason if it refuses the photo."""
+    """The server's answer to one photo, or the reason why it refused the photo."""
 
     @property
     def refusal(self) -> str | None:
