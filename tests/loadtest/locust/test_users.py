@@ -11,6 +11,7 @@ from ensemble.graph import STEPS
 from loadtest.breakdown.figures import Watch
 from loadtest.host import Host, connect
 from loadtest.locust.run import LOCUSTFILE, MODELFILE, common, headless, read_rows, run_locust
+from loadtest.models import inputs_of_models
 
 pytestmark = pytest.mark.server
 
@@ -60,6 +61,7 @@ def test_failures_are_grouped_by_kind(there: Host, options: argparse.Namespace, 
 
 
 def test_a_single_model_can_be_loaded(there: Host, options: argparse.Namespace, tmp_path: Path) -> None:
+    inputs_of_models(there.url, there.queries[0])  # the server compiles a step when it is asked for the first time
     words = [*headless("2s"), *common(options, 2), "--model", "embedding", "--error-limit", "0"]
     assert run_locust(MODELFILE, there.url, words, tmp_path / "model.json") == 0
     assert read_rows(tmp_path / "model.json")[0].name.startswith("embedding")
