@@ -3,8 +3,8 @@
 import pytest
 
 from mintmark import Client, MockTransport
-from tests.client.fake_coin_server import FakeCoinServer
-from tests.client.samples import Capture, Run, run_on
+from tests.python_client.fake_coin_server import FakeCoinServer
+from tests.python_client.samples import Capture, Run, run_on
 
 
 @pytest.fixture

@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 
 from mintmark import Client, MockTransport
-from tests.client.fake_coin_server import Coin, FakeCoinServer
-from tests.client.samples import MakePhoto, Run, WriteTable, run_on
+from tests.python_client.fake_coin_server import Coin, FakeCoinServer
+from tests.python_client.samples import MakePhoto, Run, WriteTable, run_on
 
 
 @pytest.fixture(autouse=True)

@@ -10,7 +10,7 @@ import numpy.typing as npt
 
 from mintmark import InvalidPhoto, InvalidRequest, NoCoinFound
 from mintmark._contract import CATALOG, COIN_ENROLL, COIN_SEARCH, IMAGE_SIZE, REQUIRED, SIDE
-from tests.client.fake_catalog import FakeCatalog, unit
+from tests.python_client.fake_catalog import FakeCatalog, unit
 
 Tensors = dict[str, npt.NDArray[Any]]
 

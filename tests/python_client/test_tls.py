@@ -13,7 +13,7 @@ from tritonclient.grpc import service_pb2, service_pb2_grpc
 from mintmark import Client, InvalidRequest, ServerUnavailable, Tls
 from mintmark._cli import main
 from tests.certificates import make_certificates
-from tests.client.samples import Capture
+from tests.python_client.samples import Capture
 
 STATUS = (
     b'{"entries": 1, "views": 2, "stale_views": 0, "model": "abc", "threshold": 0.5, "calibrated": false,'

@@ -28,7 +28,7 @@ from mintmark import (
 )
 from mintmark._errors import BY_CODE
 from mintmark._transports.triton import error_of
-from tests.client.samples import Capture, entry_object
+from tests.python_client.samples import Capture, entry_object
 
 Answer = Callable[[Any, grpc.ServicerContext], Any]
 

@@ -13,8 +13,8 @@ from mintmark import Client, MockTransport, ServerUnavailable
 from mintmark._cli import main
 from mintmark._cli.options import option
 from mintmark._contract import DEFAULT_K, FILTERS
-from tests.client.fake_coin_server import Coin, FakeCoinServer
-from tests.client.samples import OPTIONS, Capture, MakePhoto, Run
+from tests.python_client.fake_coin_server import Coin, FakeCoinServer
+from tests.python_client.samples import OPTIONS, Capture, MakePhoto, Run
 
 
 def test_recognize(run: Run, server: FakeCoinServer, photo: MakePhoto, capsys: Capture) -> None:

@@ -9,7 +9,7 @@ import pytest
 from mintmark import Client, MintmarkError
 from mintmark._cli.options import option
 from mintmark._contract import FIELD_DOCS, FILTERS, OPTIONAL
-from tests.client.samples import Capture, Run
+from tests.python_client.samples import Capture, Run
 
 HOME = Path(__file__).resolve().parents[2] / "python_client"
 README = HOME / "README.md"

@@ -15,8 +15,8 @@ from mintmark._contract import COIN_EMBEDDING, EMBEDDING_SIZE
 from mintmark._evaluation import Sight, misses
 from mintmark._manifest import Row
 from mintmark._pictures.misses import COLUMNS
-from tests.client.fake_coin_server import Coin, FakeCoinServer
-from tests.client.samples import Capture, Run
+from tests.python_client.fake_coin_server import Coin, FakeCoinServer
+from tests.python_client.samples import Capture, Run
 
 Report = Callable[..., dict[str, Any]]
 

@@ -8,8 +8,8 @@ import pytest
 
 from mintmark import Client, MintmarkError, MockTransport, ServerBusy, ServerError, ServerUnavailable
 from mintmark._retry import FIRST_PAUSE, LONGEST_PAUSE, MOST_LOST, Retry
-from tests.client.fake_coin_server import Coin, FakeCoinServer
-from tests.client.samples import FIELDS
+from tests.python_client.fake_coin_server import Coin, FakeCoinServer
+from tests.python_client.samples import FIELDS
 
 
 @dataclass

@@ -11,8 +11,8 @@ import pytest
 from mintmark import InvalidRequest, ViewRecord
 from mintmark._archive import open_archive, verify, write_archive
 from mintmark._contract import EMBEDDING_SIZE, OPTIONAL, REQUIRED, WHOLE_NUMBERS
-from tests.client.fake_catalog import unit
-from tests.client.samples import EXPORTS, make_entry
+from tests.python_client.fake_catalog import unit
+from tests.python_client.samples import EXPORTS, make_entry
 
 LETTERS = "aZ09 ,;\"'\\\n\r\t=#\N{ZERO WIDTH SPACE}\N{NO-BREAK SPACE}łß한½\N{COMBINING ACUTE ACCENT}\N{COIN}"
 

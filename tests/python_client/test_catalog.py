@@ -19,9 +19,9 @@ from mintmark import (
     ViewRecord,
 )
 from mintmark._contract import EMBEDDING_SIZE
-from tests.client.fake_catalog import crop, of_picture, unit
-from tests.client.fake_coin_server import Coin, FakeCoinServer, strings
-from tests.client.samples import FIELDS, entry_object, make_entry
+from tests.python_client.fake_catalog import crop, of_picture, unit
+from tests.python_client.fake_coin_server import Coin, FakeCoinServer, strings
+from tests.python_client.samples import FIELDS, entry_object, make_entry
 
 ZLOTY = replace(FIELDS, side="obverse", year=1990)
 

@@ -11,8 +11,8 @@ from mintmark import View
 from mintmark._cli.options import option
 from mintmark._contract import OPTIONAL, REQUIRED, SIDE
 from mintmark._pictures.entry import draw_views
-from tests.client.fake_coin_server import Coin, FakeCoinServer
-from tests.client.samples import OPTIONS, SAID, Capture, MakePhoto, Run, WriteTable, make_entry
+from tests.python_client.fake_coin_server import Coin, FakeCoinServer
+from tests.python_client.samples import OPTIONS, SAID, Capture, MakePhoto, Run, WriteTable, make_entry
 
 UNSAID = (*REQUIRED[1:], SIDE)  # where the name alone is said
 

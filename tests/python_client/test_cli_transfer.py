@@ -11,9 +11,9 @@ import pytest
 
 from mintmark import InvalidRequest, MintmarkError, ServerUnavailable
 from mintmark._archive import open_archive, verify
-from tests.client.fake_catalog import crop, of_picture
-from tests.client.fake_coin_server import Coin, FakeCoinServer
-from tests.client.samples import EXPORTS, Capture, Run, run_on
+from tests.python_client.fake_catalog import crop, of_picture
+from tests.python_client.fake_coin_server import Coin, FakeCoinServer
+from tests.python_client.samples import EXPORTS, Capture, Run, run_on
 
 
 @pytest.fixture

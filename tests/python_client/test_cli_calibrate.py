@@ -10,8 +10,8 @@ import pytest
 
 from mintmark._calibration import calibrate
 from mintmark._pictures.scores import draw_scores
-from tests.client.fake_coin_server import Coin, FakeCoinServer
-from tests.client.samples import Capture, Run
+from tests.python_client.fake_coin_server import Coin, FakeCoinServer
+from tests.python_client.samples import Capture, Run
 
 PhotoRow = tuple[str, str, str, str, float | None]  # path, label, role, set, score
 

@@ -10,7 +10,7 @@ from ensemble.photo import Photo, decode
 
 torch.set_num_threads(1)  # small work; more threads only get in each other's way
 
-COINS = Path(__file__).resolve().parents[3] / "shared" / "coins"
+COINS = Path(__file__).resolve().parents[4] / "shared" / "coins"
 
 
 def _sample() -> list[Path]:

@@ -25,8 +25,8 @@ from mintmark import (
     ServerError,
 )
 from mintmark._contract import COIN_SEARCH, EMBEDDING_SIZE, IMAGE_SIZE, MAX_K, OUTPUTS
-from tests.client.fake_coin_server import OUTLINE, Coin, FakeCoinServer, Tensors, strings
-from tests.client.samples import FIELDS, entry_object
+from tests.python_client.fake_coin_server import OUTLINE, Coin, FakeCoinServer, Tensors, strings
+from tests.python_client.samples import FIELDS, entry_object
 
 ZLOTY = replace(FIELDS, year=1990, metadata={"mint": 3})
 
