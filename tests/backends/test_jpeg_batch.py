@@ -20,6 +20,8 @@ from ensemble.contract import CANVAS_SIZE
 from ensemble.errors import PhotoError
 from ensemble.photo import Photo, decode
 
+pytestmark = pytest.mark.slow
+
 ROOT = Path(__file__).resolve().parents[2]
 PHOTOS = sorted((ROOT.parent / "shared" / "coins" / "scenes").rglob("*.jpg"))[::8]
 ORIENTATION = 0x0112  # EXIF tag

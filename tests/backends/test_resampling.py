@@ -11,6 +11,8 @@ from backends.openvino.session import OpenVinoSession
 from ensemble import artifacts
 from ensemble.contract import CANVAS_SIZE, COARSE_SIZE, CROP, IMAGE_SIZE, PREPROCESS, ZOOM, Model
 
+pytestmark = pytest.mark.slow
+
 BRIGHTNESS = 0.05  # of a normalized pixel, where white less black is 4.4
 
 

@@ -13,6 +13,8 @@ from ensemble import artifacts
 from ensemble.contract import EMBEDDER, EMBEDDING
 from tests.backends.host import HostDevice, RuntimeContext
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture
 def sessions(tmp_path: Path) -> dict[str, Session]:

@@ -15,6 +15,8 @@ from ensemble.contract import CROP, EMBEDDER, ZOOM, Model
 from ensemble.placement import PROFILE
 from tests.backends.host import HostDevice, RuntimeContext
 
+pytestmark = pytest.mark.slow
+
 
 def inputs(model: Model, batch: int, seed: int) -> dict[str, np.ndarray]:
     rng = np.random.default_rng(seed)

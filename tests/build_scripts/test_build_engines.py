@@ -17,6 +17,8 @@ from ensemble.contract import COMPUTE_MODELS, EMBEDDER, MASK, PREPROCESS, SEGMEN
 from ensemble.placement import NETWORKS, PROFILE
 from ensemble.stamp import ANY_GPU, StampError, check_stamp, read_stamp, stamp_path
 
+pytestmark = pytest.mark.slow
+
 RTX = "tensorrt_rtx"
 
 

@@ -16,6 +16,8 @@ from ensemble.contract import COMPUTE_MODELS, EMBEDDER, PREPROCESS, SEGMENTATION
 from tests.backends.host import HostDevice, RuntimeContext
 from tests.server.conftest import jpeg, make_coin
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(scope="module")
 def check(script: Callable[[str], ModuleType]) -> ModuleType:

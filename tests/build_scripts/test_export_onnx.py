@@ -9,6 +9,8 @@ import pytest
 from ensemble import artifacts
 from ensemble.contract import COMPUTE_MODELS, MASK, SEGMENTATION, ZOOM, Model, Tensor
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.mark.parametrize("model", COMPUTE_MODELS, ids=lambda model: model.name)
 def test_committed_graph_is_current_and_runtimes_agree(export_onnx: ModuleType, model: Model) -> None:

@@ -14,6 +14,8 @@ from onnx import ModelProto, NodeProto, TensorProto, helper, numpy_helper
 from ensemble import artifacts
 from ensemble.contract import COARSE_SEGMENTATION, EMBEDDER, EMBEDDING_SIZE, IMAGE_SIZE, SEGMENTATION, Model
 
+pytestmark = pytest.mark.slow
+
 Shape = list[int | str | None]
 PICTURE: Shape = ["n", 3, IMAGE_SIZE, IMAGE_SIZE]
 NORM = [

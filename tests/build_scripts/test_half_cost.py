@@ -4,6 +4,9 @@ from collections.abc import Callable
 from types import ModuleType
 
 import numpy as np
+import pytest
+
+pytestmark = pytest.mark.slow
 
 
 def test_recall_of_queries_among_catalog_and_distractors(script: Callable[[str], ModuleType]) -> None:

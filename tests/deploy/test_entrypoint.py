@@ -15,6 +15,8 @@ from deploy.settings import read_settings
 from server.launch import OPERATOR_ENDPOINTS
 from tests.deploy.conftest import ADMIN_KEY, READ_TOKEN, ROOT, TOKEN, Container, told
 
+pytestmark = pytest.mark.slow
+
 BUILD = """
 import pathlib, sys
 plan = pathlib.Path({repository!r}, "segmentation", "1", "model.plan")

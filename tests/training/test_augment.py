@@ -10,6 +10,8 @@ import pytest
 from training.augment import Cutout, compose, gaussian_blend, iso_noise, laplacian_blend, recolour, shadow
 from training.augment.compose import MOST_PADDING
 
+pytestmark = pytest.mark.slow
+
 Blend = Callable[..., np.ndarray]
 SIZE = 192  # px, of composed pictures
 

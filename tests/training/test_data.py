@@ -20,6 +20,8 @@ from training.mint import Ellipse, Photo
 from training.mint.design import FAMILY
 from training.render import CROP_RADIUS, write_crops
 
+pytestmark = pytest.mark.slow
+
 SIDE = 64  # px, of stored scenes
 V, U = np.mgrid[:IMAGE_SIZE, :IMAGE_SIZE] - (IMAGE_SIZE - 1) / 2
 

@@ -15,6 +15,8 @@ from training import torchvision_shim
 from training.fold import fold_batch_norm, unfold_batch_norm
 from training.weights import kept_parameters, kept_spec, start_from_kept
 
+pytestmark = pytest.mark.slow
+
 
 class NormAct(nn.BatchNorm2d):
     """Batch normalization that brings its activation along, as timm's BatchNormAct2d does."""

@@ -20,6 +20,8 @@ from training.labelling.refine import refine_circle
 from training.mint import Ellipse
 from training.outlines import fill, overlap, read_photo, scale_ellipse
 
+pytestmark = pytest.mark.slow
+
 COINS = Path(__file__).parents[3] / "shared" / "coins"
 SHOT = mint.Shot(480, 640, (0.25, 0.42), 25.0, spread=0.8)
 DRAWN = (Ellipse(120, 130, 70, 64, 20), Ellipse(330, 120, 50, 48, 90), Ellipse(250, 260, 62, 50, 150))

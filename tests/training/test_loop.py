@@ -14,6 +14,8 @@ from training.networks import EMBEDDERS, NetworkError
 from training.train_embedding import RECALL_AT, Settings, Training
 from training.weights import load_checkpoint
 
+pytestmark = pytest.mark.slow
+
 CLASSES, VIEWS = 2 * FAMILY, 2
 POLAR = EMBEDDERS.named("polar_efficientnet_b0")
 

@@ -20,6 +20,8 @@ from training.mint.light import draw_lighting, shade
 from training.mint.relief import polar
 from training.outlines import rectify
 
+pytestmark = pytest.mark.slow
+
 SHOT = mint.Shot(240, 320, (0.2, 0.45), 35.0, spread=0.8)
 
 

@@ -17,6 +17,8 @@ from training.losses import ArcFace, dice_loss, pair_loss  # noqa: E402
 from training.networks import EMBEDDERS, SEGMENTERS, PolarEmbedder, Spec, layers, polar  # noqa: E402
 from training.networks.polar import Polar, PolarSettings  # noqa: E402
 
+pytestmark = pytest.mark.slow
+
 DEFAULTS = PolarSettings("efficientnet_b0")
 RADII, ANGLES, BANDS, HARMONICS = DEFAULTS.radii, DEFAULTS.angles, DEFAULTS.bands, DEFAULTS.harmonics
 SPECS: list[Spec] = [registry.named(name) for registry in (SEGMENTERS, EMBEDDERS) for name in registry.names]

@@ -11,6 +11,8 @@ from training import recipe
 from training.recipe import RECIPES, Step, run_step, steps
 from training.threshold import read_threshold
 
+pytestmark = pytest.mark.slow
+
 
 def all_steps(name: str, work: Path, photos: Path | None = None) -> list[Step]:
     work.mkdir(exist_ok=True)

@@ -11,6 +11,8 @@ from torch import Tensor, nn
 from training.mint import Ellipse
 from training.segmentation_table import PASSES, THRESHOLDS, in_window, locate, measure, table
 
+pytestmark = pytest.mark.slow
+
 COIN = Ellipse(310.0, 200.0, 90.0, 70.0, 30.0)
 
 

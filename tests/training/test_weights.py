@@ -21,6 +21,8 @@ from training.weights import (
     start_from_kept,
 )
 
+pytestmark = pytest.mark.slow
+
 
 @dataclass(frozen=True)
 class Size:

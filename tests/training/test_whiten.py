@@ -8,6 +8,8 @@ from ensemble.contract import EMBEDDING_SIZE
 from training.networks import EMBEDDERS
 from training.whiten import fold_into_head, inverse_root, within_covariance
 
+pytestmark = pytest.mark.slow
+
 
 def coins(classes: int = 300, views: int = 8) -> np.ndarray:
     """Classes that differ along the second axis, and pictures of one class that differ mostly along the first."""

@@ -10,6 +10,8 @@ from catalog.folder.index.built import BuiltIndex, candidates
 from catalog.folder.index.spec import parse_spec
 from tests.catalog.samples import clustered, unit_vectors
 
+pytestmark = pytest.mark.slow
+
 KINDS = ("Flat", "SQ8", "HNSW16", "HNSW16:efSearch=4", "IVF,Flat", "IVF32,SQ8:nprobe=4", "IVF32,PQ2")
 COUNT = 2_000
 VECTORS = clustered(COUNT, 100)

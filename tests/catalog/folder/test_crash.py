@@ -12,6 +12,8 @@ import pytest
 from catalog.folder.check import problems
 from catalog.folder.store import FolderCatalog
 
+pytestmark = pytest.mark.slow
+
 ROOT = Path(__file__).resolve().parents[3]
 WRITER = """
 import sys

@@ -22,6 +22,8 @@ from catalog.folder.store import FolderCatalog
 from ensemble.errors import CatalogError
 from tests.catalog.samples import MODEL, OTHER, coin, enroll, fill, ids, photo, unit_vectors
 
+pytestmark = pytest.mark.slow
+
 Open = Callable[..., FolderCatalog]
 ROOT = Path(__file__).resolve().parents[3]
 ROWS = unit_vectors(20)

@@ -16,6 +16,8 @@ from catalog.folder.index.spec import parse_spec
 from catalog.folder.store import FolderCatalog
 from tests.catalog.samples import MODEL, fill, ids, unit_vectors
 
+pytestmark = pytest.mark.slow
+
 Open = Callable[..., FolderCatalog]
 Until = Callable[[Callable[[], bool]], None]
 ROWS = unit_vectors(80)

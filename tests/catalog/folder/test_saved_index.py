@@ -18,6 +18,8 @@ from catalog.folder.index.spec import parse_spec
 from catalog.folder.store import FolderCatalog
 from tests.catalog.samples import MODEL, OTHER, Exact, coin, enroll, fill, ids, unit_vectors
 
+pytestmark = pytest.mark.slow
+
 Open = Callable[..., FolderCatalog]
 COUNT = 200
 VECTORS = unit_vectors(COUNT)

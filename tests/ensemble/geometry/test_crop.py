@@ -11,6 +11,8 @@ from ensemble.geometry.crop import ZOOM_MARGIN
 from ensemble.geometry.resize import resize_window
 from ensemble.photo import Photo
 
+pytestmark = pytest.mark.slow
+
 Ellipse = tuple[float, float, float, float, float]  # cx, cy, a, b in canvas px, degrees
 MIDDLE = (IMAGE_SIZE - 1) / 2
 

@@ -7,6 +7,8 @@ import torch
 
 from ensemble.geometry.single import coin_mask
 
+pytestmark = pytest.mark.slow
+
 SIZE = 256
 Outline = tuple[float, float, float, float, float]  # centre, semi-axes, degrees
 ALONE: list[Outline] = [(128, 128, 90, 90, 0), (90, 140, 70, 45, 30), (200, 60, 20, 18, 110), (128, 128, 110, 60, 90)]

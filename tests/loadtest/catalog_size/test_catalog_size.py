@@ -7,6 +7,8 @@ import pytest
 from loadtest.catalog_size import __main__ as catalog_size
 from loadtest.catalog_size import report
 
+pytestmark = pytest.mark.slow
+
 ROOT = Path(__file__).resolve().parents[3]
 
 

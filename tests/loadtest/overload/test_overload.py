@@ -15,6 +15,8 @@ from loadtest.generator import Here, Sample
 from loadtest.overload import __main__ as overload
 from loadtest.overload.run import draw, provoke, recovery
 
+pytestmark = pytest.mark.slow
+
 
 class ServerBusy(Exception):
     """Has the name of the client's error."""

@@ -9,6 +9,8 @@ import pytest
 from loadtest.planning.simulation import Setup, at_size, capacity, closed, poisson
 from loadtest.planning.step_times import Step, Times
 
+pytestmark = pytest.mark.slow
+
 MODELS = ("decode", "segmentation", "crop", "embedding", "search")
 NOTHING = 1e-7  # s
 
