@@ -39,6 +39,7 @@ def test_a_zombie_of_the_system_has_the_state_that_is_looked_for() -> None:
     child.wait()
 
 
+@pytest.mark.server
 def test_a_server_ends_when_a_model_dies(tmp_path: Path) -> None:
     with EmbeddedServer(tmp_path) as server:
         (stub, *_) = [each for each in psutil.Process(server.pid).children() if "search_0_0" in each.cmdline()]

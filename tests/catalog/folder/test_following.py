@@ -18,6 +18,8 @@ from catalog.folder.store import FolderCatalog
 from ensemble.errors import EntryNotFoundError
 from tests.catalog.samples import MODEL, OTHER, Exact, clustered, coin, fill, ids, photo, unit_vectors
 
+pytestmark = pytest.mark.slow
+
 Open = Callable[..., FolderCatalog]
 # Thorough enough to be exact among some hundreds: what is held here is what follows a change, not recall.
 KINDS = ("Flat", "SQ8", "HNSW32:efSearch=2000", "IVF4,Flat:nprobe=4", "")
