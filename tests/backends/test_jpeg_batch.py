@@ -132,8 +132,8 @@ def test_other_photos_go_to_the_cpus_decoder(batch: JpegBatch, kind: str) -> Non
 
 def bad_photos() -> dict[str, bytes]:
     good = encoded(picture(640, 480), quality=90)
-    gif = io.BytesIO()
-    picture(64, 64).save(gif, "GIF")
+    document = io.BytesIO()
+    picture(64, 64).save(document, "PDF")
     huge = bytearray(good)
     start = good.index(b"\xff\xc0") + 5
     huge[start : start + 4] = b"\xff\xdc\xff\xdc"  # 65500 x 65500
@@ -145,7 +145,7 @@ def bad_photos() -> dict[str, bytes]:
         "cut in half": good[: len(good) // 2],
         "cut in half, end mark": good[: len(good) // 2] + b"\xff\xd9",
         "no scan": good[: good.index(b"\xff\xda")] + b"\xff\xd9",
-        "GIF": gif.getvalue(),
+        "PDF": document.getvalue(),
         "too large": bytes(huge),
         "cut PNG": encoded(picture(640, 480), "PNG")[:-5000],
     }

@@ -15,7 +15,7 @@ from PIL.PngImagePlugin import PngInfo
 
 from ensemble.contract import PHOTO_FORMATS
 from ensemble.errors import PhotoError
-from ensemble.photo import decode
+from ensemble.photo import _MAGIC, decode
 
 pytestmark = pytest.mark.filterwarnings("ignore")  # PIL warns of oddities in damaged files; servers do not stop at that
 
@@ -119,11 +119,10 @@ def test_text(text: str) -> None:
     assert f"{len(text)} bytes" in refusal(text.encode())
 
 
-def test_gif_is_named() -> None:
-    buffer = io.BytesIO()
-    Image.new("RGB", (9, 9)).save(buffer, "GIF")
-    message = refusal(buffer.getvalue())
-    assert "GIF photos are not supported" in message and "JPEG" in message
+@pytest.mark.parametrize(("start", "name"), _MAGIC.items())
+def test_formats_that_are_not_read_are_named(start: bytes, name: str) -> None:
+    message = refusal(start + bytes(100))
+    assert f"{name} photos are not supported" in message and "JPEG" in message
 
 
 @pytest.mark.parametrize(("brand", "name"), [(b"heic", "HEIC"), (b"mif1", "HEIF"), (b"avif", "AVIF")])

@@ -53,7 +53,7 @@ BAD_PHOTOS = {
     "cut off PNG": (encode(PICTURE, "PNG")[:9000], "damaged or cut off"),
     "cut off WebP": (encode(PICTURE, "WEBP")[:3000], "cut off"),
     "cut off header": (encode(PICTURE, "JPEG")[:10], "cut off in its header"),
-    "GIF": (encode(PICTURE, "GIF"), f"GIF photos are not supported; send one of {', '.join(PHOTO_FORMATS)}"),
+    "PDF": (encode(PICTURE, "PDF"), f"PDF photos are not supported; send one of {', '.join(PHOTO_FORMATS)}"),
     "HEIC": (b"\x00\x00\x00\x18ftypheic" + bytes(64), "HEIC photos are not supported"),
     "above 64 megapixels": (huge_png(), "12000 x 9000 pixels, 108.0 megapixels; the limit is 64"),
 }
