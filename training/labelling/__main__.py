@@ -17,6 +17,7 @@ import cv2
 import numpy as np
 from tqdm import tqdm
 
+from ensemble.errors import PhotoError
 from ensemble.photo import SUFFIXES, is_photo_file
 from training.labelling import compare
 from training.labelling.proposals import read_proposals, write_labels
@@ -138,7 +139,7 @@ def main(argv: list[str] | None = None) -> int:
     cv2.setNumThreads(options.threads)
     try:
         return int(options.run(options))
-    except (ValueError, OSError) as error:  # OutlineError, PhotoError and missing weights are ValueErrors
+    except (PhotoError, ValueError, OSError) as error:  # OutlineError and missing weights are ValueErrors
         print(f"error: {error}", file=sys.stderr)
         return 2
 
