@@ -13,7 +13,7 @@ NO_FILTERS: Filters = {}
 
 
 class DeviceVectors(Protocol):
-    """[B, 64] float32 row by row in the memory of a GPU, such as CuPy's arrays."""
+    """[B, EMBEDDING_SIZE] float32 row by row in the memory of a GPU, such as CuPy's arrays."""
 
     @property
     def __cuda_array_interface__(self) -> dict[str, Any]:
@@ -118,9 +118,10 @@ class Catalog(Protocol):
         """Bring the index up to date now, so that no search has to wait for it."""
 
     def search(self, embeddings: Queries, k: int, filters: Filters = NO_FILTERS) -> Sequence[Sequence[Match]]:
-        """The k best entries for each of [B, 64] unit vectors, best first; fewer where fewer pass the filters.
+        """The k best entries for each query, best first; fewer where fewer pass the filters.
 
-        An entry's score is that of its best view among those that pass.
+        `embeddings` are [B, EMBEDDING_SIZE] float32 unit vectors. An entry's score is that of its best view among those
+        that pass.
         """
 
     def threshold(self) -> float | None:
@@ -133,7 +134,7 @@ class Catalog(Protocol):
         """At most `limit` views that have a picture and no embedding of this model, neither counting nor staged."""
 
     def stage(self, embeddings: Sequence[tuple[str, np.ndarray]]) -> None:
-        """Keep embeddings of this model, [64] float32 by the ids of views, that do not count before `switch`."""
+        """Keep embeddings of this model by the ids of views. They do not count before `switch`."""
 
     def switch(self) -> int:
         """Let all staged embeddings count from now on, at once; returns how many they are."""

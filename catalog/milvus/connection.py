@@ -147,7 +147,7 @@ class Connection:
     def search(
         self, queries: np.ndarray, condition: str, limit: int, params: Mapping[str, Any], fields: Sequence[str]
     ) -> list[list[Row]]:
-        """The nearest rows of each of [B, 64] float32 queries, best first: fields, and `distance`, the similarity."""
+        """The nearest rows of each query, [B, EMBEDDING_SIZE] float32, best first; `distance` is the cosine."""
         found = self.call(
             "search",
             self.collection,

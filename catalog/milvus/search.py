@@ -33,7 +33,7 @@ class Searcher:
         self._index = index
 
     def search(self, embeddings: Queries, k: int, searchable: str, filters: Filters) -> list[list[Match]]:
-        """The k best entries for each of [B, 64] queries among rows that meet an expression; see `Catalog.search`."""
+        """The k best entries for each query among the rows that meet an expression; see `Catalog.search`."""
         queries = _on_host(embeddings)
         found: list[dict[str, Match]] = [{} for _ in queries]
         pending = np.flatnonzero(np.isfinite(queries).all(axis=1)).tolist()
@@ -88,6 +88,6 @@ def _without(entries: frozenset[str]) -> str:
 
 
 def _on_host(embeddings: Queries) -> np.ndarray:
-    """[B, 64] float32 in the memory of the host; CuPy's arrays copy themselves."""
+    """[B, EMBEDDING_SIZE] float32 in the memory of the host; CuPy's arrays copy themselves."""
     get = getattr(embeddings, "get", None)
     return np.ascontiguousarray(embeddings if get is None else get(), np.float32)

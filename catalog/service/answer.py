@@ -19,7 +19,7 @@ def search_answer(
 
     Args:
         catalog: where to search.
-        embeddings: [B, 64] float32 unit vectors, on the host or on the device of the catalog's index.
+        embeddings: [B, EMBEDDING_SIZE] float32 unit vectors, on the host or on the device of the catalog's index.
         found: [B, 1] float32, 1 where there is a coin.
         k: matches per photo.
         filters: among which entries and views.

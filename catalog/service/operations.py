@@ -19,7 +19,8 @@ MAX_PICTURE = 1 << 20  # bytes
 UNIT_TOLERANCE = 1e-3  # by which the length of an embedding may differ from 1
 
 Request = Mapping[str, Any]
-Embed = Callable[[Sequence[bytes]], np.ndarray]  # JPEG pictures of rectified coins to [N, 64] float32 unit vectors
+# JPEG pictures of rectified coins to [N, EMBEDDING_SIZE] float32 unit vectors.
+Embed = Callable[[Sequence[bytes]], np.ndarray]
 
 
 @dataclass(frozen=True)

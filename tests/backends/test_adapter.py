@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from ensemble.contract import CANVAS, COIN, EMBEDDER, EMBEDDING, ENCODED, EXTENT, FOUND, Tensor
+from ensemble.contract import CANVAS, COIN, EMBEDDER, EMBEDDING, EMBEDDING_SIZE, ENCODED, EXTENT, FOUND, Tensor
 from ensemble.errors import (
     AccessError,
     CatalogError,
@@ -126,7 +126,7 @@ def test_the_instance_of_a_model(adapter: ModuleType) -> None:
 
 
 def test_inputs_on_the_host(adapter: ModuleType) -> None:
-    data = np.ones((2, 64), np.float32)
+    data = np.ones((2, EMBEDDING_SIZE), np.float32)
     request = request_of(EMBEDDING, data)
     assert adapter.in_place(request, EMBEDDING) is data
     assert adapter.array(request, EMBEDDING) is data
@@ -134,7 +134,7 @@ def test_inputs_on_the_host(adapter: ModuleType) -> None:
 
 def test_inputs_on_a_device(adapter: ModuleType, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "cupy", SimpleNamespace(from_dlpack=OnDevice))
-    data = np.random.default_rng(0).normal(size=(2, 64)).astype(np.float32)
+    data = np.random.default_rng(0).normal(size=(2, EMBEDDING_SIZE)).astype(np.float32)
     request = request_of(EMBEDDING, data, on_device=True)
     seen = adapter.in_place(request, EMBEDDING)
     assert isinstance(seen, OnDevice) and seen.given.data is data, "not copied"
@@ -195,7 +195,7 @@ def test_every_error_has_its_code(
 
 def test_another_model_is_asked(adapter: ModuleType, monkeypatch: pytest.MonkeyPatch) -> None:
     asked: list[dict[str, Any]] = []
-    answers = [Answered({EMBEDDING.name: np.full((2, 64), 0.125, np.float32)}), Answered({}, "out of memory")]
+    answers = [Answered({EMBEDDING.name: np.ones((2, EMBEDDING_SIZE), np.float32)}), Answered({}, "out of memory")]
 
     def inference(**request: Any) -> Any:
         asked.append(request)
@@ -204,7 +204,7 @@ def test_another_model_is_asked(adapter: ModuleType, monkeypatch: pytest.MonkeyP
     monkeypatch.setattr(adapter.pb_utils, "InferenceRequest", inference, raising=False)
     coins = np.zeros((2, *COIN.dims), np.float32)
     (name, embeddings), *rest = adapter.call(EMBEDDER, {COIN: coins}).items()
-    assert (name, embeddings.shape, rest) == (EMBEDDING, (2, 64), [])
+    assert (name, embeddings.shape, rest) == (EMBEDDING, (2, EMBEDDING_SIZE), [])
     assert (asked[0]["model_name"], asked[0]["requested_output_names"]) == ("embedding", ["embedding"])
     assert [(given.name, given.data is coins) for given in asked[0]["inputs"]] == [("coin", True)]
     assert asked[0]["preferred_memory"] == "host"  # else the answer may lie on a GPU

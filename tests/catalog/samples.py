@@ -14,16 +14,16 @@ from ensemble.parameters import text_of
 MODEL = "feedfacefeedface"
 OTHER = "0123456789abcdef"
 UNSAID = dict.fromkeys(OPTIONAL)  # optional fields of which nothing is said, as JSON has them
-ATOL = 1e-5  # float32 sums of 64 products, in any order
+ATOL = 1e-5  # float32 sums of EMBEDDING_SIZE products, in any order
 
 
 def unit_vectors(count: int, seed: int = 0) -> np.ndarray:
-    """[count, 64] float32 random unit vectors."""
+    """[count, EMBEDDING_SIZE] float32 random unit vectors."""
     return normalized(np.random.default_rng(seed).normal(size=(count, EMBEDDING_SIZE)))
 
 
 def clustered(count: int, centres: int, seed: int = 0, noise: float = 0.5) -> np.ndarray:
-    """[count, 64] float32 unit vectors around some centres, as views of coins are; noise is its length."""
+    """[count, EMBEDDING_SIZE] float32 unit vectors around some centres, as views of coins are; noise is its length."""
     rng = np.random.default_rng(seed)
     middle = unit_vectors(centres, seed=12345)[rng.integers(0, centres, count)]
     return normalized(middle + rng.normal(size=(count, EMBEDDING_SIZE)) * noise / EMBEDDING_SIZE**0.5)

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from catalog import Catalog, Entry, Match
+from ensemble.contract import EMBEDDING_SIZE
 from tests.catalog.samples import coin, ids, photo, unit_vectors
 from tests.catalog.stores import NASTY, more, new
 
@@ -130,5 +131,5 @@ def test_k_beyond_the_catalog_and_an_empty_one(store: Catalog) -> None:
 
 def test_a_query_that_is_not_finite_finds_nothing_and_harms_no_other(store: Catalog) -> None:
     entry_id = store.enroll(new(), photo(unit_vectors(1)[0]))
-    queries = np.concatenate([unit_vectors(1), np.full((1, 64), np.nan, np.float32), unit_vectors(1)])
+    queries = np.concatenate([unit_vectors(1), np.full((1, EMBEDDING_SIZE), np.nan, np.float32), unit_vectors(1)])
     assert [ids(matches) for matches in store.search(queries, 3)] == [[entry_id], [], [entry_id]]

@@ -23,7 +23,7 @@ from tests.catalog.stores import load
 pytestmark = pytest.mark.milvus
 
 COINS = Path(__file__).resolve().parents[3] / "shared" / "coins"
-SCORE = 1e-5  # two sums of 64 products of float32
+SCORE = 1e-5  # two sums of EMBEDDING_SIZE products of float32
 
 
 def same_answers(one: Catalog, other: Catalog, queries: np.ndarray, k: int, filters: Filters) -> int:

@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from ensemble.contract import EMBEDDING_SIZE, IMAGE_SIZE
 from mintmark import Client, Ellipse, EntryNotFound, NoCoinFound
 from mintmark._cli import main as mintmark
 from mintmark.metrics import ellipse_iou
@@ -51,9 +52,9 @@ def test_ellipse_is_that_of_the_photo(client: Client, coins: list[Coin]) -> None
 
 def test_embeddings_are_unit_vectors(client: Client, coins: list[Coin]) -> None:
     result = client.embed(jpeg(coins[0].query))
-    assert result.embedding.shape == (64,)
+    assert result.embedding.shape == (EMBEDDING_SIZE,)
     assert np.linalg.norm(result.embedding) == pytest.approx(1, abs=1e-3)
-    assert result.coin.shape == (256, 256, 3)
+    assert result.coin.shape == (IMAGE_SIZE, IMAGE_SIZE, 3)
 
 
 def test_ids_fill_up_where_the_catalog_is_smaller(client: Client, coins: list[Coin], enrolled: list[str]) -> None:

@@ -67,7 +67,7 @@ def build(folder: Path, fingerprint: str, spec: IndexSpec) -> Stamp:
 
 
 def _read(connection: Connection, fingerprint: str, spec: IndexSpec) -> tuple[np.ndarray, np.ndarray, Stamp]:
-    """Searchable views [N], their embeddings [N, 64], and a stamp of the state that they are from."""
+    """Searchable views [N], their embeddings [N, EMBEDDING_SIZE], and a stamp of the state that they are from."""
     generations = Generations(connection, fingerprint)
     feed = Feed(connection, generations)
     with feed.since(*NOTHING) as changes:

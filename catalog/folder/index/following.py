@@ -125,7 +125,7 @@ class FollowingIndex:
         """The k nearest views among those that pass the filters.
 
         Args:
-            embeddings: [B, 64] float32 unit vectors.
+            embeddings: [B, EMBEDDING_SIZE] float32 unit vectors.
             k: how many, at least 1.
             filters: '{}' lets all pass.
         """

@@ -17,8 +17,8 @@ class GpuIndexError(RuntimeError):
 class GpuFlatIndex(TombstoneIndex):
     """A `VectorIndex` in the memory of one GPU: exact, float32, searched with queries from host or device.
 
-    10 million vectors take 2.56 GB there, and while they grow up to twice that. Scores are sums of products in float32
-    as on the CPU, but in another order: they agree to 1e-5, and vectors that tie may change places.
+    A vector takes 4 bytes for each number, and up to twice that while the index grows. Scores are sums of products in
+    float32 as on the CPU, but in another order: they agree to 1e-5, and vectors that tie may change places.
 
     Args:
         device: number of the GPU, from 0.

@@ -15,7 +15,7 @@ class VectorIndex(Protocol):
         """How many vectors can be found."""
 
     def add_with_ids(self, vectors: np.ndarray, ids: np.ndarray) -> None:
-        """Add [N, 64] float32 vectors under [N] int64 ids, from 0, that no vector has at the moment."""
+        """Add [N, EMBEDDING_SIZE] float32 vectors under [N] int64 ids, from 0, that no vector has at the moment."""
 
     def remove(self, ids: np.ndarray) -> None:
         """Drop the vectors with these ids; ids that nobody has are passed over."""
@@ -24,7 +24,7 @@ class VectorIndex(Protocol):
         """The k nearest vectors of each query, best first.
 
         Args:
-            queries: [B, 64] float32.
+            queries: [B, EMBEDDING_SIZE] float32.
             k: how many, from 1 to `ntotal`.
             allowed: [N] bool by id, ids beyond it are not; None allows all. The others are left out of the search.
 

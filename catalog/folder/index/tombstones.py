@@ -30,10 +30,10 @@ class AppendOnlyIndex(Protocol):
     ntotal: int
 
     def add(self, vectors: np.ndarray) -> None:
-        """Append [N, 64] float32."""
+        """Append [N, EMBEDDING_SIZE] float32."""
 
     def reconstruct_n(self, first: int, count: int) -> np.ndarray:
-        """Rows as they were added, [count, 64] float32."""
+        """Rows as they were added, [count, EMBEDDING_SIZE] float32."""
 
     def search_c(self, n: int, queries: Any, k: int, scores: Any, rows: Any, params: Any) -> None:
         """Search with plain pointers; those of the queries may point into a GPU's memory."""
@@ -134,7 +134,7 @@ def search_rows(
 
     Args:
         index: where to search.
-        queries: [B, 64] float32.
+        queries: [B, EMBEDDING_SIZE] float32.
         k: rows per query.
         parameters: of Faiss's search.
 

@@ -15,7 +15,7 @@ from ensemble.errors import CatalogError
 CHUNK = 50_000  # views that are read at a time
 NOTHING: tuple[int, tuple[int, ...]] = (0, (-1,))  # sequence and generations of an index that holds nothing
 Ranges = list[tuple[int, int]]  # first and last of numbers without gaps
-Vectors = tuple[np.ndarray, np.ndarray]  # views [N] int64 and their embeddings [N, 64] float32
+Vectors = tuple[np.ndarray, np.ndarray]  # views [N] int64 and their embeddings [N, EMBEDDING_SIZE] float32
 
 
 @dataclass(frozen=True)

@@ -41,7 +41,7 @@ class Generations:
         return made
 
     def put(self, view: int, generation: int, embedding: np.ndarray) -> None:
-        """Keep a view's embedding, [64] float32; one that is there stays."""
+        """Keep a view's embedding, [EMBEDDING_SIZE] float32; one that is there stays."""
         self._connection.run(
             "INSERT OR IGNORE INTO embeddings (view, generation, embedding) VALUES (?, ?, ?)",
             (view, generation, np.ascontiguousarray(embedding, np.float32).tobytes()),
@@ -134,7 +134,7 @@ class Generations:
         return sum(self._connection.value(query, (number,)) for number in generations)
 
     def vectors(self, views: Sequence[int]) -> dict[int, np.ndarray]:
-        """Embeddings that count, [64] float32, of those among a few views that have one."""
+        """Embeddings that count, [EMBEDDING_SIZE] float32, of those among a few views that have one."""
         generations = ",".join(map(str, self.numbers(counts=True))) or "NULL"
         listed = ",".join(map(str, map(int, views)))
         query = f"SELECT view, embedding FROM embeddings WHERE view IN ({listed}) AND generation IN ({generations})"

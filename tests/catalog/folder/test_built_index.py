@@ -8,6 +8,7 @@ import pytest
 from catalog.folder.index.builder import _filled
 from catalog.folder.index.built import BuiltIndex, candidates
 from catalog.folder.index.spec import parse_spec
+from ensemble.contract import EMBEDDING_SIZE
 from tests.catalog.samples import clustered, unit_vectors
 
 pytestmark = pytest.mark.slow
@@ -104,7 +105,7 @@ def test_more_than_there_are(text: str) -> None:
 
 @pytest.mark.parametrize("text", KINDS)
 def test_a_query_that_is_not_finite_harms_no_other(text: str) -> None:
-    queries = np.stack([QUERIES[0], np.full(64, np.nan, np.float32), QUERIES[1]])
+    queries = np.stack([QUERIES[0], np.full(EMBEDDING_SIZE, np.nan, np.float32), QUERIES[1]])
     index = built(text)
     _, found = index.search(queries, 20, None)
     _, alone = index.search(QUERIES[:2], 20, None)

@@ -11,6 +11,7 @@ import pytest
 
 from catalog.folder.check import problems
 from catalog.folder.store import FolderCatalog
+from ensemble.contract import EMBEDDING_SIZE
 
 pytestmark = pytest.mark.slow
 
@@ -20,11 +21,13 @@ import sys
 from pathlib import Path
 import numpy as np
 from catalog import Enrolment, Entry, View
+from catalog.folder.store import FolderCatalog
+from ensemble.contract import EMBEDDING_SIZE
 
 catalog = FolderCatalog(Path(sys.argv[1]), "model")
 rng = np.random.default_rng(int(sys.argv[2]))
 while True:
-    vector = rng.normal(size=64).astype(np.float32)
+    vector = rng.normal(size=EMBEDDING_SIZE).astype(np.float32)
     vector /= np.linalg.norm(vector)
     picture = rng.bytes(20_000)
     coin = Enrolment("obverse", Entry("coin", "KR", "KRW", "10"))
@@ -62,7 +65,7 @@ def test_killed_writers_lose_nothing(tmp_path: Path, kills: tuple[int, ...]) -> 
         assert len(present) <= len(acknowledged) + seed + 1
         status = catalog.status()
         assert status.views == status.entries == status.sequence == len(present)
-        (matches,) = catalog.search(np.eye(1, 64, dtype=np.float32), len(present))
+        (matches,) = catalog.search(np.eye(1, EMBEDDING_SIZE, dtype=np.float32), len(present))
         assert {match.entry.id for match in matches} == set(present)
         catalog.close()
     assert len(acknowledged) >= sum(kills)

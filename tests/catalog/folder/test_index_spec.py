@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from catalog.folder.index.spec import FLAT, IndexSpec, SpecError, parse_spec
+from ensemble.contract import EMBEDDING_SIZE
 
 
 @pytest.mark.parametrize(
@@ -50,7 +51,14 @@ def test_other_parameters_are_refused(text: str) -> None:
         parse_spec(text)
 
 
-@pytest.mark.parametrize("text", ["IVF16,PQ0", "IVF16,PQ7", "IVF16,PQ128", "IVF99999999999,Flat", "HNSW99999999999"])
+@pytest.mark.parametrize(
+    "text",
+    [
+        *(f"IVF16,PQ{bytes_}" for bytes_ in (0, EMBEDDING_SIZE - 1, 2 * EMBEDDING_SIZE)),
+        "IVF99999999999,Flat",
+        "HNSW99999999999",
+    ],
+)
 def test_what_faiss_does_not_make(text: str) -> None:
     with pytest.raises(SpecError, match=f"MINTMARK_INDEX is '{text}', which Faiss does not make: ."):
         parse_spec(text)
@@ -89,7 +97,7 @@ def test_what_a_kind_needs(text: str, lossy: bool, least: int) -> None:
 @pytest.mark.parametrize("text", ["Flat", "SQ8", "HNSW2", "IVF1,Flat", "IVF,SQ8"])
 def test_the_least_of_a_kind_can_be_searched(text: str) -> None:
     index = parse_spec(text).empty(39)
-    rows = np.eye(64, dtype=np.float32)[:39]
+    rows = np.eye(39, EMBEDDING_SIZE, dtype=np.float32)
     if not index.is_trained:
         index.train(rows)
     index.add_with_ids(rows, np.arange(39) + 5)

@@ -16,6 +16,7 @@ from catalog.folder.index.builder import TooFewViewsError, build
 from catalog.folder.index.saved import Stamp, UnfitIndexError, digest, load, read_stamp, save, stamp_path
 from catalog.folder.index.spec import parse_spec
 from catalog.folder.store import FolderCatalog
+from ensemble.contract import EMBEDDING_SIZE
 from tests.catalog.samples import MODEL, OTHER, Exact, coin, enroll, fill, ids, unit_vectors
 
 pytestmark = pytest.mark.slow
@@ -202,7 +203,7 @@ def test_a_stamp_that_says_something_else(folder: Path) -> None:
 
 def test_stamps_come_back_as_they_were(tmp_path: Path) -> None:
     stamp = Stamp("who", MODEL, (3, 7), "HNSW16", 12, -(2**62), 0, measured={"recall@1": 0.5})
-    done = save(tmp_path, faiss.IndexIDMap(faiss.IndexFlatIP(64)), stamp)
+    done = save(tmp_path, faiss.IndexIDMap(faiss.IndexFlatIP(EMBEDDING_SIZE)), stamp)
     assert read_stamp(tmp_path, MODEL) == done
     assert replace(done, file="", size=0, digest="") == stamp
     assert json.loads(stamp_path(tmp_path, MODEL).read_text())["generations"] == [3, 7]

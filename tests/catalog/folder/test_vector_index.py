@@ -345,11 +345,11 @@ def test_queries_on_a_device_of_another_type_or_with_gaps(spoil: Spoil, vectors:
         index.search(OnDevice(spoil(vectors(2))), 1)
 
 
-@pytest.mark.parametrize("shape", [(64,), (2, 63), (1, 1, 64)])
+@pytest.mark.parametrize("shape", [(EMBEDDING_SIZE,), (2, EMBEDDING_SIZE - 1), (1, 1, EMBEDDING_SIZE)])
 def test_queries_of_another_shape(shape: tuple[int, ...], vectors: Vectors) -> None:
     index = MAKERS["tombstones by selector"]()
     index.add_with_ids(vectors(2), np.arange(2))
-    with pytest.raises(ValueError, match=r"queries have the shape .*; \[B, 64\] is needed"):
+    with pytest.raises(ValueError, match=rf"queries have the shape .*; \[B, {EMBEDDING_SIZE}\] is needed"):
         index.search(np.zeros(shape, np.float32), 1)
 
 

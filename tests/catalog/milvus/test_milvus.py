@@ -18,6 +18,7 @@ from catalog.milvus.location import parse_index, parse_location
 from catalog.milvus.rows import ViewIds
 from catalog.milvus.store import MilvusCatalog
 from ensemble import variables
+from ensemble.contract import EMBEDDING_SIZE
 from ensemble.errors import CatalogError, EntryError
 from tests.catalog.milvus.milvus_lite import MilvusLite, running
 from tests.catalog.samples import MODEL, unit_vectors
@@ -115,7 +116,7 @@ def test_queries_in_the_memory_of_a_device_are_copied(milvus: MilvusLite, open_a
     class OnDevice:
         """As CuPy's arrays, which numpy refuses to read."""
 
-        shape = (1, 64)
+        shape = (1, EMBEDDING_SIZE)
         __array__ = None
 
         def get(self) -> np.ndarray:
@@ -188,7 +189,7 @@ def test_a_collection_of_somebody_else(milvus: MilvusLite) -> None:
     client = MilvusClient(f"http://{milvus.address}")
     schema = MilvusClient.create_schema()
     schema.add_field("id", DataType.INT64, is_primary=True)
-    schema.add_field("embedding", DataType.FLOAT_VECTOR, dim=64)
+    schema.add_field("embedding", DataType.FLOAT_VECTOR, dim=EMBEDDING_SIZE)
     client.create_collection(parse_location(location).collection, schema=schema)
     client.close()
     with pytest.raises(

@@ -7,7 +7,7 @@ import pytest
 
 from catalog.folder.store import FolderCatalog
 from catalog.service.answer import search_answer
-from ensemble.contract import COIN_ID, ENTRY, KNOWN, MARGIN, SCORE, SEARCH
+from ensemble.contract import COIN_ID, EMBEDDING_SIZE, ENTRY, KNOWN, MARGIN, SCORE, SEARCH
 from tests.catalog.samples import UNSAID, enroll
 
 K = 4
@@ -16,15 +16,15 @@ K = 4
 @pytest.fixture
 def enrolled(catalog: FolderCatalog) -> tuple[FolderCatalog, list[str]]:
     """Two entries, whose embeddings are the first two axes."""
-    axes = np.eye(64, dtype=np.float32)
+    axes = np.eye(EMBEDDING_SIZE, dtype=np.float32)
     return catalog, [enroll(catalog, axes[i], name=f"동전 {i}", country=("KR", "JP")[i]) for i in range(2)]
 
 
 def queries(*rows: tuple[float, float]) -> np.ndarray:
     """Unit vectors with the given cosines to the two entries."""
-    vectors = np.zeros((len(rows), 64), np.float32)
+    vectors = np.zeros((len(rows), EMBEDDING_SIZE), np.float32)
     vectors[:, :2] = rows
-    vectors[:, 63] = np.sqrt(np.maximum(0, 1 - (vectors[:, :2] ** 2).sum(axis=1)))
+    vectors[:, -1] = np.sqrt(np.maximum(0, 1 - (vectors[:, :2] ** 2).sum(axis=1)))
     return vectors
 
 

@@ -11,9 +11,11 @@ import pytest
 from catalog import Enrolment
 from catalog.folder.store import FolderCatalog
 from catalog.service.operations import MAX_PAGE, MAX_PICTURE, MAX_REEMBEDDED, OPERATIONS, Desk, changes, parse, perform
+from ensemble.contract import EMBEDDING_SIZE
 from ensemble.errors import EntryError, EntryNotFoundError
 from tests.catalog.samples import MODEL, OTHER, UNSAID, coin, fill, photo, unit_vectors
 
+BYTES = 4 * EMBEDDING_SIZE  # of an embedding
 READING = ("list", "show", "export", "status")
 COIN = {"name": "10 won", "country": "KR", "currency": "KRW", "denomination": "10", **UNSAID, "metadata": {}}
 
@@ -22,7 +24,7 @@ def embed(pictures: Sequence[bytes]) -> np.ndarray:
     """A model that sees nothing but the length of a picture."""
     if b"no picture" in pictures:
         raise EntryError("the picture of a view cannot be read")
-    return np.concatenate([np.empty((0, 64), np.float32), *(unit_vectors(1, len(picture)) for picture in pictures)])
+    return np.concatenate([unit_vectors(0), *(unit_vectors(1, len(picture)) for picture in pictures)])
 
 
 @pytest.fixture
@@ -169,11 +171,17 @@ def test_what_an_import_does_not_bring_is_embedded_here(ask: Ask, catalog: Folde
         ([{**view("a"), "picture": 5}], "picture is not base64"),
         ([{**view("a"), "picture": "ä"}], "picture is not base64"),
         ([view("a", picture=b"x" * (MAX_PICTURE + 1))], f"picture has {MAX_PICTURE + 1} bytes; the limit is"),
-        ([{**view("a"), "embedding": text(b"x" * 255)}], "an embedding has 255 bytes; it must be 64 float32"),
-        ([{**view("a"), "embedding": text(b"x" * 257)}], "embedding has 257 bytes; the limit is 256"),
-        ([view("a", np.zeros(64))], r"an embedding has the length 0\.0000; it must be a unit vector"),
-        ([view("a", np.full(64, np.nan))], "an embedding has the length nan"),
-        ([view("a", np.full(64, 0.126))], r"an embedding has the length 1\.0080"),
+        (
+            [{**view("a"), "embedding": text(b"x" * (BYTES - 1))}],
+            f"an embedding has {BYTES - 1} bytes; it must be {EMBEDDING_SIZE} float",
+        ),
+        (
+            [{**view("a"), "embedding": text(b"x" * (BYTES + 1))}],
+            f"embedding has {BYTES + 1} bytes; the limit is {BYTES}",
+        ),
+        ([view("a", np.zeros(EMBEDDING_SIZE))], r"an embedding has the length 0\.0000; it must be a unit vector"),
+        ([view("a", np.full(EMBEDDING_SIZE, np.nan))], "an embedding has the length nan"),
+        ([view("a", 1.008 * unit_vectors(1)[0])], r"an embedding has the length 1\.0080"),
         ([view("a", unit_vectors(1)[0]), view("b", picture=b"")], "view 1 has neither a picture nor an embedding of"),
         ([view("a", picture=b"no picture")], "the picture of a view cannot be read"),
     ],
