@@ -39,7 +39,7 @@ def test_everything_there_may_be() -> None:
 
 def test_one_more_photo_of_an_entry_that_is_there() -> None:
     assert Enrolment.from_json('{"entry": "mine", "side": "reverse"}') == Enrolment("reverse", None, "mine")
-    empty = {"entry": "mine", "side": "reverse", "year": None, "metadata": {}}
+    empty: dict[str, object] = {"entry": "mine", "side": "reverse", "year": None, "metadata": {}}
     assert Enrolment.from_fields(empty) == Enrolment("reverse", None, "mine")
 
 

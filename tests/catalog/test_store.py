@@ -6,7 +6,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from catalog import Catalog, Enrolment, Entry
+from catalog import Catalog, Enrolment, Entry, StoredView
 from ensemble.errors import EntryError, EntryNotFoundError
 from tests.catalog.samples import MODEL, OTHER, coin, ids, photo, unit_vectors
 from tests.catalog.stores import NASTY, Open, counts, more, new
@@ -127,11 +127,12 @@ def test_pages_of_entries_and_of_views(store: Catalog, limit: int) -> None:
     assert [view.entry_id for _, view in exported] == enrolled * 2
     assert [view.side for _, view in exported] == ["obverse"] * 7 + ["reverse"] * 7
     assert {entry.name for entry, _ in exported} == {f"coin {i}" for i in range(7)}
-    np.testing.assert_array_equal([view.embedding for _, view in exported], embeddings)
+    np.testing.assert_array_equal(np.asarray([view.embedding for _, view in exported]), embeddings)
 
 
 def _all_entries(store: Catalog, limit: int) -> list[Entry]:
-    entries, after = [], ""
+    entries: list[Entry] = []
+    after = ""
     while True:
         page = store.page(after, limit)
         assert len(page.entries) <= limit
@@ -140,8 +141,9 @@ def _all_entries(store: Catalog, limit: int) -> list[Entry]:
             return entries
 
 
-def _all_views(store: Catalog, limit: int) -> "list[tuple[Entry, object]]":
-    views, after = [], ""
+def _all_views(store: Catalog, limit: int) -> list[tuple[Entry, StoredView]]:
+    views: list[tuple[Entry, StoredView]] = []
+    after = ""
     while True:
         page = store.export(after, limit)
         assert len(page.views) <= limit

@@ -63,7 +63,7 @@ def test_a_model_change(open_store: Open) -> None:
     for catalog in (fresh, witness):
         assert [ids(row) for row in catalog.search(after, 1)] == [[entry_id] for entry_id in enrolled]
         assert counts(catalog) == (6, 6, 0, 0)
-    np.testing.assert_array_equal([view.embedding for _, view in witness.export("", 9).views], after)
+    np.testing.assert_array_equal(np.asarray([view.embedding for _, view in witness.export("", 9).views]), after)
     assert [ids(row) for row in old.search(before, 1)] == [[entry_id] for entry_id in enrolled]
 
     assert fresh.forget() == 6

@@ -1,6 +1,6 @@
 """What every catalog does, on one machine and in Milvus: the search."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 import pytest
@@ -28,7 +28,7 @@ def reference(
     return answers
 
 
-def check(found: "list[list[Match]]", expected: list[list[tuple[str, float]]]) -> None:
+def check(found: Sequence[Sequence[Match]], expected: list[list[tuple[str, float]]]) -> None:
     for matches, wanted in zip(found, expected, strict=True):
         assert ids(matches) == [entry for entry, _ in wanted]
         np.testing.assert_allclose([match.score for match in matches], [score for _, score in wanted], atol=1e-5)

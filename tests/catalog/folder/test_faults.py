@@ -413,5 +413,5 @@ def test_ten_thousand_enrolments_in_a_row(quick_disk: Path) -> None:
     assert len(list(Path("/proc/self/fd").iterdir())) == files
     assert catalog.status().views == 10_000
     assert (quick_disk / "catalog.sqlite-wal").stat().st_size < 16 << 20, "the log is taken into the file again"
-    np.testing.assert_array_equal(catalog.export("9999", 1).views[0][1].embedding, rows[-1])
+    np.testing.assert_array_equal(np.asarray(catalog.export("9999", 1).views[0][1].embedding), rows[-1])
     catalog.close()

@@ -6,6 +6,7 @@ left to chance. The build in another process is in `test_keeper.py`.
 
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -60,7 +61,7 @@ class Trial:
     def embedding(self) -> np.ndarray:
         return clustered(1, 20, seed=int(self.rng.integers(2**31)))[0]
 
-    def fields(self) -> dict[str, object]:
+    def fields(self) -> dict[str, Any]:
         metadata = {"mint": self.one_of(MINTS)} if self.rng.random() < 0.7 else {}
         return {"country": self.one_of(COUNTRIES), "year": int(self.rng.integers(1990, 1993)), "metadata": metadata}
 

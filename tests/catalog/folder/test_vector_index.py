@@ -58,17 +58,28 @@ class OwnKernels:
     def search_c(self, n: int, queries: Any, k: int, scores: Any, rows: Any, params: Any) -> None:
         assert 1 <= k <= MOST_ROWS
         self.searches.append(k)
-        self._flat.search_c(n, queries, k, scores, rows, None)
+        flat: Any = self._flat
+        flat.search_c(n, queries, k, scores, rows, None)
 
     def reset(self) -> None:
         self.restarts += 1
         self._flat.reset()
 
 
+def exact_index() -> Any:
+    """Faiss's exact index, whose selectors its types leave out."""
+    return faiss.IndexFlatIP(EMBEDDING_SIZE)
+
+
+def own_kernels() -> Any:
+    """An index without selectors."""
+    return OwnKernels()
+
+
 MAKERS: dict[str, Callable[[], VectorIndex]] = {
     "flat": FlatIndex,
-    "tombstones by selector": lambda: TombstoneIndex(faiss.IndexFlatIP(EMBEDDING_SIZE)),
-    "tombstones without selector": lambda: TombstoneIndex(OwnKernels()),
+    "tombstones by selector": lambda: TombstoneIndex(exact_index()),
+    "tombstones without selector": lambda: TombstoneIndex(own_kernels()),
     "gpu": lambda: GpuFlatIndex(0),
 }
 REASON = "no CUDA device, or Faiss without GPU code"
@@ -125,7 +136,8 @@ def test_search_is_brute_force(make: Callable[[], VectorIndex], vectors: Vectors
 
 def test_any_order_of_changes(make: Callable[[], VectorIndex], vectors: Vectors) -> None:
     rng = np.random.default_rng(5)
-    index, stored, fresh = make(), {}, iter(range(10**6))
+    stored: dict[int, np.ndarray] = {}
+    index, fresh = make(), iter(range(10**6))
     queries = vectors(3, seed=2)
     for step in range(120):
         added = vectors(int(rng.integers(1, 40)), seed=100 + step)
@@ -232,7 +244,7 @@ def test_a_catalog_filters(make: Callable[[], VectorIndex], tmp_path: Path) -> N
     rows, exact = unit_vectors(60), Exact()
     catalog = FolderCatalog(tmp_path, MODEL, make())
     for number, row in enumerate(rows):
-        fields = {"country": ("KR", "JP", "FR")[number % 3], "metadata": {"n": number % 7}}
+        fields: dict[str, Any] = {"country": ("KR", "JP", "FR")[number % 3], "metadata": {"n": number % 7}}
         exact.add(catalog.show(enroll(catalog, row, **fields)), "obverse", row)
     for gone in list(exact.entries)[::4]:
         catalog.search(rows[:1], 1, {"country": "KR"})
@@ -248,7 +260,7 @@ class OutOfMemory(TombstoneIndex):
     """Fails once, after half of a change has been made."""
 
     def __init__(self) -> None:
-        super().__init__(faiss.IndexFlatIP(EMBEDDING_SIZE))
+        super().__init__(exact_index())
         self.failures = 0
 
     def add_with_ids(self, vectors: np.ndarray, ids: np.ndarray) -> None:
@@ -277,13 +289,13 @@ def test_a_change_that_failed_half_way_is_made_up_for(tmp_path: Path) -> None:
 
 
 def test_selectors_are_found_out() -> None:
-    for index, minds in ((faiss.IndexFlatIP(EMBEDDING_SIZE), True), (OwnKernels(), False)):
+    for index, minds in ((exact_index(), True), (own_kernels(), False)):
         assert minds_selector(index) is minds
         assert index.ntotal == 0
 
 
 def test_no_search_asks_for_more_rows_than_there_can_be(vectors: Vectors) -> None:
-    flat = OwnKernels()
+    flat = own_kernels()
     index = TombstoneIndex(flat)
     stored = vectors(4 * MOST_DEAD)
     index.add_with_ids(stored, np.arange(len(stored)))
@@ -300,7 +312,7 @@ def test_no_search_asks_for_more_rows_than_there_can_be(vectors: Vectors) -> Non
 
 def test_more_than_the_kernels_select_is_searched_on_the_host() -> None:
     """A search for many entries, or among entries of many views, asks for more views than MAX_K."""
-    flat = OwnKernels()
+    flat = own_kernels()
     index, stored = TombstoneIndex(flat), unit_vectors(2 * MOST_ROWS)
     index.add_with_ids(stored, np.arange(len(stored)))
     index.remove(np.arange(10))
@@ -312,7 +324,7 @@ def test_more_than_the_kernels_select_is_searched_on_the_host() -> None:
 
 
 def test_dead_rows_give_their_memory_back(vectors: Vectors) -> None:
-    flat = faiss.IndexFlatIP(EMBEDDING_SIZE)
+    flat = exact_index()
     index = TombstoneIndex(flat)
     stored = vectors(4000)
     index.add_with_ids(stored, np.arange(4000))

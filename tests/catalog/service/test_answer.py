@@ -104,14 +104,14 @@ def test_the_margin_is_to_the_next_entry_however_many_are_asked_for(
     enrolled: tuple[FolderCatalog, list[str]], k: int
 ) -> None:
     answer = search_answer(enrolled[0], queries((0.25, 0.75), (0.5, 0.5), (1, 0)), all_found(3), k, {}, 0.7)
-    np.testing.assert_allclose(answer[MARGIN], [[0.5], [0], [1]], atol=1e-6)
+    np.testing.assert_allclose(answer[MARGIN], [[0.5], [0.0], [1.0]], atol=1e-6)
     assert answer[COIN_ID].shape == (3, k)
 
 
 def test_the_margin_of_the_only_entry_and_of_none(enrolled: tuple[FolderCatalog, list[str]]) -> None:
     found = np.array([[1], [0]], np.float32)
     answer = search_answer(enrolled[0], queries((0.25, 0.75), (1, 0)), found, 1, {"country": "KR"}, 0.7)
-    np.testing.assert_allclose(answer[MARGIN], [[1.25], [0]], atol=1e-6)  # a missing entry counts as -1
+    np.testing.assert_allclose(answer[MARGIN], [[1.25], [0.0]], atol=1e-6)  # a missing entry counts as -1
     nowhere = search_answer(enrolled[0], queries((0.25, 0.75)), all_found(1), 1, {"country": "FR"}, -1.0)
     assert (nowhere[MARGIN].tolist(), nowhere[KNOWN].tolist()) == ([[0]], [[False]])
 

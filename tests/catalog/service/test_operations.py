@@ -17,7 +17,14 @@ from tests.catalog.samples import MODEL, OTHER, UNSAID, coin, fill, photo, unit_
 
 BYTES = 4 * EMBEDDING_SIZE  # of an embedding
 READING = ("list", "show", "export", "status")
-COIN = {"name": "10 won", "country": "KR", "currency": "KRW", "denomination": "10", **UNSAID, "metadata": {}}
+COIN: dict[str, object] = {
+    "name": "10 won",
+    "country": "KR",
+    "currency": "KRW",
+    "denomination": "10",
+    **UNSAID,
+    "metadata": {},
+}
 
 
 def embed(pictures: Sequence[bytes]) -> np.ndarray:
@@ -147,9 +154,9 @@ def test_what_an_import_does_not_bring_is_embedded_here(ask: Ask, catalog: Folde
     }
     assert ask("import", model=OTHER, views=[view("d", foreign, b"4444"), view("e", foreign, b"55555")]) == {"added": 2}
     found = {entry.id: v.embedding for entry, v in catalog.export("", 100).views}
-    np.testing.assert_array_equal(found["a"], own)
+    np.testing.assert_array_equal(np.asarray(found["a"]), own)
     for entry_id, length in (("b", 2), ("d", 4), ("e", 5)):
-        np.testing.assert_array_equal(found[entry_id], unit_vectors(1, length)[0])
+        np.testing.assert_array_equal(np.asarray(found[entry_id]), unit_vectors(1, length)[0])
 
 
 @pytest.mark.parametrize(
