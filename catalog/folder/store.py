@@ -11,9 +11,8 @@ import numpy as np
 
 from catalog.entry import Enrolment, Entry, StoredView, View
 from catalog.folder.grouping import Hit, best_entries
-from catalog.folder.index.flat import FlatIndex
+from catalog.folder.index.exact import FlatIndex, VectorIndex
 from catalog.folder.index.following import FollowingIndex
-from catalog.folder.index.interface import VectorIndex
 from catalog.folder.index.keeper import GROWTH, Growth, IndexKeeper
 from catalog.folder.index.saved import UnfitIndexError, check, read_stamp
 from catalog.folder.index.spec import FLAT, IndexSpec

@@ -1,4 +1,4 @@
 """The catalog of many machines: entries, views and embeddings in one collection of a Milvus server.
 
-`kind` and `location` can be imported without pymilvus, the rest cannot.
+`kind`, `location` and `index` can be imported without pymilvus, the rest cannot.
 """

@@ -6,8 +6,9 @@ The index is given as in MINTMARK_INDEX, such as HNSW:M=16,efConstruction=200. S
 import argparse
 import sys
 
+from catalog.milvus.index import parse_index
 from catalog.milvus.kind import MILVUS
-from catalog.milvus.location import parse_index, parse_location
+from catalog.milvus.location import parse_location
 from ensemble.errors import CatalogError
 
 

@@ -2,7 +2,8 @@
 
 from catalog.interface import Catalog
 from catalog.kind import StoreKind
-from catalog.milvus.location import SCHEMES, parse_index, parse_location
+from catalog.milvus.index import parse_index
+from catalog.milvus.location import SCHEMES, parse_location
 from ensemble import variables
 
 

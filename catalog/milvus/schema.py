@@ -8,7 +8,8 @@ from typing import Any
 from pymilvus import DataType, MilvusClient
 
 from catalog.milvus.connection import LONG, Connection
-from catalog.milvus.location import Location, MilvusIndex
+from catalog.milvus.index import MilvusIndex
+from catalog.milvus.location import Location
 from catalog.milvus.rows import TEXTS, WHOLES
 from ensemble.contract import EMBEDDING_SIZE
 from ensemble.entry import MAX_TEXT

@@ -6,7 +6,7 @@ import numpy as np
 
 from catalog.interface import Match, Queries
 from catalog.milvus.connection import Connection
-from catalog.milvus.location import MilvusIndex
+from catalog.milvus.index import MilvusIndex
 from catalog.milvus.rows import among, condition, conjunction, entry_of
 from ensemble.parameters import Filters
 

@@ -12,7 +12,8 @@ from catalog.entry import Enrolment, Entry, StoredView, View
 from catalog.interface import NO_FILTERS, Match, Page, Queries, Status, ViewPage
 from catalog.milvus.connection import PAGE, TIMEOUT, Connection, Row
 from catalog.milvus.generations import ALL, Generations
-from catalog.milvus.location import parse_index, parse_location
+from catalog.milvus.index import parse_index
+from catalog.milvus.location import parse_location
 from catalog.milvus.rows import (
     FIRST,
     VIEW,

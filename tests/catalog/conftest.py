@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from catalog import Catalog
-from catalog.folder.index.interface import VectorIndex
+from catalog.folder.index.exact import VectorIndex
 from catalog.folder.index.keeper import GROWTH, Growth
 from catalog.folder.index.spec import parse_spec
 from catalog.folder.store import FolderCatalog

@@ -5,8 +5,8 @@ from typing import Any
 import faiss
 import numpy as np
 
-from catalog.folder.index.flat import on_host
-from catalog.folder.index.selector import chosen, selecting, selector
+from catalog.folder.index.allowed import are_allowed, only, selector
+from catalog.folder.index.exact import on_host
 from catalog.folder.index.spec import IndexSpec
 from catalog.interface import Queries
 
@@ -76,7 +76,7 @@ class BuiltIndex:
         self, queries: np.ndarray, k: int, allowed: np.ndarray | None
     ) -> tuple[np.ndarray, np.ndarray]:
         """Compare the vectors under a graph one by one; rows there are places in `ids`."""
-        parameters = None if allowed is None else selecting(chosen(self.ids, allowed))
+        parameters = None if allowed is None else only(are_allowed(self.ids, allowed))
         scores, rows = self._kind.storage.search(queries, k, params=parameters)
         return scores, np.where(rows >= 0, self.ids[rows], -1)
 

@@ -10,10 +10,10 @@ import faiss
 import numpy as np
 
 from catalog.folder.index.built import BuiltIndex, candidates
-from catalog.folder.index.interface import VectorIndex
+from catalog.folder.index.exact import VectorIndex
+from catalog.folder.index.filter_cache import FilterCache, Matching
 from catalog.folder.index.keeper import IndexKeeper
 from catalog.folder.index.saved import Stamp, UnfitIndexError, check
-from catalog.folder.index.selections import Matching, Selections
 from catalog.folder.sqlite.feed import NOTHING, Changes, Feed
 from catalog.interface import Queries
 from ensemble.parameters import Filters
@@ -46,12 +46,12 @@ class FollowingIndex:
         self._vectors_of = vectors_of
         self._live = live
         self._keeper = keeper
-        self._selections = Selections(matching)
+        self._filters = FilterCache(matching)
         self._start_over()
 
     def _start_over(self) -> None:
         self._live.reset()
-        self._selections.clear()
+        self._filters.clear()
         self._built: BuiltIndex | None = None
         self._built_sequence = 0
         self._present = np.empty(0, bool)  # by view, whether the built index may still find it
@@ -107,7 +107,7 @@ class FollowingIndex:
             gone[:] = False
         for views, embeddings in changes.added:
             self._live.add_with_ids(embeddings, views)
-        self._selections.touch(changes.touched)
+        self._filters.refresh(changes.touched)
         self._sequence, self._generations = changes.sequence, changes.generations
 
     def _tend(self) -> None:
@@ -129,7 +129,7 @@ class FollowingIndex:
             k: how many, at least 1.
             filters: '{}' lets all pass.
         """
-        selection = self._selections.of(filters) if filters else None
+        selection = self._filters.passing(filters) if filters else None
         parts = [(np.empty((embeddings.shape[0], 0), np.float32), np.empty((embeddings.shape[0], 0), np.int64))]
         if self._live.ntotal:
             parts.append(self._live.search(embeddings, min(k, self._live.ntotal), selection))

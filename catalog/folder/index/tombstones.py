@@ -15,7 +15,7 @@ from typing import Any, Protocol
 import faiss
 import numpy as np
 
-from catalog.folder.index.selector import chosen, selecting
+from catalog.folder.index.allowed import are_allowed, only
 from catalog.interface import DeviceVectors, Queries
 from ensemble.contract import EMBEDDING_SIZE, MAX_K
 
@@ -90,9 +90,9 @@ class TombstoneIndex:
 
     def search(self, queries: Queries, k: int, allowed: np.ndarray | None = None) -> tuple[np.ndarray, np.ndarray]:
         """See `VectorIndex.search`."""
-        alive = self._alive if allowed is None else self._alive & chosen(self._ids, allowed)
+        alive = self._alive if allowed is None else self._alive & are_allowed(self._ids, allowed)
         if self._selects:
-            parameters = self._selector() if allowed is None else selecting(alive)
+            parameters = self._selector() if allowed is None else only(alive)
             scores, rows = search_rows(self._index, queries, k, parameters)
         elif allowed is None and k + self._dead <= MOST_ROWS:
             scores, rows = search_rows(self._index, queries, k + self._dead)
@@ -116,7 +116,7 @@ class TombstoneIndex:
 
     def _selector(self) -> Any:
         if self._dead and self._parameters is None:
-            self._parameters = selecting(self._alive)
+            self._parameters = only(self._alive)
         return self._parameters
 
     def reset(self) -> None:
@@ -169,6 +169,6 @@ def minds_selector(index: AppendOnlyIndex) -> bool:
     """Whether an empty index leaves out what a selector leaves out. It is tried: the builds do not tell."""
     both = np.eye(2, EMBEDDING_SIZE, dtype=np.float32)
     index.add(both)
-    _, rows = search_rows(index, both[:1], 1, selecting(np.array([False, True])))
+    _, rows = search_rows(index, both[:1], 1, only(np.array([False, True])))
     index.reset()
     return int(rows[0, 0]) == 1

@@ -13,9 +13,8 @@ import numpy as np
 import pytest
 
 from catalog import open_catalog
-from catalog.folder.index.flat import FlatIndex
+from catalog.folder.index.exact import FlatIndex, VectorIndex
 from catalog.folder.index.gpu import GpuFlatIndex, GpuIndexError
-from catalog.folder.index.interface import VectorIndex
 from catalog.folder.index.tombstones import DEAD_SHARE, MOST_DEAD, MOST_ROWS, TombstoneIndex, minds_selector
 from catalog.folder.store import FolderCatalog
 from ensemble.contract import EMBEDDING_SIZE, MAX_K

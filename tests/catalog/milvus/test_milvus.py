@@ -14,7 +14,8 @@ import pytest
 from pymilvus import DataType, MilvusClient
 
 from catalog import Catalog, Enrolment, Entry, View
-from catalog.milvus.location import parse_index, parse_location
+from catalog.milvus.index import parse_index
+from catalog.milvus.location import parse_location
 from catalog.milvus.rows import ViewIds
 from catalog.milvus.store import MilvusCatalog
 from ensemble import variables

@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping
 
 import numpy as np
 
-from catalog.folder.index.selections import KEPT, Selections
+from catalog.folder.index.filter_cache import KEPT, FilterCache
 from catalog.folder.store import FolderCatalog
 from tests.catalog.samples import enroll, unit_vectors
 
@@ -28,50 +28,50 @@ def numbers(mask: np.ndarray) -> list[int]:
 def test_asked_once_then_only_about_what_changed() -> None:
     asked = Asked()
     asked.passing = set(range(0, 40))
-    selections = Selections(asked)
-    assert numbers(selections.of({"year": "10"})) == [0, 10, 20, 30]
-    assert numbers(selections.of({"year": "10"})) == [0, 10, 20, 30]
+    cache = FilterCache(asked)
+    assert numbers(cache.passing({"year": "10"})) == [0, 10, 20, 30]
+    assert numbers(cache.passing({"year": "10"})) == [0, 10, 20, 30]
     assert len(asked.calls) == 1
     asked.passing = (asked.passing - {10}) | {50, 1000}
-    selections.touch([(10, 10), (45, 55), (1000, 1000)])
-    assert numbers(selections.of({"year": "10"})) == [0, 20, 30, 50, 1000]
+    cache.refresh([(10, 10), (45, 55), (1000, 1000)])
+    assert numbers(cache.passing({"year": "10"})) == [0, 20, 30, 50, 1000]
     assert [call[1:] for call in asked.calls[1:]] == [(10, 10), (45, 55), (1000, 1000)]
 
 
 def test_the_order_of_filters_does_not_matter() -> None:
     asked = Asked()
-    selections = Selections(asked)
-    selections.of({"year": "2", "side": "x"})
-    selections.of({"side": "x", "year": "2"})
+    cache = FilterCache(asked)
+    cache.passing({"year": "2", "side": "x"})
+    cache.passing({"side": "x", "year": "2"})
     assert len(asked.calls) == 1
 
 
 def test_nothing_passes_at_first() -> None:
     asked = Asked()
-    selections = Selections(asked)
-    assert numbers(selections.of({"year": "7"})) == []
+    cache = FilterCache(asked)
+    assert numbers(cache.passing({"year": "7"})) == []
     asked.passing = {7}
-    selections.touch([(7, 7)])
-    assert numbers(selections.of({"year": "7"})) == [7]
-    selections.clear()
+    cache.refresh([(7, 7)])
+    assert numbers(cache.passing({"year": "7"})) == [7]
+    cache.clear()
     asked.passing = set()
-    assert numbers(selections.of({"year": "7"})) == []
+    assert numbers(cache.passing({"year": "7"})) == []
 
 
 def test_those_used_last_are_kept() -> None:
     asked = Asked()
-    selections = Selections(asked)
+    cache = FilterCache(asked)
     for year in range(1, KEPT + 1):
-        selections.of({"year": str(year)})
-    selections.of({"year": "1"})
-    selections.of({"year": str(KEPT + 1)})  # the second gives way
+        cache.passing({"year": str(year)})
+    cache.passing({"year": "1"})
+    cache.passing({"year": str(KEPT + 1)})  # the second gives way
     asked.calls.clear()
-    selections.touch([(5, 6)])
+    cache.refresh([(5, 6)])
     assert sorted(int(call[0]["year"]) for call in asked.calls) == [1, *range(3, KEPT + 2)]
     asked.calls.clear()
-    selections.of({"year": "1"})
+    cache.passing({"year": "1"})
     assert not asked.calls
-    selections.of({"year": "2"})
+    cache.passing({"year": "2"})
     assert len(asked.calls) == 1
 
 
