@@ -248,3 +248,18 @@ def test_a_catalog_of_a_newer_release(tmp_path: Path, open_at: Open, monkeypatch
     monkeypatch.undo()
     with pytest.raises(CatalogError, match="use a newer release"):
         open_at()
+
+
+def test_a_catalog_of_the_release_before_gets_the_steps_since(tmp_path: Path, open_at: Open) -> None:
+    folder = tmp_path / "catalog"
+    folder.mkdir()
+    connection = sqlite3.connect(folder / "catalog.sqlite", isolation_level=None)
+    connection.executescript(schema.TABLES + schema.IDENTITY + f"PRAGMA user_version = {schema.BASE};")
+    connection.execute(
+        "INSERT INTO entries (id, name, country, currency, denomination, year, metadata) "
+        "VALUES ('a', 'coin a', 'KR', 'KRW', '10', 1998, '{}')"
+    )
+    connection.close()
+    catalog = open_at()
+    assert catalog.show("a") == Entry("coin a", "KR", "KRW", "10", 1998, mint_mark=None, id="a")
+    assert catalog.update("a", {"mint_mark": "D"}).mint_mark == "D" == open_at().show("a").mint_mark
