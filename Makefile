@@ -90,7 +90,7 @@ train: models $(DEV)/.ready  ## render, train, export, evaluate; RECIPE=smoke, l
 
 # --- generated files ------------------------------------------------------------------------------------------------
 
-configs: $(SERVE)/.ready  ## write Triton's configs and the client's constants
+configs: $(SERVE)/.ready  ## write Triton's configs and the client's contract
 	$(SERVE)/bin/python -m ensemble.render
 
 export: $(DEV)/.ready  ## export the compute models; ARGS="--embedding best.pt --known-threshold 0.6" takes new weights
