@@ -1,10 +1,10 @@
 """What an operator does with a catalog's folder beside the server.
 
-    python -m catalog build FOLDER FINGERPRINT INDEX    build the index now; servers take it up by themselves
-    python -m catalog check FOLDER                      hold the database and the saved indexes to each other
+    python -m catalog build FOLDER FINGERPRINT INDEX    build the index now; running servers then use it
+    python -m catalog check FOLDER                      compare the database with the saved indexes
 
-FINGERPRINT is that of the model, as `mintmark status` shows it; INDEX is as in MINTMARK_INDEX. Exit status: 0; 1 where
-building fails or something is wrong; 3 where another process builds.
+FINGERPRINT is the model's, as `mintmark status` shows it. INDEX is as in MINTMARK_INDEX. Exit status: 0; 1 if building
+fails or the check finds something wrong; 3 if another process is building.
 """
 
 import argparse
@@ -18,7 +18,7 @@ from catalog.folder.index.builder import BUSY, TooFewViewsError, alone, build
 from catalog.folder.index.spec import SpecError, parse_spec
 from ensemble.errors import CatalogError
 
-NICE = 10  # a search must not wait for a build
+NICE = 10  # searches must not wait for a build
 
 
 def main(argv: list[str] | None = None) -> int:

@@ -1,4 +1,4 @@
-"""What the catalog holds: entries, which people name, and views, which the model makes of their photos."""
+"""What the catalog holds: entries, which people describe, and views, which the model makes of photos."""
 
 import json
 import re
@@ -17,10 +17,10 @@ _ID = re.compile(r"[A-Za-z0-9._:-]{1,64}")
 
 @dataclass(frozen=True)
 class Entry(EntryFields):
-    """One coin, as people name it; its views show its sides."""
+    """One coin, as people describe it. Its views show its sides."""
 
     metadata: dict[str, object] = field(default_factory=dict, kw_only=True)
-    id: str = field(default="", kw_only=True)  # '' until the catalog has given one
+    id: str = field(default="", kw_only=True)  # '' before the catalog gives one
 
     @classmethod
     def from_json(cls, text: str) -> "Entry":
@@ -48,9 +48,9 @@ class Enrolment:
     """What a client says of a photo that it enrolls.
 
     Attributes:
-        side: of the coin, that the photo shows.
-        entry: fields of the coin; None where the photo is one more of an entry that is there.
-        id: of the entry; '' lets the catalog choose one. Where an entry has it, the photo becomes a view of that entry.
+        side: of the coin that the photo shows.
+        entry: fields of the coin; None for a further photo of an existing entry.
+        id: of the entry; '' lets the catalog choose one. If an entry has this id, the photo becomes a view of it.
     """
 
     side: str
@@ -59,16 +59,16 @@ class Enrolment:
 
     @classmethod
     def from_json(cls, text: str) -> "Enrolment":
-        """Read a client's JSON object: the entry's fields, `side`, and `entry`, an id, if one is wanted.
+        """Read a client's JSON object: the entry's fields, `side`, and optionally `entry`, an id.
 
         Raises:
-            EntryError: no JSON object, a field is missing, unknown, too long, or of another type.
+            EntryError: it is not a JSON object, or a field is missing, unknown, too long, or of another type.
         """
         return cls.from_fields(json_object(text, "metadata"))
 
     @classmethod
     def from_fields(cls, given: Mapping[str, Any]) -> "Enrolment":
-        """As `from_json`, from the object."""
+        """As `from_json`, from the parsed object."""
         allowed = {*FIELDS, "metadata", "entry"}
         if unknown := sorted(set(given) - allowed):
             raise EntryError(f"unknown fields {', '.join(unknown)}; free fields go into 'metadata'")
@@ -82,7 +82,7 @@ class Enrolment:
 
 
 def _checked(given: Mapping[str, Any]) -> dict[str, Any]:
-    """The fields of an entry among what was given, each checked."""
+    """The given fields of an entry, each checked."""
     return {name: _metadata(value) if name == "metadata" else _value(name, value) for name, value in given.items()}
 
 
@@ -98,21 +98,22 @@ def _value(name: str, value: object) -> str | int | None:
 
 
 def json_object(text: str, what: str) -> dict[str, Any]:
-    """Read a JSON object that can be written again as such.
+    """Read a JSON object that can be written as JSON again.
 
     Args:
         text: from a client.
-        what: it is called in errors.
+        what: its name in errors.
 
     Raises:
-        EntryError: no JSON, nested too deep, no object, or with numbers or characters that JSON and UTF-8 do not have.
+        EntryError: it is not JSON, nested too deep, not an object, or has numbers or characters that JSON and UTF-8 do
+                not have.
     """
     try:
         value = json.loads(text, parse_constant=_no_constant)
         json.dumps(value, ensure_ascii=False).encode()
     except RecursionError as error:
         raise EntryError(f"{what} is nested too deep") from error
-    except ValueError as error:  # UnicodeEncodeError, of halves of surrogate pairs, is one too
+    except ValueError as error:  # or UnicodeEncodeError, for half of a surrogate pair
         raise EntryError(f"{what} is not JSON: {error}") from error
     if not isinstance(value, dict):
         raise EntryError(f"{what} must be a JSON object, got {type(value).__name__}")
@@ -154,12 +155,12 @@ def _metadata(value: object) -> dict[str, object]:
 
 @dataclass(frozen=True)
 class View:
-    """One photo of a coin's side as the model sees it.
+    """One photo of a coin's side, as the model sees it.
 
     Attributes:
         embedding: [EMBEDDING_SIZE] float32 unit vector.
-        fingerprint: of the model that made it.
-        picture: JPEG of the rectified coin; b'' where none is kept.
+        fingerprint: of the model that made the embedding.
+        picture: JPEG of the rectified coin; b'' if none is kept.
     """
 
     embedding: np.ndarray
@@ -173,11 +174,11 @@ class StoredView:
 
     Attributes:
         id: unique in the catalog.
-        entry_id: whose view it is.
+        entry_id: of the entry that it belongs to.
         side: of the coin.
-        picture: JPEG of the rectified coin; b'' where none is kept.
-        embedding: [EMBEDDING_SIZE] float32 unit vector by the model that the catalog is opened for; None where that
-            model has not seen the picture yet, or where its embedding does not count yet.
+        picture: JPEG of the rectified coin; b'' if none is kept.
+        embedding: [EMBEDDING_SIZE] float32 unit vector by the catalog's model; None if that model has not embedded the
+            picture yet, or if the embedding does not count yet.
     """
 
     id: str

@@ -1,4 +1,4 @@
-"""The interface that every catalog has, whatever stores it."""
+"""The interface of every catalog, whichever store it uses."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -13,11 +13,11 @@ NO_FILTERS: Filters = {}
 
 
 class DeviceVectors(Protocol):
-    """[B, EMBEDDING_SIZE] float32 row by row in the memory of a GPU, such as CuPy's arrays."""
+    """[B, EMBEDDING_SIZE] float32, row by row in the memory of a GPU, such as CuPy's arrays."""
 
     @property
     def __cuda_array_interface__(self) -> dict[str, Any]:
-        """Numba's protocol, version 3: `data` holds the address, `strides` is None where rows have no gaps."""
+        """Numba's protocol, version 3: `data` holds the address, `strides` is None if rows have no gaps."""
 
     @property
     def shape(self) -> tuple[int, ...]:
@@ -38,7 +38,7 @@ class Match:
 
 @dataclass(frozen=True)
 class Page:
-    """Some of the entries in the order of their enrolment, and where the next page starts: '' after the last."""
+    """Some entries in the order of enrolment, and where the next page starts: '' after the last."""
 
     entries: tuple[Entry, ...]
     next: str
@@ -46,7 +46,7 @@ class Page:
 
 @dataclass(frozen=True)
 class ViewPage:
-    """Some of the views, each with its entry, in the order of their enrolment, and where the next page starts."""
+    """Some views, each with its entry, in the order of enrolment, and where the next page starts."""
 
     views: tuple[tuple[Entry, StoredView], ...]
     next: str
@@ -59,10 +59,10 @@ class Status:
     Attributes:
         entries: how many.
         views: that can be searched.
-        stale_views: without an embedding of this model that counts, left out of the search.
+        stale_views: without an embedding of this model that counts; the search leaves them out.
         sequence: number of the last change.
-        index: what is searched: its kind, and what was measured when it was built.
-        staged: of the stale views, those with an embedding of this model that does not count yet.
+        index: its kind, and what was measured when it was built.
+        staged: stale views with an embedding of this model that does not count yet.
     """
 
     entries: int
@@ -74,30 +74,29 @@ class Status:
 
 
 class Catalog(Protocol):
-    """Entries and the search among them, for one model whose embeddings come in and are searched.
+    """Entries and the search among them, for the model whose embeddings are stored and searched.
 
-    Changes are durable when the call returns, and the next search sees them, whoever made them. All methods raise
-    CatalogError where the store fails, and methods that name an entry raise EntryNotFoundError.
+    A change is durable when its call returns, and the next search sees it, whoever made it. All methods raise
+    CatalogError if the store fails. Methods that name an entry raise EntryNotFoundError if there is none.
     """
 
     def enroll(self, enrolment: Enrolment, view: View) -> str:
-        """Store one photo; returns the id of its entry, which is made where it is not there.
+        """Store one photo; returns the id of its entry, which is made if it is new.
 
         Raises:
-            EntryError: the view was made by another model, or the entry that is there has other fields.
+            EntryError: another model made the view, or the existing entry has other fields.
             EntryNotFoundError: the enrolment has only an id, and no entry has it.
         """
 
     def add(self, batch: Sequence[tuple[Enrolment, View]]) -> int:
         """Store many at once, all or none; returns how many views are new.
 
-        A view is left out where its entry has one of the same side with the same embedding, or the same picture, so
-        that an import can be repeated.
-        Errors as `enroll`.
+        A view is left out if its entry already has one of the same side with the same embedding or the same picture, so
+        an import can be repeated. Errors as in `enroll`.
         """
 
     def update(self, entry_id: str, changes: Mapping[str, Any]) -> Entry:
-        """Change fields of an entry; returns it. Raises EntryError for what cannot be changed so."""
+        """Change fields of an entry; returns it. Raises EntryError for a change that is not valid."""
 
     def remove(self, entry_id: str) -> None:
         """Remove an entry and its views."""
@@ -106,16 +105,16 @@ class Catalog(Protocol):
         """One entry."""
 
     def views(self, entry_id: str) -> Sequence[StoredView]:
-        """The views of an entry, in the order of their enrolment."""
+        """The views of an entry, in the order of enrolment."""
 
     def page(self, after: str, limit: int) -> Page:
-        """At most `limit` entries from where `Page.next` says; '' starts. Raises EntryError for another `after`."""
+        """At most `limit` entries after `Page.next`; '' starts. Raises EntryError for any other `after`."""
 
     def export(self, after: str, limit: int) -> ViewPage:
         """At most `limit` views, as `page`."""
 
     def load(self) -> None:
-        """Bring the index up to date now, so that no search has to wait for it."""
+        """Bring the index up to date now, so that no search waits for it."""
 
     def search(self, embeddings: Queries, k: int, filters: Filters = NO_FILTERS) -> Sequence[Sequence[Match]]:
         """The k best entries for each query, best first; fewer where fewer pass the filters.
@@ -125,25 +124,25 @@ class Catalog(Protocol):
         """
 
     def threshold(self) -> float | None:
-        """Score from which a match counts as known, as calibrated for this catalog and model; None where it was not."""
+        """Score from which a match counts as known, calibrated for this catalog and model; None if it was not."""
 
     def set_threshold(self, threshold: float) -> None:
         """Keep a calibrated threshold for this model."""
 
     def stale(self, limit: int) -> Sequence[StoredView]:
-        """At most `limit` views that have a picture and no embedding of this model, neither counting nor staged."""
+        """At most `limit` views with a picture and without an embedding of this model, counting or staged."""
 
     def stage(self, embeddings: Sequence[tuple[str, np.ndarray]]) -> None:
         """Keep embeddings of this model by the ids of views. They do not count before `switch`."""
 
     def switch(self) -> int:
-        """Let all staged embeddings count from now on, at once; returns how many they are."""
+        """Let all staged embeddings count from now on, at once; returns how many."""
 
     def forget(self) -> int:
-        """Drop the embeddings of all other models; returns how many they were."""
+        """Drop the embeddings of all other models; returns how many."""
 
     def status(self) -> Status:
         """What the catalog holds."""
 
     def close(self) -> None:
-        """Let go of files and connections."""
+        """Close files and connections."""

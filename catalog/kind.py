@@ -1,4 +1,4 @@
-"""What a kind of store says of itself before it is opened: its name, what it needs, which settings are secret."""
+"""What is known of a kind of store before one is opened: its name, what it needs, which settings are secret."""
 
 import importlib.util
 from collections.abc import Callable
@@ -17,9 +17,9 @@ class Open(Protocol):
 
         Args:
             location: where it lies.
-            fingerprint: of the model whose embeddings come in and are searched.
+            fingerprint: of the model whose embeddings are stored and searched.
             index: kind of the index, in the words of this kind of store; '' takes its default.
-            gpu: number of the GPU that searches, where the store can use one; None takes the CPU.
+            gpu: number of the GPU that searches, if the store can use one; None takes the CPU.
 
         Raises:
             CatalogError: it cannot be opened.
@@ -31,15 +31,15 @@ class StoreKind:
     """A kind of store.
 
     Attributes:
-        name: as messages call it.
-        schemes: of its locations, the part before '://'; empty for the kind whose locations are paths.
-        example: how a location is written.
+        name: in messages.
+        schemes: what its locations have before '://'; empty for the kind whose locations are paths.
+        example: of a location.
         open: see `Open`.
         check_location: raises ValueError for a malformed location.
         check_index: raises ValueError for an index that the kind does not have.
-        package: that it needs beside the server's own; '' for none.
+        package: that it needs beyond the server's own; '' for none.
         requirements: file that installs the package.
-        secrets: environment variables that hold secrets; a container reads each from a file too.
+        secrets: environment variables that hold secrets; a container can read each from a file.
     """
 
     name: str
@@ -53,11 +53,11 @@ class StoreKind:
     secrets: tuple[str, ...] = ()
 
     def missing(self) -> str:
-        """What has to be installed before a catalog of this kind can be opened; '' where nothing has to."""
+        """What has to be installed to open a catalog of this kind; '' for nothing."""
         if not self.package or importlib.util.find_spec(self.package) is not None:
             return ""
         return f"a catalog in {self.name} needs {self.package}: install {self.requirements}"
 
     def folder(self, location: str) -> Path | None:
-        """The folder of this machine that a location names; None where the catalog lies elsewhere."""
+        """The folder of this machine that a location names; None if the catalog lies elsewhere."""
         return None if self.schemes else Path(location)

@@ -1,4 +1,4 @@
-"""Opens the catalog at a location, whatever kind of store the location names."""
+"""Opens the catalog at a location, in the kind of store that the location names."""
 
 import os
 import re
@@ -18,7 +18,7 @@ def kind_of(location: str) -> StoreKind:
     """The kind of store that a location names.
 
     Raises:
-        ValueError: the location is empty, or begins with a scheme that no kind has.
+        ValueError: the location is empty, or no kind has its scheme.
     """
     if not location:
         raise ValueError(f"no catalog is set: start the server with --catalog FOLDER or set {variables.CATALOG}")
@@ -40,9 +40,9 @@ def open_catalog(location: str, fingerprint: str, gpu: int | None = None, index:
     """Open the catalog at a location.
 
     Args:
-        location: a folder of this machine, or what else `KINDS` tells.
-        fingerprint: of the model whose embeddings come in and are searched.
-        gpu: number of the GPU that searches, where the store can use one; None takes the CPU.
+        location: a folder of this machine, or a location of another of `KINDS`.
+        fingerprint: of the model whose embeddings are stored and searched.
+        gpu: number of the GPU that searches, if the store can use one; None takes the CPU.
         index: kind of the index; '' takes the store's default.
 
     Raises:

@@ -1,4 +1,4 @@
-"""The steps of an ensemble called one after the other in this process: the pipeline without a server."""
+"""The steps of an ensemble, one after the other in this process: the pipeline without a server."""
 
 import time
 from collections.abc import Callable, Sequence
@@ -9,8 +9,8 @@ from ensemble.contract import DECODE, ENCODED, Model
 from ensemble.photo import decode
 
 Arrays = dict[str, np.ndarray]
-# Runs a model: its inputs to its outputs, by the model's own names, each [B, …]. The number is how many CPU threads it
-# may use; None does not limit them.
+# Runs a model: from its inputs to its outputs, by the model's own names, each [B, …]. The number is how many CPU
+# threads it may use; None does not limit them.
 Runner = Callable[[Arrays, int | None], Arrays]
 Threads = Callable[[], int | None]  # how many threads a step may use, asked before each one
 Observer = Callable[[Model, float], None]  # step, seconds that it took
@@ -24,7 +24,7 @@ class Chain:
     """Some steps in order, each model opened once.
 
     Args:
-        steps: models, the first one takes the photo.
+        steps: models; the first one takes the photo.
         opened: opens a model of the steps; `decode` needs no opening.
     """
 
@@ -36,11 +36,11 @@ class Chain:
 
         Args:
             photo: file.
-            threads: asked before every step how many threads it may use.
-            observe: told after every step how long it took.
+            threads: called before every step; says how many threads the step may use.
+            observe: called after every step with the seconds that it took.
 
         Returns:
-            Every tensor on the way by its name, each [1, …].
+            Every tensor of the chain by its name, each [1, …].
 
         Raises:
             PhotoError: the photo cannot be decoded.

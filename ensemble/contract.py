@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from enum import Enum
 
 CANVAS_SIZE = 1024  # px, side of the square that every photo is placed on, top left
-COARSE_SIZE = 128  # px, side of the picture of the whole photo in which the coin is looked for
+COARSE_SIZE = 128  # px, side of the picture of the whole photo, in which the coin is searched for
 IMAGE_SIZE = 256  # px, side of the pictures of one coin
 EMBEDDING_SIZE = 64
 COIN_RADIUS = 120.0  # px, radius of the rectified coin, centred in IMAGE_SIZE x IMAGE_SIZE
@@ -23,9 +23,9 @@ MASK_THRESHOLD = 0.5  # probability from which a pixel counts as coin
 
 DEFAULT_K = 5
 MAX_K = 1000  # entries
-METADATA_FILTER = "metadata."  # before a key of the free metadata, another such parameter
+METADATA_FILTER = "metadata."  # a filter by a key of the free metadata begins with this
 MAX_MEGAPIXELS = 64.0
-PHOTO_SUFFIXES = {  # by the names of formats as Pillow has them
+PHOTO_SUFFIXES = {  # by Pillow's names of the formats
     "JPEG": (".jpg", ".jpeg"),
     "PNG": (".png",),
     "WEBP": (".webp",),

@@ -1,4 +1,4 @@
-"""How a server on CPUs divides cores and memory: slots, that is photos at a time, and threads for each of them.
+"""How a server on CPUs divides cores and memory: how many slots (photos at a time), and how many threads for each.
 
 One process, a worker, takes a photo through all its steps. More slots mean more photos per second, because a core gets
 most done when it runs one photo on one thread. But every worker holds all networks, compiled for every number of
@@ -14,7 +14,7 @@ SPARE = 1  # workers beyond the slots: each holds the next photo while it waits,
 
 _WORKER = 200 << 20  # bytes of a worker: libraries, weights, a photo (measured with 1, 2 and 4 cores)
 _COMPILED = 300 << 20  # bytes of its networks compiled for one number of threads
-_PART_OF_MEMORY = 0.5  # of the machine's memory that the workers may take
+_MEMORY_SHARE = 0.5  # of the machine's memory, for the workers
 
 
 @dataclass(frozen=True)
@@ -33,7 +33,7 @@ class Cpu:
             memory: of the machine, bytes.
         """
         choices = (cls(cores, slots) for slots in range(min(cores, MOST_SLOTS), 1, -1))
-        return next((cpu for cpu in choices if cpu.memory <= _PART_OF_MEMORY * memory), cls(cores, 1))
+        return next((cpu for cpu in choices if cpu.memory <= _MEMORY_SHARE * memory), cls(cores, 1))
 
     @classmethod
     def of(cls, parameters: Mapping[str, str]) -> "Cpu":
@@ -47,7 +47,7 @@ class Cpu:
 
     @property
     def workers(self) -> int:
-        """One for each slot, and the spare one."""
+        """One worker for each slot, and the spare one."""
         return self.slots + SPARE
 
     @property
@@ -60,8 +60,8 @@ class Cpu:
 
     @property
     def memory(self) -> int:
-        """Bytes that all workers take, about."""
+        """Bytes that all workers take, roughly."""
         return self.workers * (_WORKER + len(self.threads) * _COMPILED)
 
 
-REFERENCE = Cpu(2, 2)  # of the committed configs; a server renders them for its own machine
+REFERENCE = Cpu(2, 2)  # of the committed configs; a server renders configs for its own machine

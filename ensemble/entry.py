@@ -1,4 +1,4 @@
-"""The fields of a catalog entry, once: contract, client, tables, stores and data sets take them from here.
+"""The fields of a catalog entry, once: client, tables, stores and data sets take them from here.
 
 To add one, add a line to `EntryFields`, a step to `catalog/folder/sqlite/schema.py`, and a line to docs/catalog.md;
 `make configs` renders it into the client.
@@ -15,7 +15,7 @@ _DOC, _FILTER = "doc", "filter"
 
 
 def _says(doc: str, *, filter: bool = False) -> dict[str, Any]:
-    """What is said of a field beside its name and type; `filter`: a search can be narrowed by it."""
+    """A field's description, and whether a search can be narrowed by it."""
     return {_DOC: doc, _FILTER: filter}
 
 
@@ -45,9 +45,9 @@ class Field:
     Attributes:
         name: of the attribute, the column, the request parameter and the option of the command line.
         type: of its values, `str` or `int`.
-        required: it is never empty. One that is not is None where nothing is said.
+        required: it is never empty. A field that is not required may be None.
         filter: a search can be narrowed by it.
-        doc: what it says of the coin, to follow "the coin's …" or stand alone.
+        doc: what it says of the coin.
     """
 
     name: str

@@ -1,7 +1,7 @@
-"""Every error that a request can be answered with: its code, which travels with the message, and its Triton status.
+"""Every error that can answer a request: its code, which travels with the message, and its Triton status.
 
-Triton carries a status of a few kinds and a text. The code leads the text in brackets, `[NO_COIN] …`, so that a client
-need not read English. The codes are rendered into the Python client. This module imports nothing of the project.
+Triton transmits one of a few statuses and a text. The text begins with the code in brackets, `[NO_COIN] …`, so a client
+need not read English. The codes are rendered into the Python client. This module imports nothing else of the project.
 """
 
 from enum import Enum
@@ -11,7 +11,7 @@ CODE_FORMAT = "[{code}] "  # before the message; an ensemble puts its own name b
 
 
 class Status(Enum):
-    """What Triton tells a client beside the text, by the names of its Python backend."""
+    """Triton's status for an error, by the names of its Python backend."""
 
     INVALID_ARG = "INVALID_ARG"
     NOT_FOUND = "NOT_FOUND"
@@ -19,7 +19,7 @@ class Status(Enum):
 
 
 class RequestError(Exception):
-    """A request gets this error for an answer. The message says what is wrong, with the value, and what to do."""
+    """An error that answers a request. The message says what is wrong, with the value, and what to do."""
 
     code: ClassVar[str]
     status: ClassVar[Status] = Status.INVALID_ARG
@@ -44,13 +44,13 @@ class NoCoinError(RequestError):
 
 
 class ParameterError(RequestError):
-    """A request parameter or a text input is unknown or out of its range; the message says which range."""
+    """A request parameter or a text input is unknown or out of range; the message says the range."""
 
     code = "INVALID_PARAMETER"
 
 
 class EntryError(RequestError):
-    """What should be stored or changed is not valid; the message names the field."""
+    """An entry, or a change of it, is not valid; the message names the field."""
 
     code = "INVALID_ENTRY"
 
@@ -63,7 +63,7 @@ class EntryNotFoundError(RequestError):
 
 
 class AccessError(RequestError):
-    """The request needs a token and brought none, or a wrong one. The message never holds a token."""
+    """The request needs a token, and has none or a wrong one. The message never holds a token."""
 
     code = "UNAUTHORIZED"  # Triton has no status for it
 
@@ -71,7 +71,7 @@ class AccessError(RequestError):
 class CatalogError(RequestError):
     """The catalog cannot be read or written at the moment: disk full, read-only, no connection.
 
-    The change that failed was not made. Only where the connection to a store broke before its answer, it may have been.
+    The failed change was not made, unless the connection to the store broke before the answer: then it may have been.
     """
 
     code = "CATALOG_UNAVAILABLE"

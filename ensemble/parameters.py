@@ -9,18 +9,18 @@ from ensemble.entry import FIELDS, FILTERS
 from ensemble.errors import ParameterError
 
 K = "k"
-MAX_DIGITS = 18  # characters of a whole number: a database's integer
-FORWARDED_HEADERS = ("authorization",)  # Triton hands these request headers to the models as parameters, in any case
+MAX_DIGITS = 18  # characters of a whole number, which fits a database's integer
+FORWARDED_HEADERS = ("authorization",)  # request headers that Triton hands to models as parameters, in any case
 
 Filters: TypeAlias = Mapping[str, str]
-"""What entries and views have to be, by the names of the request parameters; values as `text_of` writes them."""
+"""The values that entries and views must have, as `text_of` writes them, by the names of the request parameters."""
 
 
 def search_parameters(parameters: Mapping[str, object]) -> tuple[int, Filters]:
-    """How many matches a request asks for, and among what.
+    """How many matches a request asks for, and its filters.
 
     Raises:
-        ParameterError: k is no whole number from 1 to MAX_K, a filter has no usable value, or a parameter is unknown.
+        ParameterError: k is not a whole number from 1 to MAX_K, a filter has no usable value, a parameter is unknown.
     """
     given = {name: value for name, value in parameters.items() if name.lower() not in FORWARDED_HEADERS}
     k = given.pop(K, DEFAULT_K)
@@ -35,7 +35,7 @@ def search_parameters(parameters: Mapping[str, object]) -> tuple[int, Filters]:
 
 
 def text_of(value: object) -> str | None:
-    """A scalar of the free metadata as filters compare it; None for what cannot be compared: lists, objects, null."""
+    """A scalar of the free metadata as filters compare it; None for lists, objects and null, which are not compared."""
     if isinstance(value, str):
         return value
     return json.dumps(value) if isinstance(value, bool | int | float) else None

@@ -1,4 +1,4 @@
-"""From a photo file to the canvas: the step of the pipeline that is no compute graph."""
+"""From a photo file to the canvas: the first step of the pipeline, which is not a compute graph."""
 
 import io
 from dataclasses import dataclass
@@ -10,9 +10,9 @@ from PIL import Image, ImageOps
 from ensemble.contract import CANVAS_SIZE, MAX_MEGAPIXELS, PHOTO_FORMATS, PHOTO_SUFFIXES
 from ensemble.errors import PhotoError
 
-SUFFIXES = tuple(suffix for suffixes in PHOTO_SUFFIXES.values() for suffix in suffixes)  # of the names of files
+SUFFIXES = tuple(suffix for suffixes in PHOTO_SUFFIXES.values() for suffix in suffixes)  # of file names
 
-Image.MAX_IMAGE_PIXELS = None  # the limit below is stricter, and is an error rather than a warning
+Image.MAX_IMAGE_PIXELS = None  # MAX_MEGAPIXELS is stricter, and an error rather than a warning
 
 _MAGIC = {b"GIF8": "GIF", b"%PDF": "PDF", b"<svg": "SVG", b"\x00\x00\x00\x0cjP": "JPEG 2000", b"8BPS": "Photoshop"}
 _BRANDS = {b"heic": "HEIC", b"heix": "HEIC", b"mif1": "HEIF", b"avif": "AVIF"}
@@ -23,8 +23,8 @@ class Photo:
     """A decoded photo.
 
     Attributes:
-        canvas: [1024, 1024, 3] uint8 RGB, the photo top left, black elsewhere.
-        extent: [2] int32, its height and width there, px.
+        canvas: [CANVAS_SIZE, CANVAS_SIZE, 3] uint8 RGB, the photo top left, black elsewhere.
+        extent: [2] int32, height and width of the photo on the canvas, px.
         scale: [1] float32, photo pixels per canvas pixel, never below 1.
     """
 
@@ -37,20 +37,20 @@ def decode(encoded: bytes) -> Photo:
     """Decode a photo file and place it on the canvas, upright, shrunk only if it is too large.
 
     Args:
-        encoded: a file of one of PHOTO_FORMATS; of several frames the first.
+        encoded: a file of one of PHOTO_FORMATS; the first of several frames counts.
 
     Raises:
-        PhotoError: empty, truncated, damaged, of another format, or above 64 megapixels by its header.
+        PhotoError: empty, truncated, damaged, of another format, or above MAX_MEGAPIXELS by its header.
     """
     image = read_header(encoded)
     factor = shrinking(*image.size)
     width, height = image.size
     try:
-        # JPEG can decode at 1/2, 1/4 or 1/8, which saves most of the time; what is left is shrunk below.
+        # JPEG can be decoded at 1/2, 1/4 or 1/8, which saves most of the time. The rest is shrunk below.
         image.draft(image.mode, (int(np.ceil(width * factor)), int(np.ceil(height * factor))))
         image.load()
         upright = ImageOps.exif_transpose(_to_rgb(image))
-    except Exception as error:  # decoders raise what they like on damaged files
+    except Exception as error:  # decoders raise anything on damaged files
         raise PhotoError(f"the {image.format} photo is damaged or cut off: {error}") from error
     if (upright.width > upright.height) != (width > height):
         width, height = height, width
@@ -58,7 +58,7 @@ def decode(encoded: bytes) -> Photo:
 
 
 def is_photo_file(name: str) -> bool:
-    """Whether a file's name ends as those of photos that can be decoded do."""
+    """Whether a file's name has the suffix of a format that can be decoded."""
     return name.lower().endswith(SUFFIXES)
 
 
@@ -66,7 +66,7 @@ def read_header(encoded: bytes) -> Image.Image:
     """Open a photo file without decoding it.
 
     Raises:
-        PhotoError: empty, damaged in its header, of another format, or above 64 megapixels.
+        PhotoError: empty, damaged in its header, of another format, or above MAX_MEGAPIXELS.
     """
     image = _open(encoded)
     _check_size(image)
@@ -117,7 +117,7 @@ def _to_rgb(image: Image.Image) -> Image.Image:
 
 
 def _to_8_bit(values: np.ndarray) -> np.ndarray:
-    """Grey of any depth to uint8: 16 bits by their range, floats from 0 to 1 or to their maximum above it."""
+    """Grey of any depth to uint8: 16 bits by their range, floats from 0 to the larger of 1 and their maximum."""
     if values.dtype.kind == "f":
         values = np.nan_to_num(values)
         top = max(1.0, float(values.max(initial=0.0)))
@@ -132,7 +132,7 @@ def shrink(picture: np.ndarray, width: int, height: int, factor: float) -> np.nd
     if (picture.shape[1], picture.shape[0]) == size:
         return picture
     if picture.shape[1] <= 2 * size[0] and picture.shape[0] <= 2 * size[1]:
-        # Twice as many samples skip no pixel, and blocks of 2 x 2 are averaged far faster than other areas.
+        # Sampling at twice the size skips no pixel, and blocks of 2 x 2 are averaged far faster than other areas.
         picture = cv2.resize(picture, (2 * size[0], 2 * size[1]), interpolation=cv2.INTER_LINEAR)
     return cv2.resize(picture, size, interpolation=cv2.INTER_AREA)
 

@@ -1,7 +1,7 @@
-"""Writes what is generated from the contract and the graph: Triton's config.pbtxt files and the client's contract.
+"""Writes the files that follow from contract, graph and placement: Triton's config.pbtxt and the client's contract.
 
 python -m ensemble.render           write them
-python -m ensemble.render --check   fail, naming each file, where the committed ones differ
+python -m ensemble.render --check   fail if a committed file differs, and name it
 """
 
 import argparse
@@ -16,7 +16,7 @@ from ensemble.graph import Target
 
 
 def generated() -> dict[str, str]:
-    """Every generated file: path relative to the project's folder, and text."""
+    """The text of every generated file, by its path relative to the project's folder."""
     files = {
         f"{REPOSITORY}/{config_path(model, target)}": config_text(model, target)
         for model in MODELS
@@ -26,7 +26,7 @@ def generated() -> dict[str, str]:
 
 
 def stale_files(root: Path = ROOT) -> list[str]:
-    """Generated files under `root` that are missing, differ from what would be written, or should not be there."""
+    """Generated files under `root` that are missing, differ from `generated()`, or should not be there."""
     expected = generated()
     present = {str(path.relative_to(root)) for path in (root / REPOSITORY).rglob("*.pbtxt")}
     stale = [p for p, text in expected.items() if not (root / p).is_file() or (root / p).read_text() != text]
@@ -34,7 +34,7 @@ def stale_files(root: Path = ROOT) -> list[str]:
 
 
 def main(argv: list[str] | None = None) -> int:
-    """Command line; 1 where --check finds stale files."""
+    """Command line; 1 if --check finds stale files."""
     parser = argparse.ArgumentParser(description=inspect.getdoc(sys.modules[__name__]))
     parser.add_argument("--check", action="store_true", help="write nothing, fail where a file is stale")
     if parser.parse_args(argv).check:

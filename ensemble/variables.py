@@ -5,9 +5,9 @@ CATALOG = "MINTMARK_CATALOG"  # where it lies: a folder, or milvus://…
 INDEX = "MINTMARK_INDEX"  # kind of its index, such as Flat or HNSW32
 
 # Who may do what
-TOKEN = "MINTMARK_TOKEN"  # of those who may change the catalog; for the client, the token that it sends
-READ_TOKEN = "MINTMARK_READ_TOKEN"  # of those who may only read
-MILVUS_TOKEN = "MINTMARK_MILVUS_TOKEN"  # that the server sends to Milvus
+TOKEN = "MINTMARK_TOKEN"  # lets its holder change the catalog; for the client, the token that it sends
+READ_TOKEN = "MINTMARK_READ_TOKEN"  # lets its holder only read
+MILVUS_TOKEN = "MINTMARK_MILVUS_TOKEN"  # the server sends it to Milvus
 ADMIN_KEY = "MINTMARK_ADMIN_KEY"  # opens the operator's endpoints of a container
 
 SECRETS = (TOKEN, READ_TOKEN, MILVUS_TOKEN, ADMIN_KEY)  # never written to a log
@@ -31,7 +31,7 @@ BACKENDS = "MINTMARK_BACKENDS"  # folder of backends, instead of Triton's own
 BUILDER = "MINTMARK_BUILDER"  # command that makes what the target lacks: engines or configs
 TRITONSERVER = "MINTMARK_TRITONSERVER"  # Triton's binary
 
-# Compose files: what of a container shows on its host
+# Compose files: the container's device, ports and volume on its host
 DEVICE = "MINTMARK_DEVICE"  # GPU or MIG slice
 GRPC_PORT = "MINTMARK_GRPC_PORT"
 HTTP_PORT = "MINTMARK_HTTP_PORT"

@@ -1,4 +1,4 @@
-"""Whether a catalog's folder is whole: the database in itself, and every saved index against it."""
+"""Checks that a catalog's folder is whole: the database in itself, and every saved index against it."""
 
 from pathlib import Path
 
@@ -15,7 +15,7 @@ from ensemble.errors import CatalogError
 
 
 def problems(folder: Path) -> list[str]:
-    """What is wrong, a line each; nothing where all is well. A saved index that does not fit is rebuilt, so no problem.
+    """What is wrong, one line each. A saved index that does not fit is no problem: the catalog builds it again.
 
     Raises:
         CatalogError: there is no catalog, or it cannot be opened.
@@ -34,7 +34,7 @@ def problems(folder: Path) -> list[str]:
 
 
 def _broken(connection: Connection) -> list[str]:
-    """What SQLite finds, and what no transaction leaves behind."""
+    """What SQLite's own checks find, and rows that no complete transaction leaves behind."""
     integrity = [str(row[0]) for row in connection.rows("PRAGMA integrity_check") if row[0] != "ok"]
     dangling = connection.rows("PRAGMA foreign_key_check")
     references = [f"{row[0]} refers to one of {row[2]} that is not there" for row in dangling]
@@ -55,7 +55,7 @@ def _broken(connection: Connection) -> list[str]:
 
 
 def _disagreeing(folder: Path, connection: Connection, fingerprint: str) -> list[str]:
-    """A saved index that says of itself that it fits, and does not."""
+    """What is wrong with a saved index whose stamp fits the database."""
     generations = Generations(connection, fingerprint)
     feed = Feed(connection, generations)
     try:
@@ -73,7 +73,7 @@ def _disagreeing(folder: Path, connection: Connection, fingerprint: str) -> list
 
 
 def _difference(feed: Feed, stamp: Stamp, held: np.ndarray) -> np.ndarray:
-    """Views that an index would lack, or have too many, after what has changed since it was built."""
+    """Views that an index would lack or hold in excess, once it has applied the changes since it was built."""
     with feed.since(*NOTHING) as changes:
         there = np.concatenate([np.empty(0, np.int64), *(views for views, _ in changes.added)])
     with feed.since(stamp.sequence, stamp.generations) as changes:

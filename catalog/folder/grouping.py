@@ -1,20 +1,20 @@
-"""From views to coins: an entry's best view counts, and k are k entries."""
+"""From views to entries: an entry's best view counts, and k matches are k entries."""
 
 from collections.abc import Callable, Hashable, Sequence
 from typing import TypeVar
 
 Entry = TypeVar("Entry", bound=Hashable)
 Hit = tuple[Entry, str, float]  # entry, side and score of a view
-Search = Callable[[int], Sequence[Sequence[Hit[Entry]]]]  # the so many best views of each query, best first
-VIEWS_PER_ENTRY = 3  # that a search reckons with at first
-GROWTH = 4  # times as many views are asked for where they make too few entries
+Search = Callable[[int], Sequence[Sequence[Hit[Entry]]]]  # the n best views of each query, best first
+VIEWS_PER_ENTRY = 3  # that a search expects at first
+GROWTH = 4  # times as many views are asked for if they make too few entries
 
 
 def best_entries(search: Search[Entry], k: int, views: int) -> list[list[Hit[Entry]]]:
-    """The k best entries of each query, each with its best view; fewer where there are no more.
+    """The k best entries of each query, each with its best view; fewer if there are no more.
 
     Args:
-        search: gives views.
+        search: finds views.
         k: entries.
         views: how many there are in all.
     """

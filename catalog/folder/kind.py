@@ -9,7 +9,7 @@ from catalog.kind import StoreKind
 def _open(location: str, fingerprint: str, index: str, gpu: int | None) -> Catalog:
     from catalog.folder.index.gpu import GpuFlatIndex
     from catalog.folder.index.spec import parse_spec
-    from catalog.folder.store import FolderCatalog  # Faiss, which not everybody who asks for the kind needs
+    from catalog.folder.store import FolderCatalog  # imports Faiss, which is not needed before
 
     vectors = None if gpu is None else GpuFlatIndex(gpu)
     return FolderCatalog(Path(location), fingerprint, vectors, parse_spec(index))

@@ -32,11 +32,11 @@ class FolderCatalog:
     """A `Catalog` in a folder; several processes may have it open.
 
     Args:
-        folder: where the database lies.
-        fingerprint: of the model whose embeddings come in and are searched.
-        vectors: holds all of them, empty; None takes the CPU's, with built indexes.
+        folder: of the database.
+        fingerprint: of the model whose embeddings are stored and searched.
+        vectors: an empty index for all of them; None takes the CPU's, with built indexes.
         spec: kind of the built index.
-        growth: when it is built.
+        growth: when to build it.
 
     Raises:
         CatalogError: the database cannot be opened.
@@ -81,7 +81,7 @@ class FolderCatalog:
         return len(added)
 
     def _store(self, enrolment: Enrolment, view: View) -> tuple[str, int]:
-        """Id of the entry and number of the view."""
+        """Store a view; returns the id of its entry and the number of the view."""
         if view.fingerprint != self._fingerprint:
             raise EntryError(
                 f"the embedding was made by model {view.fingerprint}, the catalog's is {self._fingerprint}"
@@ -92,7 +92,7 @@ class FolderCatalog:
         return entry_id, stored
 
     def _place(self, enrolment: Enrolment) -> tuple[str, int]:
-        """Id and number of the entry that a photo belongs to."""
+        """Id and number of the entry that a photo belongs to. A new entry is made here."""
         found = self._entries.find(enrolment.id) if enrolment.id else None
         if found is not None:
             if enrolment.entry not in (None, found[1]):
@@ -161,7 +161,7 @@ class FolderCatalog:
         return found or [[] for _ in range(embeddings.shape[0])]
 
     def _hits(self, embeddings: Queries, n: int, filters: Filters) -> list[list[Hit[int]]]:
-        """The n nearest views of each query, as grouping takes them."""
+        """The n nearest views of each query, in the form that `best_entries` takes."""
         scores, views = self._index.search(embeddings, n, filters)
         owners = self._entries.owners(np.unique(views[views >= 0]).tolist())
         return [
@@ -220,7 +220,7 @@ class FolderCatalog:
             return Status(entries, searchable, views - searchable, self._feed.last(), self._index_status(), staged)
 
     def _index_status(self) -> dict[str, Any]:
-        """The setting, and what is known of the saved index, where one fits."""
+        """The setting, and the figures of the saved index if one fits."""
         try:
             stamp = read_stamp(self._folder, self._fingerprint)
             check(stamp, self._feed, self._spec, tuple(self._generations.numbers(counts=True)))

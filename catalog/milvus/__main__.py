@@ -13,7 +13,7 @@ from ensemble.errors import CatalogError
 
 
 def main() -> int:
-    """Exit status 1 where Milvus fails or an argument is wrong."""
+    """Exit status 1 if Milvus fails or an argument is wrong."""
     parser = argparse.ArgumentParser(prog="catalog.milvus", description=(__doc__ or "").partition("\n")[0])
     parser.add_argument("location", help="milvus://HOST:PORT/COLLECTION")
     parser.add_argument("index", help="such as FLAT, HNSW:M=16,efConstruction=200, IVF_FLAT:nlist=1024")

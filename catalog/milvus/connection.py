@@ -1,4 +1,4 @@
-"""The connection to a Milvus server: what the catalog asks of it, and what its failures mean."""
+"""The connection to a Milvus server: the catalog's requests, and what failures mean."""
 
 import logging
 from collections.abc import Iterator, Mapping, Sequence
@@ -13,25 +13,25 @@ from ensemble import variables
 from ensemble.errors import CatalogError
 
 Row = dict[str, Any]
-TIMEOUT = 30.0  # s, of one request with what pymilvus repeats of it
+TIMEOUT = 30.0  # s, of one request with pymilvus's retries
 LONG = 3600.0  # s, to build and load an index
-PAGE = 1000  # rows that are read at a time where all are gone through
-# An enrolment has to be seen by the next search, whoever asks for it.
+PAGE = 1000  # rows of one request when many are read
+# The next search must see an enrolment, whoever made it.
 _CONSISTENCY = "Strong"
 _NOT_LOADED = 101  # Milvus's code
 _CHANNEL = {
-    # A server that is back is found within this time; gRPC would wait longer with every failure, for minutes at last.
+    # A server that is back is found within this time. By default gRPC waits longer after every failure, up to minutes.
     "grpc.initial_reconnect_backoff_ms": 100,
     "grpc.max_reconnect_backoff_ms": 1000,
     "grpc.use_local_subchannel_pool": 1,
-    # pymilvus has an idle channel ping every 10 s, for which servers with gRPC's own limits hang up.
+    # By default pymilvus pings every 10 s on an idle channel. Servers with gRPC's own limits hang up then.
     "grpc.keepalive_time_ms": 300_000,
     "grpc.keepalive_permit_without_calls": 0,
 }
 _UNREACHABLE = ("unavailable", "connect", "timeout", "deadline")
 _DENIED = ("auth", "permission", "privilege", "denied")
 
-# pymilvus logs each error with its stack before it raises it; reporting is the catalog's.
+# pymilvus logs each error with its stack before it raises it. The catalog reports errors itself.
 logging.getLogger("pymilvus").setLevel(logging.CRITICAL)
 
 
@@ -53,7 +53,7 @@ class Connection:
 
     def _connected(self) -> Any:
         try:
-            # pymilvus would share a channel among catalogs; one of its own ends with its catalog.
+            # By default catalogs share a channel. One of its own ends with its catalog.
             return MilvusClient(
                 self._location.uri,
                 token=self._location.token,
@@ -83,12 +83,12 @@ class Connection:
         except MilvusException as error:
             if error.code != _NOT_LOADED:
                 raise
-        # Somebody released it, or milvus-lite has started again.
+        # Somebody released the collection, or milvus-lite has restarted.
         self._client.load_collection(self.collection, timeout=LONG)
         return function(*args, **options)
 
     def rows(self, condition: str, fields: Sequence[str]) -> list[Row]:
-        """All rows under a condition, in the order of their ids. For conditions that few rows meet."""
+        """All rows that meet a condition, in the order of their ids. For conditions that few rows meet."""
         found = self.call(
             "query", self.collection, filter=condition, output_fields=list(fields), consistency_level=_CONSISTENCY
         )
@@ -112,13 +112,13 @@ class Connection:
         return found
 
     def scan(self, condition: str, fields: Sequence[str], after: str = "", size: int = PAGE) -> Iterator[list[Row]]:
-        """As `page`, all rows, at most `size` at a time."""
+        """As `page`, but all rows, at most `size` at a time."""
         while rows := self._part(condition, fields, after, size):
             yield rows
             after = rows[-1]["id"]
 
     def _part(self, condition: str, fields: Sequence[str], after: str, limit: int) -> list[Row]:
-        """Milvus gives the lowest ids only to queries as its iterator makes, and then perhaps fewer than it has."""
+        """Milvus gives the lowest ids only to queries in its iterator's form, and then perhaps fewer than it has."""
         found = self.call(
             "query",
             self.collection,
@@ -132,10 +132,10 @@ class Connection:
         return sorted(found, key=lambda row: str(row["id"]))
 
     def put(self, rows: Sequence[Row]) -> None:
-        """Store rows, in place of those with the same ids: all or none, and all visible at once.
+        """Store rows in place of those with the same ids: all or none, and all visible at once.
 
-        One request to a collection of one shard is one entry of Milvus's log. It replaces rather than inserts because
-        pymilvus repeats requests whose answer was lost.
+        One request to a collection of one shard is one entry of Milvus's log. It replaces rather than inserts,
+        because pymilvus repeats requests whose answer was lost.
         """
         if rows:
             self.call("upsert", self.collection, list(rows))
@@ -162,7 +162,7 @@ class Connection:
         return [[{**hit["entity"], "distance": hit["distance"]} for hit in row] for row in found]
 
     def close(self) -> None:
-        """Let go of the connection."""
+        """Close the connection."""
         self._client.close()
 
     def _failure(self, error: Exception) -> CatalogError:
@@ -172,7 +172,7 @@ class Connection:
         lower = text.lower()
         advice = ""
         if any(word in lower for word in _UNREACHABLE):
-            advice = "; look whether it runs and can be reached, it is asked again with the next request"
+            advice = "; check whether it runs and can be reached, the next request tries again"
         elif any(word in lower for word in _DENIED):
-            advice = f"; look at {variables.MILVUS_TOKEN}"
+            advice = f"; check {variables.MILVUS_TOKEN}"
         return CatalogError(f"the Milvus server at {self._location.host} failed: {text[:500]}{advice}")

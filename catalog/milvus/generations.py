@@ -1,7 +1,7 @@
-"""Embeddings of several models in one collection: which are missing, made again, count, or are dropped.
+"""Embeddings of several models in one collection: which ones are missing, are staged, count, or are dropped.
 
-A view that a model embeds again gets a second row. It lies in a batch with a number above those that count, until the
-model's setting is raised to it: that one change of one row lets all of them be found at once.
+A view that another model embeds gets a second row. The row is in a batch with a number above those that count. Raising
+the model's setting to this number changes one row, and lets all rows of the batch be found at once.
 """
 
 from collections.abc import Iterable, Sequence
@@ -24,10 +24,10 @@ from catalog.milvus.rows import (
 )
 from catalog.milvus.settings import Settings
 
-# All fields, which Milvus wants of a row that is replaced.
+# All fields: Milvus needs them to replace a row.
 ALL = ("*",)
-_WITH_PICTURES = 256  # rows that are stored again at a time with their pictures
-_STANDING = f"role >= {VIEW}"  # one row of each view
+_WITH_PICTURES = 256  # rows that one request stores again with their pictures
+_STANDING = f"role >= {VIEW}"  # rows that stand for their views, one for each
 
 
 class Generations:
@@ -44,7 +44,7 @@ class Generations:
         self._settings = settings
         self._fingerprint = fingerprint
         self._own = f"model == {quoted(fingerprint)}"
-        self._looked = ""  # no view up to this one is known to be stale
+        self._looked = ""  # no view up to this one is stale, as far as is known
 
     def searchable(self) -> str:
         """Expression for the rows that count."""
@@ -59,7 +59,7 @@ class Generations:
         return bool(row["model"] == self._fingerprint and row["batch"] <= self._settings.switched())
 
     def embedded(self, views: Sequence[str], fields: Sequence[str]) -> dict[str, Row]:
-        """The rows of this model among those of some views, by view."""
+        """This model's rows of some views, by view."""
         found: dict[str, Row] = {}
         for start in range(0, len(views), PAGE):
             ids = [row_id(view, self._fingerprint) for view in views[start : start + PAGE]]
@@ -74,7 +74,7 @@ class Generations:
         return [stored_view(row, None) for row in rows]
 
     def _stale_after(self, after: str, limit: int) -> list[str]:
-        """Ids of rows; remembers where they begin, so that a long re-embedding goes through the catalog once."""
+        """Ids of rows. Remembers where stale ones begin, so a long re-embedding goes through the catalog once."""
         condition = f'{_STANDING} and digest != "" and model != {quoted(self._fingerprint)}'
         stale: list[str] = []
         for rows in self._connection.scan(condition, ["view"], checked_cursor(after)):
@@ -91,13 +91,13 @@ class Generations:
     def stage(self, embeddings: Iterable[tuple[str, np.ndarray]]) -> None:
         """See `Catalog.stage`.
 
-        Entries may be changed and removed meanwhile: what was stored is compared with what is there afterwards.
+        Entries may be changed and removed meanwhile, so the new rows are compared with the entries afterwards.
         """
         pending = dict(embeddings)
         self._settings.refresh()
         batch = self._settings.switched() + 1
         for view in self.embedded(list(pending), []):
-            del pending[view]  # what counts, or is staged, stays
+            del pending[view]  # an embedding that counts or is staged stays
         while pending:
             rows = [
                 copied(row, id=row_id(row["view"], self._fingerprint), model=self._fingerprint, batch=batch, role=COPY)
@@ -129,7 +129,7 @@ class Generations:
         switched = 0
         for rows in self._connection.scan(f"{self._own} and batch == {batch}", ["view"]):
             there = {row["view"] for row in self._standing([row["view"] for row in rows], [])}
-            # Of entries that were removed while a server staged and ended before it could look again.
+            # Rows of entries that were removed, staged by a server that ended before it could compare.
             self._drop_gone([row for row in rows if row["view"] not in there])
             switched += len(there)
         if switched:
@@ -137,7 +137,7 @@ class Generations:
         return switched
 
     def forget(self) -> int:
-        """See `Catalog.forget`. Where it ends halfway it can be called again."""
+        """See `Catalog.forget`. If it ends halfway, it can be called again."""
         forgotten = 0
         condition = f"role >= {COPY} and model != {quoted(self._fingerprint)}"
         for page in self._connection.scan(condition, ["view", "model", "role"], size=_WITH_PICTURES):
@@ -152,7 +152,7 @@ class Generations:
         return forgotten
 
     def _take_over(self, standing: Sequence[Row]) -> None:
-        """Let this model's rows stand for their views, with the pictures, before the rows go that did."""
+        """Let this model's rows stand for their views, with the pictures, before the old rows are deleted."""
         if not standing:
             return
         fields = ["id", "view", "role", "digest", "picture"]

@@ -12,11 +12,11 @@ _LEAST_WIDTH = 64  # of a search, if the setting gives none
 
 @dataclass(frozen=True)
 class MilvusIndex:
-    """A vector index by Milvus's names.
+    """A vector index, by Milvus's names.
 
     Attributes:
         kind: such as FLAT, HNSW, IVF_FLAT.
-        build: parameters of its making, such as M, nlist.
+        build: parameters for building it, such as M, nlist.
         search: parameters of each search, such as ef, nprobe.
     """
 
@@ -25,7 +25,7 @@ class MilvusIndex:
     search: Mapping[str, int | float | str] = field(default_factory=dict)
 
     def search_params(self, limit: int) -> dict[str, int | float | str]:
-        """Parameters of a search for so many views; Milvus refuses a list of candidates that is shorter than that."""
+        """Parameters of a search for `limit` views. Milvus refuses a list of candidates that is shorter."""
         params = dict(self.search)
         for kind, width in _AT_LEAST_LIMIT.items():
             if self.kind.startswith(kind):
@@ -39,7 +39,7 @@ def parse_index(text: str) -> MilvusIndex:
     '' is FLAT, which is exact.
 
     Raises:
-        ValueError: it is malformed; whether Milvus has such an index shows when it is made.
+        ValueError: it is malformed. Whether Milvus has such an index shows when it is made.
     """
     kind, _, rest = text.strip().partition(":")
     kind = kind.upper() or "FLAT"

@@ -8,7 +8,7 @@ from ensemble import variables
 
 
 def _open(location: str, fingerprint: str, index: str, gpu: int | None) -> Catalog:
-    from catalog.milvus.store import MilvusCatalog  # pymilvus, which is installed where it is used
+    from catalog.milvus.store import MilvusCatalog  # imports pymilvus, which is installed only where it is used
 
     return MilvusCatalog(location, fingerprint, index)
 

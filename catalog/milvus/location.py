@@ -18,9 +18,9 @@ class Location:
     """A collection of a Milvus server.
 
     Attributes:
-        host: with its port, as errors name it.
+        host: with its port, as errors show it.
         collection: name.
-        metric: COSINE or IP, which are the same for unit vectors.
+        metric: COSINE or IP, which give unit vectors the same scores.
         uri: for pymilvus.
         token: USER:PASSWORD or an API key; '' for a server without access control.
     """
@@ -36,7 +36,7 @@ def parse_location(text: str) -> Location:
     """Read milvus://HOST[:PORT]/COLLECTION[?metric=COSINE|IP], or milvus+tls:// for a server with TLS.
 
     Raises:
-        ValueError: it is malformed, or holds a password, which the message does not repeat.
+        ValueError: it is malformed, or holds a password. The message does not repeat the password.
     """
     parts = urlsplit(text)
     if parts.username is not None or parts.password is not None:

@@ -1,8 +1,8 @@
-"""How entries and views are written in rows of Milvus, and filters in its expressions.
+"""How entries and views become rows of Milvus, and filters become its expressions.
 
-One row is a view with an embedding of one model, and repeats all of its entry, so that one request enrolls and one
-search filters. Ids of rows are those of views with the model after them: they sort in the order of enrolment, and the
-same view is never embedded twice by one model.
+A row is a view with one model's embedding. It repeats all fields of the entry, so one request enrolls and one search
+filters. A row's id is the view's id followed by the model: ids sort in the order of enrolment, and a model cannot embed
+a view twice.
 """
 
 import base64
@@ -23,13 +23,13 @@ from ensemble.entry import ENTRY_FIELDS, FILTERS, SIDE
 from ensemble.errors import EntryError
 from ensemble.parameters import Filters, text_of
 
-# Roles of rows: each view has one that stands for it in counts and pages, and one of these stands for its entry too.
+# Roles of rows. One row of each view stands for it in counts and pages, and one of these stands for the entry too.
 SETTING, COPY, VIEW, FIRST = -1, 0, 1, 2
-NOTHING = np.eye(1, EMBEDDING_SIZE, dtype=np.float32)[0]  # where a row has no embedding that could be found
+NOTHING = np.eye(1, EMBEDDING_SIZE, dtype=np.float32)[0]  # in place of an embedding, in a row that no search may find
 _NOT_SAID = -32_768
 _FAR = 32_767  # a whole number that no entry has
-# Filters that are columns of every collection, by their types. A field that is younger is stored among the attributes,
-# so that the collections that are there need not change.
+# Filters that are columns of every collection, by type. A field that was added later is stored among the attributes, so
+# existing collections need not change.
 TEXTS, WHOLES = (SIDE, "country", "currency", "denomination"), ("year",)
 _WITHOUT_COLUMN = tuple(name for name in FILTERS if name not in (*TEXTS, *WHOLES))
 _PART = 65_532  # bytes of a picture's base64 in one text; a multiple of 4
@@ -38,10 +38,10 @@ _ESCAPED = str.maketrans({"\\": "\\\\", '"': '\\"', "\n": "\\n", "\r": "\\r"})
 
 
 class ViewIds:
-    """Maker of ids of views: 12 hex digits of milliseconds since 1970, 16 of chance. Not for several threads.
+    """Makes ids of views: 12 hex digits of milliseconds since 1970 and 16 random ones. Threads must not share it.
 
-    Within a process they grow, also while the clock goes backwards. A number of 64 bits would leave so little to chance
-    that servers that enroll at the same time would meet.
+    Within a process ids grow, even while the clock goes backwards. Ids of 64 bits would have so few random ones that
+    servers that enroll at the same time would make the same id.
     """
 
     def __init__(self, clock: Callable[[], float] = time.time) -> None:
@@ -56,10 +56,10 @@ class ViewIds:
 
 
 def checked_cursor(after: str) -> str:
-    """Where a page starts. Raises EntryError for a text that no page gave."""
+    """The row id that a page starts after. Raises EntryError for a text that no page gave."""
     if after and not _ID.fullmatch(after):
         raise EntryError(f"after is {after!r}; it must be what the page before gave as 'next'")
-    return f"{after};" if after else ""  # ';' comes after the '-' before the model
+    return f"{after};" if after else ""  # ';' sorts after the '-' before the model
 
 
 def row_id(view: str, model: str) -> str:
@@ -68,7 +68,7 @@ def row_id(view: str, model: str) -> str:
 
 
 def entry_fields(entry: Entry) -> Row:
-    """What each row of an entry's views says of the entry."""
+    """The fields of an entry, as each row of its views repeats them."""
     said: dict[str | tuple[str], object] = dict(entry.metadata.items())
     said |= {field_key(name): getattr(entry, name) for name in _WITHOUT_COLUMN}
     wholes = {name: getattr(entry, name) for name in WHOLES}
@@ -82,7 +82,7 @@ def entry_fields(entry: Entry) -> Row:
 
 
 def view_row(view: str, entry: Entry, side: str, role: int, model: str, embedding: np.ndarray, picture: bytes) -> Row:
-    """A new view with its embedding, [EMBEDDING_SIZE] float32, which counts at once."""
+    """The row of a new view with its embedding, [EMBEDDING_SIZE] float32, which counts at once."""
     return {
         **entry_fields(entry),
         "id": row_id(view, model),
@@ -98,53 +98,53 @@ def view_row(view: str, entry: Entry, side: str, role: int, model: str, embeddin
 
 
 def setting_row(key: str, value: object) -> Row:
-    """A setting: a row that no search and no page finds."""
+    """The row of a setting. No search and no page finds it."""
     empty: dict[str, Any] = {one.name: "" for one in ENTRY_FIELDS if one.required}
     nobody = Entry(**empty)
     return {**view_row("", nobody, "", SETTING, "", NOTHING, b""), "id": key, "document": json.dumps(value)}
 
 
 def digest(picture: bytes) -> str:
-    """128 bits that tell a picture from others; '' where there is none."""
+    """128 bits that tell a picture from others; '' if there is none."""
     return hashlib.sha256(picture).hexdigest()[:32] if picture else ""
 
 
 def picture_texts(picture: bytes) -> list[str]:
-    """A JPEG as texts, which is what Milvus can hold."""
+    """A JPEG as texts, because Milvus cannot hold bytes."""
     text = base64.b64encode(picture).decode()
     return [text[start : start + _PART] for start in range(0, len(text), _PART)]
 
 
 def stored_view(row: Row, embedding: np.ndarray | None) -> StoredView:
-    """The view of a row that stands for it."""
+    """The view that a row stands for."""
     picture = base64.b64decode("".join(row["picture"] or ()))
     return StoredView(row["view"], row["entry"], row["side"], picture, embedding)
 
 
 def vector(row: Row) -> np.ndarray:
-    """[EMBEDDING_SIZE] float32, bit by bit as it was stored."""
+    """[EMBEDDING_SIZE] float32, bit for bit as it was stored."""
     return np.asarray(row["embedding"], np.float32)
 
 
 def quoted(text: str) -> str:
-    """A text in an expression: with the few escapes that Milvus and milvus-lite both read."""
+    """A text in an expression, with the few escapes that both Milvus and milvus-lite read."""
     return f'"{text.translate(_ESCAPED)}"'
 
 
 def among(field: str, values: Iterable[str]) -> str:
-    """Expression: the field has one of these values."""
+    """Expression for a field with one of these values."""
     return f"{field} in [{', '.join(map(quoted, values))}]"
 
 
 def field_key(name: str) -> tuple[str]:
-    """The key of a field among the attributes; the free metadata has texts for keys."""
+    """The key of a field among the attributes. Keys of the free metadata are texts, so the two differ."""
     return (name,)
 
 
 def attribute(key: str | tuple[str], text: str) -> str:
     """A key and a value of the metadata in one text that no other pair has.
 
-    Milvus reads brackets and quotes in the keys of a JSON field as parts of a path; elements of an array it compares.
+    Milvus reads brackets and quotes in a JSON field's keys as parts of a path. It only compares elements of an array.
     """
     return json.dumps([key, text], ensure_ascii=False)
 
@@ -165,7 +165,7 @@ def _condition(name: str, value: str) -> str:
 
 
 def conjunction(*expressions: str) -> str:
-    """All of them; empty ones say nothing."""
+    """Expression for all of these; empty ones are left out."""
     return " and ".join(filter(None, expressions))
 
 
@@ -180,5 +180,5 @@ def with_entry(row: Row, entry: Entry) -> Row:
 
 
 def copied(row: Row, **changes: Any) -> Row:
-    """The row as Milvus gave it, to be stored again with changes."""
+    """A row that Milvus gave, to be stored again with changes."""
     return {**row, "embedding": vector(row), **changes}

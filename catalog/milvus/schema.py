@@ -1,4 +1,4 @@
-"""The collection: its fields, its indexes, and how it comes to be."""
+"""The collection: its fields, its indexes, and how they are made."""
 
 import contextlib
 import time
@@ -18,7 +18,7 @@ from ensemble.errors import CatalogError
 VECTOR = "embedding"
 LONGEST = 65_535  # bytes of a text in Milvus
 PICTURE_PARTS = 64  # texts that a picture may be cut into
-_MOST_ATTRIBUTES = 4096  # Milvus's limit; so many keys do not fit into an entry's metadata
+_MOST_ATTRIBUTES = 4096  # Milvus's limit; an entry's metadata has no room for so many keys
 _TEXT = 4 * MAX_TEXT  # bytes
 _PATIENCE = 5.0  # s
 _NAME = 64  # bytes of ids and fingerprints
@@ -26,10 +26,10 @@ _INDEXED = ("view", "entry", "model", *TEXTS, *WHOLES)
 
 
 def prepare(connection: Connection, location: Location, index: MilvusIndex) -> None:
-    """Make the collection and its indexes where they are missing, and load it. Others may be doing so too.
+    """Make the collection and its indexes if they are missing, and load it. Other servers may do so at the same time.
 
     Raises:
-        CatalogError: the collection is something else, or has another index or metric.
+        CatalogError: the collection is not a catalog, or has another index or metric.
     """
     name = connection.collection
     if not connection.call("has_collection", name):
@@ -65,11 +65,11 @@ def _create(connection: Connection) -> None:
     schema.add_field("digest", DataType.VARCHAR, max_length=_NAME)
     texts: dict[str, Any] = {"element_type": DataType.VARCHAR, "max_length": LONGEST}
     schema.add_field("attributes", DataType.ARRAY, max_capacity=_MOST_ATTRIBUTES, **texts)
-    # What no search compares stays on the disks of Milvus's query nodes.
+    # Fields that no search compares stay on the disks of Milvus's query nodes.
     schema.add_field("document", DataType.VARCHAR, max_length=LONGEST, mmap_enabled=True)
     schema.add_field("picture", DataType.ARRAY, max_capacity=PICTURE_PARTS, mmap_enabled=True, **texts)
     schema.add_field(VECTOR, DataType.FLOAT_VECTOR, dim=EMBEDDING_SIZE)
-    # One shard: what one request changes is then one entry of the log, seen as a whole or not at all.
+    # One shard: all changes of a request are then one entry of the log, seen as a whole or not at all.
     connection.call("create_collection", connection.collection, schema=schema, num_shards=1, consistency_level="Strong")
 
 
@@ -79,10 +79,10 @@ def _make_index(connection: Connection, field: str, location: Location, index: M
         params.add_index(field, index.kind, field, metric_type=location.metric, params=dict(index.build))
     else:
         params.add_index(field, "INVERTED", field)
-    # pymilvus would look for the end of the building twice a second; loading waits for it.
+    # pymilvus would ask twice a second whether the index is built. Loading waits for it anyway.
     options = {"sync": False, "timeout": LONG}
     if field == "attributes":
-        with contextlib.suppress(CatalogError):  # milvus-lite has none for arrays; it only makes filters faster
+        with contextlib.suppress(CatalogError):  # milvus-lite has none for arrays; filters are slower
             connection.call("create_index", connection.collection, params, **options)
         return
     _unless_there(
@@ -92,7 +92,7 @@ def _make_index(connection: Connection, field: str, location: Location, index: M
 
 
 def _unless_there(make: Callable[[], Any], there: Callable[[], bool]) -> None:
-    """Make something that another process may be making at the same time: then it is there soon."""
+    """Make something. If that fails, wait a moment: another process may be making it."""
     try:
         make()
     except CatalogError:
@@ -117,7 +117,7 @@ def _check_fields(connection: Connection) -> None:
 def _check_index(connection: Connection, location: Location, index: MilvusIndex) -> None:
     found = connection.call("describe_index", connection.collection, VECTOR) or {}
     wanted = {"index_type": index.kind, "metric_type": location.metric, **index.build}
-    # Parameters that a server does not tell cannot be compared; milvus-lite tells none.
+    # A parameter that the server does not report cannot be compared; milvus-lite reports none.
     differing = {name: found[name] for name, value in wanted.items() if str(found.get(name, value)) != str(value)}
     if differing:
         raise CatalogError(

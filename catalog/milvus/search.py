@@ -1,4 +1,4 @@
-"""The search: Milvus finds views, here they become entries."""
+"""The search: Milvus finds views, which become entries here."""
 
 from collections.abc import Sequence
 
@@ -11,7 +11,7 @@ from catalog.milvus.rows import among, condition, conjunction, entry_of
 from ensemble.parameters import Filters
 
 MOST_HITS = 16_384  # of one query; Milvus's limit
-_HITS_AT_ONCE = 4_096  # of all queries of a request, unless one has more; each brings its entry, often 300 bytes
+_HITS_AT_ONCE = 4_096  # of a request, unless one query needs more; each hit carries its entry, often 300 bytes
 _FIELDS = ("entry", "side", "document")
 _GROWTH = 4
 
@@ -19,13 +19,13 @@ _GROWTH = 4
 class Searcher:
     """Finds entries by asking for views until there are enough entries.
 
-    Milvus can group by a field, but not with every index, and answers with fewer groups than asked for where groups are
-    large; milvus-lite groups the first 10 k views only. So it is asked for some views more than entries are wanted, and
-    again for those of other entries by the queries that found too few.
+    Milvus can group by a field, but not with every index, and answers with too few groups if groups are large;
+    milvus-lite groups only the first 10 k views. So a search asks for more views than entries. The queries that found
+    too few entries ask again, for views of other entries.
 
     Args:
         connection: to the collection.
-        index: that is searched.
+        index: of the collection.
     """
 
     def __init__(self, connection: Connection, index: MilvusIndex) -> None:
@@ -51,7 +51,7 @@ class Searcher:
     def _requests(
         self, pending: Sequence[int], found: Sequence[dict[str, Match]], limit: int
     ) -> list[tuple[list[int], frozenset[str]]]:
-        """Queries that can be asked together, because they have found the same entries so far, and these entries."""
+        """Queries that can be asked together, because they have found the same entries; and these entries."""
         alike: dict[frozenset[str], list[int]] = {}
         for row in pending:
             alike.setdefault(frozenset(found[row]), []).append(row)
@@ -69,7 +69,7 @@ class Searcher:
         limit: int,
         found: Sequence[dict[str, Match]],
     ) -> list[int]:
-        """Ask once, add what is new to `found`; returns the queries that need more and can get it."""
+        """Ask once and add new entries to `found`; returns the queries that need more and can get it."""
         params = self._index.search_params(limit)
         answers = self._connection.search(queries[list(rows)], expression, limit, params, _FIELDS)
         unsatisfied = []
@@ -88,6 +88,6 @@ def _without(entries: frozenset[str]) -> str:
 
 
 def _on_host(embeddings: Queries) -> np.ndarray:
-    """[B, EMBEDDING_SIZE] float32 in the memory of the host; CuPy's arrays copy themselves."""
+    """[B, EMBEDDING_SIZE] float32 in host memory. CuPy's arrays copy themselves."""
     get = getattr(embeddings, "get", None)
     return np.ascontiguousarray(embeddings if get is None else get(), np.float32)

@@ -1,4 +1,4 @@
-"""What a catalog in Milvus keeps for one model besides its rows: a threshold, and which embeddings count."""
+"""The settings of one model, stored in the collection: its threshold, and which embeddings count."""
 
 import json
 import time
@@ -7,14 +7,14 @@ from typing import Any
 from catalog.milvus.connection import Connection
 from catalog.milvus.rows import among, setting_row
 
-LEASE = 1.0  # s
+LEASE = 1.0  # s, for which a server may use settings that it has read
 
 
 class Settings:
-    """Settings of one model, read anew when they are older than LEASE.
+    """Settings of one model, read again when they are older than LEASE.
 
-    So searches need no request for them, and a search knows all settings that were changed before it began: who changes
-    one waits until nobody can have an older one.
+    So a search needs no request for them. It still uses every setting that was changed before it began: a change only
+    returns when no server can use the old value.
 
     Args:
         connection: to the collection.
@@ -26,27 +26,27 @@ class Settings:
         self._threshold = f"threshold-{fingerprint}"
         self._switched = f"switched-{fingerprint}"
         self._values: dict[str, Any] = {}
-        self._read = float("-inf")  # when the reading began
+        self._read = float("-inf")  # when the last reading began, on the monotonic clock
 
     def threshold(self) -> float | None:
-        """Calibrated threshold; None where there is none."""
+        """Calibrated threshold; None if there is none."""
         value = self._current().get(self._threshold)
         return None if value is None else float(value)
 
     def set_threshold(self, threshold: float) -> None:
-        """Keep a threshold; returns when everyone has it."""
+        """Keep a threshold; returns when every server uses it."""
         self._set(self._threshold, threshold)
 
     def switched(self) -> int:
-        """Number of the last batch of embeddings that counts; what was enrolled is in batch 0."""
+        """Number of the last batch of embeddings that counts. Enrolments are in batch 0."""
         return int(self._current().get(self._switched, 0))
 
     def set_switched(self, batch: int) -> None:
-        """Let the embeddings up to a batch count; returns when everyone searches them."""
+        """Let the embeddings up to a batch count; returns when every server searches them."""
         self._set(self._switched, batch)
 
     def refresh(self) -> None:
-        """Read what is there now."""
+        """Read the current settings."""
         began = time.monotonic()
         rows = self._connection.rows(among("id", (self._threshold, self._switched)), ["id", "document"])
         self._values = {row["id"]: json.loads(row["document"]) for row in rows}

@@ -1,4 +1,4 @@
-"""A catalog in a Milvus server: the same answers as that of one machine, for many."""
+"""The catalog of many machines, in a Milvus server. It answers as the folder store does."""
 
 import logging
 import uuid
@@ -37,12 +37,12 @@ from ensemble.parameters import Filters
 
 _log = logging.getLogger("mintmark.catalog")
 _MOST_BYTES = 48 << 20  # of one request; Milvus takes 64 MiB
-_ROW_BYTES = 2048  # of a row besides its picture, about
+_ROW_BYTES = 2048  # of a row without its picture, about
 
 
 @dataclass
-class _Known:
-    """An entry as a batch finds it or makes it, and by what its views are known: sides with embeddings or pictures."""
+class _Existing:
+    """An entry that a batch finds or makes, and what identifies its views: sides with embeddings or pictures."""
 
     entry: Entry
     views: set[tuple[str, bytes | str]] = field(default_factory=set)
@@ -51,19 +51,19 @@ class _Known:
 class MilvusCatalog:
     """A `Catalog` in one collection of a Milvus server; several processes and machines may have it open.
 
-    What one call changes is one request, which Milvus carries out as a whole or not at all. It has no transactions over
-    several: changes of the same entry at the same moment by two servers may get into each other's way, see
-    docs/milvus.md. Where the answer to a change is lost, the change may have been made.
+    A change is one request, which Milvus carries out as a whole or not at all. There are no transactions over several
+    requests: changes of one entry by two servers at the same moment are not isolated, see docs/milvus.md. If the answer
+    to a change is lost, the change may have been made.
 
     Args:
         location: milvus://HOST[:PORT]/COLLECTION, see `parse_location`.
-        fingerprint: of the model whose embeddings come in and are searched.
+        fingerprint: of the model whose embeddings are stored and searched.
         index: kind of the index, see `parse_index`.
         timeout: of one request, s.
 
     Raises:
         ValueError: the location or the index is malformed.
-        CatalogError: the server cannot be reached, or the collection is no catalog or has another index.
+        CatalogError: the server cannot be reached, or the collection is not a catalog or has another index.
     """
 
     def __init__(self, location: str, fingerprint: str, index: str = "FLAT", timeout: float = TIMEOUT) -> None:
@@ -87,31 +87,31 @@ class MilvusCatalog:
 
     def add(self, batch: Sequence[tuple[Enrolment, View]]) -> int:
         """Store many at once; see `Catalog.add`."""
-        known = self._known({enrolment.id for enrolment, _ in batch if enrolment.id})
+        existing = self._existing({enrolment.id for enrolment, _ in batch if enrolment.id})
         rows: list[Row] = []
         for enrolment, view in batch:
             self._check(view)
-            there = known.get(enrolment.id)
+            there = existing.get(enrolment.id)
             marks = _marks(enrolment.side, view.embedding, digest(view.picture))
             if there is not None and not there.views.isdisjoint(marks):
                 continue
             entry = _placed(enrolment, there.entry if there else None)
             rows.append(self._row(enrolment, view, entry, VIEW if there else FIRST))
-            known.setdefault(entry.id, _Known(entry)).views.update(marks)
+            existing.setdefault(entry.id, _Existing(entry)).views.update(marks)
         _check_size(rows)
         self._connection.put(rows)
         return len(rows)
 
-    def _known(self, ids: set[str]) -> dict[str, _Known]:
-        known: dict[str, _Known] = {}
+    def _existing(self, ids: set[str]) -> dict[str, _Existing]:
+        existing: dict[str, _Existing] = {}
         ordered = sorted(ids)
         for start in range(0, len(ordered), PAGE):
             fields = ["id", "entry", "document", "side", "model", "batch", "digest", "embedding"]
             for row in self._connection.rows(among("entry", ordered[start : start + PAGE]), fields):
-                there = known.setdefault(row["entry"], _Known(entry_of(row)))
+                there = existing.setdefault(row["entry"], _Existing(entry_of(row)))
                 embedding = vector(row) if self._generations.counts(row) else None
                 there.views.update(_marks(row["side"], embedding, row["digest"]))
-        return known
+        return existing
 
     def _check(self, view: View) -> None:
         if view.fingerprint != self._fingerprint:
@@ -126,9 +126,9 @@ class MilvusCatalog:
     def update(self, entry_id: str, changes: Mapping[str, Any]) -> Entry:
         """Change fields of an entry; see `Catalog.update`.
 
-        All its rows are replaced by one request, so that a reader sees all of them as they were or all as they become.
-        A view that another server enrolls between the reading here and the request keeps the old fields until the next
-        change, and an entry that another server removes there is back.
+        One request replaces all rows of the entry, so a reader sees all of them before the change or all after it. A
+        view that another server enrolls between the reading here and the request keeps the old fields until the next
+        change. An entry that another server removes in between is back.
         """
         rows = self._rows(entry_id, ALL)
         changed = entry_of(rows[0]).changed(changes)
@@ -147,7 +147,7 @@ class MilvusCatalog:
         return entry
 
     def _find(self, entry_id: str) -> Entry | None:
-        """The entry as its first view has it; '' finds none, which is what rows of settings have."""
+        """The entry in its first view's row; None for '', the entry of rows of settings."""
         rows = self._connection.page(f"entry == {quoted(entry_id)}", ["document"], "", 1) if entry_id else []
         return entry_of(rows[0]) if rows else None
 
@@ -178,7 +178,7 @@ class MilvusCatalog:
         return ViewPage(views, _next(rows, limit))
 
     def load(self) -> None:
-        """Have the settings at hand; Milvus keeps the index up to date itself. See `Catalog.load`."""
+        """Read the settings. Milvus keeps the index up to date itself. See `Catalog.load`."""
         self._settings.refresh()
         stale = self._connection.count(f"role >= {VIEW}") - self._connection.count(self._generations.searchable())
         if stale > 0:
@@ -213,7 +213,7 @@ class MilvusCatalog:
         return self._generations.forget()
 
     def status(self) -> Status:
-        """What the catalog holds; `sequence` is 0, since Milvus does not number changes. See `Catalog.status`."""
+        """What the catalog holds. `sequence` is 0, because Milvus does not number changes. See `Catalog.status`."""
         entries = self._connection.count(f"role == {FIRST}")
         searchable = self._connection.count(self._generations.searchable())
         stale = max(0, self._connection.count(f"role >= {VIEW}") - searchable)
@@ -222,7 +222,7 @@ class MilvusCatalog:
         return Status(entries, searchable, stale, 0, index, staged)
 
     def close(self) -> None:
-        """Let go of the connection."""
+        """Close the connection."""
         self._connection.close()
 
 
@@ -238,7 +238,7 @@ def _placed(enrolment: Enrolment, there: Entry | None) -> Entry:
 
 
 def _marks(side: str, embedding: np.ndarray | None, picture: str) -> set[tuple[str, bytes | str]]:
-    """By what a view is known again: its side with its embedding, or with its picture's digest."""
+    """What identifies a view: its side with its embedding, or with its picture's digest."""
     marks: set[tuple[str, bytes | str]] = set()
     if embedding is not None:
         marks.add((side, np.ascontiguousarray(embedding, np.float32).tobytes()))

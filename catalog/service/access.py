@@ -1,4 +1,4 @@
-"""Who may change the catalog, and who may read it: whoever holds the token, where one is set."""
+"""Who may change the catalog and who may read it: everyone, or who has a token if one is set."""
 
 import hmac
 import os
@@ -7,18 +7,18 @@ from collections.abc import Mapping
 from ensemble.errors import AccessError
 from ensemble.variables import READ_TOKEN, TOKEN
 
-HEADER = "authorization"  # as a request parameter: Triton forwards it in the letters that the client wrote
+HEADER = "authorization"  # as a request parameter: Triton forwards the name in the client's upper and lower case
 
 
 class AccessSetupError(ValueError):
-    """The tokens of this server are set in a way that would leave open what looks closed."""
+    """The server's tokens are set in a way that leaves open what looks closed."""
 
 
 def check_setup(environment: Mapping[str, str] = os.environ) -> None:
     """Refuse a token for reading without one for changing.
 
     Raises:
-        AccessSetupError: everyone could change what not everyone may read.
+        AccessSetupError: everyone could change a catalog that not everyone may read.
     """
     if environment.get(READ_TOKEN) and not environment.get(TOKEN):
         raise AccessSetupError(f"{READ_TOKEN} is set and {TOKEN} is not: set both, or neither")
@@ -39,7 +39,7 @@ def check_change(parameters: Mapping[str, object], environment: Mapping[str, str
 
 
 def check_read(parameters: Mapping[str, object], environment: Mapping[str, str] = os.environ) -> None:
-    """As `check_change`, for reading: it needs a token where one for reading is set, and either does."""
+    """As `check_change`, for reading. It needs a token only if one for reading is set, and takes either token."""
     tokens = [environment.get(variable, "") for variable in (READ_TOKEN, TOKEN)]
     _check(parameters, [token for token in tokens if token] if tokens[0] else [], "reading")
 
@@ -52,7 +52,7 @@ def _check(parameters: Mapping[str, object], accepted: list[str], doing: str) ->
         raise AccessError(
             f"unauthorized: {doing} this catalog needs a token; send the header 'authorization: Bearer …'"
         )
-    # All are compared, each in a time that does not tell how much of it was right.
+    # All are compared, each in constant time, which does not tell how much of a token was right.
     right = [hmac.compare_digest(given.encode(), f"Bearer {token}".encode()) for token in accepted]
     if not any(right):
         raise AccessError("unauthorized: wrong token")

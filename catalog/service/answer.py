@@ -9,24 +9,24 @@ from catalog.interface import Catalog, Match, Queries
 from ensemble.contract import COIN_ID, ENTRY, KNOWN, MARGIN, SCORE, Tensor
 from ensemble.parameters import Filters
 
-NO_MATCH = -1.0  # score where there is no entry
+NO_MATCH = -1.0  # score of a missing entry
 
 
 def search_answer(
     catalog: Catalog, embeddings: Queries, found: np.ndarray, k: int, filters: Filters, threshold: float
 ) -> dict[Tensor, np.ndarray]:
-    """Search for the photos that show a coin; the others match nothing.
+    """Search for the photos that show a coin. The others match nothing.
 
     Args:
         catalog: where to search.
         embeddings: [B, EMBEDDING_SIZE] float32 unit vectors, on the host or on the device of the catalog's index.
-        found: [B, 1] float32, 1 where there is a coin.
+        found: [B, 1] float32, 1 if there is a coin.
         k: matches per photo.
         filters: among which entries and views.
-        threshold: cosine from which the best match counts as known, where the catalog was not calibrated.
+        threshold: cosine from which the best match counts as known, if the catalog was not calibrated.
 
     Returns:
-        Outputs of the model `search`: ids, scores and entries [B, k], known and margin [B, 1]. Rows are filled up with
+        Outputs of the model `search`: ids, scores and entries [B, k], known and margin [B, 1]. Rows are padded with
         '' and -1.
     """
     ids = np.full((len(found), k), b"", object)
@@ -36,8 +36,8 @@ def search_answer(
     margin = np.zeros((len(found), 1), np.float32)
     rows = np.flatnonzero(found[:, 0] > 0.5)
     calibrated = catalog.threshold() if rows.size else None
-    # All are searched if any is: on a device, picking rows would cost more than searching too many. One entry more
-    # than is asked for where that is one: the margin needs a second.
+    # If one photo shows a coin, all are searched: on a device, picking rows costs more than searching too many. The
+    # margin needs a second entry, even for k = 1.
     matches = catalog.search(embeddings, max(2, k), filters) if rows.size else []
     for row in rows:
         best = matches[row]

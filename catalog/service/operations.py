@@ -1,4 +1,4 @@
-"""The catalog's management operations as JSON in, JSON out."""
+"""The operations that manage a catalog: JSON in, JSON out."""
 
 import base64
 import binascii
@@ -14,7 +14,7 @@ from ensemble.contract import EMBEDDING_SIZE
 from ensemble.errors import EntryError
 
 MAX_PAGE = 1000
-MAX_REEMBEDDED = 256  # views of one request, so that others get their turn
+MAX_REEMBEDDED = 256  # views of one request, so that other requests get their turn
 MAX_PICTURE = 1 << 20  # bytes
 UNIT_TOLERANCE = 1e-3  # by which the length of an embedding may differ from 1
 
@@ -24,14 +24,14 @@ Embed = Callable[[Sequence[bytes]], np.ndarray]
 
 
 @dataclass(frozen=True)
-class Desk:
+class Context:
     """What the operations work with.
 
     Attributes:
         catalog: whose operations they are.
         fingerprint: of the model that `embed` runs.
-        embed: embeds pictures; raises EntryError for what is no picture.
-        threshold: from which a match counts as known, where the catalog was not calibrated.
+        embed: embeds pictures; raises EntryError for data that is not a picture.
+        threshold: from which a match counts as known, if the catalog was not calibrated.
     """
 
     catalog: Catalog
@@ -44,7 +44,7 @@ def parse(text: str) -> dict[str, Any]:
     """Read a request.
 
     Raises:
-        EntryError: no JSON object, or its operation is unknown.
+        EntryError: it is not a JSON object, or its operation is unknown.
     """
     request = json_object(text, "the catalog request")
     operation = request.get("operation")
@@ -54,11 +54,11 @@ def parse(text: str) -> dict[str, Any]:
 
 
 def changes(request: Request) -> bool:
-    """Whether a parsed request changes the catalog, which needs another token than reading it."""
+    """Whether a parsed request changes the catalog. That needs another token than reading."""
     return request["operation"] in _CHANGES
 
 
-def perform(desk: Desk, request: Request) -> dict[str, Any]:
+def perform(context: Context, request: Request) -> dict[str, Any]:
     """Carry out a parsed request.
 
     Raises:
@@ -66,37 +66,37 @@ def perform(desk: Desk, request: Request) -> dict[str, Any]:
         EntryNotFoundError: no entry has the id.
         CatalogError: the store fails.
     """
-    return OPERATIONS[request["operation"]](desk, request)
+    return OPERATIONS[request["operation"]](context, request)
 
 
-def _list(desk: Desk, request: Request) -> dict[str, Any]:
-    page = desk.catalog.page(_text(request, "after", ""), _number(request, "limit", 100, MAX_PAGE))
+def _list(context: Context, request: Request) -> dict[str, Any]:
+    page = context.catalog.page(_text(request, "after", ""), _number(request, "limit", 100, MAX_PAGE))
     return {"entries": [asdict(entry) for entry in page.entries], "next": page.next}
 
 
-def _show(desk: Desk, request: Request) -> dict[str, Any]:
-    entry = desk.catalog.show(_text(request, "id"))
+def _show(context: Context, request: Request) -> dict[str, Any]:
+    entry = context.catalog.show(_text(request, "id"))
     views = [
         {"id": view.id, "side": view.side, "stale": view.embedding is None, "picture": _encoded(view.picture)}
-        for view in desk.catalog.views(entry.id)
+        for view in context.catalog.views(entry.id)
     ]
     return {"entry": asdict(entry), "views": views}
 
 
-def _update(desk: Desk, request: Request) -> dict[str, Any]:
+def _update(context: Context, request: Request) -> dict[str, Any]:
     fields = request.get("changes")
     if not isinstance(fields, dict) or not fields:
         raise EntryError("update needs 'changes', an object with the fields to change")
-    return {"entry": asdict(desk.catalog.update(_text(request, "id"), fields))}
+    return {"entry": asdict(context.catalog.update(_text(request, "id"), fields))}
 
 
-def _remove(desk: Desk, request: Request) -> dict[str, Any]:
-    desk.catalog.remove(_text(request, "id"))
+def _remove(context: Context, request: Request) -> dict[str, Any]:
+    context.catalog.remove(_text(request, "id"))
     return {"removed": request["id"]}
 
 
-def _export(desk: Desk, request: Request) -> dict[str, Any]:
-    page = desk.catalog.export(_text(request, "after", ""), _number(request, "limit", 100, MAX_PAGE))
+def _export(context: Context, request: Request) -> dict[str, Any]:
+    page = context.catalog.export(_text(request, "after", ""), _number(request, "limit", 100, MAX_PAGE))
     pictures = request.get("pictures", True) is True
     views = [
         {
@@ -108,71 +108,71 @@ def _export(desk: Desk, request: Request) -> dict[str, Any]:
         }
         for entry, view in page.views
     ]
-    return {"model": desk.fingerprint, "views": views, "next": page.next}
+    return {"model": context.fingerprint, "views": views, "next": page.next}
 
 
-def _import(desk: Desk, request: Request) -> dict[str, Any]:
+def _import(context: Context, request: Request) -> dict[str, Any]:
     given = request.get("views")
     if not isinstance(given, list) or not all(isinstance(view, dict) for view in given) or len(given) > MAX_PAGE:
         raise EntryError(f"import needs 'views', a list of at most {MAX_PAGE} objects")
     enrolments = [_enrolment(view) for view in given]
     pictures = [_decoded(view, "picture", MAX_PICTURE) for view in given]
-    embeddings = _embeddings(desk, given, pictures, same_model=request.get("model") == desk.fingerprint)
-    views = [View(one, desk.fingerprint, picture) for one, picture in zip(embeddings, pictures, strict=True)]
-    return {"added": desk.catalog.add(list(zip(enrolments, views, strict=True)))}
+    embeddings = _embeddings(context, given, pictures, same_model=request.get("model") == context.fingerprint)
+    views = [View(one, context.fingerprint, picture) for one, picture in zip(embeddings, pictures, strict=True)]
+    return {"added": context.catalog.add(list(zip(enrolments, views, strict=True)))}
 
 
-def _embeddings(desk: Desk, given: list[Request], pictures: list[bytes], same_model: bool) -> list[np.ndarray]:
-    """Of each view the embedding that came with it, where it is by the same model, else one of its picture."""
+def _embeddings(context: Context, given: list[Request], pictures: list[bytes], same_model: bool) -> list[np.ndarray]:
+    """The embedding of each view: the one that came with it if it is by the same model, else one of its picture."""
     embeddings = [_embedding(view) if same_model else None for view in given]
     lacking = [n for n, embedding in enumerate(embeddings) if embedding is None]
     if blind := [n for n in lacking if not pictures[n]]:
-        raise EntryError(f"view {blind[0]} has neither a picture nor an embedding of model {desk.fingerprint}")
-    made = dict(zip(lacking, desk.embed([pictures[n] for n in lacking]) if lacking else (), strict=True))
+        raise EntryError(f"view {blind[0]} has neither a picture nor an embedding of model {context.fingerprint}")
+    made = dict(zip(lacking, context.embed([pictures[n] for n in lacking]) if lacking else (), strict=True))
     return [made[n] if embedding is None else embedding for n, embedding in enumerate(embeddings)]
 
 
-def _reembed(desk: Desk, request: Request) -> dict[str, Any]:
-    """Embed some stale views from their pictures; how many were done, and how many are left.
+def _reembed(context: Context, request: Request) -> dict[str, Any]:
+    """Embed some stale views from their pictures; returns how many were done, and how many are left.
 
-    Once none can be done, what is missing is `lost`: without a picture it stays stale for good.
+    When none can be done, the missing ones are `lost`: a view without a picture stays stale for good.
     """
-    views = desk.catalog.stale(_number(request, "limit", MAX_REEMBEDDED, MAX_REEMBEDDED))
+    views = context.catalog.stale(_number(request, "limit", MAX_REEMBEDDED, MAX_REEMBEDDED))
     if views:
-        embeddings = desk.embed([view.picture for view in views])
-        desk.catalog.stage([(view.id, embedding) for view, embedding in zip(views, embeddings, strict=True)])
-    status = desk.catalog.status()
+        embeddings = context.embed([view.picture for view in views])
+        context.catalog.stage([(view.id, embedding) for view, embedding in zip(views, embeddings, strict=True)])
+    status = context.catalog.status()
     missing = status.stale_views - status.staged
     return {"done": len(views), "left": missing if views else 0, "lost": 0 if views else missing}
 
 
-def _switch(desk: Desk, request: Request) -> dict[str, Any]:
-    return {"switched": desk.catalog.switch()}
+def _switch(context: Context, request: Request) -> dict[str, Any]:
+    return {"switched": context.catalog.switch()}
 
 
-def _forget(desk: Desk, request: Request) -> dict[str, Any]:
-    return {"forgotten": desk.catalog.forget()}
+def _forget(context: Context, request: Request) -> dict[str, Any]:
+    return {"forgotten": context.catalog.forget()}
 
 
-def _calibrate(desk: Desk, request: Request) -> dict[str, Any]:
+def _calibrate(context: Context, request: Request) -> dict[str, Any]:
     value = request.get("threshold")
     if isinstance(value, bool) or not isinstance(value, int | float) or not -1 <= value <= 1:
         raise EntryError(f"threshold is {value!r}; it must be a number from -1 to 1")
-    desk.catalog.set_threshold(float(value))
+    context.catalog.set_threshold(float(value))
     return {"threshold": float(value)}
 
 
-def _status(desk: Desk, request: Request) -> dict[str, Any]:
-    calibrated = desk.catalog.threshold()
+def _status(context: Context, request: Request) -> dict[str, Any]:
+    calibrated = context.catalog.threshold()
     return {
-        **asdict(desk.catalog.status()),
-        "model": desk.fingerprint,
-        "threshold": desk.threshold if calibrated is None else calibrated,
+        **asdict(context.catalog.status()),
+        "model": context.fingerprint,
+        "threshold": context.threshold if calibrated is None else calibrated,
         "calibrated": calibrated is not None,
     }
 
 
-OPERATIONS: dict[str, Callable[[Desk, Request], dict[str, Any]]] = {
+OPERATIONS: dict[str, Callable[[Context, Request], dict[str, Any]]] = {
     "list": _list,
     "show": _show,
     "update": _update,
@@ -203,7 +203,7 @@ def _number(request: Request, name: str, default: int, most: int) -> int:
 
 
 def _enrolment(view: Request) -> Enrolment:
-    """What an imported view is enrolled as: with all fields of its entry, and the entry's own id."""
+    """The enrolment of an imported view: all fields of its entry, and the entry's own id."""
     entry = view.get("entry")
     if not isinstance(entry, dict) or not entry.get("id"):
         raise EntryError("a view to import needs 'entry', an object with its id and its fields")
@@ -225,7 +225,7 @@ def _embedding(view: Request) -> np.ndarray | None:
 
 
 def _decoded(view: Request, name: str, most: int) -> bytes:
-    """Bytes of a base64 text; b'' where there is none."""
+    """Bytes of a base64 text; b'' if there is none."""
     value = view.get(name) or ""
     try:
         data = base64.b64decode(value, validate=True)

@@ -1,4 +1,4 @@
-"""The rectified coin as a small JPEG, kept beside its embedding, and back again."""
+"""The rectified coin as the small JPEG that is stored beside its embedding, and back."""
 
 import cv2
 import numpy as np
@@ -11,7 +11,7 @@ _MEAN, _STD = (np.array(values, np.float32).reshape(3, 1, 1) for values in (IMAG
 
 
 def coin_jpeg(coin: np.ndarray) -> bytes:
-    """JPEG of a coin tensor: [3, 256, 256] float32, normalized as the networks see it."""
+    """JPEG of a coin, [3, IMAGE_SIZE, IMAGE_SIZE] float32, normalized as the networks see it."""
     rgb = np.clip((coin * _STD + _MEAN) * 255, 0, 255).round().astype(np.uint8).transpose(1, 2, 0)
     done, data = cv2.imencode(".jpg", rgb[:, :, ::-1], [cv2.IMWRITE_JPEG_QUALITY, JPEG_QUALITY])
     if not done:
@@ -20,10 +20,10 @@ def coin_jpeg(coin: np.ndarray) -> bytes:
 
 
 def coin_tensor(picture: bytes) -> np.ndarray:
-    """The coin of a picture that `coin_jpeg` made: [3, 256, 256] float32, normalized, zero outside the coin.
+    """The coin of a picture that `coin_jpeg` made: [3, IMAGE_SIZE, IMAGE_SIZE] float32, normalized, zero outside.
 
     Raises:
-        EntryError: no picture, or one of another size.
+        EntryError: it is not a picture, or has another size.
     """
     try:
         bgr = cv2.imdecode(np.frombuffer(picture, np.uint8), cv2.IMREAD_COLOR) if picture else None
@@ -40,6 +40,6 @@ def coin_tensor(picture: bytes) -> np.ndarray:
 
 
 def _inside() -> np.ndarray:
-    """[256, 256] bool: the disc that the coin fills; JPEG blurs its edge."""
+    """[IMAGE_SIZE, IMAGE_SIZE] bool: the disc that the coin fills. JPEG blurs its edge."""
     squares = (np.arange(IMAGE_SIZE) - (IMAGE_SIZE - 1) / 2) ** 2
     return np.asarray(squares + squares[:, None] <= COIN_RADIUS**2)

@@ -1,11 +1,11 @@
-"""What the tests of the catalog enroll, and what an exact search among it would answer."""
+"""What the catalog's tests enroll, and what an exact search among it answers."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
-from catalog import Enrolment, Entry, Match, View
+from catalog import Enrolment, Entry, Match, StoredView, View
 from catalog.folder.store import FolderCatalog
 from ensemble.contract import EMBEDDING_SIZE, METADATA_FILTER
 from ensemble.entry import OPTIONAL
@@ -35,7 +35,7 @@ def normalized(rows: np.ndarray) -> np.ndarray:
 
 
 def coin(name: str = "10 won", **fields: object) -> Entry:
-    """An entry, without an id where none is given."""
+    """An entry; without an id unless one is given."""
     given = {"country": "KR", "currency": "KRW", "denomination": "10", **fields}
     return Entry(name=name, **given)  # type: ignore[arg-type]
 
@@ -62,14 +62,20 @@ def fill(catalog: FolderCatalog, embeddings: np.ndarray, first: int = 0, fingerp
     return ids
 
 
+def embedding_of(view: StoredView) -> np.ndarray:
+    """The embedding of a view that has one."""
+    assert view.embedding is not None
+    return view.embedding
+
+
 def ids(matches: Iterable[Match]) -> list[str]:
     """Ids of the entries that matched."""
     return [match.entry.id for match in matches]
 
 
 @dataclass
-class Known:
-    """A view that the exact search knows."""
+class ExactView:
+    """A view among which the exact search looks."""
 
     entry: str
     side: str
@@ -81,19 +87,19 @@ class Exact:
 
     def __init__(self) -> None:
         self.entries: dict[str, Entry] = {}
-        self.views: list[Known] = []
+        self.views: list[ExactView] = []
 
     def add(self, entry: Entry, side: str, embedding: np.ndarray) -> None:
-        """A view of an entry."""
+        """Add a view of an entry."""
         self.entries[entry.id] = entry
-        self.views.append(Known(entry.id, side, embedding))
+        self.views.append(ExactView(entry.id, side, embedding))
 
     def remove(self, entry_id: str) -> None:
-        """Without an entry."""
+        """Remove an entry."""
         del self.entries[entry_id]
         self.views = [view for view in self.views if view.entry != entry_id]
 
-    def passes(self, view: Known, filters: Mapping[str, str]) -> bool:
+    def passes(self, view: ExactView, filters: Mapping[str, str]) -> bool:
         """Whether a view passes filters."""
         entry = self.entries[view.entry]
         for name, value in filters.items():
@@ -115,7 +121,7 @@ class Exact:
         return best
 
     def hold(self, found: Sequence[Sequence[Match]], queries: np.ndarray, k: int, filters: Mapping[str, str]) -> None:
-        """Assert that an answer is the exact one; which of several equal scores comes first is left open."""
+        """Assert that an answer is exact; equal scores may come in any order."""
         assert len(found) == len(queries)
         for query, matches in zip(queries, found, strict=True):
             scores = self.scores(query, filters)

@@ -20,9 +20,9 @@ from catalog.folder.sqlite.feed import CHUNK, NOTHING, Feed
 from catalog.folder.sqlite.generations import Generations
 from ensemble.contract import EMBEDDING_SIZE
 
-BUSY = 3  # exit status of a process that finds another one building
+BUSY = 3  # exit status if another process is building
 LOCK = "index.lock"
-MOST_TRAINING = 1_000_000  # vectors; Faiss takes some 256 for a centroid
+MOST_TRAINING = 1_000_000  # vectors; Faiss uses about 256 for each centroid
 ADDED_AT_A_TIME = 50_000
 RECALL_QUERIES, RECALL_K = 200, 10
 RECALL_NOISE = 0.35  # length of the noise added to a unit vector: a cosine near 0.94, as between photos of a coin
@@ -34,7 +34,7 @@ class TooFewViewsError(RuntimeError):
 
 @contextmanager
 def alone(folder: Path) -> Iterator[bool]:
-    """Hold the folder's lock, if nobody does; gives whether it is held."""
+    """Take the folder's lock if it is free; yields whether this process holds it."""
     with (folder / LOCK).open("a") as lock:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -45,7 +45,7 @@ def alone(folder: Path) -> Iterator[bool]:
 
 
 def build(folder: Path, fingerprint: str, spec: IndexSpec) -> Stamp:
-    """Build from what the database holds now, measure, save.
+    """Build an index of what the database holds now, measure its recall and save it.
 
     Raises:
         TooFewViewsError: an index of this kind cannot be trained yet.
@@ -67,7 +67,7 @@ def build(folder: Path, fingerprint: str, spec: IndexSpec) -> Stamp:
 
 
 def _read(connection: Connection, fingerprint: str, spec: IndexSpec) -> tuple[np.ndarray, np.ndarray, Stamp]:
-    """Searchable views [N], their embeddings [N, EMBEDDING_SIZE], and a stamp of the state that they are from."""
+    """Searchable views [N], their embeddings [N, EMBEDDING_SIZE], and a stamp of their state."""
     generations = Generations(connection, fingerprint)
     feed = Feed(connection, generations)
     with feed.since(*NOTHING) as changes:
@@ -105,7 +105,7 @@ def _training_size(spec: IndexSpec, views: int) -> int:
 
 
 def _recall(built: BuiltIndex, views: np.ndarray, vectors: np.ndarray) -> dict[str, float]:
-    """Share of the exact answers that the index gives, for photos a little different from those enrolled."""
+    """Recall against exact search, for queries a little different from the stored views."""
     rng = np.random.default_rng(1)
     some = vectors[rng.integers(0, len(vectors), RECALL_QUERIES)]
     queries = some + rng.normal(0, RECALL_NOISE / EMBEDDING_SIZE**0.5, some.shape).astype(np.float32)
@@ -113,7 +113,7 @@ def _recall(built: BuiltIndex, views: np.ndarray, vectors: np.ndarray) -> dict[s
     k = min(RECALL_K, len(views))
     _, rows = faiss.knn(queries, vectors, k, metric=faiss.METRIC_INNER_PRODUCT)
     exact = views[rows]
-    # A lossy index is asked for more and its answers are ordered again, as in a search.
+    # A search asks a lossy index for more and scores the answers again, so their order does not matter.
     _, found = built.search(queries, min(len(views), candidates(k) if built.lossy else k), None)
     shares = {
         n: [np.isin(e[:n], f if built.lossy else f[:n]).mean() for e, f in zip(exact, found, strict=True)]

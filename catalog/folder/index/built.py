@@ -1,4 +1,4 @@
-"""An index that was built from a database and is not changed any more."""
+"""The search in a built index. It never changes: later views are searched beside it."""
 
 from typing import Any
 
@@ -10,20 +10,20 @@ from catalog.folder.index.exact import on_host
 from catalog.folder.index.spec import IndexSpec
 from catalog.interface import Queries
 
-EF_SEARCH = 256  # of HNSW, where the setting gives none
-LIST_SHARE = 32  # one in so many lists is searched, where the setting gives no nprobe
-EXHAUSTIVE_SHARE = 0.1  # where filters leave less than this, graph and lists lose more than they save
+EF_SEARCH = 256  # of HNSW, if the setting gives none
+LIST_SHARE = 32  # one in so many lists is searched, if the setting gives no nprobe
+EXHAUSTIVE_SHARE = 0.1  # if filters leave less than this, graph and lists lose more than they save
 
 
 class BuiltIndex:
     """Searches a Faiss index by the rules of its kind.
 
-    Where a filter leaves little, all that it leaves is compared: a graph finds no way among few allowed nodes, and few
-    lists hold few allowed vectors. So it is for a query that found fewer than it asked for though there are more.
+    If a filter leaves little, the search compares all that is left: a graph finds no path among few allowed nodes, and
+    few lists hold few allowed vectors. It does the same for a query that found fewer than k although there are more.
 
     Args:
-        index: made by `IndexSpec.empty`, trained and filled, its ids numbers of views.
-        spec: which made it.
+        index: made by `IndexSpec.empty`, trained and filled; its ids are numbers of views.
+        spec: that made it.
     """
 
     def __init__(self, index: Any, spec: IndexSpec) -> None:
@@ -35,7 +35,7 @@ class BuiltIndex:
 
     @property
     def lossy(self) -> bool:
-        """Whether scores are only near to the true ones."""
+        """Whether scores are approximate."""
         return self.spec.lossy
 
     def search(self, queries: Queries, k: int, allowed: np.ndarray | None) -> tuple[np.ndarray, np.ndarray]:
@@ -45,7 +45,7 @@ class BuiltIndex:
         exhaustive = there < EXHAUSTIVE_SHARE * len(self.ids)
         scores, ids = self._search(queries, k, allowed, exhaustive)
         short = np.count_nonzero(ids >= 0, axis=1) < min(k, there)
-        if short.any() and not exhaustive:  # the end of the graph, or of the lists, was reached before k
+        if short.any() and not exhaustive:  # the graph, or the lists, ended before k
             scores[short], ids[short] = self._search(queries[short], k, allowed, exhaustive=True)
         return scores, ids
 
@@ -59,7 +59,7 @@ class BuiltIndex:
         return scores, ids
 
     def _parameters(self, allowed: np.ndarray | None, exhaustive: bool) -> Any:
-        """Faiss's parameters; None where a graph is to be passed by."""
+        """Faiss's parameters; None to bypass a graph."""
         selected: dict[str, Any] = {} if allowed is None else {"sel": selector(allowed)}
         wrapped: Any = faiss
         if isinstance(self._kind, faiss.IndexIVF):
@@ -75,14 +75,14 @@ class BuiltIndex:
     def _search_under_graph(
         self, queries: np.ndarray, k: int, allowed: np.ndarray | None
     ) -> tuple[np.ndarray, np.ndarray]:
-        """Compare the vectors under a graph one by one; rows there are places in `ids`."""
+        """Compare the vectors under a graph one by one. Row numbers there are positions in `ids`."""
         parameters = None if allowed is None else only(are_allowed(self.ids, allowed))
         scores, rows = self._kind.storage.search(queries, k, params=parameters)
         return scores, np.where(rows >= 0, self.ids[rows], -1)
 
 
 def candidates(k: int) -> int:
-    """How many views a lossy index is asked for, so that the k best are among them when scored exactly."""
+    """How many views to ask of a lossy index, so that the k best by exact score are among them."""
     return max(100, 10 * k)
 
 

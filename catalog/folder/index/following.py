@@ -1,7 +1,7 @@
 """The nearest-neighbour search that follows a database.
 
-Two indexes answer together: one that was built from an earlier state and is not changed, and an exact one of what was
-added since. What was removed since is left out of the first by a selector.
+Two indexes answer together: a built one, which never changes, and an exact one of the views that were added since. The
+search in the built one leaves out the views that were removed since.
 """
 
 from collections.abc import Callable, Sequence
@@ -18,18 +18,18 @@ from catalog.folder.sqlite.feed import NOTHING, Changes, Feed
 from catalog.interface import Queries
 from ensemble.parameters import Filters
 
-Found = tuple[np.ndarray, np.ndarray]  # scores [B, n] and views [B, n], best first; -1 where there is no view
+Found = tuple[np.ndarray, np.ndarray]  # scores [B, n] and views [B, n], best first; a view of -1 is none
 
 
 class FollowingIndex:
-    """Cosine search over the views of one model, brought up to date before every search.
+    """Cosine search over the views of one model. Every search first applies what has changed.
 
     Args:
-        feed: what it follows.
+        feed: the changes that it follows.
         matching: asks the database for the views that pass filters.
-        vectors_of: gives the embeddings of a few views, by their numbers.
-        live: searches what no built index holds; empty, used by nobody else.
-        keeper: builds and loads indexes; None where `live` holds everything.
+        vectors_of: gives the embeddings of a few views, by number.
+        live: an empty index for the views that no built index holds; nobody else uses it.
+        keeper: builds and loads indexes; None if `live` holds everything.
     """
 
     def __init__(
@@ -40,7 +40,7 @@ class FollowingIndex:
         live: VectorIndex,
         keeper: IndexKeeper | None = None,
     ) -> None:
-        # A query alone gains nothing from threads, and where other processes compute it waits for them: 8 ms, say.
+        # A single query gains nothing from threads. While other processes compute, it would wait for them, about 8 ms.
         faiss.omp_set_num_threads(1)
         self._feed = feed
         self._vectors_of = vectors_of
@@ -54,13 +54,13 @@ class FollowingIndex:
         self._filters.clear()
         self._built: BuiltIndex | None = None
         self._built_sequence = 0
-        self._present = np.empty(0, bool)  # by view, whether the built index may still find it
+        self._present = np.empty(0, bool)  # by number of the view: whether the built index may still find it
         self._removed = 0  # views of the built index
         self._sequence, self._generations = NOTHING
-        self._seen = (-1, -1)  # version at the last look; none at first
+        self._seen = (-1, -1)  # the database's version at the last look; none yet
 
     def load(self) -> None:
-        """Start from the saved index, where one fits, and apply what has changed since."""
+        """Start from the saved index, if one fits, and apply what has changed since."""
         if self._keeper is not None:
             with self._feed.since(*NOTHING) as changes:
                 opened = self._keeper.open(self._feed, changes.generations)
@@ -77,14 +77,14 @@ class FollowingIndex:
             try:
                 with self._feed.since(self._sequence, self._generations) as changes:
                     self._apply(changes)
-            except Exception:  # no memory left on the device, say: half of the changes may be in
+            except Exception:  # such as no memory left on the device: half of the changes may be applied
                 self._start_over()
                 raise
             self._seen = version
-        self._tend()
+        self._start_due()
 
     def _adopt(self, stamp: Stamp, built: BuiltIndex) -> None:
-        """Search a built index from now on, and anew what came after it."""
+        """Use a built index from now on, and read again what came after it."""
         try:
             with self._feed.since(*NOTHING) as changes:
                 check(stamp, self._feed, built.spec, changes.generations)
@@ -110,11 +110,11 @@ class FollowingIndex:
         self._filters.refresh(changes.touched)
         self._sequence, self._generations = changes.sequence, changes.generations
 
-    def _tend(self) -> None:
+    def _start_due(self) -> None:
         if self._keeper is not None:
             built = 0 if self._built is None else len(self._built.ids)
             changed = self._live.ntotal + self._removed
-            self._keeper.tend(self._feed, self._generations, self._built_sequence, built, changed, self.ntotal)
+            self._keeper.start_due(self._feed, self._generations, self._built_sequence, built, changed, self.ntotal)
 
     @property
     def ntotal(self) -> int:
@@ -127,7 +127,7 @@ class FollowingIndex:
         Args:
             embeddings: [B, EMBEDDING_SIZE] float32 unit vectors.
             k: how many, at least 1.
-            filters: '{}' lets all pass.
+            filters: an empty mapping lets all pass.
         """
         selection = self._filters.passing(filters) if filters else None
         parts = [(np.empty((embeddings.shape[0], 0), np.float32), np.empty((embeddings.shape[0], 0), np.int64))]
@@ -150,7 +150,7 @@ class FollowingIndex:
         return (self._scored(embeddings, views), views) if built.lossy else (scores, views)
 
     def _scored(self, embeddings: Queries, views: np.ndarray) -> np.ndarray:
-        """Exact scores of views [B, n], from the database; -1 of those that it does not have any more."""
+        """Exact scores of views [B, n], from the database; -1 for views that it no longer has."""
         vectors = self._vectors_of(np.unique(views[views >= 0]).tolist())
         scores = np.full(views.shape, -1, np.float32)
         for row, column in np.argwhere(views >= 0):
@@ -161,7 +161,7 @@ class FollowingIndex:
 
 
 def best(scores: np.ndarray, views: np.ndarray, k: int) -> Found:
-    """The k best of each row, best first, of equal scores the earlier view; [B, n] both ways, views of -1 last."""
+    """The k best of each row of [B, n], best first. Of equal scores the earlier view is first; views of -1 are last."""
     ranked = np.where(views >= 0, scores, -np.inf)
     order = np.lexsort((views, -ranked), axis=1)[:, :k]
     return np.take_along_axis(scores, order, axis=1), np.take_along_axis(views, order, axis=1)

@@ -1,4 +1,4 @@
-"""The vector index of one GPU."""
+"""The exact index in the memory of one GPU."""
 
 from typing import Any
 
@@ -7,11 +7,11 @@ import faiss
 from catalog.folder.index.tombstones import TombstoneIndex
 from ensemble.contract import EMBEDDING_SIZE
 
-TEMPORARY_MEMORY = 256 << 20  # bytes on the device; Faiss would take 1.5 GB, which the networks can use better
+TEMPORARY_MEMORY = 256 << 20  # bytes on the device; Faiss would take 1.5 GB, which the networks use better
 
 
 class GpuIndexError(RuntimeError):
-    """Faiss cannot have an index on this device; the message says what is missing."""
+    """Faiss cannot make an index on this device; the message says what is missing."""
 
 
 class GpuFlatIndex(TombstoneIndex):

@@ -1,4 +1,4 @@
-"""Has the index built when the catalog has outgrown it, in another process, and loads what was built."""
+"""Has another process build the index when the catalog has outgrown it, and loads the result."""
 
 import logging
 import os
@@ -17,25 +17,25 @@ from catalog.folder.sqlite.feed import Feed
 
 ROOT = Path(__file__).resolve().parents[3]
 _PASSIVE = {"OMP_WAIT_POLICY": "PASSIVE"}  # threads that wait for one another leave the cores to the server
-PAUSE = 30.0  # s, before a build that failed, or that another process does, is looked at again
-MOST_DOUBLINGS = 7  # of the pause, while builds go on failing: to about an hour
+PAUSE = 30.0  # s, until the next try, after a failed build or while another process builds
+MOST_DOUBLINGS = 7  # of the pause, while builds keep failing: to about an hour
 _log = logging.getLogger("mintmark.catalog")
 
 
 @dataclass(frozen=True)
 class Growth:
-    """When a catalog has outgrown its index: what came since is searched exactly, which costs time with its number.
+    """When a catalog has outgrown its index. Exact search of the views that came since takes time with their number.
 
     Attributes:
-        first: views from which an index is built, and the least that outgrows one.
-        share: of the views in the index, from which those added or removed since outgrow it.
+        first: views from which the first index is built, and the fewest changes that outgrow one.
+        share: changes that outgrow an index, views added or removed since, as a share of its views.
     """
 
     first: int = 50_000
     share: float = 0.25
 
     def outgrown(self, built: int, changed: int) -> bool:
-        """Whether an index of `built` views, 0 for none, is worth building after so many changes."""
+        """Whether an index of `built` views, 0 for none, is outgrown after so many changes."""
         return changed >= max(self.first, self.share * built)
 
 
@@ -43,7 +43,7 @@ GROWTH = Growth()
 
 
 class IndexKeeper:
-    """The built index of one catalog and model.
+    """Builds and loads the index of one catalog and model.
 
     Args:
         folder: of the catalog.
@@ -61,17 +61,17 @@ class IndexKeeper:
         self._loader: threading.Thread | None = None
         self._loaded: tuple[Stamp, BuiltIndex] | None = None
         self._unfit = ""  # name of an index that could not be loaded
-        self._failures = 0  # builds, one after the other
+        self._failures = 0  # of builds in a row
         self._not_before = 0.0  # on the monotonic clock
 
     def open(self, feed: Feed, generations: tuple[int, ...]) -> tuple[Stamp, BuiltIndex] | None:
-        """The saved index, where there is one that fits."""
+        """The saved index, if one fits."""
         if not stamp_path(self._folder, self._fingerprint).exists():
             return None
         try:
             stamp = read_stamp(self._folder, self._fingerprint)
             check(stamp, feed, self._spec, generations)
-            self._unfit = stamp.file  # unless it is loaded now
+            self._unfit = stamp.file  # unless the next line loads it
             built = load(self._folder, stamp, self._spec)
             self._unfit = ""
             return stamp, built
@@ -79,17 +79,17 @@ class IndexKeeper:
             _log.warning("%s; views are read from the database", error)
             return None
 
-    def tend(
+    def start_due(
         self, feed: Feed, generations: tuple[int, ...], sequence: int, built: int, changed: int, views: int
     ) -> None:
-        """Start what is due: a build, or the loading of what was built, here or by another server.
+        """Start what is due: a build, or loading an index that this or another server has built.
 
-        To be called often: a build ends, or may be tried again, without a change of the database.
+        Call it often: a build ends, and may be tried again, without any change of the database.
 
         Args:
             feed: of the database.
             generations: that count.
-            sequence: up to which the index in use was built; 0 for none.
+            sequence: last change in the index in use; 0 for none.
             built: views in it.
             changed: views that were added or removed since.
             views: that can be searched.
@@ -148,14 +148,14 @@ class IndexKeeper:
             self._unfit = stamp.file
 
     def take(self) -> tuple[Stamp, BuiltIndex] | None:
-        """What has been loaded since the last call."""
+        """What was loaded since the last call; None if nothing was."""
         if self._loader is None or self._loader.is_alive():
             return None
         self._loader, loaded, self._loaded = None, self._loaded, None
         return loaded
 
     def close(self) -> None:
-        """End a build that is under way: the next server starts it again."""
+        """End a running build. The next server starts it again."""
         if self._builder is not None:
             self._builder.terminate()
             self._builder.wait()

@@ -1,4 +1,4 @@
-"""Built indexes as files beside the database, and how they are known to belong to it."""
+"""Built indexes as files beside the database, and the stamps that show whether they belong to it."""
 
 import hashlib
 import json
@@ -18,25 +18,25 @@ _CHUNK = 16 << 20  # bytes
 
 
 class UnfitIndexError(RuntimeError):
-    """A saved index cannot be used for this catalog; the message says why. It is built again."""
+    """A saved index cannot be used for this catalog; the message says why. The catalog builds it again."""
 
 
 @dataclass(frozen=True)
 class Stamp:
-    """What a saved index was made from; lies beside it as JSON.
+    """What a saved index was made from; a JSON file beside it.
 
     Attributes:
         identity: of the database.
         fingerprint: of the model whose embeddings it holds.
-        generations: of them that counted.
+        generations: of embeddings that counted.
         spec: the setting.
-        sequence: last change that is in it.
+        sequence: last change in it.
         nonce: of that change.
-        views: in it.
+        views: how many are in it.
         file: its name.
         size: of the file, bytes.
         digest: BLAKE2b of the file.
-        measured: what was measured when it was built: seconds, and recall against exact search.
+        measured: when it was built: seconds, and recall against exact search.
     """
 
     identity: str
@@ -58,12 +58,12 @@ def stamp_path(folder: Path, fingerprint: str) -> Path:
 
 
 def save(folder: Path, index: Any, stamp: Stamp) -> Stamp:
-    """Write an index and its stamp, which is what makes it count, and remove those before it.
+    """Write an index and its stamp, and remove older ones. An index counts from the moment that it has a stamp.
 
     Args:
         folder: the catalog's.
-        index: of Faiss.
-        stamp: its name, size and digest are filled in here.
+        index: a Faiss index.
+        stamp: name, size and digest of the file are filled in here.
     """
     file = folder / f"index-{stamp.fingerprint}-{stamp.sequence}-{os.urandom(4).hex()}.faiss"
     part = file.with_suffix(".part")
@@ -117,7 +117,7 @@ def read_stamp(folder: Path, fingerprint: str) -> Stamp:
 
 
 def check(stamp: Stamp, feed: Feed, spec: IndexSpec, generations: tuple[int, ...]) -> None:
-    """Hold a stamp to the database and to the setting.
+    """Compare a stamp with the database and with the setting.
 
     Raises:
         UnfitIndexError: it belongs to another database, to another state of this one, or to another setting.

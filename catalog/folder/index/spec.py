@@ -1,4 +1,4 @@
-"""Which kind of index a catalog is searched with, in one setting."""
+"""The kind of index that searches a catalog, in one setting."""
 
 import re
 from dataclasses import dataclass
@@ -9,9 +9,9 @@ import faiss
 from ensemble import variables
 from ensemble.contract import EMBEDDING_SIZE
 
-LEAST_PER_LIST = 39  # vectors that Faiss wants to learn a centroid from
+LEAST_PER_LIST = 39  # vectors that Faiss wants for each centroid
 KINDS = "Flat, SQ8, HNSW<links>, IVF<lists>,Flat, IVF<lists>,SQ8 and IVF<lists>,PQ<bytes>"
-# Faiss makes HNSW0, HNSW1 and IVF0 too, and dies when they are filled or searched.
+# Faiss also makes HNSW0, HNSW1 and IVF0, and crashes when they are filled or searched.
 _KIND = re.compile(r"Flat|SQ8|HNSW([2-9]|[1-9]\d+)|IVF([1-9]\d*)?,(Flat|SQ8|PQ\d+)")
 _LISTS = re.compile(r"IVF(\d*)")
 _SEARCH = {"HNSW": "efSearch", "IVF": "nprobe"}  # parameter of the search by kind
@@ -26,10 +26,10 @@ class IndexSpec:
     """An index by Faiss's factory string, and how thoroughly it is searched.
 
     Attributes:
-        text: the setting, such as 'Flat', 'HNSW32', 'IVF4096,Flat', 'IVF,PQ32:nprobe=64'. IVF without a number has as
-            many lists as suit the catalog when it is built.
+        text: the setting, such as 'Flat', 'HNSW32', 'IVF4096,Flat', 'IVF,PQ32:nprobe=64'. IVF without a number gets
+            as many lists as suit the catalog when it is built.
         factory: Faiss's part of it.
-        search: efSearch of HNSW or nprobe of IVF, where the setting gives one.
+        search: efSearch of HNSW or nprobe of IVF, if the setting gives one.
     """
 
     text: str
@@ -38,12 +38,12 @@ class IndexSpec:
 
     @property
     def lossy(self) -> bool:
-        """Whether vectors are kept in fewer bits, so that scores have to be computed again."""
+        """Whether vectors are stored in fewer bits, so that scores have to be computed again."""
         return "PQ" in self.factory or "SQ" in self.factory
 
     @property
     def lists(self) -> int | None:
-        """Inverted lists; 0 where the catalog decides; None for an index without."""
+        """Inverted lists; 0 if the catalog's size decides; None for an index without lists."""
         found = _LISTS.search(self.factory)
         return None if found is None else int(found[1] or 0)
 
@@ -53,7 +53,7 @@ class IndexSpec:
         return _LISTS.sub(lambda found: found[0] if found[1] else f"IVF{lists}", self.factory)
 
     def least_views(self) -> int:
-        """How many views the index can be built from."""
+        """The fewest views that the index can be built from."""
         return LEAST_PER_LIST * max(self.lists or 0, 256 if self.lossy else 1)
 
     def empty(self, views: int) -> Any:
@@ -69,7 +69,7 @@ def parse_spec(text: str) -> IndexSpec:
     """Read the setting; '' is 'Flat'.
 
     Raises:
-        SpecError: Faiss knows no such index, or the search parameter is none.
+        SpecError: Faiss does not make such an index, or the search parameter is not one of this kind.
     """
     text = text.strip() or FLAT.text
     factory, colon, parameter = text.partition(":")

@@ -1,13 +1,13 @@
-"""Ids and removal for an index that can only be added to, as Faiss's flat GPU index is.
+"""Ids and removal for an index that only grows, such as Faiss's flat GPU index.
 
-Removed rows stay where they are, marked dead, until too many have gathered; then the live ones are added again to the
-emptied index. Until then a search leaves the dead out in one of two ways, and asks the index at the start which one:
+Removed rows stay in the index, marked dead. When there are too many, the index is emptied and the live rows are added
+again. Until then a search leaves out the dead rows in one of two ways. A test at the start finds out which one works:
 
-- By an ID selector, where the index minds it. Of Faiss 1.15's GPU builds that is the one with cuVS (`faiss-gpu-cuvs`,
-  Faiss pull request 4858).
-- By asking for so many more rows than there are dead ones, and leaving the dead out of the answer, where the index
-  passes over the selector without a word, as Faiss's own kernels do (`faiss-gpu`; Faiss issues 3114, 3924). Where these
-  are more rows than its kernels select, and where only some rows are allowed, the host searches instead.
+- By an ID selector, if the index obeys it. Of Faiss 1.15's GPU builds, the one with cuVS does (`faiss-gpu-cuvs`, Faiss
+  pull request 4858).
+- By asking for as many more rows as there are dead ones, and dropping the dead from the answer, if the index silently
+  ignores the selector, as Faiss's own kernels do (`faiss-gpu`; Faiss issues 3114, 3924). The host searches instead if
+  that is more rows than the kernels select, or if only some rows are allowed.
 """
 
 from typing import Any, Protocol
@@ -19,15 +19,13 @@ from catalog.folder.index.allowed import are_allowed, only
 from catalog.interface import DeviceVectors, Queries
 from ensemble.contract import EMBEDDING_SIZE, MAX_K
 
-MOST_ROWS = 2048  # that Faiss's own kernels select from an index on a GPU
-MOST_DEAD = MOST_ROWS - MAX_K  # rows that may be asked for beside those of the answer
-DEAD_SHARE = 0.5  # of all rows, from which the memory is worth a new start
+MOST_ROWS = 2048  # that Faiss's own kernels can select from an index on a GPU
+MOST_DEAD = MOST_ROWS - MAX_K  # rows that a search may ask for beyond those of the answer
+DEAD_SHARE = 0.5  # of all rows, from which their memory is worth starting over
 
 
 class AppendOnlyIndex(Protocol):
-    """What is needed of a flat Faiss index, under Faiss's names."""
-
-    ntotal: int
+    """The part of a flat Faiss index that is used, under Faiss's names."""
 
     def add(self, vectors: np.ndarray) -> None:
         """Append [N, EMBEDDING_SIZE] float32."""
@@ -43,22 +41,22 @@ class AppendOnlyIndex(Protocol):
 
 
 class TombstoneIndex:
-    """A `VectorIndex` over an index that can only be added to.
+    """A `VectorIndex` over an index that only grows.
 
     Args:
-        index: empty, of inner products; used by nobody else.
+        index: empty, of inner products; nobody else uses it.
     """
 
     def __init__(self, index: AppendOnlyIndex) -> None:
         self._index = index
-        self._selects = minds_selector(index)
+        self._obeys_selector = obeys_selector(index)
         self._forget()
 
     def _forget(self) -> None:
         self._ids = np.empty(0, np.int64)  # of each row
         self._alive = np.empty(0, bool)
         self._dead = 0
-        self._parameters: Any = None  # for Faiss: the selector of live rows, until they change
+        self._parameters: Any = None  # Faiss's selector of the live rows, until they change
 
     @property
     def ntotal(self) -> int:
@@ -77,11 +75,11 @@ class TombstoneIndex:
         self._alive &= ~np.isin(self._ids, ids)
         self._dead = len(self._alive) - int(np.count_nonzero(self._alive))
         self._parameters = None
-        if self._dead > DEAD_SHARE * len(self._alive) or (self._dead > MOST_DEAD and not self._selects):
+        if self._dead > DEAD_SHARE * len(self._alive) or (self._dead > MOST_DEAD and not self._obeys_selector):
             self._compact()
 
     def _compact(self) -> None:
-        """Start over with the live rows. What they are is asked of the index: the host keeps no copy of the vectors."""
+        """Start over with the live rows. They are read back from the index: the host keeps no copy of the vectors."""
         vectors = self._index.reconstruct_n(0, len(self._ids))[self._alive] if self.ntotal else None
         ids = self._ids[self._alive]
         self.reset()
@@ -91,7 +89,7 @@ class TombstoneIndex:
     def search(self, queries: Queries, k: int, allowed: np.ndarray | None = None) -> tuple[np.ndarray, np.ndarray]:
         """See `VectorIndex.search`."""
         alive = self._alive if allowed is None else self._alive & are_allowed(self._ids, allowed)
-        if self._selects:
+        if self._obeys_selector:
             parameters = self._selector() if allowed is None else only(alive)
             scores, rows = search_rows(self._index, queries, k, parameters)
         elif allowed is None and k + self._dead <= MOST_ROWS:
@@ -100,12 +98,12 @@ class TombstoneIndex:
             scores, rows = self._search_apart(queries, k, alive)
         found = (rows >= 0) & alive[rows]
         ids = np.where(found, self._ids[rows], -1)
-        # The sort is stable: what may be found comes first, best first among itself.
+        # The sort is stable: rows that may be found come first, in the order of their scores.
         best = np.argsort(~found, axis=1, kind="stable")[:, :k]
         return np.take_along_axis(scores, best, axis=1), np.take_along_axis(ids, best, axis=1)
 
     def _search_apart(self, queries: Queries, k: int, alive: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Search some rows, or for too many: fetched from the index, in one of their own on the host."""
+        """Read some rows back from the index, and search them on the host."""
         rows = np.flatnonzero(alive)
         apart = faiss.IndexFlatIP(EMBEDDING_SIZE)
         if rows.size:
@@ -130,7 +128,7 @@ def search_rows(
 ) -> tuple[np.ndarray, np.ndarray]:
     """Search with queries that may lie on a GPU; the answer comes to the host.
 
-    Faiss asks CUDA where the address points to, so host and device memory take the same way and torch is not needed.
+    Faiss asks CUDA where the address points to, so host and device memory take the same path and torch is not needed.
 
     Args:
         index: where to search.
@@ -142,7 +140,7 @@ def search_rows(
         scores [B, k] float32 and rows [B, k] int64, best first.
 
     Raises:
-        ValueError: the queries have another shape or type, or gaps.
+        ValueError: the queries have another shape or type, or are not contiguous.
     """
     if len(queries.shape) != 2 or queries.shape[1] != EMBEDDING_SIZE:
         raise ValueError(f"queries have the shape {queries.shape}; [B, {EMBEDDING_SIZE}] is needed")
@@ -165,8 +163,8 @@ def _address(queries: DeviceVectors) -> int:
     return int(interface["data"][0])
 
 
-def minds_selector(index: AppendOnlyIndex) -> bool:
-    """Whether an empty index leaves out what a selector leaves out. It is tried: the builds do not tell."""
+def obeys_selector(index: AppendOnlyIndex) -> bool:
+    """Whether an empty index obeys a selector. This is tried out, because Faiss's builds do not say."""
     both = np.eye(2, EMBEDDING_SIZE, dtype=np.float32)
     index.add(both)
     _, rows = search_rows(index, both[:1], 1, only(np.array([False, True])))

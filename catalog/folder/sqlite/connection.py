@@ -1,4 +1,4 @@
-"""The connection to the SQLite file: how it is opened, what a transaction is, and what its failures mean.
+"""The connection to the SQLite file: how it opens, what a transaction is, and what failures mean.
 
 Write-ahead log with full synchronization: a change is on disk when its transaction has committed, and readers in other
 processes go on meanwhile.
@@ -21,7 +21,7 @@ from ensemble.parameters import text_of
 
 FILE = "catalog.sqlite"
 _LOCK_TIMEOUT = 30.0  # s, to wait for other writers
-_ADVICE = {  # by SQLite's words: Python 3.10 does not give its codes
+_ADVICE = {  # by words of SQLite's messages: Python 3.10 does not give the codes
     "disk is full": "make room",
     "readonly database": "give the server's user the right to write the file and its folder",
     "database is locked": f"others have written to it for more than {_LOCK_TIMEOUT:.0f} s: try again",
@@ -36,13 +36,13 @@ _log = logging.getLogger("mintmark.catalog")
 
 
 class Connection:
-    """One connection; not to be shared between threads.
+    """One connection. Threads must not share it.
 
     Args:
-        folder: where the file lies; made where it is missing. A file that cannot be written is opened for reading.
+        folder: of the file. Both are made if missing. A file that cannot be written is opened for reading.
 
     Raises:
-        CatalogError: the file cannot be opened, is no catalog, or was written by a newer release.
+        CatalogError: the file cannot be opened, is not a catalog, or was written by a newer release.
     """
 
     def __init__(self, folder: Path) -> None:
@@ -65,12 +65,15 @@ class Connection:
             self._migrate()
 
     def _open_read_only(self) -> None:
-        """Without a write-ahead log beside the file nobody can be writing it, and SQLite needs to be told so.
+        """Open the file for reading.
 
-        Where there is one, another process holds the file, and has made what a reader needs.
+        Without a write-ahead log beside it, nobody can be writing the file, and SQLite has to be told so. With one,
+        another process has the file open and has made what a reader needs.
         """
         log, shared = (self._path.with_name(f"{FILE}{suffix}") for suffix in ("-wal", "-shm"))
-        held = log.is_file() and (shared.is_file() or log.stat().st_size)  # empty before the other has written
+        held = log.is_file() and (
+            shared.is_file() or log.stat().st_size
+        )  # the log is empty before the other process has written
         mode = "mode=ro" if held else "immutable=1"
         uri = f"{self._path.resolve().as_uri()}?{mode}"
         self._connection = sqlite3.connect(uri, uri=True, timeout=_LOCK_TIMEOUT, isolation_level=None)
@@ -78,7 +81,7 @@ class Connection:
             raise CatalogError(f"{self._path} was written by an earlier release: open it once where it can be written")
 
     def _use_write_ahead_log(self) -> None:
-        """Switch a new file over. SQLite does not wait for locks here, and several models open a catalog at once."""
+        """Switch a new file to this log. SQLite does not wait for locks here, and several models open it at once."""
         deadline = time.monotonic() + _LOCK_TIMEOUT
         while True:
             try:
@@ -98,7 +101,7 @@ class Connection:
         return version
 
     def _migrate(self) -> None:
-        """Make the tables, or those of an earlier release new ones. References are checked when all is in its place."""
+        """Make the tables, or turn those of an earlier release into today's. References are checked at the end."""
         self._connection.execute("PRAGMA foreign_keys = OFF")
         with self.transaction("IMMEDIATE"):
             version = self._schema()  # another process may have been faster
@@ -123,7 +126,7 @@ class Connection:
             self._connection.execute(statement)
 
     def _fill_attributes(self) -> None:
-        """Let filters find the metadata of release 1. Raises ValueError where it is no JSON."""
+        """Let filters find the metadata of release 1. Raises ValueError if it is not JSON."""
         for number, metadata in self._connection.execute("SELECT number, metadata FROM entries"):
             texts = ((key, text_of(value)) for key, value in json.loads(metadata).items())
             self._connection.executemany(
@@ -152,12 +155,12 @@ class Connection:
             raise _failed(error) from error
 
     def value(self, query: str, values: Sequence[Any] = ()) -> Any:
-        """First column of the first row; None where there is none. Raises CatalogError."""
+        """First column of the first row; None if there is no row. Raises CatalogError."""
         rows = self.rows(query, values)
         return rows[0][0] if rows else None
 
     def run(self, statement: str, values: Sequence[Any] = ()) -> sqlite3.Cursor:
-        """Carry out a statement that changes something. Raises CatalogError."""
+        """Run a statement that changes something. Raises CatalogError."""
         try:
             return self._connection.execute(statement, values)
         except sqlite3.Error as error:
@@ -171,12 +174,12 @@ class Connection:
             yield
             self.run("COMMIT")
         except BaseException:
-            if self._connection.in_transaction:  # some errors, a full disk among them, have rolled back already
+            if self._connection.in_transaction:  # some errors, such as a full disk, have already rolled back
                 self._connection.execute("ROLLBACK")
             raise
 
     def version(self) -> tuple[int, int]:
-        """Differs after every change, other connections' and this one's; cheap enough for every search."""
+        """Differs after every change, by this connection or another. Cheap enough for every search."""
         return int(self.value("PRAGMA data_version")), self._connection.total_changes
 
 

@@ -21,13 +21,13 @@ _FAR = 2**62  # a whole number that SQLite takes and no entry has
 
 
 class Entries:
-    """Reading and writing; every method that writes belongs into a transaction of the caller's."""
+    """Reads and writes entries and views. The caller wraps methods that write in a transaction."""
 
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
 
     def find(self, entry_id: str) -> tuple[int, Entry] | None:
-        """Number and fields of an entry; None where no entry has the id."""
+        """Number and fields of an entry; None if no entry has the id."""
         rows = self._connection.rows(f"SELECT {_SELECTED} FROM entries WHERE id = ?", (entry_id,))
         return (rows[0][0], _entry(rows[0])) if rows else None
 
@@ -67,7 +67,7 @@ class Entries:
         return view
 
     def remove(self, number: int) -> None:
-        """Remove an entry and all that belongs to it."""
+        """Remove an entry and everything that belongs to it."""
         self._connection.run("DELETE FROM entries WHERE number = ?", (number,))
 
     def views_of(self, number: int) -> list[int]:
@@ -97,8 +97,8 @@ class Entries:
         return rows
 
     def matching(self, filters: Filters, first: int = 0, last: int = 2**63 - 1) -> np.ndarray:
-        """Numbers of the views from `first` to `last` that pass filters, [N] int64 in no order."""
-        # SQLite would start from the filters and go through all that pass; of few views each is looked at instead.
+        """Numbers of the views from `first` to `last` that pass filters, [N] int64, unordered."""
+        # SQLite would start from the filters and go through all that pass. For few views it looks at each instead.
         few = last - first < _CHUNK
         condition, values = _condition(filters, few)
         query = (
@@ -125,7 +125,7 @@ def cursor(after: str) -> int:
 
 
 def _condition(filters: Filters, few: bool) -> tuple[str, list[Any]]:
-    """A condition on views and entries, and its values; one that is cheap for each of a few entries, or for all."""
+    """A condition on views and entries, and its values. `few`: cheap for each of a few entries, else cheap for all."""
     having = (
         "EXISTS (SELECT 1 FROM attributes WHERE key = ? AND value = ? AND entry = entries.number)"
         if few
@@ -150,7 +150,7 @@ def _row(entry: Entry) -> tuple[Any, ...]:
 
 
 def _entry(row: Sequence[Any]) -> Entry:
-    """The entry of a row as `_SELECTED` asks for it."""
+    """The entry in a row of `_SELECTED`."""
     _, entry_id, *said, metadata = row
     values = dict(zip((one.name for one in ENTRY_FIELDS), said, strict=True))
     return Entry(**values, metadata=json.loads(metadata), id=entry_id)

@@ -1,4 +1,4 @@
-"""The sequence of changes, which indexes follow."""
+"""The numbered changes of the database, which indexes follow."""
 
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
@@ -14,21 +14,21 @@ from ensemble.errors import CatalogError
 
 CHUNK = 50_000  # views that are read at a time
 NOTHING: tuple[int, tuple[int, ...]] = (0, (-1,))  # sequence and generations of an index that holds nothing
-Ranges = list[tuple[int, int]]  # first and last of numbers without gaps
+Ranges = list[tuple[int, int]]  # first and last of consecutive numbers
 Vectors = tuple[np.ndarray, np.ndarray]  # views [N] int64 and their embeddings [N, EMBEDDING_SIZE] float32
 
 
 @dataclass(frozen=True)
 class Changes:
-    """What happened after some point.
+    """What happened after some change.
 
     Attributes:
         sequence: number of the last change.
         generations: that count.
-        restart: what was read before is worth nothing, and `added` holds all that there is.
+        restart: what was read before is no longer valid, and `added` holds everything.
         removed: views that were removed.
-        touched: views that were added, removed, or whose entries were changed.
-        added: searchable views that were added and still exist, some at a time; to be read while the changes are open.
+        touched: views that were added or removed, or whose entries were changed.
+        added: searchable views that were added and still exist, in chunks. Read them while the changes are open.
     """
 
     sequence: int
@@ -40,14 +40,14 @@ class Changes:
 
 
 class Feed:
-    """Changes as one model sees them."""
+    """The changes as one model sees them."""
 
     def __init__(self, connection: Connection, generations: Generations) -> None:
         self._connection = connection
         self._generations = generations
 
     def record(self, kind: int, numbers: Iterable[int]) -> None:
-        """Note a change of views or generations, in the transaction that makes it."""
+        """Record a change of views or generations, in the transaction that makes it."""
         for first, last in coalesced([(number, number) for number in sorted(numbers)]):
             self._connection.run("INSERT INTO changes (kind, first, last) VALUES (?, ?, ?)", (kind, first, last))
 
@@ -60,17 +60,17 @@ class Feed:
         return int(self._connection.value("SELECT COALESCE(MAX(sequence), 0) FROM changes"))
 
     def nonce(self, sequence: int) -> int | None:
-        """A random number that tells a change from one of the same number in another file, or in a restored one."""
+        """A change's random number. A change with the same number in another or a restored file has another one."""
         value = self._connection.value("SELECT nonce FROM changes WHERE sequence = ?", (sequence,))
         return None if value is None else int(value)
 
     def identity(self) -> str:
-        """What tells this database from others."""
+        """A text that tells this database from others."""
         return str(self._connection.value("SELECT value FROM settings WHERE key = 'identity'"))
 
     @contextmanager
     def since(self, sequence: int, generations: tuple[int, ...]) -> Iterator[Changes]:
-        """What to apply to an index that stands at `sequence` and holds the embeddings of `generations`."""
+        """The changes to apply to an index that stands at `sequence` and holds the embeddings of `generations`."""
         with self._connection.transaction("DEFERRED"):
             last, counting = self.last(), tuple(self._generations.numbers(counts=True))
             if generations != counting:
@@ -99,7 +99,7 @@ class Feed:
 
 
 def coalesced(ranges: Sequence[tuple[int, int]]) -> Ranges:
-    """Sorted ranges with those joined that touch or overlap."""
+    """Sorted ranges, with those that touch or overlap joined."""
     joined: Ranges = []
     for first, last in ranges:
         if joined and first <= joined[-1][1] + 1:

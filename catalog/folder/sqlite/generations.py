@@ -1,7 +1,7 @@
 """Embeddings in the database, by the models that made them.
 
-A generation is a set of embeddings by one model that counts or not. What is enrolled goes into the generation of its
-model that counts; what is made again from stored pictures goes into one that does not, until it is switched.
+A generation is a set of embeddings by one model. It counts as a whole or not at all. Enrolments go into the generation
+of their model that counts. Embeddings of stored pictures go into one that does not count until the switch.
 """
 
 from collections.abc import Sequence
@@ -14,7 +14,7 @@ from ensemble.contract import EMBEDDING_SIZE
 
 
 class Generations:
-    """The embeddings of one model; every method that writes belongs into a transaction of the caller's.
+    """The embeddings of one model. The caller wraps methods that write in a transaction.
 
     Args:
         connection: to the database.
@@ -24,7 +24,7 @@ class Generations:
     def __init__(self, connection: Connection, fingerprint: str) -> None:
         self._connection = connection
         self._fingerprint = fingerprint
-        self._looked = 0  # views up to this number are known not to be stale
+        self._looked = 0  # views up to this number are not stale
 
     def numbers(self, counts: bool) -> list[int]:
         """The model's generations that count, or those that do not."""
@@ -32,7 +32,7 @@ class Generations:
         return [row[0] for row in self._connection.rows(query, (self._fingerprint, counts))]
 
     def current(self, counts: bool) -> int:
-        """The model's first generation that counts, or does not; made where there is none."""
+        """The model's first generation that counts, or that does not. It is made if there is none."""
         if numbers := self.numbers(counts):
             return numbers[0]
         statement = "INSERT INTO generations (fingerprint, counts) VALUES (?, ?)"
@@ -41,14 +41,14 @@ class Generations:
         return made
 
     def put(self, view: int, generation: int, embedding: np.ndarray) -> None:
-        """Keep a view's embedding, [EMBEDDING_SIZE] float32; one that is there stays."""
+        """Keep a view's embedding, [EMBEDDING_SIZE] float32. An existing one stays."""
         self._connection.run(
             "INSERT OR IGNORE INTO embeddings (view, generation, embedding) VALUES (?, ?, ?)",
             (view, generation, np.ascontiguousarray(embedding, np.float32).tobytes()),
         )
 
     def put_if_there(self, view: int, generation: int, embedding: np.ndarray) -> None:
-        """As `put`, unless the view has been removed meanwhile, or has an embedding of this model already."""
+        """As `put`, unless the view was removed meanwhile or already has an embedding of this model."""
         query = (
             "SELECT 1 FROM views WHERE number = ? AND NOT EXISTS "
             f"(SELECT 1 FROM embeddings WHERE embeddings.view = views.number AND generation IN ({self._all()}))"
@@ -57,11 +57,11 @@ class Generations:
             self.put(view, generation, embedding)
 
     def _all(self) -> str:
-        """The model's generations, whether they count or not, as SQL lists them."""
+        """The model's generations, whether they count or not, as a list in SQL."""
         return ",".join(map(str, (*self.numbers(counts=True), *self.numbers(counts=False)))) or "NULL"
 
     def has(self, entry: int, side: str, view: View) -> bool:
-        """Whether an entry, by its number, has a view of this side with exactly this embedding, or this picture."""
+        """Whether an entry, by number, has a view of this side with exactly this embedding or this picture."""
         vector = np.ascontiguousarray(view.embedding, np.float32).tobytes()
         same_embedding = self._connection.rows(
             "SELECT 1 FROM views JOIN embeddings ON embeddings.view = views.number "
@@ -77,7 +77,7 @@ class Generations:
         return bool(same_embedding or same_picture)
 
     def views(self, condition: str, values: Sequence[int], limit: int = -1) -> list[tuple[int, StoredView]]:
-        """Numbers of entries, and their views under an SQL condition on views, in the order of their enrolment."""
+        """Views that meet an SQL condition, each after its entry's number, in the order of enrolment."""
         generations = ",".join(map(str, self.numbers(counts=True))) or "NULL"
         rows = self._connection.rows(
             "SELECT views.number, views.entry, entries.id, side, jpeg, embedding FROM views "
@@ -92,7 +92,7 @@ class Generations:
         ]
 
     def stale(self, limit: int) -> list[StoredView]:
-        """Views with a picture for which this model has no embedding yet, whether it counts or not."""
+        """Views with a picture and without an embedding of this model, counting or not."""
         views = self._stale_after(self._looked, limit) or self._stale_after(0, limit)
         if views:
             self._looked = int(views[0].id) - 1
@@ -109,7 +109,7 @@ class Generations:
         return [StoredView(str(number), entry_id, side, jpeg, None) for number, entry_id, side, jpeg in rows]
 
     def switch(self) -> tuple[list[int], int]:
-        """Let all generations count; returns those that did not, and how many embeddings they have."""
+        """Let all generations count; returns those that did not before, and how many embeddings they have."""
         staged = self.numbers(counts=False)
         count = self._count(staged)
         self._connection.run("UPDATE generations SET counts = 1 WHERE fingerprint = ?", (self._fingerprint,))
@@ -134,7 +134,7 @@ class Generations:
         return sum(self._connection.value(query, (number,)) for number in generations)
 
     def vectors(self, views: Sequence[int]) -> dict[int, np.ndarray]:
-        """Embeddings that count, [EMBEDDING_SIZE] float32, of those among a few views that have one."""
+        """The embeddings that count, [EMBEDDING_SIZE] float32, of a few views. Views without one are left out."""
         generations = ",".join(map(str, self.numbers(counts=True))) or "NULL"
         listed = ",".join(map(str, map(int, views)))
         query = f"SELECT view, embedding FROM embeddings WHERE view IN ({listed}) AND generation IN ({generations})"

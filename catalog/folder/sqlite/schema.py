@@ -1,7 +1,7 @@
-"""Tables of the database, and how those of earlier releases become them.
+"""Tables of the database, and the steps that bring those of earlier releases up to date.
 
-Numbers of views and changes are never used twice. A view has at most one embedding of each model; which of
-them count is said by their generation, so that a whole set can be made beside the one that is searched.
+Numbers of views and changes are never used twice. A view has at most one embedding of each model. Its generation says
+whether it counts, so a whole set can be made beside the one that is searched.
 """
 
 from dataclasses import dataclass
@@ -56,8 +56,8 @@ CREATE TABLE changes (
 );
 """
 
-# In release 1 an entry was one side of a coin, and a view had one embedding. The connection fills the attributes:
-# SQLite would write numbers otherwise than JSON does.
+# In release 1 an entry was one side of a coin, and a view had one embedding. The connection fills the attributes,
+# because SQLite writes numbers differently from JSON.
 FROM_1 = f"""
 ALTER TABLE entries RENAME TO old_entries;
 ALTER TABLE views RENAME TO old_views;
@@ -94,14 +94,14 @@ class Step:
 
     Attributes:
         name: what changes, for the log and for errors.
-        script: SQL, its statements ended by ";" at the ends of lines.
+        script: SQL; each statement ends with ";" at the end of a line.
     """
 
     name: str
     script: str
 
 
-# Steps are added at the end and never changed: a database only counts how many of them it has.
+# New steps go to the end, and steps never change: a database only counts how many it has.
 STEPS: tuple[Step, ...] = (
     Step(
         "entries have a mint mark",
@@ -112,7 +112,7 @@ STEPS: tuple[Step, ...] = (
     ),
 )
 
-BASE = 2  # the schema that TABLES and FROM_1 make, and that the steps go on from
+BASE = 2  # the schema that TABLES and FROM_1 make; the steps start from it
 IDENTITY = """
 INSERT OR IGNORE INTO settings (key, value) VALUES ('identity', lower(hex(randomblob(16))));
 """

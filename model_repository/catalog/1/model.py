@@ -10,7 +10,7 @@ import numpy as np
 from backends.adapter import Answer, answer_each, call, max_batch, parameters, settings, texts
 from catalog import open_configured
 from catalog.service.access import check_change, check_read
-from catalog.service.operations import Desk, changes, parse, perform
+from catalog.service.operations import Context, changes, parse, perform
 from catalog.service.picture import coin_tensor
 from ensemble.contract import COIN, EMBEDDER, EMBEDDING, EMBEDDING_SIZE, REQUEST, RESPONSE
 
@@ -23,7 +23,7 @@ class TritonPythonModel:
         config = settings(args)
         catalog = open_configured(config["fingerprint"])
         embed = partial(_embed, together=max_batch(args))  # the same for all models of a target
-        self.desk = Desk(catalog, config["fingerprint"], embed, float(config["known_threshold"]))
+        self.context = Context(catalog, config["fingerprint"], embed, float(config["known_threshold"]))
 
     def execute(self, requests: list[Any]) -> list[Any]:
         """Carry out the operations of every request."""
@@ -33,16 +33,16 @@ class TritonPythonModel:
         replies = []
         for operation in [parse(text) for text in texts(request, REQUEST)]:
             (check_change if changes(operation) else check_read)(parameters(request))
-            replies.append(perform(self.desk, operation))
+            replies.append(perform(self.context, operation))
         return {RESPONSE: np.array([[json.dumps(reply, ensure_ascii=False).encode()] for reply in replies], object)}
 
     def finalize(self) -> None:
         """Close the catalog."""
-        self.desk.catalog.close()
+        self.context.catalog.close()
 
 
 def _embed(pictures: Sequence[bytes], together: int) -> np.ndarray:
-    """Embeddings [N, EMBEDDING_SIZE] of pictures of rectified coins; the model gets `together` of them at a time."""
+    """Embed pictures of rectified coins with the model `embedding`, `together` per request: [N, EMBEDDING_SIZE]."""
     coins = [coin_tensor(picture) for picture in pictures]
     parts = [
         call(EMBEDDER, {COIN: np.stack(coins[start : start + together])})[EMBEDDING]

@@ -1,7 +1,7 @@
 """Every vector index gives the answers of brute force, whatever was removed and added again before.
 
-The GPU's index is made of two parts. What Mintmark adds, ids and removal, is held here over flat indexes of the CPU:
-one that minds an ID selector and one that does not, as Faiss's two GPU builds. The whole is held where there is a GPU.
+The GPU's index has two parts. Mintmark's part, ids and removal, is tested over flat indexes of the CPU: one obeys an ID
+selector and one does not, like Faiss's two GPU builds. The whole is tested if there is a GPU.
 """
 
 from collections.abc import Callable
@@ -15,12 +15,10 @@ import pytest
 from catalog import open_catalog
 from catalog.folder.index.exact import FlatIndex, VectorIndex
 from catalog.folder.index.gpu import GpuFlatIndex, GpuIndexError
-from catalog.folder.index.tombstones import DEAD_SHARE, MOST_DEAD, MOST_ROWS, TombstoneIndex, minds_selector
+from catalog.folder.index.tombstones import DEAD_SHARE, MOST_DEAD, MOST_ROWS, TombstoneIndex, obeys_selector
 from catalog.folder.store import FolderCatalog
 from ensemble.contract import EMBEDDING_SIZE, MAX_K
 from tests.catalog.samples import ATOL, MODEL, Exact, enroll, ids, unit_vectors
-
-pytestmark = pytest.mark.slow
 
 Vectors = Callable[..., np.ndarray]
 Spoil = Callable[[np.ndarray], np.ndarray]
@@ -28,7 +26,7 @@ NO_GPU = not hasattr(faiss, "GpuIndexFlatIP") or not faiss.get_num_gpus()
 
 
 class OnDevice:
-    """As far as it is used, an array of CuPy: Faiss finds out by itself that the address is the host's."""
+    """The part of a CuPy array that is used. Faiss finds out by itself that the address is the host's."""
 
     def __init__(self, array: np.ndarray) -> None:
         self.array, self.shape = array, array.shape
@@ -37,10 +35,10 @@ class OnDevice:
 
 
 class OwnKernels:
-    """A flat index with what Faiss's GPU index has: it adds, searches, passes over selectors, and has a largest k."""
+    """A flat index that behaves as Faiss's on a GPU: it adds, searches, ignores selectors, and has a largest k."""
 
     def __init__(self) -> None:
-        self._flat = faiss.IndexFlatIP(EMBEDDING_SIZE)
+        self._flat: Any = faiss.IndexFlatIP(EMBEDDING_SIZE)
         self.searches: list[int] = []  # k of each
         self.restarts = 0
 
@@ -57,28 +55,22 @@ class OwnKernels:
     def search_c(self, n: int, queries: Any, k: int, scores: Any, rows: Any, params: Any) -> None:
         assert 1 <= k <= MOST_ROWS
         self.searches.append(k)
-        flat: Any = self._flat
-        flat.search_c(n, queries, k, scores, rows, None)
+        self._flat.search_c(n, queries, k, scores, rows, None)
 
     def reset(self) -> None:
         self.restarts += 1
         self._flat.reset()
 
 
-def exact_index() -> Any:
-    """Faiss's exact index, whose selectors its types leave out."""
+def flat_index() -> Any:
+    """A flat index of Faiss, whose types lack what SWIG adds."""
     return faiss.IndexFlatIP(EMBEDDING_SIZE)
-
-
-def own_kernels() -> Any:
-    """An index without selectors."""
-    return OwnKernels()
 
 
 MAKERS: dict[str, Callable[[], VectorIndex]] = {
     "flat": FlatIndex,
-    "tombstones by selector": lambda: TombstoneIndex(exact_index()),
-    "tombstones without selector": lambda: TombstoneIndex(own_kernels()),
+    "tombstones by selector": lambda: TombstoneIndex(flat_index()),
+    "tombstones without selector": lambda: TombstoneIndex(OwnKernels()),
     "gpu": lambda: GpuFlatIndex(0),
 }
 REASON = "no CUDA device, or Faiss without GPU code"
@@ -93,7 +85,7 @@ def make(request: pytest.FixtureRequest) -> Callable[[], VectorIndex]:
 
 
 def check(index: VectorIndex, stored: dict[int, np.ndarray], queries: np.ndarray, k: int) -> None:
-    """Hold an answer to brute force; which of several equal scores comes first is left open."""
+    """Compare an answer with brute force; equal scores may come in any order."""
     assert index.ntotal == len(stored)
     scores, ids = index.search(queries, k)
     assert (scores.shape, ids.shape, scores.dtype, ids.dtype) == ((len(queries), k),) * 2 + (np.float32, np.int64)
@@ -135,8 +127,8 @@ def test_search_is_brute_force(make: Callable[[], VectorIndex], vectors: Vectors
 
 def test_any_order_of_changes(make: Callable[[], VectorIndex], vectors: Vectors) -> None:
     rng = np.random.default_rng(5)
-    stored: dict[int, np.ndarray] = {}
     index, fresh = make(), iter(range(10**6))
+    stored: dict[int, np.ndarray] = {}
     queries = vectors(3, seed=2)
     for step in range(120):
         added = vectors(int(rng.integers(1, 40)), seed=100 + step)
@@ -259,7 +251,7 @@ class OutOfMemory(TombstoneIndex):
     """Fails once, after half of a change has been made."""
 
     def __init__(self) -> None:
-        super().__init__(exact_index())
+        super().__init__(flat_index())
         self.failures = 0
 
     def add_with_ids(self, vectors: np.ndarray, ids: np.ndarray) -> None:
@@ -288,13 +280,13 @@ def test_a_change_that_failed_half_way_is_made_up_for(tmp_path: Path) -> None:
 
 
 def test_selectors_are_found_out() -> None:
-    for index, minds in ((exact_index(), True), (own_kernels(), False)):
-        assert minds_selector(index) is minds
+    for index, obeys in ((flat_index(), True), (OwnKernels(), False)):
+        assert obeys_selector(index) is obeys
         assert index.ntotal == 0
 
 
 def test_no_search_asks_for_more_rows_than_there_can_be(vectors: Vectors) -> None:
-    flat = own_kernels()
+    flat = OwnKernels()
     index = TombstoneIndex(flat)
     stored = vectors(4 * MOST_DEAD)
     index.add_with_ids(stored, np.arange(len(stored)))
@@ -311,7 +303,7 @@ def test_no_search_asks_for_more_rows_than_there_can_be(vectors: Vectors) -> Non
 
 def test_more_than_the_kernels_select_is_searched_on_the_host() -> None:
     """A search for many entries, or among entries of many views, asks for more views than MAX_K."""
-    flat = own_kernels()
+    flat = OwnKernels()
     index, stored = TombstoneIndex(flat), unit_vectors(2 * MOST_ROWS)
     index.add_with_ids(stored, np.arange(len(stored)))
     index.remove(np.arange(10))
@@ -323,7 +315,7 @@ def test_more_than_the_kernels_select_is_searched_on_the_host() -> None:
 
 
 def test_dead_rows_give_their_memory_back(vectors: Vectors) -> None:
-    flat = exact_index()
+    flat = flat_index()
     index = TombstoneIndex(flat)
     stored = vectors(4000)
     index.add_with_ids(stored, np.arange(4000))

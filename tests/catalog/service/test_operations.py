@@ -1,4 +1,4 @@
-"""The management operations as JSON in, JSON out."""
+"""The operations that manage a catalog: JSON in, JSON out."""
 
 import base64
 import json
@@ -10,25 +10,30 @@ import pytest
 
 from catalog import Enrolment
 from catalog.folder.store import FolderCatalog
-from catalog.service.operations import MAX_PAGE, MAX_PICTURE, MAX_REEMBEDDED, OPERATIONS, Desk, changes, parse, perform
+from catalog.service.operations import (
+    MAX_PAGE,
+    MAX_PICTURE,
+    MAX_REEMBEDDED,
+    OPERATIONS,
+    Context,
+    changes,
+    parse,
+    perform,
+)
 from ensemble.contract import EMBEDDING_SIZE
 from ensemble.errors import EntryError, EntryNotFoundError
-from tests.catalog.samples import MODEL, OTHER, UNSAID, coin, fill, photo, unit_vectors
+from tests.catalog.samples import MODEL, OTHER, UNSAID, coin, embedding_of, fill, photo, unit_vectors
 
 BYTES = 4 * EMBEDDING_SIZE  # of an embedding
 READING = ("list", "show", "export", "status")
 COIN: dict[str, object] = {
-    "name": "10 won",
-    "country": "KR",
-    "currency": "KRW",
-    "denomination": "10",
-    **UNSAID,
-    "metadata": {},
+    **{"name": "10 won", "country": "KR", "currency": "KRW", "denomination": "10"},
+    **{**UNSAID, "metadata": {}},
 }
 
 
 def embed(pictures: Sequence[bytes]) -> np.ndarray:
-    """A model that sees nothing but the length of a picture."""
+    """A model that sees only the length of a picture."""
     if b"no picture" in pictures:
         raise EntryError("the picture of a view cannot be read")
     return np.concatenate([unit_vectors(0), *(unit_vectors(1, len(picture)) for picture in pictures)])
@@ -42,11 +47,11 @@ def enrolled(catalog: FolderCatalog) -> list[str]:
 @pytest.fixture
 def ask(catalog: FolderCatalog) -> Callable[..., dict[str, Any]]:
     """One operation, from text to text."""
-    desk = Desk(catalog, MODEL, embed, 0.5)
+    context = Context(catalog, MODEL, embed, 0.5)
 
     def perform_one(operation: str, **request: object) -> dict[str, Any]:
         parsed = parse(json.dumps({"operation": operation, **request}))
-        return dict(json.loads(json.dumps(perform(desk, parsed))))
+        return dict(json.loads(json.dumps(perform(context, parsed))))
 
     return perform_one
 
@@ -153,10 +158,10 @@ def test_what_an_import_does_not_bring_is_embedded_here(ask: Ask, catalog: Folde
         "added": 3
     }
     assert ask("import", model=OTHER, views=[view("d", foreign, b"4444"), view("e", foreign, b"55555")]) == {"added": 2}
-    found = {entry.id: v.embedding for entry, v in catalog.export("", 100).views}
-    np.testing.assert_array_equal(np.asarray(found["a"]), own)
+    found = {entry.id: embedding_of(v) for entry, v in catalog.export("", 100).views}
+    np.testing.assert_array_equal(found["a"], own)
     for entry_id, length in (("b", 2), ("d", 4), ("e", 5)):
-        np.testing.assert_array_equal(np.asarray(found[entry_id]), unit_vectors(1, length)[0])
+        np.testing.assert_array_equal(found[entry_id], unit_vectors(1, length)[0])
 
 
 @pytest.mark.parametrize(
