@@ -67,7 +67,7 @@ def store(open_store: Open) -> Catalog:
 
 @pytest.fixture
 def until() -> Callable[[Callable[[], bool]], None]:
-    """Waits for what happens in another process; fails where it does not happen."""
+    """Waits for something that another process does; fails after a minute."""
 
     def wait(happened: Callable[[], bool]) -> None:
         deadline = time.monotonic() + 60

@@ -1,4 +1,4 @@
-"""What a client sends to be enrolled is read strictly, and an error names the field."""
+"""Enrolments that clients send are read strictly, and an error names the field."""
 
 import json
 

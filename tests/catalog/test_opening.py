@@ -41,7 +41,7 @@ def test_the_kind_of_store_that_a_location_names(location: str, kind: StoreKind)
 
 
 def test_a_scheme_that_no_store_has() -> None:
-    """A slip, and no folder of a strange name."""
+    """It is a slip, not a folder with a strange name."""
     with pytest.raises(ValueError, match=r"'http://host/x' is no catalog; .*a folder .*milvus://HOST:PORT/COLLECTION"):
         open_catalog("http://host/x", "model")
 

@@ -107,7 +107,7 @@ def test_filters(store: Catalog, filters: Mapping[str, str], expected: set[str])
 
 
 def test_filters_compare_and_do_no_more(store: Catalog) -> None:
-    """Values and keys with whatever an expression language could take for its own."""
+    """Values and keys contain whatever an expression language might interpret."""
     embeddings = unit_vectors(len(NASTY))
     for number, (text, row) in enumerate(zip(NASTY, embeddings, strict=True)):
         entry = coin(f"coin {number}", country=text, metadata={text: text, "key": text})

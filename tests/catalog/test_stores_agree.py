@@ -27,7 +27,7 @@ SCORE = 1e-5  # two sums of EMBEDDING_SIZE products of float32
 
 
 def same_answers(one: Catalog, other: Catalog, queries: np.ndarray, k: int, filters: Filters) -> int:
-    """Hold answers against each other by names; where two scores are as good as equal either may come first.
+    """Compare answers by names; if two scores are almost equal, either may come first.
 
     Returns:
         How many matches there were.

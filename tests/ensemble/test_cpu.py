@@ -33,7 +33,7 @@ def test_little_memory_makes_fewer_slots() -> None:
         (Cpu(64, 4), (MOST_THREADS,)),
     ],
 )
-def test_threads_are_halved_down_to_those_of_each_of_many(cpu: Cpu, threads: tuple[int, ...]) -> None:
+def test_threads_are_halved_down_to_cores_per_slot(cpu: Cpu, threads: tuple[int, ...]) -> None:
     assert cpu.threads == threads
 
 

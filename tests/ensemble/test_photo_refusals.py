@@ -1,4 +1,4 @@
-"""What is no usable photo is refused with PhotoError, quickly, and with nothing else."""
+"""A file that is not a usable photo is refused, quickly, with PhotoError and nothing else."""
 
 import io
 import struct

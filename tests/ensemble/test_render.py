@@ -1,4 +1,4 @@
-"""What is generated is what is committed, and Triton's own protobuf reads it as the contract says."""
+"""The committed files are what is generated, and Triton's own protobuf reads them as the contract says."""
 
 import dataclasses
 import importlib.util
@@ -212,7 +212,7 @@ def test_the_clients_constants() -> None:
         "metadata",
     ]
     assert contract.COIN_SEARCH.name == constants.COIN_SEARCH
-    served = (contract.CATALOG, *ENSEMBLES)
-    assert {model.name: tuple(t.name for t in model.outputs) for model in served} == constants.OUTPUTS
-    assert all(constants.DTYPES[t.name] == t.dtype.value for model in served for t in (*model.inputs, *model.outputs))
+    called = (contract.CATALOG, *ENSEMBLES)
+    assert {model.name: tuple(t.name for t in model.outputs) for model in called} == constants.OUTPUTS
+    assert all(constants.DTYPES[t.name] == t.dtype.value for model in called for t in (*model.inputs, *model.outputs))
     assert not re.search(r"Model\(|Tensor\(", (ROOT / CLIENT_CONTRACT).read_text())

@@ -1,4 +1,4 @@
-"""Built indexes of every kind: what they find, that filters hold, and that no place in the answer is wasted."""
+"""Built indexes of every kind: what they find, that filters hold, and that answers are full."""
 
 from functools import cache
 
@@ -76,7 +76,7 @@ def test_only_what_is_allowed_and_all_that_is_asked_for(text: str, share: float,
 
 @pytest.mark.parametrize("text", KINDS)
 def test_few_allowed_are_compared_one_by_one(text: str) -> None:
-    """Below a tenth neither a graph nor lists are trusted: nothing is missed, whatever the setting's thoroughness."""
+    """Below a tenth, graph and lists are bypassed: nothing is missed, however thorough the setting is."""
     index = built(text)
     for seed in range(5):
         allowed = selection(0.02, seed)

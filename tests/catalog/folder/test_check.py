@@ -1,4 +1,4 @@
-"""`python -m catalog check` finds what is wrong with a folder, and nothing where all is well."""
+"""`python -m catalog check` finds what is wrong with a folder, and nothing if all is well."""
 
 import os
 import sqlite3

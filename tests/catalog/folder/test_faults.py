@@ -21,7 +21,7 @@ from catalog.folder.index.spec import parse_spec
 from catalog.folder.store import FolderCatalog
 from ensemble.contract import EMBEDDING_SIZE
 from ensemble.errors import CatalogError
-from tests.catalog.samples import MODEL, OTHER, coin, enroll, fill, ids, photo, unit_vectors
+from tests.catalog.samples import MODEL, OTHER, coin, embedding_of, enroll, fill, ids, photo, unit_vectors
 
 pytestmark = pytest.mark.slow
 
@@ -413,5 +413,5 @@ def test_ten_thousand_enrolments_in_a_row(quick_disk: Path) -> None:
     assert len(list(Path("/proc/self/fd").iterdir())) == files
     assert catalog.status().views == 10_000
     assert (quick_disk / "catalog.sqlite-wal").stat().st_size < 16 << 20, "the log is taken into the file again"
-    np.testing.assert_array_equal(np.asarray(catalog.export("9999", 1).views[0][1].embedding), rows[-1])
+    np.testing.assert_array_equal(embedding_of(catalog.export("9999", 1).views[0][1]), rows[-1])
     catalog.close()

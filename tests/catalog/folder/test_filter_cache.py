@@ -1,4 +1,4 @@
-"""What passes a filter is remembered, and is right after every change."""
+"""The views that pass a filter are remembered, and stay right after every change."""
 
 from collections.abc import Callable, Mapping
 

@@ -1,7 +1,7 @@
-"""Random changes through two servers on a folder, held to brute force, while indexes are built and swapped.
+"""Random changes through two servers on a folder, compared with brute force while indexes are built and swapped.
 
-Builds happen at once, in the test's process, and are loaded in the background as always: when a search takes one up is
-left to chance. The build in another process is in `test_keeper.py`.
+Builds happen at once, in the test's process. They are loaded in the background as always, so chance decides when a
+search starts to use one. The build in another process is in `test_keeper.py`.
 """
 
 from collections.abc import Callable
@@ -22,7 +22,7 @@ from tests.catalog.samples import MODEL, OTHER, Exact, clustered, coin, fill, id
 pytestmark = pytest.mark.slow
 
 Open = Callable[..., FolderCatalog]
-# Thorough enough to be exact among some hundreds: what is held here is what follows a change, not recall.
+# Thorough enough to be exact among some hundreds: these tests are about following changes, not about recall.
 KINDS = ("Flat", "SQ8", "HNSW32:efSearch=2000", "IVF4,Flat:nprobe=4", "")
 STEPS = 150
 COUNTRIES, MINTS, SIDES = ("KR", "JP", "FR"), ("Seoul", "Daejeon", 7, True), ("obverse", "reverse")
@@ -30,7 +30,7 @@ COUNTRIES, MINTS, SIDES = ("KR", "JP", "FR"), ("Seoul", "Daejeon", 7, True), ("o
 
 @pytest.fixture
 def builds(monkeypatch: pytest.MonkeyPatch) -> list[str]:
-    """The kinds that were built, from the least of views."""
+    """The kinds of index that were built. Every kind can be built from 39 views here."""
     done: list[str] = []
 
     def at_once(keeper: IndexKeeper) -> None:
@@ -43,7 +43,7 @@ def builds(monkeypatch: pytest.MonkeyPatch) -> list[str]:
 
 
 class Trial:
-    """Two servers, what they should hold, and dice."""
+    """Two servers, what they should hold, and a random generator."""
 
     def __init__(self, servers: tuple[FolderCatalog, FolderCatalog], other: FolderCatalog, seed: int) -> None:
         self.servers, self.other = servers, other

@@ -1,4 +1,4 @@
-"""Indexes are built in the background, by one process at a time, and taken up by every server."""
+"""Indexes are built in the background, by one process at a time, and then used by every server."""
 
 import logging
 import subprocess
@@ -74,7 +74,7 @@ def test_built_by_another_process_and_taken_up_by_all(
 
 
 class Builders:
-    """Builders that are made up, on a clock of their own."""
+    """Fake builders on a fake clock."""
 
     def __init__(self) -> None:
         self.now = 1000.0
@@ -106,7 +106,7 @@ def builders(monkeypatch: pytest.MonkeyPatch) -> Builders:
 
 @pytest.fixture
 def grown(open_at: Open) -> FolderCatalog:
-    """A catalog that has outgrown its index; none has looked yet."""
+    """A catalog that has outgrown its index; nobody has noticed yet."""
     catalog = open_at(index="HNSW16", growth=SMALL)
     fill(catalog, ROWS)
     return catalog

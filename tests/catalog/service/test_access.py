@@ -1,4 +1,4 @@
-"""Only who holds a token changes, or reads, a catalog that has one."""
+"""Only holders of a token change or read a catalog that has one."""
 
 from collections.abc import Callable, Mapping
 

@@ -1,4 +1,4 @@
-"""The answer of a search as tensors: filled up, judged by the threshold, empty where no coin was found."""
+"""The answer of a search as tensors: padded, judged by the threshold, empty if no coin was found."""
 
 import json
 

@@ -13,7 +13,7 @@ from ensemble.errors import EntryError
 
 
 def normalized(rgb: np.ndarray) -> np.ndarray:
-    """[256, 256, 3] uint8 to [3, 256, 256] float32 as the networks see it."""
+    """[IMAGE_SIZE, IMAGE_SIZE, 3] uint8 to [3, IMAGE_SIZE, IMAGE_SIZE] float32, as the networks see it."""
     scaled = (rgb / 255 - np.array(IMAGE_MEAN)) / np.array(IMAGE_STD)
     return scaled.astype(np.float32).transpose(2, 0, 1)
 
