@@ -20,6 +20,8 @@ from catalog.folder.store import FolderCatalog
 from ensemble.contract import EMBEDDING_SIZE, MAX_K
 from tests.catalog.samples import ATOL, MODEL, Exact, enroll, ids, unit_vectors
 
+pytestmark = pytest.mark.slow
+
 Vectors = Callable[..., np.ndarray]
 Spoil = Callable[[np.ndarray], np.ndarray]
 NO_GPU = not hasattr(faiss, "GpuIndexFlatIP") or not faiss.get_num_gpus()
