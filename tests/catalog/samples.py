@@ -73,6 +73,16 @@ def ids(matches: Iterable[Match]) -> list[str]:
     return [match.entry.id for match in matches]
 
 
+ROWS = unit_vectors(20)  # embeddings of the coins that `works` expects
+
+
+def works(catalog: FolderCatalog, count: int = 20) -> None:
+    """Assert that a catalog with `ROWS` enrolled by `fill`, and more, still finds them, and holds `count` views."""
+    assert [ids(found) for found in catalog.search(ROWS, 1)] == [[f"coin-{n}"] for n in range(20)]
+    assert len(catalog.search(ROWS[:1], 1000)[0]) == count
+    assert catalog.status().views == count
+
+
 @dataclass
 class ExactView:
     """A view among which the exact search looks."""

@@ -1,11 +1,9 @@
-"""Disk full, read-only, damaged, a clock that goes backwards: a change is refused whole, and search goes on."""
+"""Disk full, damaged, a clock that goes backwards: a change is refused whole, and search goes on."""
 
 import contextlib
 import os
 import shutil
-import sqlite3
 import subprocess
-import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator
@@ -21,21 +19,12 @@ from catalog.folder.index.spec import parse_spec
 from catalog.folder.store import FolderCatalog
 from ensemble.contract import EMBEDDING_SIZE
 from ensemble.errors import CatalogError
-from tests.catalog.samples import MODEL, OTHER, coin, embedding_of, enroll, fill, ids, photo, unit_vectors
+from tests.catalog.samples import MODEL, OTHER, ROWS, coin, embedding_of, enroll, fill, ids, photo, unit_vectors, works
 
 pytestmark = pytest.mark.slow
 
 Open = Callable[..., FolderCatalog]
-ROOT = Path(__file__).resolve().parents[3]
-ROWS = unit_vectors(20)
 FULL = r"the catalog failed and was not changed: database or disk is full; make room"
-
-
-def works(catalog: FolderCatalog, count: int = 20) -> None:
-    """Search finds what was there before, and nothing besides."""
-    assert [ids(found) for found in catalog.search(ROWS, 1)] == [[f"coin-{n}"] for n in range(20)]
-    assert len(catalog.search(ROWS[:1], 1000)[0]) == count
-    assert catalog.status().views == count
 
 
 # --- disk full -----------------------------------------------------------------------------------------------------
@@ -88,28 +77,6 @@ def test_removing_makes_room(open_at: Open, tmp_path: Path) -> None:
     assert problems(tmp_path / "catalog") == []
 
 
-@pytest.fixture
-def small_disk() -> Iterator[Path]:
-    """A file system of 2 MB."""
-    folder = Path(tempfile.mkdtemp(prefix="mintmark-small-"))
-    mounted = (
-        shutil.which("mount")
-        and not subprocess.run(
-            ["mount", "-t", "tmpfs", "-o", "size=2m,mode=755", "mintmark-test", folder],
-            capture_output=True,
-            check=False,
-        ).returncode
-    )
-    if not mounted:
-        folder.rmdir()
-        pytest.skip("this process may not mount a file system")
-    try:
-        yield folder
-    finally:
-        subprocess.run(["umount", "-l", folder], check=True)
-        folder.rmdir()
-
-
 def test_a_disk_that_is_full(small_disk: Path) -> None:
     catalog = FolderCatalog(small_disk / "catalog", MODEL)
     fill(catalog, ROWS)
@@ -149,154 +116,6 @@ def test_a_new_catalog_on_a_full_disk(small_disk: Path) -> None:
     fill(catalog, ROWS)
     works(catalog)
     catalog.close()
-
-
-# --- read-only -----------------------------------------------------------------------------------------------------
-
-READER = """
-import os, sys
-from pathlib import Path
-import numpy as np
-from ensemble.errors import CatalogError
-from catalog.folder.store import FolderCatalog
-from tests.catalog.samples import Enrolment, coin, ids, photo, unit_vectors
-
-if os.getuid() == 0:
-    os.setgroups([]), os.setgid(65534), os.setuid(65534)  # rights do not bind root
-rows = unit_vectors(20)
-catalog = FolderCatalog(Path(sys.argv[1]), "feedfacefeedface")
-catalog.load()
-assert [ids(found) for found in catalog.search(rows, 1)] == [[f"coin-{n}"] for n in range(20)]
-assert len(catalog.page("", 100).entries) == catalog.status().entries == 20
-assert ids(catalog.search(rows[:1], 1, {"country": "KR"})[0]) == ["coin-0"]
-for change in (
-    lambda: catalog.enroll(Enrolment("obverse", coin()), photo(rows[0])),
-    lambda: catalog.remove("coin-0"),
-    lambda: catalog.update("coin-0", {"name": "x"}),
-    lambda: catalog.set_threshold(0.5),
-    lambda: catalog.add([(Enrolment("obverse", coin(id="new"), "new"), photo(rows[0]))]),
-):
-    try:
-        change()
-    except CatalogError as error:
-        assert "readonly database; give the server's user the right to write the file and its folder" in str(error)
-    else:
-        raise AssertionError("it was changed")
-print("ready", flush=True)
-for line in sys.stdin:
-    print(len(catalog.search(rows[:1], 1000)[0]), flush=True)
-"""
-
-
-@pytest.fixture
-def shared() -> Iterator[Path]:
-    """A folder that another user can reach, which pytest's are not."""
-    folder = Path(tempfile.mkdtemp(prefix="mintmark-shared-"))
-    folder.chmod(0o755)
-    yield folder
-    for path in (folder, *folder.rglob("*")):
-        path.chmod(0o755)
-    shutil.rmtree(folder)
-
-
-def reader(folder: Path) -> "subprocess.Popen[str]":
-    """Reads a catalog as a user who may not write it."""
-    environment = {**os.environ, "PYTHONPATH": str(ROOT), "PYTHONDONTWRITEBYTECODE": "1"}
-    return subprocess.Popen(
-        [sys.executable, "-c", READER, str(folder)],
-        cwd=ROOT,
-        env=environment,
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-    )
-
-
-def read_all(folder: Path) -> None:
-    out, _ = reader(folder).communicate(timeout=60)
-    assert out == "ready\n"
-
-
-@pytest.mark.parametrize(("file", "rights"), [(0o444, 0o555), (0o444, 0o755), (0o644, 0o555)])
-def test_a_catalog_that_may_only_be_read(shared: Path, file: int, rights: int) -> None:
-    catalog = FolderCatalog(shared / "catalog", MODEL)
-    fill(catalog, ROWS)
-    catalog.close()
-    (shared / "catalog" / "catalog.sqlite").chmod(file)
-    (shared / "catalog").chmod(rights)
-    before = sorted(path.name for path in (shared / "catalog").iterdir())
-    read_all(shared / "catalog")
-    assert sorted(path.name for path in (shared / "catalog").iterdir()) == before
-
-
-def test_a_reader_beside_a_writer(shared: Path) -> None:
-    """What the other writes is in the log beside the file, and the reader sees it there."""
-    writer = FolderCatalog(shared / "catalog", MODEL)
-    fill(writer, ROWS)
-    read_beside(writer, shared / "catalog")
-
-
-def test_a_reader_beside_a_writer_that_has_not_written_yet(shared: Path) -> None:
-    writer = FolderCatalog(shared / "catalog", MODEL)
-    fill(writer, ROWS)
-    writer.close()
-    writer = FolderCatalog(shared / "catalog", MODEL)
-    writer.load()
-    read_beside(writer, shared / "catalog")
-
-
-def read_beside(writer: FolderCatalog, folder: Path) -> None:
-    with reader(folder) as process:
-        assert process.stdin is not None and process.stdout is not None
-        first = process.stdout.readline()
-        assert first == "ready\n", first + process.stdout.read()
-        for number in range(3):
-            enroll(writer, unit_vectors(1, seed=100 + number)[0])
-            process.stdin.write("again\n")
-            process.stdin.flush()
-            assert process.stdout.readline() == f"{21 + number}\n"
-        process.stdin.close()
-    writer.close()
-
-
-def test_a_reader_after_a_writer_that_was_killed(shared: Path) -> None:
-    """Its log is still there, and holds what was acknowledged."""
-    live, left = shared / "live", shared / "catalog"
-    catalog = FolderCatalog(live, MODEL)
-    fill(catalog, ROWS)
-    shutil.copytree(live, left)  # as the files lie at any moment
-    catalog.close()
-    assert (left / "catalog.sqlite-wal").stat().st_size
-    read_all(left)
-
-
-def test_a_disk_that_is_mounted_for_reading(small_disk: Path) -> None:
-    """Not even root may write there."""
-    catalog = FolderCatalog(small_disk, MODEL)
-    fill(catalog, ROWS)
-    catalog.close()
-    subprocess.run(["mount", "-o", "remount,ro", small_disk], check=True)
-    catalog = FolderCatalog(small_disk, MODEL)
-    catalog.load()
-    works(catalog)
-    for change in (lambda: catalog.remove("coin-1"), lambda: enroll(catalog, ROWS[0]), lambda: catalog.switch()):
-        with pytest.raises(CatalogError, match="was not changed: attempt to write a readonly database; give the"):
-            change()
-    works(catalog)
-    catalog.close()
-    with pytest.raises(CatalogError, match="cannot open"):
-        FolderCatalog(small_disk / "new", MODEL)
-    assert problems(small_disk) == []
-
-
-def test_an_old_catalog_that_may_only_be_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    connection = sqlite3.connect(tmp_path / "catalog.sqlite")
-    connection.executescript("CREATE TABLE entries (id TEXT); PRAGMA user_version = 1;")
-    connection.close()
-    monkeypatch.setattr(os, "access", lambda path, mode: False)
-    with pytest.raises(CatalogError, match="was written by an earlier release: open it once where it can be written"):
-        FolderCatalog(tmp_path, MODEL)
 
 
 # --- damaged -------------------------------------------------------------------------------------------------------

@@ -8,74 +8,21 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import faiss
 import numpy as np
 import pytest
 
 from catalog import open_catalog
 from catalog.folder.index.exact import FlatIndex, VectorIndex
-from catalog.folder.index.gpu import GpuFlatIndex, GpuIndexError
-from catalog.folder.index.tombstones import DEAD_SHARE, MOST_DEAD, MOST_ROWS, TombstoneIndex, obeys_selector
+from catalog.folder.index.gpu import GpuIndexError
+from catalog.folder.index.tombstones import TombstoneIndex
 from catalog.folder.store import FolderCatalog
-from ensemble.contract import EMBEDDING_SIZE, MAX_K
+from ensemble.contract import EMBEDDING_SIZE
+from tests.catalog.folder.vector_indexes import MAKERS, NO_GPU, REASON, OnDevice, check, flat_index
 from tests.catalog.samples import ATOL, MODEL, Exact, enroll, ids, unit_vectors
 
 pytestmark = pytest.mark.slow
 
 Vectors = Callable[..., np.ndarray]
-Spoil = Callable[[np.ndarray], np.ndarray]
-NO_GPU = not hasattr(faiss, "GpuIndexFlatIP") or not faiss.get_num_gpus()
-
-
-class OnDevice:
-    """The part of a CuPy array that is used. Faiss finds out by itself that the address is the host's."""
-
-    def __init__(self, array: np.ndarray) -> None:
-        self.array, self.shape = array, array.shape
-        gaps = None if array.flags.c_contiguous else array.strides
-        self.__cuda_array_interface__ = array.__array_interface__ | {"strides": gaps}
-
-
-class OwnKernels:
-    """A flat index that behaves as Faiss's on a GPU: it adds, searches, ignores selectors, and has a largest k."""
-
-    def __init__(self) -> None:
-        self._flat: Any = faiss.IndexFlatIP(EMBEDDING_SIZE)
-        self.searches: list[int] = []  # k of each
-        self.restarts = 0
-
-    @property
-    def ntotal(self) -> int:
-        return int(self._flat.ntotal)
-
-    def add(self, vectors: np.ndarray) -> None:
-        self._flat.add(vectors)
-
-    def reconstruct_n(self, first: int, count: int) -> np.ndarray:
-        return self._flat.reconstruct_n(first, count)
-
-    def search_c(self, n: int, queries: Any, k: int, scores: Any, rows: Any, params: Any) -> None:
-        assert 1 <= k <= MOST_ROWS
-        self.searches.append(k)
-        self._flat.search_c(n, queries, k, scores, rows, None)
-
-    def reset(self) -> None:
-        self.restarts += 1
-        self._flat.reset()
-
-
-def flat_index() -> Any:
-    """A flat index of Faiss, whose types lack what SWIG adds."""
-    return faiss.IndexFlatIP(EMBEDDING_SIZE)
-
-
-MAKERS: dict[str, Callable[[], VectorIndex]] = {
-    "flat": FlatIndex,
-    "tombstones by selector": lambda: TombstoneIndex(flat_index()),
-    "tombstones without selector": lambda: TombstoneIndex(OwnKernels()),
-    "gpu": lambda: GpuFlatIndex(0),
-}
-REASON = "no CUDA device, or Faiss without GPU code"
 
 
 @pytest.fixture(
@@ -84,19 +31,6 @@ REASON = "no CUDA device, or Faiss without GPU code"
 def make(request: pytest.FixtureRequest) -> Callable[[], VectorIndex]:
     """Maker of empty indexes of one kind."""
     return MAKERS[request.param]
-
-
-def check(index: VectorIndex, stored: dict[int, np.ndarray], queries: np.ndarray, k: int) -> None:
-    """Compare an answer with brute force; equal scores may come in any order."""
-    assert index.ntotal == len(stored)
-    scores, ids = index.search(queries, k)
-    assert (scores.shape, ids.shape, scores.dtype, ids.dtype) == ((len(queries), k),) * 2 + (np.float32, np.int64)
-    keys = list(stored)
-    cosines = queries.astype(float) @ np.stack([stored[key] for key in keys]).T.astype(float)
-    np.testing.assert_allclose(scores, -np.sort(-cosines, axis=1)[:, :k], atol=ATOL)
-    for row, found in enumerate(ids.tolist()):
-        assert len(set(found)) == k
-        np.testing.assert_allclose(scores[row], [cosines[row, keys.index(n)] for n in found], atol=ATOL)
 
 
 @pytest.mark.parametrize("share", [0.9, 0.5, 0.02, 0.0])
@@ -278,84 +212,17 @@ def test_a_change_that_failed_half_way_is_made_up_for(tmp_path: Path) -> None:
         catalog.close()
 
 
-# --- tombstones ----------------------------------------------------------------------------------------------------
+def test_following_starts_from_nothing(tmp_path: Path, vectors: Vectors) -> None:
+    """An index is emptied first: what it held before belongs to no database."""
+    index = FlatIndex()
+    index.add_with_ids(vectors(3), np.arange(3))
+    catalog = FolderCatalog(tmp_path, MODEL, index)
+    assert index.ntotal == 0
+    assert catalog.search(vectors(1), 3) == [[]]
+    catalog.close()
 
 
-def test_selectors_are_found_out() -> None:
-    for index, obeys in ((flat_index(), True), (OwnKernels(), False)):
-        assert obeys_selector(index) is obeys
-        assert index.ntotal == 0
-
-
-def test_no_search_asks_for_more_rows_than_there_can_be(vectors: Vectors) -> None:
-    flat = OwnKernels()
-    index = TombstoneIndex(flat)
-    stored = vectors(4 * MOST_DEAD)
-    index.add_with_ids(stored, np.arange(len(stored)))
-    flat.restarts = 0
-    index.remove(np.arange(MOST_DEAD))
-    assert flat.restarts == 0
-    _, ids = index.search(stored[:2], MAX_K)
-    assert flat.searches[-1] == MOST_ROWS and (ids >= MOST_DEAD).all()
-    index.remove(np.array([MOST_DEAD]))  # one too many: the live rows start over
-    assert (flat.restarts, flat.ntotal) == (1, len(stored) - MOST_DEAD - 1)
-    _, ids = index.search(stored[:2], MAX_K)
-    assert flat.searches[-1] == MAX_K and (ids > MOST_DEAD).all()
-
-
-def test_more_than_the_kernels_select_is_searched_on_the_host() -> None:
-    """A search for many entries, or among entries of many views, asks for more views than MAX_K."""
-    flat = OwnKernels()
-    index, stored = TombstoneIndex(flat), unit_vectors(2 * MOST_ROWS)
-    index.add_with_ids(stored, np.arange(len(stored)))
-    index.remove(np.arange(10))
-    kept = dict(enumerate(stored[10:], 10))
-    for k, on_device in ((MOST_ROWS - 10, True), (MOST_ROWS - 9, False), (MOST_ROWS + 500, False), (len(kept), False)):
-        flat.searches.clear()
-        check(index, kept, stored[:3], k)
-        assert bool(flat.searches) is on_device
-
-
-def test_dead_rows_give_their_memory_back(vectors: Vectors) -> None:
-    flat = flat_index()
-    index = TombstoneIndex(flat)
-    stored = vectors(4000)
-    index.add_with_ids(stored, np.arange(4000))
-    half = int(DEAD_SHARE * 4000)
-    index.remove(np.arange(half))
-    assert (flat.ntotal, index.ntotal) == (4000, half)
-    index.remove(np.array([half]))
-    assert flat.ntotal == index.ntotal == half - 1
-    check(index, dict(enumerate(stored[half + 1 :], half + 1)), vectors(2, seed=3), 50)
-
-
-# --- queries that lie elsewhere ------------------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize("name", ["tombstones by selector", "tombstones without selector"])
-def test_queries_by_address(name: str, vectors: Vectors) -> None:
-    index, stored, queries = MAKERS[name](), vectors(50), vectors(4, seed=1)
-    index.add_with_ids(stored, np.arange(50))
-    index.remove(np.arange(0, 50, 3))
-    by_address = index.search(OnDevice(queries), 8)
-    for given, expected in zip(by_address, index.search(queries, 8), strict=True):
-        np.testing.assert_array_equal(given, expected)
-
-
-@pytest.mark.parametrize("spoil", [lambda v: v.astype(np.float64), lambda v: np.repeat(v, 2, axis=0)[::2]])
-def test_queries_on_a_device_of_another_type_or_with_gaps(spoil: Spoil, vectors: Vectors) -> None:
-    index = MAKERS["tombstones by selector"]()
-    index.add_with_ids(vectors(2), np.arange(2))
-    with pytest.raises(ValueError, match="have to be float32 without gaps"):
-        index.search(OnDevice(spoil(vectors(2))), 1)
-
-
-@pytest.mark.parametrize("shape", [(EMBEDDING_SIZE,), (2, EMBEDDING_SIZE - 1), (1, 1, EMBEDDING_SIZE)])
-def test_queries_of_another_shape(shape: tuple[int, ...], vectors: Vectors) -> None:
-    index = MAKERS["tombstones by selector"]()
-    index.add_with_ids(vectors(2), np.arange(2))
-    with pytest.raises(ValueError, match=rf"queries have the shape .*; \[B, {EMBEDDING_SIZE}\] is needed"):
-        index.search(np.zeros(shape, np.float32), 1)
+# --- devices -------------------------------------------------------------------------------------------------------
 
 
 def test_the_cpu_index_takes_no_queries_on_a_device(vectors: Vectors) -> None:
@@ -363,15 +230,6 @@ def test_the_cpu_index_takes_no_queries_on_a_device(vectors: Vectors) -> None:
     index.add_with_ids(vectors(2), np.arange(2))
     with pytest.raises(TypeError, match="the CPU index takes queries in host memory"):
         index.search(OnDevice(vectors(1)), 1)
-
-
-def test_an_empty_following_index_takes_them(tmp_path: Path, vectors: Vectors) -> None:
-    catalog = FolderCatalog(tmp_path, MODEL, MAKERS["tombstones by selector"]())
-    assert catalog.search(OnDevice(vectors(3)), 5) == [[], [], []]
-    catalog.close()
-
-
-# --- devices -------------------------------------------------------------------------------------------------------
 
 
 @pytest.mark.skipif(not NO_GPU, reason="there is a CUDA device")
@@ -384,13 +242,3 @@ def test_without_a_gpu_the_index_says_what_is_missing(tmp_path: Path) -> None:
 def test_a_device_that_is_not_there(tmp_path: Path) -> None:
     with pytest.raises(GpuIndexError, match="no CUDA device 99"):
         open_catalog(str(tmp_path), MODEL, gpu=99)
-
-
-def test_following_starts_from_nothing(tmp_path: Path, vectors: Vectors) -> None:
-    """What an index held before belongs to no database."""
-    index = FlatIndex()
-    index.add_with_ids(vectors(3), np.arange(3))
-    catalog = FolderCatalog(tmp_path, MODEL, index)
-    assert index.ntotal == 0
-    assert catalog.search(vectors(1), 3) == [[]]
-    catalog.close()
