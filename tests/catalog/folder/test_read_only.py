@@ -16,6 +16,8 @@ from catalog.folder.store import FolderCatalog
 from ensemble.errors import CatalogError
 from tests.catalog.samples import MODEL, ROWS, enroll, fill, unit_vectors, works
 
+pytestmark = pytest.mark.slow
+
 Open = Callable[..., FolderCatalog]
 ROOT = Path(__file__).resolve().parents[3]
 

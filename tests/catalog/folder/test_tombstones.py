@@ -12,6 +12,8 @@ from ensemble.contract import EMBEDDING_SIZE, MAX_K
 from tests.catalog.folder.vector_indexes import MAKERS, OnDevice, OwnKernels, check, flat_index
 from tests.catalog.samples import MODEL, unit_vectors
 
+pytestmark = pytest.mark.slow
+
 Vectors = Callable[..., np.ndarray]
 Spoil = Callable[[np.ndarray], np.ndarray]
 
