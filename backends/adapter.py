@@ -18,15 +18,9 @@ def settings(args: dict[str, str]) -> dict[str, str]:
     return {key: value["string_value"] for key, value in json.loads(args["model_config"]).get("parameters", {}).items()}
 
 
-def instance(args: dict[str, str]) -> tuple[str, int]:
-    """Where Triton runs this instance of a model: 'CPU' or 'GPU', and the number of the GPU."""
-    return args["model_instance_kind"], int(args["model_instance_device_id"])
-
-
 def gpu_of(args: dict[str, str]) -> int | None:
     """Number of the GPU that Triton has placed this instance of a model on; None on a CPU."""
-    kind, device = instance(args)
-    return device if kind == "GPU" else None
+    return int(args["model_instance_device_id"]) if args["model_instance_kind"] == "GPU" else None
 
 
 def max_batch(args: dict[str, str]) -> int:

@@ -6,17 +6,16 @@ from backends.cpu_decoder import Decode, decode_each
 from backends.jpeg_batch import JpegBatch
 
 
-def decoder_for(kind: str, device: int) -> Decode:
+def decoder_for(gpu: int | None) -> Decode:
     """The decoder for a model instance.
 
     Args:
-        kind: of the instance, as Triton names it: 'CPU' or 'GPU'.
-        device: number of the GPU.
+        gpu: number of the GPU that the instance is on; None for the CPU.
 
     Raises:
         JpegBatchError: the instance is on a GPU that cannot decode.
     """
-    if kind == "GPU":
-        return JpegBatch(device).decode
+    if gpu is not None:
+        return JpegBatch(gpu).decode
     cv2.setNumThreads(1)  # each photo has one core
     return decode_each

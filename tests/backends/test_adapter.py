@@ -122,7 +122,8 @@ def model(name: str) -> Any:
 
 
 def test_the_instance_of_a_model(adapter: ModuleType) -> None:
-    assert adapter.instance({"model_instance_kind": "GPU", "model_instance_device_id": "3"}) == ("GPU", 3)
+    assert adapter.gpu_of({"model_instance_kind": "GPU", "model_instance_device_id": "3"}) == 3
+    assert adapter.gpu_of({"model_instance_kind": "CPU", "model_instance_device_id": "0"}) is None
 
 
 def test_inputs_on_the_host(adapter: ModuleType) -> None:

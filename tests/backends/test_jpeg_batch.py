@@ -202,16 +202,16 @@ def test_real_photos(batch: JpegBatch) -> None:
 
 
 def test_a_cpu_instance_decodes_one_by_one() -> None:
-    assert decoder_for("CPU", 0) is decode_each
+    assert decoder_for(None) is decode_each
 
 
 @pytest.mark.skipif(not NO_GPU, reason="there is a CUDA device")
 def test_without_a_gpu_the_decoder_says_so() -> None:
     with pytest.raises(JpegBatchError, match=r"nvImageCodec cannot decode on CUDA device 0; is it there\?"):
-        decoder_for("GPU", 0)
+        decoder_for(0)
 
 
 def test_without_nvimagecodec_it_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "nvidia", None)
     with pytest.raises(JpegBatchError, match=r"nvImageCodec is missing .*: install requirements/gpu\.txt"):
-        decoder_for("GPU", 0)
+        decoder_for(0)

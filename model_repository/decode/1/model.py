@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from backends.adapter import Answer, answer_each, array, instance
+from backends.adapter import Answer, answer_each, array, gpu_of
 from backends.cpu_decoder import Decoded
 from backends.decoders import decoder_for
 from ensemble.contract import CANVAS, ENCODED, EXTENT, SCALE
@@ -16,7 +16,7 @@ class TritonPythonModel:
 
     def initialize(self, args: dict[str, str]) -> None:
         """Start the decoder."""
-        self.decode = decoder_for(*instance(args))
+        self.decode = decoder_for(gpu_of(args))
 
     def execute(self, requests: list[Any]) -> list[Any]:
         """Decode the photos of all requests together, and answer each request on its own."""
