@@ -117,7 +117,7 @@ class Catalog(Protocol):
         """Bring the index up to date now, so that no search waits for it."""
 
     def search(self, embeddings: Queries, k: int, filters: Filters = NO_FILTERS) -> Sequence[Sequence[Match]]:
-        """The k best entries for each query, best first; fewer where fewer pass the filters.
+        """The k best entries for each query, best first; fewer if fewer pass the filters.
 
         `embeddings` are [B, EMBEDDING_SIZE] float32 unit vectors. An entry's score is that of its best view among those
         that pass.

@@ -32,7 +32,7 @@ class StoreKind:
 
     Attributes:
         name: in messages.
-        schemes: what its locations have before '://'; empty for the kind whose locations are paths.
+        schemes: before '://' in its locations; empty for the kind whose locations are paths.
         example: of a location.
         open: see `Open`.
         check_location: raises ValueError for a malformed location.

@@ -15,7 +15,7 @@ EMBEDDING_SIZE = 64
 COIN_RADIUS = 120.0  # px, radius of the rectified coin, centred in IMAGE_SIZE x IMAGE_SIZE
 MAX_BATCH = 32
 
-# Network input is (rgb / 255 - mean) / std, so zero is the mean colour: it fills what lies outside photo and coin.
+# Network input is (rgb / 255 - mean) / std, so zero is the mean colour. It fills everything outside photo and coin.
 IMAGE_MEAN = (0.485, 0.456, 0.406)
 IMAGE_STD = (0.229, 0.224, 0.225)
 
@@ -87,13 +87,13 @@ COIN = Tensor("coin", DType.FP32, (3, *_FINE), "the coin as a circle of COIN_RAD
 ELLIPSE = Tensor(
     "ellipse", DType.FP32, (5,), "rim of the coin: cx, cy, semi-axes a >= b (photo px), angle of a (degrees, y down)"
 )
-FOUND = Tensor("found", DType.FP32, (1,), "1 where the photo shows a coin, else 0")
+FOUND = Tensor("found", DType.FP32, (1,), "1 if the photo shows a coin, else 0")
 EMBEDDING = Tensor("embedding", DType.FP32, (EMBEDDING_SIZE,), "unit vector")
 COIN_ID = Tensor("coin_id", DType.BYTES, (-1,), "ids of the k best entries, best first; '' fills up to k")
 SCORE = Tensor("score", DType.FP32, (-1,), "cosine similarity of each, -1 to 1; -1 fills up to k")
 ENTRY = Tensor("entry", DType.BYTES, (-1,), "each entry, and the side that matched, as JSON; '' fills up to k")
 KNOWN = Tensor("known", DType.BOOL, (1,), "whether the best score says that the coin is in the catalog")
-MARGIN = Tensor("margin", DType.FP32, (1,), "best score less that of the next entry, where a missing one counts as -1")
+MARGIN = Tensor("margin", DType.FP32, (1,), "best score minus that of the next entry; a missing entry counts as -1")
 METADATA = Tensor("metadata", DType.BYTES, (1,), "what to enroll, as a JSON object")
 ENROLLED_ID = Tensor("enrolled_id", DType.BYTES, (1,), "id of the new entry")
 REQUEST = Tensor("request", DType.BYTES, (1,), "catalog operation and its arguments, as a JSON object")

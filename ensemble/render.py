@@ -36,7 +36,7 @@ def stale_files(root: Path = ROOT) -> list[str]:
 def main(argv: list[str] | None = None) -> int:
     """Command line; 1 if --check finds stale files."""
     parser = argparse.ArgumentParser(description=inspect.getdoc(sys.modules[__name__]))
-    parser.add_argument("--check", action="store_true", help="write nothing, fail where a file is stale")
+    parser.add_argument("--check", action="store_true", help="write nothing, fail if a file is stale")
     if parser.parse_args(argv).check:
         stale = stale_files()
         for path in stale:

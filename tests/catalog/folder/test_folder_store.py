@@ -1,4 +1,4 @@
-"""The catalog of one machine: several processes have the folder open, and what belongs to the file itself.
+"""The catalog of one machine: several processes on one folder, and what only a file has.
 
 What every catalog does is in `test_store.py`.
 """

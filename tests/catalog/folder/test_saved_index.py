@@ -1,4 +1,4 @@
-"""A saved index is used where it fits, and refused with its reason where it does not; the answers stay right."""
+"""A saved index is used if it fits, and refused with a reason if not. The answers stay right."""
 
 import json
 import logging
@@ -52,7 +52,7 @@ def index_file(folder: Path) -> Path:
 
 
 def answers_right(open_at: Open, caplog: pytest.LogCaptureFixture, index: str = "HNSW16") -> tuple[bool, str]:
-    """Whether the saved index is in use, and the log; holds the answers to brute force."""
+    """Compare answers with brute force; returns whether the saved index is in use, and the log."""
     caplog.clear()
     with caplog.at_level(logging.WARNING, "mintmark.catalog"):
         catalog = open_at(index=index)
@@ -146,7 +146,7 @@ def test_with_another_setting(folder: Path, open_at: Open, caplog: pytest.LogCap
 
 
 def test_of_other_generations(folder: Path, open_at: Open, caplog: pytest.LogCaptureFixture) -> None:
-    """As where embeddings made again have been switched to since."""
+    """As after a switch to embeddings that were made again."""
     connection = sqlite3.connect(folder / "catalog.sqlite", isolation_level=None)
     connection.execute("INSERT INTO generations (fingerprint, counts) VALUES (?, 1)", (MODEL,))
     connection.close()
