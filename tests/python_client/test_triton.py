@@ -216,6 +216,21 @@ def test_error_messages_are_one_line() -> None:
     assert type(error_of(None, "?", "host:1")) is ServerError
 
 
+@pytest.mark.parametrize(
+    "message",
+    [
+        "Exceeds maximum queue size",
+        "[request id: <id_unknown>] Exceeds maximum queue size",
+        "in ensemble 'coin_search', [request id: 7] Exceeds maximum queue size",
+        "[request id: 7] in ensemble 'coin_search', Exceeds maximum queue size",
+    ],
+)
+def test_what_triton_puts_before_a_message_is_left_out(message: str) -> None:
+    """Also before messages without a code, which are its own."""
+    error = error_of("StatusCode.UNAVAILABLE", message, "host:1")
+    assert str(error) == "server host:1 is busy, try again later: Exceeds maximum queue size"
+
+
 def test_filters_travel_as_parameters(servicer: Servicer, url: str) -> None:
     """Numbers and booleans are sent as text."""
     requests: list[Any] = []

@@ -91,13 +91,15 @@ def _checked(token: str) -> str:
     return token
 
 
+# What Triton puts before a message: how it begins, and how it ends.
+_PREFIXES = (("in ensemble '", "', "), ("[request id: ", "] "))
 # Triton's words for a request that a model's queue policy refuses or gives up.
 _BUSY = ("Exceeds maximum queue size", "Request timeout expired")
 
 
 def error_of(status: str | None, message: str, url: str) -> MintmarkError:
     """The exception for a gRPC status, such as 'StatusCode.NOT_FOUND', and the text that came with it."""
-    code, text = _split(" ".join(message.split()))
+    code, text = _split(_own_words(message))
     if code:
         kind = BY_CODE[code]
         return kind(f"server {url} is unavailable: {text}" if kind is ServerUnavailable else text)
@@ -117,12 +119,21 @@ def error_of(status: str | None, message: str, url: str) -> MintmarkError:
 
 
 def _split(message: str) -> tuple[str, str]:
-    """The code of an error and its text, without Triton's prefix; '' and the whole message if there is no code."""
+    """The code of an error and its text; '' and the whole message if there is no code."""
     for code in contract.ERROR_CODES:
-        _, found, text = message.partition(contract.CODE_FORMAT.format(code=code))
-        if found:
-            return code, text
+        lead = contract.CODE_FORMAT.format(code=code)
+        if message.startswith(lead):
+            return code, message.removeprefix(lead)
     return "", message
+
+
+def _own_words(message: str) -> str:
+    """The message on one line, without what Triton puts before it: the ensemble's name and the request's id."""
+    text = " ".join(message.split())
+    for begin, end in (*_PREFIXES, *_PREFIXES):  # in any order
+        if text.startswith(begin) and end in text:
+            text = text.partition(end)[2]
+    return text
 
 
 def _encode(inputs: Tensors) -> list[triton.InferInput]:
