@@ -1,7 +1,7 @@
 """The fields of a catalog entry, once: client, tables, stores and data sets take them from here.
 
-To add one, add a line to `EntryFields`, a step to `catalog/folder/sqlite/schema.py`, and a line to docs/catalog.md;
-`make configs` renders it into the client.
+To add one: a line in `EntryFields` here, a step in `catalog/folder/sqlite/schema.py`, a line in the tables of
+docs/catalog.md and python_client/README.md. `make configs` renders it into the client.
 """
 
 from dataclasses import dataclass, field, fields
