@@ -2,7 +2,7 @@
 
     python build/export_onnx.py                                 export again with the weights that are there
     python build/export_onnx.py --segmentation best.pt          … with a newly trained network
-    python build/export_onnx.py --embedding best.pt --known-threshold 0.6
+    python build/export_onnx.py --embedding best.pt             … then fit weights/judge.json: python -m training.judge
     python build/export_onnx.py --embedding net.onnx            … with a network that was trained elsewhere
     python build/export_onnx.py --check                         write nothing; fail where a committed graph is stale
 
@@ -136,13 +136,17 @@ def _strip_origins(graph: onnx.ModelProto) -> None:
         item.doc_string = ""
 
 
-def compact(model: Model, source: Source, known_threshold: float | None) -> onnx.ModelProto:
-    """The form that weights/ keeps; the embedding carries its threshold."""
+def compact(model: Model, source: Source) -> onnx.ModelProto:
+    """The form that weights/ keeps.
+
+    The same network keeps the metadata of its file: the file's digest names the embeddings of existing catalogs.
+    """
     dtype = STORED_AS.get(model)
     kept = source.stored or (artifacts.pack(source.graph, dtype) if dtype else source.graph)
-    if model is EMBEDDER:
+    path = artifacts.weights_file(model.name)
+    if not source.given and path.is_file():
         del kept.metadata_props[:]
-        kept.metadata_props.add(key=artifacts.THRESHOLD_KEY, value=str(known_threshold))
+        kept.metadata_props.extend(onnx.load(path, load_external_data=False).metadata_props)
     return kept
 
 
@@ -152,13 +156,12 @@ def storage_cost(model: Model, reference: Reference, kept: onnx.ModelProto) -> f
     return float(np.abs(reference(inputs)[0] - in_onnx_runtime(artifacts.unpack(kept))(inputs)[0]).max())
 
 
-def export(model: Model, source: Source, known_threshold: float | None, check: bool) -> bool:
+def export(model: Model, source: Source, check: bool) -> bool:
     """Export one model and report; False where parity fails or, with `check`, the committed graph is stale.
 
     Args:
         model: one of the contract's compute models.
         source: of the model whose file it is computed from.
-        known_threshold: cosine from which a match counts as known.
         check: write nothing.
     """
     graph = artifacts.fit(source.graph, model)
@@ -169,7 +172,7 @@ def export(model: Model, source: Source, known_threshold: float | None, check: b
         print(f"  {row.model:19} {row.output:12} {source.name} / {row.runtime:12} {row.difference:.1e}  {verdict}")
     if own_file(model) is not model:
         return all(row.holds for row in rows)
-    kept = compact(model, source, known_threshold)
+    kept = compact(model, source)
     path = artifacts.weights_file(model.name)
     if check:
         same = path.is_file() and same_graph(onnx.load(path), kept)
@@ -208,12 +211,10 @@ def main(argv: list[str] | None = None) -> int:
     for model, what in ((SEGMENTATION, "segmentation"), (EMBEDDER, "embedding")):
         text = f"{what} network: best.pt of a training, or an ONNX file that keeps the contract (*.onnx)"
         parser.add_argument(f"--{model.name}", type=Path, metavar="FILE", help=text)
-    parser.add_argument("--known-threshold", type=float, help="cosine from which a match counts as known")
     parser.add_argument("--check", action="store_true", help="write nothing, fail where a committed graph is stale")
     options = parser.parse_args(argv)
     logging.getLogger("torch.onnx").setLevel(logging.ERROR)
     given = {SEGMENTATION.name: options.segmentation, EMBEDDER.name: options.embedding}
-    threshold = options.known_threshold if options.known_threshold is not None else artifacts.known_threshold()
     try:
         # All are read before the first is written, new ones first: they may be refused.
         order = sorted(OWN_FILE, key=lambda model: given.get(model.name) is None)
@@ -221,9 +222,9 @@ def main(argv: list[str] | None = None) -> int:
     except (ForeignError, NetworkError) as error:
         print(f"error: {error}", file=sys.stderr)
         return 1
-    if options.embedding and options.known_threshold is None:
-        print(f"  {EMBEDDER.name:19} known_threshold stays {threshold}, which was measured for the weights before")
-    results = [export(model, sources[own_file(model)], threshold, options.check) for model in COMPUTE_MODELS]
+    if options.embedding:
+        print(f"  {EMBEDDER.name:19} {artifacts.JUDGE.name} was fitted for the weights before: run training.judge")
+    results = [export(model, sources[own_file(model)], options.check) for model in COMPUTE_MODELS]
     return 0 if all(results) else 1
 
 

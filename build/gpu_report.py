@@ -17,6 +17,7 @@ TOLERANCE = {
     "ellipse": 0.1,
     "found": 0.0,
     "embedding": 1e-2,
+    "relief": 1e-2,
 }
 
 

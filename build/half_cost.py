@@ -114,7 +114,8 @@ def recalls(vectors: np.ndarray, rows: list[dict[str, str]]) -> dict[int, float]
     index = [i for i, row in enumerate(rows) if row["role"] != "query"]
     # A distractor's label is nobody's.
     labels = [row["label"] if row["role"] != "distractor" else f"distractor {i}" for i, row in enumerate(rows)]
-    ranks = hit_ranks(vectors[queries], [labels[i] for i in queries], vectors[index], [labels[i] for i in index])
+    cosines = vectors[queries] @ vectors[index].T
+    ranks = hit_ranks(cosines, [labels[i] for i in queries], [labels[i] for i in index])
     return {k: recall_at_k(ranks, k) for k in RECALL_AT}
 
 

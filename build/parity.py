@@ -29,6 +29,7 @@ TOLERANCE = {
     "ellipse": 2e-2,
     "found": 0.0,
     "embedding": 2e-3,
+    "relief": 1e-4,
 }
 ELEMENT_TYPES = {
     DType.UINT8: onnx.TensorProto.UINT8,

@@ -146,26 +146,57 @@ def _whole(name: str, value: object) -> int:
 
 def _metadata(value: object) -> dict[str, object]:
     if not isinstance(value, dict):
-        raise EntryError(f"metadata.metadata must be a JSON object, got {type(value).__name__}")
+        raise EntryError(f"metadata must be a JSON object, got {type(value).__name__}")
     size = len(json.dumps(value))
     if size > MAX_METADATA:
-        raise EntryError(f"metadata.metadata has {size} bytes; the limit is {MAX_METADATA}")
+        raise EntryError(f"metadata has {size} bytes; the limit is {MAX_METADATA}")
     return value
 
 
 @dataclass(frozen=True)
+class Makers:
+    """The models that look at photos, by their fingerprints: only what the same model made can be compared.
+
+    Attributes:
+        embedding: of the model that makes embeddings.
+        relief: of the model that makes relief maps; '' for a catalog that keeps none.
+    """
+
+    embedding: str
+    relief: str = ""
+
+    @classmethod
+    def of(cls, parameters: Mapping[str, str]) -> "Makers":
+        """Read them from the parameters of a model's config."""
+        return cls(parameters["fingerprint"], parameters["relief_fingerprint"])
+
+
+@dataclass(frozen=True)
 class View:
-    """One photo of a coin's side, as the model sees it.
+    """One photo of a coin's side, as the models see it.
 
     Attributes:
         embedding: [EMBEDDING_SIZE] float32 unit vector.
-        fingerprint: of the model that made the embedding.
+        makers: of embedding and map.
         picture: JPEG of the rectified coin; b'' if none is kept.
+        relief: [RELIEF_HARMONICS, RELIEF_NUMBERS] int8, its relief map; None if there is none.
     """
 
     embedding: np.ndarray
-    fingerprint: str
+    makers: Makers
     picture: bytes
+    relief: np.ndarray | None = None
+
+    def check(self, makers: Makers) -> None:
+        """Refuse what other models than a catalog's made. Raises EntryError."""
+        if self.makers.embedding != makers.embedding:
+            raise EntryError(
+                f"the embedding was made by model {self.makers.embedding}, the catalog's is {makers.embedding}"
+            )
+        if self.relief is not None and self.makers.relief != makers.relief:
+            raise EntryError(
+                f"the relief map was made by model {self.makers.relief}, the catalog's is {makers.relief or 'none'}"
+            )
 
 
 @dataclass(frozen=True)
@@ -179,6 +210,7 @@ class StoredView:
         picture: JPEG of the rectified coin; b'' if none is kept.
         embedding: [EMBEDDING_SIZE] float32 unit vector by the catalog's model; None if that model has not embedded the
             picture yet, or if the embedding does not count yet.
+        relief: [RELIEF_HARMONICS, RELIEF_NUMBERS] int8 relief map by the catalog's model; None if it has made none yet.
     """
 
     id: str
@@ -186,3 +218,4 @@ class StoredView:
     side: str
     picture: bytes
     embedding: np.ndarray | None
+    relief: np.ndarray | None = None

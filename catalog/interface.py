@@ -7,13 +7,15 @@ from typing import Any, Protocol, TypeAlias
 import numpy as np
 
 from catalog.entry import Enrolment, Entry, StoredView, View
+from ensemble.contract import DEFAULT_CANDIDATES
 from ensemble.parameters import Filters
+from ensemble.verification import NOT_COMPARED, Judge
 
 NO_FILTERS: Filters = {}
 
 
 class DeviceVectors(Protocol):
-    """[B, EMBEDDING_SIZE] float32, row by row in the memory of a GPU, such as CuPy's arrays."""
+    """[B, …] float32, row by row in the memory of a GPU, such as CuPy's arrays."""
 
     @property
     def __cuda_array_interface__(self) -> dict[str, Any]:
@@ -28,12 +30,42 @@ Queries: TypeAlias = np.ndarray | DeviceVectors
 
 
 @dataclass(frozen=True)
+class Verification:
+    """How a search compares the reliefs of its candidates.
+
+    Attributes:
+        reliefs: [B, trials, RELIEF_HARMONICS, RELIEF_NUMBERS] float32, the relief maps of each query's trials, on the
+            host or on a GPU.
+        judge: ranks the candidates by both similarities.
+        candidates: how many views of each query are compared.
+    """
+
+    reliefs: Queries
+    judge: Judge
+    candidates: int = DEFAULT_CANDIDATES
+
+
+@dataclass(frozen=True)
 class Match:
-    """An entry, the side of its view that is nearest to a query, and their cosine similarity, -1 to 1."""
+    """An entry, and how like a query its best view is.
+
+    Attributes:
+        entry: which one.
+        side: of that view.
+        view: its id.
+        cosine: of the embeddings, -1 to 1.
+        log_odds: that the two are the same; by these a search that verifies ranks. None if it does not.
+        correlation: of the relief maps, -1 to 1; NOT_COMPARED if the view has no map or the search does not verify.
+        angle: degrees by which the view's picture is turned clockwise to lie as in the query; 0 without correlation.
+    """
 
     entry: Entry
     side: str
-    score: float
+    view: str
+    cosine: float
+    log_odds: float | None = None
+    correlation: float = NOT_COMPARED
+    angle: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -63,6 +95,7 @@ class Status:
         sequence: number of the last change.
         index: its kind, and what was measured when it was built.
         staged: stale views with an embedding of this model that does not count yet.
+        without_relief: views that have no relief map of this model: searches judge them by their embedding alone.
     """
 
     entries: int
@@ -71,10 +104,11 @@ class Status:
     sequence: int
     index: Mapping[str, Any] = field(default_factory=dict)
     staged: int = 0
+    without_relief: int = 0
 
 
 class Catalog(Protocol):
-    """Entries and the search among them, for the model whose embeddings are stored and searched.
+    """Entries and the search among them, for the models whose embeddings and relief maps are stored and searched.
 
     A change is durable when its call returns, and the next search sees it, whoever made it. All methods raise
     CatalogError if the store fails. Methods that name an entry raise EntryNotFoundError if there is none.
@@ -84,7 +118,7 @@ class Catalog(Protocol):
         """Store one photo; returns the id of its entry, which is made if it is new.
 
         Raises:
-            EntryError: another model made the view, or the existing entry has other fields.
+            EntryError: another model made the view's embedding or its map, or the existing entry has other fields.
             EntryNotFoundError: the enrolment has only an id, and no entry has it.
         """
 
@@ -116,18 +150,29 @@ class Catalog(Protocol):
     def load(self) -> None:
         """Bring the index up to date now, so that no search waits for it."""
 
-    def search(self, embeddings: Queries, k: int, filters: Filters = NO_FILTERS) -> Sequence[Sequence[Match]]:
+    def search(
+        self,
+        embeddings: Queries,
+        k: int,
+        filters: Filters = NO_FILTERS,
+        verification: Verification | None = None,
+    ) -> Sequence[Sequence[Match]]:
         """The k best entries for each query, best first; fewer if fewer pass the filters.
 
-        `embeddings` are [B, EMBEDDING_SIZE] float32 unit vectors. An entry's score is that of its best view among those
-        that pass.
+        An entry is as good as its best view among those that pass.
+
+        Args:
+            embeddings: [B, EMBEDDING_SIZE] float32 unit vectors.
+            k: how many.
+            filters: that entries and views must pass.
+            verification: ranks the nearest views again by their reliefs; None ranks by the cosine alone.
         """
 
     def threshold(self) -> float | None:
-        """Score from which a match counts as known, calibrated for this catalog and model; None if it was not."""
+        """Probability from which a match counts as known, calibrated for this catalog and models; None if not."""
 
     def set_threshold(self, threshold: float) -> None:
-        """Keep a calibrated threshold for this model."""
+        """Keep a calibrated threshold for these models."""
 
     def stale(self, limit: int) -> Sequence[StoredView]:
         """At most `limit` views with a picture and without an embedding of this model, counting or staged."""
@@ -135,11 +180,20 @@ class Catalog(Protocol):
     def stage(self, embeddings: Sequence[tuple[str, np.ndarray]]) -> None:
         """Keep embeddings of this model by the ids of views. They do not count before `switch`."""
 
+    def unmapped(self, limit: int) -> Sequence[StoredView]:
+        """At most `limit` views with a picture and without a relief map of this model."""
+
+    def put_reliefs(self, reliefs: Sequence[tuple[str, np.ndarray]]) -> None:
+        """Keep relief maps of this model, [RELIEF_HARMONICS, RELIEF_NUMBERS] int8 each, by the ids of views.
+
+        They count at once. A view that has one already keeps it, and views that are gone are left out.
+        """
+
     def switch(self) -> int:
         """Let all staged embeddings count from now on, at once; returns how many."""
 
     def forget(self) -> int:
-        """Drop the embeddings of all other models; returns how many."""
+        """Drop the embeddings and relief maps of all other models; returns how many embeddings."""
 
     def status(self) -> Status:
         """What the catalog holds."""

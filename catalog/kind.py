@@ -6,18 +6,19 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
+from catalog.entry import Makers
 from catalog.interface import Catalog
 
 
 class Open(Protocol):
     """Opens a catalog at a location that has been checked."""
 
-    def __call__(self, location: str, fingerprint: str, index: str, gpu: int | None) -> Catalog:
+    def __call__(self, location: str, makers: Makers, index: str, gpu: int | None) -> Catalog:
         """The catalog.
 
         Args:
             location: where it lies.
-            fingerprint: of the model whose embeddings are stored and searched.
+            makers: of the embeddings and relief maps that are stored and searched.
             index: kind of the index, in the words of this kind of store; '' takes its default.
             gpu: number of the GPU that searches, if the store can use one; None takes the CPU.
 

@@ -3,6 +3,7 @@
 import os
 import re
 
+from catalog.entry import Makers
 from catalog.folder.kind import FOLDER
 from catalog.interface import Catalog
 from catalog.kind import StoreKind
@@ -31,17 +32,17 @@ def kind_of(location: str) -> StoreKind:
     raise ValueError(f"{location!r} is no catalog; it must be {' or '.join(kind.example for kind in KINDS)}")
 
 
-def open_configured(fingerprint: str, gpu: int | None = None) -> Catalog:
+def open_configured(makers: Makers, gpu: int | None = None) -> Catalog:
     """Open the catalog that this server's environment names; see `open_catalog`."""
-    return open_catalog(os.environ.get(variables.CATALOG, ""), fingerprint, gpu, os.environ.get(variables.INDEX, ""))
+    return open_catalog(os.environ.get(variables.CATALOG, ""), makers, gpu, os.environ.get(variables.INDEX, ""))
 
 
-def open_catalog(location: str, fingerprint: str, gpu: int | None = None, index: str = "") -> Catalog:
+def open_catalog(location: str, makers: Makers, gpu: int | None = None, index: str = "") -> Catalog:
     """Open the catalog at a location.
 
     Args:
         location: a folder of this machine, or a location of another of `KINDS`.
-        fingerprint: of the model whose embeddings are stored and searched.
+        makers: of the embeddings and relief maps that are stored and searched.
         gpu: number of the GPU that searches, if the store can use one; None takes the CPU.
         index: kind of the index; '' takes the store's default.
 
@@ -53,4 +54,4 @@ def open_catalog(location: str, fingerprint: str, gpu: int | None = None, index:
     kind = kind_of(location)
     if missing := kind.missing():
         raise CatalogError(missing)
-    return kind.open(location, fingerprint, index, gpu)
+    return kind.open(location, makers, index, gpu)

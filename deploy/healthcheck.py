@@ -11,6 +11,7 @@ with the reason.
 import argparse
 import inspect
 import json
+import math
 import os
 import sys
 import urllib.error
@@ -20,7 +21,7 @@ from pathlib import Path
 
 from deploy.environment import SettingsError, read_token
 from ensemble import variables
-from ensemble.contract import EMBEDDING, EMBEDDING_SIZE, FOUND, KNOWN, SEARCH
+from ensemble.contract import EMBEDDING, FOUND, KNOWN, RELIEF, SEARCH, Tensor
 from server.stubs import dead_stubs
 
 URL = "http://127.0.0.1:8000"
@@ -66,17 +67,16 @@ def check_processes(processes: Path = Path("/proc")) -> None:
 
 
 def search_request() -> bytes:
-    """A search for the best entry, as Triton's HTTP interface takes it. Its vector, all zeros, matches nothing."""
-    inputs = [
-        _input(EMBEDDING.name, EMBEDDING.dtype.value, [0.0] * EMBEDDING_SIZE),
-        _input(FOUND.name, FOUND.dtype.value, [1.0]),
-    ]
+    """A search for the best entry, as Triton's HTTP interface takes it. Its vectors, all zeros, match nothing."""
+    inputs = [_input(tensor, 0) for tensor in (EMBEDDING, RELIEF)] + [_input(FOUND, 1)]
     request = {"inputs": inputs, "outputs": [{"name": KNOWN.name}], "parameters": {"k": 1}}
     return json.dumps(request).encode()
 
 
-def _input(name: str, datatype: str, data: list[float]) -> dict[str, object]:
-    return {"name": name, "datatype": datatype, "shape": [1, len(data)], "data": data}
+def _input(tensor: Tensor, value: int) -> dict[str, object]:
+    """A tensor of a batch of one, filled with a value."""
+    data = [value] * math.prod(tensor.dims)
+    return {"name": tensor.name, "datatype": tensor.dtype.value, "shape": [1, *tensor.dims], "data": data}
 
 
 def _ask(url: str, body: bytes | None, timeout: float, token: str = "") -> bytes:

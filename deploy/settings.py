@@ -13,6 +13,7 @@ from catalog.opening import KINDS, kind_of
 from deploy.command import CUDA_POOL_MIB
 from deploy.environment import SettingsError, read_path, read_secret, read_token, read_whole
 from ensemble import variables
+from ensemble.parameters import CandidateLimits
 from server import ServerError, Tls
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -56,6 +57,7 @@ def read_settings(environment: Mapping[str, str]) -> Settings:
     cache = Path(environment.get(variables.CACHE, CACHE))
     builder = environment.get(variables.BUILDER, "")
     catalog = _catalog(environment)
+    _check_candidates(environment)
     return Settings(
         target=target,
         repository=repository,
@@ -99,6 +101,14 @@ def _index(environment: Mapping[str, str], catalog: str) -> str:
     except ValueError as error:
         raise SettingsError(str(error)) from error
     return index
+
+
+def _check_candidates(environment: Mapping[str, str]) -> None:
+    """The models read these settings themselves; here a container that cannot start says why."""
+    try:
+        CandidateLimits.of(environment)
+    except ValueError as error:
+        raise SettingsError(str(error)) from error
 
 
 def _token(environment: Mapping[str, str]) -> str:

@@ -13,11 +13,12 @@ import numpy as np
 import onnx
 from onnx import TensorProto, helper, numpy_helper
 
-from ensemble.contract import COARSE_SEGMENTATION, COIN_RADIUS, EMBEDDER, IMAGE_SIZE, SEGMENTATION, Model
+from ensemble.contract import COARSE_SEGMENTATION, COIN_RADIUS, EMBEDDER, IMAGE_SIZE, RELIEF_MAPPER, SEGMENTATION, Model
+from ensemble.verification import Judge
 
 WEIGHTS = Path(__file__).resolve().parent.parent / "weights"
 SAME_WEIGHTS = {COARSE_SEGMENTATION.name: SEGMENTATION.name}  # one network for pictures of two sizes
-THRESHOLD_KEY = "known_threshold"  # metadata of the embedding: cosine from which a match counts as known
+JUDGE = WEIGHTS / "judge.json"  # fitted for the embedding and the relief map
 SMALLEST_ROW = 32  # elements that share an int8 scale; depthwise kernels (9 or 25) stay float16
 SMALLEST_PACKED = 1024  # elements; below, the saving is not worth a node
 _GRAPHS = (onnx.AttributeProto.GRAPH, onnx.AttributeProto.GRAPHS)
@@ -147,19 +148,24 @@ def parameters(model: onnx.ModelProto) -> dict[str, np.ndarray]:
 
 def fingerprint() -> str:
     """Names the embedding's weights and the size of the coin that it is given: only embeddings of one compare."""
+    return _fingerprint(EMBEDDER)
+
+
+def relief_fingerprint() -> str:
+    """Names the graph that makes relief maps and the size of the coin that it is given: only maps of one compare."""
+    return _fingerprint(RELIEF_MAPPER)
+
+
+def _fingerprint(model: Model) -> str:
     digest = hashlib.sha256(f"{IMAGE_SIZE} {COIN_RADIUS} ".encode())
-    digest.update(weights_file(EMBEDDER.name).read_bytes())
+    digest.update(weights_file(model.name).read_bytes())
     return digest.hexdigest()[:16]
 
 
-def known_threshold() -> float:
-    """Cosine similarity from which the best match counts as known, measured for the weights in weights/.
+def judge() -> Judge:
+    """What turns similarities into probabilities, fitted for the graphs in weights/.
 
     Raises:
-        ValueError: the embedding carries no threshold.
+        FileNotFoundError: it is missing.
     """
-    model = onnx.load(weights_file(EMBEDDER.name), load_external_data=False)
-    for entry in model.metadata_props:
-        if entry.key == THRESHOLD_KEY:
-            return float(entry.value)
-    raise ValueError(f"{weights_file(EMBEDDER.name)} has no {THRESHOLD_KEY} in its metadata; export it again")
+    return Judge.from_json(JUDGE.read_text(encoding="utf-8"))

@@ -1,10 +1,15 @@
 """The client's copy of the contract, as Python source: the client is a distribution that stands alone."""
 
-from ensemble import contract, entry, errors, variables
+from pathlib import Path
+from typing import Any
+
+from ensemble import contract, entry, errors, variables, verification
 from ensemble.configs import HEADER
 from ensemble.contract import Model, Tensor
 
 CLIENT_CONTRACT = "python_client/src/mintmark/_contract.py"
+CLIENT_VERIFICATION = "python_client/src/mintmark/_verification.py"
+WIDTH = 120  # characters of a line
 
 
 def client_contract() -> str:
@@ -24,10 +29,17 @@ from typing import Any
 '''
 
 
+def client_verification() -> str:
+    """The source of `ensemble.verification`: the client measures a server by the server's own comparison."""
+    source = Path(verification.__file__).read_text(encoding="utf-8")
+    head, rest = source.split('\n"""\n', 1)
+    return f'{head}\n\n{HEADER}\n"""\n{rest}'
+
+
 def _numbers() -> list[str]:
     """Sizes, limits and texts of the contract."""
     numbers = {k: v for k, v in vars(contract).items() if _public(k) and isinstance(v, int | float | str | tuple)}
-    return [f"{name} = {_literal(value)}" for name, value in numbers.items() if not _holds_models(value)]
+    return [f"{name} = {_literal(value)}" for name, value in numbers.items() if not _holds(value, Model | tuple)]
 
 
 def _variables() -> list[str]:
@@ -61,8 +73,10 @@ def _tensors() -> list[str]:
     lines += ["", "DTYPES = {", *(f'    "{t.name}": "{t.dtype.value}",' for t in tensors.values()), "}"]
     lines += ["", "OUTPUTS: dict[str, tuple[str, ...]] = {"]
     for model in asked:
-        names = ", ".join(f'"{tensor.name}"' for tensor in model.outputs)
-        lines.append(f'    "{model.name}": ({names}{"," if len(model.outputs) == 1 else ""}),')
+        names = [_literal(tensor.name) for tensor in model.outputs]
+        line = f"    {_literal(model.name)}: ({', '.join(names)}{',' if len(names) == 1 else ''}),"
+        long = [f"    {_literal(model.name)}: (", *(f"        {name}," for name in names), "    ),"]
+        lines += [line] if len(line) <= WIDTH else long
     return [*lines, "}"]
 
 
@@ -99,8 +113,8 @@ def _public(name: str) -> bool:
     return name.isupper() and not name.startswith("_")
 
 
-def _holds_models(value: object) -> bool:
-    return isinstance(value, tuple) and isinstance(value[0], Model)
+def _holds(value: object, kind: Any) -> bool:
+    return isinstance(value, tuple) and isinstance(value[0], kind)
 
 
 def _literal(value: object) -> str:

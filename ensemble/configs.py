@@ -1,5 +1,7 @@
 """Triton's configuration of each model on each target, in Triton's own protobuf."""
 
+import json
+from dataclasses import asdict
 from pathlib import Path
 
 from google.protobuf import text_format
@@ -32,7 +34,8 @@ def model_config(model: Model, target: Target, cpu: Cpu = REFERENCE) -> pb.Model
         _add_warmup(config, model, place.warmup_batches)
     if model in SETTINGS_MODELS:
         config.parameters["fingerprint"].string_value = artifacts.fingerprint()
-        config.parameters["known_threshold"].string_value = str(artifacts.known_threshold())
+        config.parameters["relief_fingerprint"].string_value = artifacts.relief_fingerprint()
+        config.parameters["judge"].string_value = json.dumps(asdict(artifacts.judge()))
     return config
 
 

@@ -19,10 +19,29 @@ MAX_BATCH = 32
 IMAGE_MEAN = (0.485, 0.456, 0.406)
 IMAGE_STD = (0.229, 0.224, 0.225)
 
+# The relief map: how strong edges are, and which way they run, along rings of the coin.
+RELIEF_RADII = 12  # rings, from near the centre to the rim
+RELIEF_ORIENTATIONS = 5  # numbers that say strength and orientation of the edges at one place
+RELIEF_HARMONICS = 20  # of each ring, along the angle
+RELIEF_NUMBERS = 2 * RELIEF_RADII * RELIEF_ORIENTATIONS  # of one harmonic: real parts, then imaginary parts
+# Outlines are a few pixels off, so a query is compared as it is, smaller, larger, and beside its centre.
+RELIEF_TRIALS = (  # size of the coin, and its place in px to the right and down
+    (1.0, 0.0, 0.0),
+    (0.96, 0.0, 0.0),
+    (1.04, 0.0, 0.0),
+    (1.0, 4.0, 0.0),
+    (1.0, -4.0, 0.0),
+    (1.0, 0.0, 4.0),
+    (1.0, 0.0, -4.0),
+)
+RELIEF_TRIES = len(RELIEF_TRIALS)
+
 MASK_THRESHOLD = 0.5  # probability from which a pixel counts as coin
 
 DEFAULT_K = 5
 MAX_K = 1000  # entries
+DEFAULT_CANDIDATES = 1000  # views that a search compares by their relief, unless request or server say otherwise
+MAX_CANDIDATES = 10_000
 METADATA_FILTER = "metadata."  # a filter by a key of the free metadata begins with this
 MAX_MEGAPIXELS = 64.0
 PHOTO_SUFFIXES = {  # by Pillow's names of the formats
@@ -89,11 +108,27 @@ ELLIPSE = Tensor(
 )
 FOUND = Tensor("found", DType.FP32, (1,), "1 if the photo shows a coin, else 0")
 EMBEDDING = Tensor("embedding", DType.FP32, (EMBEDDING_SIZE,), "unit vector")
+RELIEF = Tensor(
+    "relief",
+    DType.FP32,
+    (RELIEF_TRIES, RELIEF_HARMONICS, RELIEF_NUMBERS),
+    "relief map of each of RELIEF_TRIALS, unit length; the first is what a catalog keeps",
+)
 COIN_ID = Tensor("coin_id", DType.BYTES, (-1,), "ids of the k best entries, best first; '' fills up to k")
-SCORE = Tensor("score", DType.FP32, (-1,), "cosine similarity of each, -1 to 1; -1 fills up to k")
-ENTRY = Tensor("entry", DType.BYTES, (-1,), "each entry, and the side that matched, as JSON; '' fills up to k")
+SCORE = Tensor("score", DType.FP32, (-1,), "probability that each shows the same face of the coin; -1 fills up to k")
+COSINE = Tensor("cosine", DType.FP32, (-1,), "of the embeddings of photo and entry, -1 to 1; -1 fills up to k")
+CORRELATION = Tensor(
+    "correlation",
+    DType.FP32,
+    (-1,),
+    "of their relief maps, -1 to 1; -2: not compared",
+)
+ANGLE = Tensor("angle", DType.FP32, (-1,), "degrees to turn the entry's picture by, clockwise, to lie as in the photo")
+ENTRY = Tensor(
+    "entry", DType.BYTES, (-1,), "each entry, with side and id of the view that matched, as JSON; '' fills up"
+)
 KNOWN = Tensor("known", DType.BOOL, (1,), "whether the best score says that the coin is in the catalog")
-MARGIN = Tensor("margin", DType.FP32, (1,), "best score minus that of the next entry; a missing entry counts as -1")
+MARGIN = Tensor("margin", DType.FP32, (1,), "best score minus that of the next entry; a missing entry counts as 0")
 METADATA = Tensor("metadata", DType.BYTES, (1,), "what to enroll, as a JSON object")
 ENROLLED_ID = Tensor("enrolled_id", DType.BYTES, (1,), "id of the new entry")
 REQUEST = Tensor("request", DType.BYTES, (1,), "catalog operation and its arguments, as a JSON object")
@@ -108,21 +143,28 @@ CROP = Model(
     "crop", (CANVAS, EXTENT, SCALE, ZOOM_WINDOW, MASK), (COIN, ELLIPSE, FOUND), "rectify the coin, drop the background"
 )
 EMBEDDER = Model("embedding", (COIN,), (EMBEDDING,), "coin to unit vector")
+RELIEF_MAPPER = Model("relief", (COIN,), (RELIEF,), "coin to relief maps")
 SEARCH = Model(
-    "search", (EMBEDDING, FOUND), (COIN_ID, SCORE, ENTRY, KNOWN, MARGIN), "nearest catalog entries by cosine"
+    "search",
+    (EMBEDDING, RELIEF, FOUND),
+    (COIN_ID, SCORE, ENTRY, KNOWN, MARGIN, COSINE, CORRELATION, ANGLE),
+    "catalog entries: candidates by cosine, verified by their relief",
 )
 ENROLL = Model(
-    "enroll", (COIN, EMBEDDING, FOUND, METADATA), (ENROLLED_ID,), "store a coin as a view of a catalog entry"
+    "enroll", (COIN, EMBEDDING, RELIEF, FOUND, METADATA), (ENROLLED_ID,), "store a coin as a view of a catalog entry"
 )
 CATALOG = Model("catalog", (REQUEST,), (RESPONSE,), "list, change, import and export entries; status")
 
 COIN_SEARCH = Model("coin_search", (ENCODED,), (*SEARCH.outputs, ELLIPSE, FOUND), "photo to matches")
 COIN_EMBEDDING = Model(
-    "coin_embedding", (ENCODED,), (EMBEDDING, COIN, ELLIPSE, FOUND), "photo to embedding, coin picture and ellipse"
+    "coin_embedding",
+    (ENCODED,),
+    (EMBEDDING, RELIEF, COIN, ELLIPSE, FOUND),
+    "photo to embedding, relief maps, coin picture and ellipse",
 )
 COIN_ENROLL = Model("coin_enroll", (ENCODED, METADATA), (ENROLLED_ID, ELLIPSE, FOUND), "photo to a new catalog entry")
 
-COMPUTE_MODELS = (PREPROCESS, COARSE_SEGMENTATION, ZOOM, SEGMENTATION, CROP, EMBEDDER)
+COMPUTE_MODELS = (PREPROCESS, COARSE_SEGMENTATION, ZOOM, SEGMENTATION, CROP, EMBEDDER, RELIEF_MAPPER)
 PYTHON_MODELS = (DECODE, SEARCH, ENROLL, CATALOG)
 ENSEMBLES = (COIN_SEARCH, COIN_EMBEDDING, COIN_ENROLL)
 MODELS = (*COMPUTE_MODELS, *PYTHON_MODELS, *ENSEMBLES)

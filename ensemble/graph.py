@@ -13,6 +13,7 @@ from ensemble.contract import (
     EMBEDDER,
     ENROLL,
     PREPROCESS,
+    RELIEF_MAPPER,
     SEARCH,
     SEGMENTATION,
     ZOOM,
@@ -21,7 +22,7 @@ from ensemble.contract import (
 )
 
 # The steps in order. A tensor goes under its own name from the model that makes it to all models that take it.
-FIND_COIN = (DECODE, PREPROCESS, COARSE_SEGMENTATION, ZOOM, SEGMENTATION, CROP, EMBEDDER)
+FIND_COIN = (DECODE, PREPROCESS, COARSE_SEGMENTATION, ZOOM, SEGMENTATION, CROP, EMBEDDER, RELIEF_MAPPER)
 
 STEPS: dict[Model, tuple[Model, ...]] = {
     COIN_SEARCH: (*FIND_COIN, SEARCH),
@@ -81,4 +82,4 @@ def _check_same(ensemble: Model, tensor: Tensor, made: dict[str, Tensor]) -> Non
         raise ValueError(f"{ensemble.name}: {name} is made as {made[name]} but used as {tensor}")
 
 
-SETTINGS_MODELS = (SEARCH, ENROLL, CATALOG)  # their configs hold the embedding's fingerprint and the threshold
+SETTINGS_MODELS = (SEARCH, ENROLL, CATALOG)  # their configs hold the fingerprints of what catalogs keep, and the judge

@@ -166,7 +166,7 @@ def _openvino(model: Model, cpu: Cpu) -> Placement:
         queue=CPU_QUEUE,
         parameters={
             **cpu.parameters,
-            # In the geometry only pictures may be bfloat16, which would move windows by whole pixels.
+            # Elsewhere only pictures may be bfloat16, which would move windows by whole pixels.
             "precision": "auto" if model in NETWORKS else "mixed",
         },
     )

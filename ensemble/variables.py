@@ -3,6 +3,8 @@
 # The catalog
 CATALOG = "MINTMARK_CATALOG"  # where it lies: a folder, or milvus://…
 INDEX = "MINTMARK_INDEX"  # kind of its index, such as Flat or HNSW32
+CANDIDATES = "MINTMARK_CANDIDATES"  # views that a search compares by their relief, unless a request says otherwise
+MOST_CANDIDATES = "MINTMARK_MOST_CANDIDATES"  # the most that a request may ask for
 
 # Who may do what
 TOKEN = "MINTMARK_TOKEN"  # lets its holder change the catalog; for the client, the token that it sends

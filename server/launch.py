@@ -27,6 +27,8 @@ _MALLOC = {
     "MALLOC_MMAP_THRESHOLD_": str(1 << 30),  # bytes; smaller blocks come from the heap
     "MALLOC_TRIM_THRESHOLD_": str(512 << 20),  # bytes free at the end of the heap; more than that is returned
 }
+# A search compares reliefs on one thread: more would wait for the cores on which photos are computed.
+_ONE_THREAD = {"OPENBLAS_NUM_THREADS": "1"}
 
 
 @dataclass(frozen=True)
@@ -152,13 +154,14 @@ def triton_environment(inherited: Mapping[str, str], catalog: str, cache: Path, 
     """The environment of Triton and its models.
 
     Args:
-        inherited: from this process; its settings for memory win.
+        inherited: from this process; its settings for memory and threads win.
         catalog: where the catalog lies.
         cache: folder for compiled graphs.
         locks: folder in which the workers agree on slots, see backends/slots.py.
     """
     return {
         **_MALLOC,
+        **_ONE_THREAD,
         **inherited,
         variables.CATALOG: catalog,
         variables.CACHE: str(cache),

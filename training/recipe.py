@@ -20,7 +20,6 @@ from typing import Any
 import torch
 
 from training import loop
-from training.threshold import read_threshold
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -66,7 +65,7 @@ class Step:
 
 
 def steps(recipe: Recipe, work: Path, photos: Path | None) -> Iterator[Step]:
-    """All steps; each command is made in its turn: the export needs the threshold that a step before measures."""
+    """All steps in their order."""
     python, data = sys.executable, work / "data"
     workers = str(os.cpu_count() or 1)
 
@@ -98,19 +97,19 @@ def steps(recipe: Recipe, work: Path, photos: Path | None) -> Iterator[Step]:
         yield Step(name, module(f"training.train_{name}", "--data", folder, *options))
         log, picture = loop.RUNS / run(name) / "log.csv", work / f"curves_{name}.png"
         yield Step(f"curves of {name}", module("training.curves", log, "--out", picture))
-    embedding, measured = best("embedding"), work / "threshold.txt"
+    embedding = best("embedding")
     if recipe.whiten:
         trained, embedding = ("--weights", embedding, "--out", work / "embedding.pt"), work / "embedding.pt"
         yield Step("whitening", module("training.whiten", "--data", crops, *trained), work / "whitening.txt")
-    yield Step("threshold", module("training.threshold", "--data", crops, "--weights", embedding), measured)
     weights = ("--segmentation", str(best("segmentation")), "--embedding", str(embedding))
-    threshold = ("--known-threshold", f"{read_threshold(measured.read_text()):.3f}")
-    yield Step("export", (python, str(ROOT / "build" / "export_onnx.py"), *weights, *threshold))
-    yield Step("configs", module("ensemble.render"))
+    yield Step("export", (python, str(ROOT / "build" / "export_onnx.py"), *weights))
     yield Step("install", (python, str(ROOT / "build" / "install_models.py")))
-    coins = data / "held_out"
-    collection = ("--classes", recipe.held_out, "--seed", 50, "--workers", workers, "--out", coins)
-    yield Step("held-out coins", module("training.mint", *collection))
+    coins, judged = data / "held_out", data / "judged"
+    for name, folder, seed in (("coins for the judge", judged, 70), ("held-out coins", coins, 50)):
+        collection = ("--classes", recipe.held_out, "--seed", seed, "--workers", workers, "--out", folder)
+        yield Step(name, module("training.mint", *collection))
+    yield Step("judge", module("training.judge", judged / "manifest.csv"))
+    yield Step("configs", module("ensemble.render"))
     outlines = ("--outlines", coins / "ellipses.csv")
     report = work / "evaluation.txt"
     yield Step("evaluation", module("training.evaluate", coins / "manifest.csv", *outlines), report)

@@ -14,8 +14,8 @@ import torch
 from torch import Tensor, nn
 
 from ensemble import artifacts
-from ensemble.contract import CROP, EMBEDDER, PREPROCESS, SEGMENTATION, ZOOM, Model
-from ensemble.geometry import Crop, Preprocess, Zoom
+from ensemble.contract import CROP, EMBEDDER, PREPROCESS, RELIEF_MAPPER, SEGMENTATION, ZOOM, Model
+from ensemble.geometry import Crop, Preprocess, Relief, Zoom
 from ensemble.placement import NETWORKS
 from training.fold import fold_batch_norm, unfold_batch_norm
 from training.networks import EMBEDDERS, SEGMENTERS, NetworkError, Registry, Spec
@@ -94,7 +94,7 @@ def load_module(model: Model, checkpoint: Path | None = None) -> nn.Module:
         KeyError, RuntimeError: the kept weights do not fit the network.
     """
     if model not in NETWORKS:
-        return {PREPROCESS: Preprocess, ZOOM: Zoom, CROP: Crop}[model]().eval()
+        return {PREPROCESS: Preprocess, ZOOM: Zoom, CROP: Crop, RELIEF_MAPPER: Relief}[model]().eval()
     example = torch.zeros(1, *model.inputs[0].dims)
     if checkpoint is not None:
         registry = REGISTRIES[artifacts.SAME_WEIGHTS.get(model.name, model.name)]

@@ -1,4 +1,4 @@
-"""Checks that a catalog's folder is whole: the database in itself, and every saved index against it."""
+"""Checks that a catalog's folder is whole: the database in itself, saved indexes and relief maps against it."""
 
 from pathlib import Path
 
@@ -6,16 +6,21 @@ import numpy as np
 
 from catalog.folder.index.saved import Stamp, UnfitIndexError, load, read_stamp, stamp_path
 from catalog.folder.index.spec import parse_spec
+from catalog.folder.reliefs.file import FileReliefs, fitting_stamp
+from catalog.folder.reliefs.store import SIZE
 from catalog.folder.sqlite.connection import FILE, Connection
 from catalog.folder.sqlite.feed import NOTHING, Feed, coalesced
 from catalog.folder.sqlite.generations import Generations
+from catalog.folder.sqlite.reliefs import Reliefs
 from catalog.folder.sqlite.schema import ADDED
 from ensemble.contract import EMBEDDING_SIZE
 from ensemble.errors import CatalogError
 
 
 def problems(folder: Path) -> list[str]:
-    """What is wrong, one line each. A saved index that does not fit is no problem: the catalog builds it again.
+    """What is wrong, one line each.
+
+    A saved index or a file of relief maps that does not fit is no problem: the catalog makes it again.
 
     Raises:
         CatalogError: there is no catalog, or it cannot be opened.
@@ -28,6 +33,8 @@ def problems(folder: Path) -> list[str]:
         for row in connection.rows("SELECT DISTINCT fingerprint FROM generations"):
             if stamp_path(folder, row[0]).is_file():
                 found += _disagreeing(folder, connection, row[0])
+        for row in connection.rows("SELECT fingerprint FROM mappers"):
+            found += _differing_maps(folder, connection, row[0])
         return found
     finally:
         connection.close()
@@ -43,6 +50,7 @@ def _broken(connection: Connection) -> list[str]:
         "views have no embedding": "SELECT COUNT(*) FROM views WHERE number NOT IN (SELECT view FROM embeddings)",
         "embeddings have another length": "SELECT COUNT(*) FROM embeddings "
         f"WHERE length(embedding) != {4 * EMBEDDING_SIZE}",
+        "relief maps have another length": f"SELECT COUNT(*) FROM reliefs WHERE length(map) != {SIZE}",
     }
     counts = {what: connection.value(query) for what, query in half.items()}
     counts["views are in no change"] = connection.value("SELECT COUNT(*) FROM views") - sum(
@@ -70,6 +78,28 @@ def _disagreeing(folder: Path, connection: Connection, fingerprint: str) -> list
     except CatalogError as error:
         return [f"{stamp.file} and the database cannot be compared: {error}"]
     return [f"{stamp.file} and the database disagree about {len(different)} views"] if different.size else []
+
+
+def _differing_maps(folder: Path, connection: Connection, mapper: str) -> list[str]:
+    """What is wrong with a file of relief maps whose stamp fits the database."""
+    feed = Feed(connection, Generations(connection, ""))
+    stamp = fitting_stamp(folder, mapper, feed)
+    if stamp is None or not (folder / stamp.file).is_file():
+        return []
+    _, coming = feed.touched(stamp.sequence)
+    file, different = FileReliefs(folder, mapper, feed), 0
+    try:
+        for views, maps in Reliefs(connection, mapper).among(0, 2**62):
+            later = np.zeros(len(views), bool)
+            for first, final in coming:
+                later |= (views >= first) & (views <= final)
+            differing = (file.rows(views) != maps).reshape(len(views), -1).any(1)
+            different += int(np.count_nonzero(differing & ~later))
+    except CatalogError as error:
+        return [f"{stamp.file} and the database cannot be compared: {error}"]
+    finally:
+        file.close()
+    return [f"{stamp.file} and the database disagree about {different} relief maps"] if different else []
 
 
 def _difference(feed: Feed, stamp: Stamp, held: np.ndarray) -> np.ndarray:

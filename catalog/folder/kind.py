@@ -2,17 +2,20 @@
 
 from pathlib import Path
 
+from catalog.entry import Makers
 from catalog.interface import Catalog
 from catalog.kind import StoreKind
 
 
-def _open(location: str, fingerprint: str, index: str, gpu: int | None) -> Catalog:
+def _open(location: str, makers: Makers, index: str, gpu: int | None) -> Catalog:
     from catalog.folder.index.gpu import GpuFlatIndex
     from catalog.folder.index.spec import parse_spec
+    from catalog.folder.reliefs.gpu import GpuReliefs, module_on
     from catalog.folder.store import FolderCatalog  # imports Faiss, which is not needed before
 
     vectors = None if gpu is None else GpuFlatIndex(gpu)
-    return FolderCatalog(Path(location), fingerprint, vectors, parse_spec(index))
+    reliefs = None if gpu is None else GpuReliefs(module_on(gpu))
+    return FolderCatalog(Path(location), makers, vectors, reliefs, parse_spec(index))
 
 
 def _check_index(index: str) -> None:

@@ -9,19 +9,24 @@ from typing import Any
 
 import numpy as np
 
-from catalog.entry import Enrolment, Entry, StoredView, View
-from catalog.folder.grouping import Hit, best_entries
+from catalog.entry import Enrolment, Entry, Makers, StoredView, View
+from catalog.folder.candidates import Hits, Seen, verified
 from catalog.folder.index.exact import FlatIndex, VectorIndex
 from catalog.folder.index.following import FollowingIndex
 from catalog.folder.index.keeper import GROWTH, Growth, IndexKeeper
 from catalog.folder.index.saved import UnfitIndexError, check, read_stamp
 from catalog.folder.index.spec import FLAT, IndexSpec
+from catalog.folder.reliefs.file import FileReliefs
+from catalog.folder.reliefs.following import FollowingReliefs
+from catalog.folder.reliefs.store import ReliefStore
 from catalog.folder.sqlite.connection import Connection
 from catalog.folder.sqlite.entries import Entries, cursor
 from catalog.folder.sqlite.feed import Feed
 from catalog.folder.sqlite.generations import Generations
+from catalog.folder.sqlite.reliefs import Reliefs
 from catalog.folder.sqlite.schema import ADDED, GENERATIONS, REMOVED, UPDATED
-from catalog.interface import NO_FILTERS, Match, Page, Queries, Status, ViewPage
+from catalog.grouping import best_entries, expected_views
+from catalog.interface import NO_FILTERS, Match, Page, Queries, Status, Verification, ViewPage
 from ensemble.errors import EntryError, EntryNotFoundError
 from ensemble.parameters import Filters
 
@@ -33,8 +38,9 @@ class FolderCatalog:
 
     Args:
         folder: of the database.
-        fingerprint: of the model whose embeddings are stored and searched.
-        vectors: an empty index for all of them; None takes the CPU's, with built indexes.
+        makers: of the embeddings and relief maps that are stored and searched.
+        vectors: an empty index for all embeddings; None takes the CPU's, with built indexes.
+        reliefs: an empty store for all relief maps; None takes a file in the folder.
         spec: kind of the built index.
         growth: when to build it.
 
@@ -45,22 +51,26 @@ class FolderCatalog:
     def __init__(
         self,
         folder: Path,
-        fingerprint: str,
+        makers: Makers,
         vectors: VectorIndex | None = None,
+        reliefs: ReliefStore | None = None,
         spec: IndexSpec = FLAT,
         growth: Growth = GROWTH,
     ) -> None:
         self._folder = folder
-        self._fingerprint = fingerprint
+        self._makers = makers
         self._spec = spec
         self._connection = Connection(folder)
         self._entries = Entries(self._connection)
-        self._generations = Generations(self._connection, fingerprint)
+        self._generations = Generations(self._connection, makers.embedding)
+        self._reliefs = Reliefs(self._connection, makers.relief)
         self._feed = Feed(self._connection, self._generations)
-        self._keeper = IndexKeeper(folder, fingerprint, spec, growth) if vectors is None else None
+        self._keeper = IndexKeeper(folder, makers.embedding, spec, growth) if vectors is None else None
         self._index = FollowingIndex(
             self._feed, self._entries.matching, self._generations.vectors, vectors or FlatIndex(), self._keeper
         )
+        self._relief_store = reliefs
+        self._maps: FollowingReliefs | None = None  # opened by the first search: who only enrolls needs none
 
     def enroll(self, enrolment: Enrolment, view: View) -> str:
         """Store one photo; see `Catalog.enroll`."""
@@ -82,13 +92,12 @@ class FolderCatalog:
 
     def _store(self, enrolment: Enrolment, view: View) -> tuple[str, int]:
         """Store a view; returns the id of its entry and the number of the view."""
-        if view.fingerprint != self._fingerprint:
-            raise EntryError(
-                f"the embedding was made by model {view.fingerprint}, the catalog's is {self._fingerprint}"
-            )
+        view.check(self._makers)
         entry_id, number = self._place(enrolment)
         stored = self._entries.add_view(number, enrolment.side, view.picture)
         self._generations.put(stored, self._generations.current(counts=True), view.embedding)
+        if view.relief is not None:
+            self._reliefs.put(stored, view.relief)
         return entry_id, stored
 
     def _place(self, enrolment: Enrolment) -> tuple[str, int]:
@@ -127,7 +136,7 @@ class FolderCatalog:
         """The views of an entry; see `Catalog.views`."""
         with self._connection.transaction("DEFERRED"):
             number, _ = self._entries.get(entry_id)
-            return [view for _, view in self._generations.views("views.entry = ?", (number,))]
+            return [view for _, view in self._with_reliefs(self._generations.views("views.entry = ?", (number,)))]
 
     def page(self, after: str, limit: int) -> Page:
         """Some entries; see `Catalog.page`."""
@@ -137,37 +146,76 @@ class FolderCatalog:
     def export(self, after: str, limit: int) -> ViewPage:
         """Some views; see `Catalog.export`."""
         with self._connection.transaction("DEFERRED"):
-            rows = self._generations.views("views.number > ?", (cursor(after),), limit)
+            rows = self._with_reliefs(self._generations.views("views.number > ?", (cursor(after),), limit))
             entries = self._entries.numbered(sorted({number for number, _ in rows}))
         views = tuple((entries[number], view) for number, view in rows)
         return ViewPage(views, views[-1][1].id if views and len(views) == limit else "")
 
+    def _with_reliefs(self, rows: Sequence[tuple[int, StoredView]]) -> list[tuple[int, StoredView]]:
+        maps = self._reliefs.of([int(view.id) for _, view in rows])
+        return [(number, replace(view, relief=maps.get(int(view.id)))) for number, view in rows]
+
     def load(self) -> None:
         """Bring the index up to date; see `Catalog.load`."""
         self._index.load()
-        others = self._connection.value("SELECT COUNT(*) FROM generations WHERE fingerprint != ?", (self._fingerprint,))
+        self._follow_reliefs()
+        query = "SELECT COUNT(*) FROM generations WHERE fingerprint != ?"
+        others = self._connection.value(query, (self._makers.embedding,))
         if others and (stale := self.status().stale_views):
             _log.warning("%d views were embedded by another model and are not found: run `mintmark reembed`", stale)
+        if self._makers.relief and (without := self.status().without_relief):
+            _log.warning("%d views have no relief map and cannot be verified: run `mintmark reembed`", without)
 
-    def search(self, embeddings: Queries, k: int, filters: Filters = NO_FILTERS) -> list[list[Match]]:
+    def _follow_reliefs(self) -> FollowingReliefs | None:
+        """The relief maps, up to date; None for a catalog that keeps none."""
+        if not self._makers.relief:
+            return None
+        if self._maps is None:
+            store = self._relief_store or FileReliefs(self._folder, self._makers.relief, self._feed)
+            self._maps = FollowingReliefs(self._feed, self._reliefs, store)
+        self._maps.follow()
+        return self._maps
+
+    def search(
+        self,
+        embeddings: Queries,
+        k: int,
+        filters: Filters = NO_FILTERS,
+        verification: Verification | None = None,
+    ) -> list[list[Match]]:
         """The k best entries per query; see `Catalog.search`."""
         self._index.follow()
-        rows = best_entries(lambda n: self._hits(embeddings, n, filters), k, self._index.ntotal)
-        entries = self._entries.numbered(sorted({number for row in rows for number, _, _ in row}))
+        first = expected_views(k) if verification is None else verification.candidates
+        # The index comes first: a view that it finds has its map here.
+        maps = None if verification is None else self._follow_reliefs()
+
+        def hits(n: int) -> list[Hits]:
+            found = self._index.search(embeddings, n, filters)
+            rows = [Seen(views, cosines) for cosines, views in zip(*found, strict=True)]
+            if maps is not None and verification is not None:
+                rows = [verified(maps, verification, row, seen) for row, seen in enumerate(rows)]
+            return [Hits(seen, self._entries, expected_views(k)) for seen in rows]
+
+        rows = best_entries(hits, k, self._index.ntotal, first)
+        entries = self._entries.numbered(sorted({hit.entry for row in rows for hit in row}))
         # An entry that another process has just removed is left out.
         found = [
-            [Match(entries[number], side, score) for number, side, score in row if number in entries] for row in rows
+            [
+                Match(
+                    entries[hit.entry],
+                    hit.side,
+                    str(hit.view),
+                    hit.cosine,
+                    hit.log_odds,
+                    hit.correlation,
+                    hit.angle,
+                )
+                for hit in row
+                if hit.entry in entries
+            ]
+            for row in rows
         ]
         return found or [[] for _ in range(embeddings.shape[0])]
-
-    def _hits(self, embeddings: Queries, n: int, filters: Filters) -> list[list[Hit[int]]]:
-        """The n nearest views of each query, in the form that `best_entries` takes."""
-        scores, views = self._index.search(embeddings, n, filters)
-        owners = self._entries.owners(np.unique(views[views >= 0]).tolist())
-        return [
-            [(*owners[view], float(score)) for score, view in zip(*row, strict=True) if view in owners]
-            for row in zip(scores, views.tolist(), strict=True)
-        ]
 
     def threshold(self) -> float | None:
         """The calibrated threshold; see `Catalog.threshold`."""
@@ -184,7 +232,8 @@ class FolderCatalog:
 
     @property
     def _threshold_key(self) -> str:
-        return f"threshold:{self._fingerprint}"
+        # Release 0.1 kept thresholds of cosines under the embedding's model alone.
+        return f"threshold:{self._makers.embedding}:{self._makers.relief}"
 
     def stale(self, limit: int) -> list[StoredView]:
         """Views to embed again; see `Catalog.stale`."""
@@ -198,6 +247,17 @@ class FolderCatalog:
             for view, embedding in embeddings:
                 self._generations.put_if_there(cursor(view), generation, embedding)
 
+    def unmapped(self, limit: int) -> list[StoredView]:
+        """Views without a map; see `Catalog.unmapped`."""
+        with self._connection.transaction("DEFERRED"):
+            return self._reliefs.lacking(limit)
+
+    def put_reliefs(self, reliefs: Iterable[tuple[str, np.ndarray]]) -> None:
+        """Keep maps; see `Catalog.put_reliefs`."""
+        with self._connection.transaction():
+            kept = [number for view, relief in reliefs if self._reliefs.put(number := cursor(view), relief)]
+            self._feed.record(UPDATED, kept)
+
     def switch(self) -> int:
         """Let staged embeddings count; see `Catalog.switch`."""
         with self._connection.transaction():
@@ -210,6 +270,7 @@ class FolderCatalog:
         with self._connection.transaction():
             forgotten, count = self._generations.forget_others()
             self._feed.record(GENERATIONS, forgotten)
+            self._reliefs.forget_others()
         return count
 
     def status(self) -> Status:
@@ -217,12 +278,15 @@ class FolderCatalog:
         with self._connection.transaction("DEFERRED"):
             entries, views = self._entries.counts()
             searchable, staged = (self._generations.count(counts) for counts in (True, False))
-            return Status(entries, searchable, views - searchable, self._feed.last(), self._index_status(), staged)
+            without = views - self._reliefs.count() if self._makers.relief else 0
+            return Status(
+                entries, searchable, views - searchable, self._feed.last(), self._index_status(), staged, without
+            )
 
     def _index_status(self) -> dict[str, Any]:
         """The setting, and the figures of the saved index if one fits."""
         try:
-            stamp = read_stamp(self._folder, self._fingerprint)
+            stamp = read_stamp(self._folder, self._makers.embedding)
             check(stamp, self._feed, self._spec, tuple(self._generations.numbers(counts=True)))
         except UnfitIndexError:
             return {"kind": self._spec.text}
@@ -232,4 +296,7 @@ class FolderCatalog:
         """Close the database."""
         if self._keeper is not None:
             self._keeper.close()
+        if self._maps is not None:
+            self._maps.close()
+            self._maps = None
         self._connection.close()

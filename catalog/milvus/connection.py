@@ -1,7 +1,9 @@
 """The connection to a Milvus server: the catalog's requests, and what failures mean."""
 
+import copy
 import logging
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import grpc
@@ -63,6 +65,12 @@ class Connection:
             )
         except (MilvusException, grpc.RpcError) as error:
             raise self._failure(error) from error
+
+    def beside(self, collection: str) -> "Connection":
+        """The same connection for another collection. It ends with this one."""
+        other = copy.copy(self)
+        other._location = replace(self._location, collection=collection)
+        return other
 
     @property
     def collection(self) -> str:

@@ -10,24 +10,11 @@ import numpy as np
 
 from catalog.entry import StoredView
 from catalog.milvus.connection import PAGE, Connection, Row
-from catalog.milvus.rows import (
-    COPY,
-    NOTHING,
-    VIEW,
-    among,
-    checked_cursor,
-    conjunction,
-    copied,
-    quoted,
-    row_id,
-    stored_view,
-)
+from catalog.milvus.rows import COPY, NOTHING, VIEW, among, copied, quoted, row_id
 from catalog.milvus.settings import Settings
+from catalog.milvus.standing import ALL, Lacking, standing
 
-# All fields: Milvus needs them to replace a row.
-ALL = ("*",)
 _WITH_PICTURES = 256  # rows that one request stores again with their pictures
-_STANDING = f"role >= {VIEW}"  # rows that stand for their views, one for each
 
 
 class Generations:
@@ -44,7 +31,8 @@ class Generations:
         self._settings = settings
         self._fingerprint = fingerprint
         self._own = f"model == {quoted(fingerprint)}"
-        self._looked = ""  # no view up to this one is stale, as far as is known
+        others = f"model != {quoted(fingerprint)}"
+        self._stale = Lacking(connection, lambda views: self.embedded(views, []), others)
 
     def searchable(self) -> str:
         """Expression for the rows that count."""
@@ -69,24 +57,7 @@ class Generations:
 
     def stale(self, limit: int) -> list[StoredView]:
         """See `Catalog.stale`."""
-        ids = self._stale_after(self._looked, limit) or self._stale_after("", limit)
-        rows = self._connection.rows(among("id", ids), ["id", "view", "entry", "side", "picture"]) if ids else []
-        return [stored_view(row, None) for row in rows]
-
-    def _stale_after(self, after: str, limit: int) -> list[str]:
-        """Ids of rows. Remembers where stale ones begin, so a long re-embedding goes through the catalog once."""
-        condition = f'{_STANDING} and digest != "" and model != {quoted(self._fingerprint)}'
-        stale: list[str] = []
-        for rows in self._connection.scan(condition, ["view"], checked_cursor(after)):
-            embedded = self.embedded([row["view"] for row in rows], [])
-            for row in rows:
-                if row["view"] not in embedded:
-                    stale.append(row["id"])
-                elif not stale:
-                    self._looked = row["view"]
-            if len(stale) >= limit:
-                break
-        return stale[:limit]
+        return self._stale.first(limit)
 
     def stage(self, embeddings: Iterable[tuple[str, np.ndarray]]) -> None:
         """See `Catalog.stage`.
@@ -102,21 +73,14 @@ class Generations:
             rows = [
                 copied(row, id=row_id(row["view"], self._fingerprint), model=self._fingerprint, batch=batch, role=COPY)
                 | {"picture": [], "embedding": np.asarray(pending[row["view"]], np.float32)}
-                for row in self._standing(list(pending), ALL)
+                for row in standing(self._connection, list(pending), ALL)
                 if row["model"] != self._fingerprint
             ]
             self._connection.put(rows)
-            now = {row["view"]: row["document"] for row in self._standing(list(pending), ["document"])}
+            now = {row["view"]: row["document"] for row in standing(self._connection, list(pending), ["document"])}
             self._drop_gone([row for row in rows if row["view"] not in now])
             changed = [row["view"] for row in rows if now.get(row["view"], row["document"]) != row["document"]]
             pending = {view: pending[view] for view in changed}
-
-    def _standing(self, views: Sequence[str], fields: Sequence[str]) -> list[Row]:
-        rows: list[Row] = []
-        for start in range(0, len(views), PAGE):
-            condition = conjunction(among("view", views[start : start + PAGE]), _STANDING)
-            rows += self._connection.rows(condition, fields if fields == ALL else ["id", "view", *fields])
-        return rows
 
     def _drop_gone(self, rows: Sequence[Row]) -> None:
         if rows:
@@ -128,7 +92,7 @@ class Generations:
         batch = self._settings.switched() + 1
         switched = 0
         for rows in self._connection.scan(f"{self._own} and batch == {batch}", ["view"]):
-            there = {row["view"] for row in self._standing([row["view"] for row in rows], [])}
+            there = {row["view"] for row in standing(self._connection, [row["view"] for row in rows], [])}
             # Rows of entries that were removed, staged by a server that ended before it could compare.
             self._drop_gone([row for row in rows if row["view"] not in there])
             switched += len(there)
@@ -142,9 +106,9 @@ class Generations:
         condition = f"role >= {COPY} and model != {quoted(self._fingerprint)}"
         for page in self._connection.scan(condition, ["view", "model", "role"], size=_WITH_PICTURES):
             embedded = self.embedded([row["view"] for row in page], [])
-            standing = [row for row in page if row["role"] >= VIEW]
-            self._take_over([row for row in standing if row["view"] in embedded])
-            emptied = [row["id"] for row in standing if row["view"] not in embedded and row["model"]]
+            old = [row for row in page if row["role"] >= VIEW]
+            self._take_over([row for row in old if row["view"] in embedded])
+            emptied = [row["id"] for row in old if row["view"] not in embedded and row["model"]]
             rows = self._connection.rows(among("id", emptied), ALL) if emptied else []
             self._connection.put([copied(row, model="", embedding=NOTHING) for row in rows])
             self._drop_gone([row for row in page if row["role"] == COPY or row["view"] in embedded])

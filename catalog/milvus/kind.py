@@ -1,5 +1,6 @@
 """A catalog in a Milvus server: `milvus://HOST:PORT/COLLECTION`."""
 
+from catalog.entry import Makers
 from catalog.interface import Catalog
 from catalog.kind import StoreKind
 from catalog.milvus.index import parse_index
@@ -7,10 +8,10 @@ from catalog.milvus.location import SCHEMES, parse_location
 from ensemble import variables
 
 
-def _open(location: str, fingerprint: str, index: str, gpu: int | None) -> Catalog:
+def _open(location: str, makers: Makers, index: str, gpu: int | None) -> Catalog:
     from catalog.milvus.store import MilvusCatalog  # imports pymilvus, which is installed only where it is used
 
-    return MilvusCatalog(location, fingerprint, index)
+    return MilvusCatalog(location, makers, index)
 
 
 MILVUS = StoreKind(

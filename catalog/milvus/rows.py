@@ -26,6 +26,7 @@ from ensemble.parameters import Filters, text_of
 # Roles of rows. One row of each view stands for it in counts and pages, and one of these stands for the entry too.
 SETTING, COPY, VIEW, FIRST = -1, 0, 1, 2
 NOTHING = np.eye(1, EMBEDDING_SIZE, dtype=np.float32)[0]  # in place of an embedding, in a row that no search may find
+NO_VECTOR = [1.0, 0.0]  # of a row that has none; Milvus demands one of every row
 _NOT_SAID = -32_768
 _FAR = 32_767  # a whole number that no entry has
 # Filters that are columns of every collection, by type. A field that was added later is stored among the attributes, so
@@ -50,9 +51,17 @@ class ViewIds:
 
     def next(self) -> str:
         """A new id."""
-        fresh = (int(self._clock() * 1000) << 64) | secrets.randbits(63)
-        self._last = max(fresh, self._last + 1)
+        self._last = max(_number_at(self._clock()) | secrets.randbits(63), self._last + 1)
         return f"{self._last:028x}"
+
+
+def view_id_at(seconds: float) -> str:
+    """What divides the ids of views that were made before a time, s since 1970, from those made later."""
+    return f"{_number_at(seconds):028x}"
+
+
+def _number_at(seconds: float) -> int:
+    return int(seconds * 1000) << 64
 
 
 def checked_cursor(after: str) -> str:
@@ -115,10 +124,10 @@ def picture_texts(picture: bytes) -> list[str]:
     return [text[start : start + _PART] for start in range(0, len(text), _PART)]
 
 
-def stored_view(row: Row, embedding: np.ndarray | None) -> StoredView:
+def stored_view(row: Row, embedding: np.ndarray | None, relief: np.ndarray | None = None) -> StoredView:
     """The view that a row stands for."""
     picture = base64.b64decode("".join(row["picture"] or ()))
-    return StoredView(row["view"], row["entry"], row["side"], picture, embedding)
+    return StoredView(row["view"], row["entry"], row["side"], picture, embedding, relief)
 
 
 def vector(row: Row) -> np.ndarray:

@@ -1,8 +1,8 @@
-"""The collection: its fields, its indexes, and how they are made."""
+"""The collections, of views and of relief maps: their fields, their indexes, and how they are made."""
 
 import contextlib
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from typing import Any
 
 from pymilvus import DataType, MilvusClient
@@ -11,18 +11,26 @@ from catalog.milvus.connection import LONG, Connection
 from catalog.milvus.index import MilvusIndex
 from catalog.milvus.location import Location
 from catalog.milvus.rows import TEXTS, WHOLES
-from ensemble.contract import EMBEDDING_SIZE
+from ensemble.contract import EMBEDDING_SIZE, RELIEF_HARMONICS, RELIEF_NUMBERS
 from ensemble.entry import MAX_TEXT
 from ensemble.errors import CatalogError
 
 VECTOR = "embedding"
+RELIEFS = "_reliefs"  # after the name of the collection of views
+RELIEF_VECTOR = "vector"  # of maps: nobody searches it, but Milvus demands one
 LONGEST = 65_535  # bytes of a text in Milvus
 PICTURE_PARTS = 64  # texts that a picture may be cut into
 _MOST_ATTRIBUTES = 4096  # Milvus's limit; an entry's metadata has no room for so many keys
 _TEXT = 4 * MAX_TEXT  # bytes
 _PATIENCE = 5.0  # s
+# pymilvus would ask twice a second whether an index is built. Loading waits for it anyway.
+_NOT_WAITING: dict[str, Any] = {"sync": False, "timeout": LONG}
 _NAME = 64  # bytes of ids and fingerprints
 _INDEXED = ("view", "entry", "model", *TEXTS, *WHOLES)
+_MAP = (RELIEF_HARMONICS * RELIEF_NUMBERS + 2) // 3 * 4  # bytes of a map in base64
+_OTHERS = ("id", "batch", "role", "digest", "attributes", "document", "picture")
+_RELIEF_DIM = 2  # the least that Milvus takes
+_RELIEF_INDEXED = ("view", "entry", "mapper")
 
 
 def prepare(connection: Connection, location: Location, index: MilvusIndex) -> None:
@@ -34,12 +42,34 @@ def prepare(connection: Connection, location: Location, index: MilvusIndex) -> N
     name = connection.collection
     if not connection.call("has_collection", name):
         _unless_there(lambda: _create(connection), lambda: connection.call("has_collection", name))
-    _check_fields(connection)
+    _check_fields(connection, {VECTOR: EMBEDDING_SIZE}, (*_OTHERS, *_INDEXED))
     indexed = connection.call("list_indexes", name)
     for field in (VECTOR, *_INDEXED, "attributes"):
         if field not in indexed:
             _make_index(connection, field, location, index)
     _check_index(connection, location, index)
+    connection.call("load_collection", name, timeout=LONG)
+
+
+def prepare_reliefs(connection: Connection) -> None:
+    """As `prepare`, for the collection of relief maps.
+
+    Raises:
+        CatalogError: it cannot be made, or holds something else.
+    """
+    name = connection.collection
+    if not connection.call("has_collection", name):
+        _unless_there(lambda: _create_reliefs(connection), lambda: connection.call("has_collection", name))
+    _check_fields(connection, {RELIEF_VECTOR: _RELIEF_DIM}, ("id", "map", *_RELIEF_INDEXED))
+    indexed = connection.call("list_indexes", name)
+    for field in (RELIEF_VECTOR, *_RELIEF_INDEXED):
+        if field not in indexed:
+            params = MilvusClient.prepare_index_params()
+            if field == RELIEF_VECTOR:
+                params.add_index(field, "FLAT", field, metric_type="L2")
+            else:
+                params.add_index(field, "INVERTED", field)
+            _index(connection, field, params)
     connection.call("load_collection", name, timeout=LONG)
 
 
@@ -73,20 +103,32 @@ def _create(connection: Connection) -> None:
     connection.call("create_collection", connection.collection, schema=schema, num_shards=1, consistency_level="Strong")
 
 
+def _create_reliefs(connection: Connection) -> None:
+    schema = MilvusClient.create_schema(auto_id=False, enable_dynamic_field=False)
+    schema.add_field("id", DataType.VARCHAR, max_length=2 * _NAME, is_primary=True)
+    for field in _RELIEF_INDEXED:
+        schema.add_field(field, DataType.VARCHAR, max_length=_NAME)
+    schema.add_field("map", DataType.VARCHAR, max_length=_MAP, mmap_enabled=True)
+    schema.add_field(RELIEF_VECTOR, DataType.FLOAT_VECTOR, dim=_RELIEF_DIM)
+    connection.call("create_collection", connection.collection, schema=schema, num_shards=1, consistency_level="Strong")
+
+
 def _make_index(connection: Connection, field: str, location: Location, index: MilvusIndex) -> None:
     params = MilvusClient.prepare_index_params()
     if field == VECTOR:
         params.add_index(field, index.kind, field, metric_type=location.metric, params=dict(index.build))
     else:
         params.add_index(field, "INVERTED", field)
-    # pymilvus would ask twice a second whether the index is built. Loading waits for it anyway.
-    options = {"sync": False, "timeout": LONG}
     if field == "attributes":
         with contextlib.suppress(CatalogError):  # milvus-lite has none for arrays; filters are slower
-            connection.call("create_index", connection.collection, params, **options)
+            connection.call("create_index", connection.collection, params, **_NOT_WAITING)
         return
+    _index(connection, field, params)
+
+
+def _index(connection: Connection, field: str, params: Any) -> None:
     _unless_there(
-        lambda: connection.call("create_index", connection.collection, params, **options),
+        lambda: connection.call("create_index", connection.collection, params, **_NOT_WAITING),
         lambda: field in connection.call("list_indexes", connection.collection),
     )
 
@@ -103,11 +145,12 @@ def _unless_there(make: Callable[[], Any], there: Callable[[], bool]) -> None:
             time.sleep(0.1)
 
 
-def _check_fields(connection: Connection) -> None:
+def _check_fields(connection: Connection, vector: dict[str, int], others: Collection[str]) -> None:
+    """Refuse a collection of other fields than a vector of this size and these others."""
     described = connection.call("describe_collection", connection.collection)["fields"]
     fields = {field["name"]: field.get("params", {}) for field in described}
-    wanted = {"id", "batch", "role", "digest", "attributes", "document", "picture", VECTOR, *_INDEXED}
-    if set(fields) != wanted or int(fields[VECTOR].get("dim", 0)) != EMBEDDING_SIZE:
+    sizes = {name: int(fields.get(name, {}).get("dim", 0)) for name in vector}
+    if set(fields) != {*vector, *others} or sizes != vector:
         raise CatalogError(
             f"the collection {connection.collection} is no catalog of this release: it has the fields "
             f"{', '.join(sorted(fields))}; name another one"

@@ -1,9 +1,10 @@
-"""The settings of one model, stored in the collection: its threshold, and which embeddings count."""
+"""The settings of the models, stored in the collection: their threshold, and which embeddings count."""
 
 import json
 import time
 from typing import Any
 
+from catalog.entry import Makers
 from catalog.milvus.connection import Connection
 from catalog.milvus.rows import among, setting_row
 
@@ -11,20 +12,21 @@ LEASE = 1.0  # s, for which a server may use settings that it has read
 
 
 class Settings:
-    """Settings of one model, read again when they are older than LEASE.
+    """Settings of the models of a catalog, read again when they are older than LEASE.
 
     So a search needs no request for them. It still uses every setting that was changed before it began: a change only
     returns when no server can use the old value.
 
     Args:
         connection: to the collection.
-        fingerprint: of the model.
+        makers: the models.
     """
 
-    def __init__(self, connection: Connection, fingerprint: str) -> None:
+    def __init__(self, connection: Connection, makers: Makers) -> None:
         self._connection = connection
-        self._threshold = f"threshold-{fingerprint}"
-        self._switched = f"switched-{fingerprint}"
+        # Release 0.1 kept thresholds of cosines under the embedding's model alone.
+        self._threshold = f"threshold-{makers.embedding}-{makers.relief}"
+        self._switched = f"switched-{makers.embedding}"
         self._values: dict[str, Any] = {}
         self._read = float("-inf")  # when the last reading began, on the monotonic clock
 

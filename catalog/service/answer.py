@@ -1,56 +1,69 @@
 """The result of a search as the contract's tensors."""
 
 import json
+from collections.abc import Sequence
 from dataclasses import asdict
 
 import numpy as np
 
-from catalog.interface import Catalog, Match, Queries
-from ensemble.contract import COIN_ID, ENTRY, KNOWN, MARGIN, SCORE, Tensor
-from ensemble.parameters import Filters
+from catalog.interface import Catalog, Match, Queries, Verification
+from ensemble.contract import ANGLE, COIN_ID, CORRELATION, COSINE, ENTRY, KNOWN, MARGIN, SCORE, Tensor
+from ensemble.parameters import Search
+from ensemble.verification import NOT_COMPARED, Judge, probability
 
-NO_MATCH = -1.0  # score of a missing entry
+NO_MATCH = -1.0  # score and cosine of a missing entry
 
 
 def search_answer(
-    catalog: Catalog, embeddings: Queries, found: np.ndarray, k: int, filters: Filters, threshold: float
+    catalog: Catalog, embeddings: Queries, reliefs: Queries, found: np.ndarray, search: Search, judge: Judge
 ) -> dict[Tensor, np.ndarray]:
     """Search for the photos that show a coin. The others match nothing.
 
     Args:
         catalog: where to search.
         embeddings: [B, EMBEDDING_SIZE] float32 unit vectors, on the host or on the device of the catalog's index.
+        reliefs: [B, trials, RELIEF_HARMONICS, RELIEF_NUMBERS] float32, likewise.
         found: [B, 1] float32, 1 if there is a coin.
-        k: matches per photo.
-        filters: among which entries and views.
-        threshold: cosine from which the best match counts as known, if the catalog was not calibrated.
+        search: what the request asks for.
+        judge: turns similarities into probabilities; says which count as known, if the catalog was not calibrated.
 
     Returns:
-        Outputs of the model `search`: ids, scores and entries [B, k], known and margin [B, 1]. Rows are padded with
-        '' and -1.
+        Outputs of the model `search`: known and margin [B, 1], the others [B, k]. Rows are padded as the contract says.
     """
-    ids = np.full((len(found), k), b"", object)
-    scores = np.full((len(found), k), NO_MATCH, np.float32)
-    entries = np.full((len(found), k), b"", object)
-    known = np.zeros((len(found), 1), bool)
-    margin = np.zeros((len(found), 1), np.float32)
+    shape = (len(found), search.k)
+    ids, entries = np.full(shape, b"", object), np.full(shape, b"", object)
+    numbers = {tensor: np.full(shape, NO_MATCH, np.float32) for tensor in (SCORE, COSINE)}
+    numbers |= {CORRELATION: np.full(shape, NOT_COMPARED, np.float32), ANGLE: np.zeros(shape, np.float32)}
+    known, margin = np.zeros((len(found), 1), bool), np.zeros((len(found), 1), np.float32)
     rows = np.flatnonzero(found[:, 0] > 0.5)
     calibrated = catalog.threshold() if rows.size else None
+    threshold = judge.known if calibrated is None else calibrated
+    verification = Verification(reliefs, judge, search.candidates) if search.verify else None
     # If one photo shows a coin, all are searched: on a device, picking rows costs more than searching too many. The
     # margin needs a second entry, even for k = 1.
-    matches = catalog.search(embeddings, max(2, k), filters) if rows.size else []
+    matches = catalog.search(embeddings, max(2, search.k), search.filters, verification) if rows.size else []
     for row in rows:
         best = matches[row]
-        for place, match in enumerate(best[:k]):
+        scores = _scores(best, judge)
+        for place, match in enumerate(best[: search.k]):
             ids[row, place] = match.entry.id.encode()
-            scores[row, place] = match.score
             entries[row, place] = _matched(match)
-        first, second = [*(match.score for match in best), NO_MATCH, NO_MATCH][:2]
+            values = {SCORE: scores[place], COSINE: match.cosine, CORRELATION: match.correlation, ANGLE: match.angle}
+            for tensor, value in values.items():
+                numbers[tensor][row, place] = value
+        first, second = [*scores, 0.0, 0.0][:2]
         margin[row, 0] = first - second
-        known[row, 0] = bool(best) and first >= (threshold if calibrated is None else calibrated)
-    return {COIN_ID: ids, SCORE: scores, ENTRY: entries, KNOWN: known, MARGIN: margin}
+        known[row, 0] = bool(best) and first >= threshold
+    return {COIN_ID: ids, ENTRY: entries, KNOWN: known, MARGIN: margin, **numbers}
+
+
+def _scores(matches: Sequence[Match], judge: Judge) -> list[float]:
+    """The probability of each match: of a search that did not verify, by the cosine alone."""
+    alone = [float(judge.log_odds(match.cosine, match.correlation)) for match in matches]
+    log_odds = [one if match.log_odds is None else match.log_odds for match, one in zip(matches, alone, strict=True)]
+    return [float(score) for score in probability(log_odds).astype(np.float32)]
 
 
 def _matched(match: Match) -> bytes:
-    """An entry as JSON with the side that matched."""
-    return json.dumps({**asdict(match.entry), "side": match.side}, ensure_ascii=False).encode()
+    """An entry as JSON with the side and the view that matched."""
+    return json.dumps({**asdict(match.entry), "side": match.side, "view": match.view}, ensure_ascii=False).encode()

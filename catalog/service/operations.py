@@ -8,10 +8,11 @@ from typing import Any
 
 import numpy as np
 
-from catalog.entry import Enrolment, View, json_object
+from catalog.entry import Enrolment, Makers, View, json_object
 from catalog.interface import Catalog
-from ensemble.contract import EMBEDDING_SIZE
+from ensemble.contract import EMBEDDING_SIZE, RELIEF_HARMONICS, RELIEF_NUMBERS
 from ensemble.errors import EntryError
+from ensemble.verification import Judge
 
 MAX_PAGE = 1000
 MAX_REEMBEDDED = 256  # views of one request, so that other requests get their turn
@@ -21,6 +22,8 @@ UNIT_TOLERANCE = 1e-3  # by which the length of an embedding may differ from 1
 Request = Mapping[str, Any]
 # JPEG pictures of rectified coins to [N, EMBEDDING_SIZE] float32 unit vectors.
 Embed = Callable[[Sequence[bytes]], np.ndarray]
+# The same to relief maps, [N, RELIEF_HARMONICS, RELIEF_NUMBERS] int8.
+MapRelief = Callable[[Sequence[bytes]], np.ndarray]
 
 
 @dataclass(frozen=True)
@@ -29,15 +32,17 @@ class Context:
 
     Attributes:
         catalog: whose operations they are.
-        fingerprint: of the model that `embed` runs.
+        makers: the models that `embed` and `map_relief` run.
         embed: embeds pictures; raises EntryError for data that is not a picture.
-        threshold: from which a match counts as known, if the catalog was not calibrated.
+        map_relief: maps their relief, likewise.
+        judge: turns similarities into probabilities; says which count as known, if the catalog was not calibrated.
     """
 
     catalog: Catalog
-    fingerprint: str
+    makers: Makers
     embed: Embed
-    threshold: float
+    map_relief: MapRelief
+    judge: Judge
 
 
 def parse(text: str) -> dict[str, Any]:
@@ -77,7 +82,13 @@ def _list(context: Context, request: Request) -> dict[str, Any]:
 def _show(context: Context, request: Request) -> dict[str, Any]:
     entry = context.catalog.show(_text(request, "id"))
     views = [
-        {"id": view.id, "side": view.side, "stale": view.embedding is None, "picture": _encoded(view.picture)}
+        {
+            "id": view.id,
+            "side": view.side,
+            "stale": view.embedding is None,
+            "verifiable": view.relief is not None,
+            "picture": _encoded(view.picture),
+        }
         for view in context.catalog.views(entry.id)
     ]
     return {"entry": asdict(entry), "views": views}
@@ -105,10 +116,12 @@ def _export(context: Context, request: Request) -> dict[str, Any]:
             "side": view.side,
             "picture": _encoded(view.picture) if pictures else "",
             "embedding": None if view.embedding is None else _encoded(view.embedding.tobytes()),
+            "relief": None if view.relief is None else _encoded(view.relief.tobytes()),
         }
         for entry, view in page.views
     ]
-    return {"model": context.fingerprint, "views": views, "next": page.next}
+    made_by = {"model": context.makers.embedding, "relief_model": context.makers.relief}
+    return {**made_by, "views": views, "next": page.next}
 
 
 def _import(context: Context, request: Request) -> dict[str, Any]:
@@ -117,9 +130,23 @@ def _import(context: Context, request: Request) -> dict[str, Any]:
         raise EntryError(f"import needs 'views', a list of at most {MAX_PAGE} objects")
     enrolments = [_enrolment(view) for view in given]
     pictures = [_decoded(view, "picture", MAX_PICTURE) for view in given]
-    embeddings = _embeddings(context, given, pictures, same_model=request.get("model") == context.fingerprint)
-    views = [View(one, context.fingerprint, picture) for one, picture in zip(embeddings, pictures, strict=True)]
+    embeddings = _embeddings(context, given, pictures, same_model=request.get("model") == context.makers.embedding)
+    reliefs = _reliefs(context, given, pictures, same_model=request.get("relief_model") == context.makers.relief)
+    views = [
+        View(embedding, context.makers, picture, relief)
+        for embedding, picture, relief in zip(embeddings, pictures, reliefs, strict=True)
+    ]
     return {"added": context.catalog.add(list(zip(enrolments, views, strict=True)))}
+
+
+def _reliefs(
+    context: Context, given: list[Request], pictures: list[bytes], same_model: bool
+) -> list[np.ndarray | None]:
+    """The map of each view: the one that came with it if it is by the same model, else one of its picture, if any."""
+    reliefs = [_relief(view) if same_model else None for view in given]
+    lacking = [n for n, relief in enumerate(reliefs) if relief is None and pictures[n]]
+    made = dict(zip(lacking, context.map_relief([pictures[n] for n in lacking]) if lacking else (), strict=True))
+    return [made.get(n) if relief is None else relief for n, relief in enumerate(reliefs)]
 
 
 def _embeddings(context: Context, given: list[Request], pictures: list[bytes], same_model: bool) -> list[np.ndarray]:
@@ -127,23 +154,28 @@ def _embeddings(context: Context, given: list[Request], pictures: list[bytes], s
     embeddings = [_embedding(view) if same_model else None for view in given]
     lacking = [n for n, embedding in enumerate(embeddings) if embedding is None]
     if blind := [n for n in lacking if not pictures[n]]:
-        raise EntryError(f"view {blind[0]} has neither a picture nor an embedding of model {context.fingerprint}")
+        raise EntryError(f"view {blind[0]} has neither a picture nor an embedding of model {context.makers.embedding}")
     made = dict(zip(lacking, context.embed([pictures[n] for n in lacking]) if lacking else (), strict=True))
     return [made[n] if embedding is None else embedding for n, embedding in enumerate(embeddings)]
 
 
 def _reembed(context: Context, request: Request) -> dict[str, Any]:
-    """Embed some stale views from their pictures; returns how many were done, and how many are left.
+    """Embed some stale views and map some reliefs, from their pictures; returns how many were done, and are left.
 
     When none can be done, the missing ones are `lost`: a view without a picture stays stale for good.
     """
-    views = context.catalog.stale(_number(request, "limit", MAX_REEMBEDDED, MAX_REEMBEDDED))
+    limit = _number(request, "limit", MAX_REEMBEDDED, MAX_REEMBEDDED)
+    views, unmapped = context.catalog.stale(limit), context.catalog.unmapped(limit)
     if views:
         embeddings = context.embed([view.picture for view in views])
         context.catalog.stage([(view.id, embedding) for view, embedding in zip(views, embeddings, strict=True)])
+    if unmapped:
+        maps = context.map_relief([view.picture for view in unmapped])
+        context.catalog.put_reliefs([(view.id, relief) for view, relief in zip(unmapped, maps, strict=True)])
     status = context.catalog.status()
-    missing = status.stale_views - status.staged
-    return {"done": len(views), "left": missing if views else 0, "lost": 0 if views else missing}
+    missing = max(status.stale_views - status.staged, status.without_relief)
+    done = max(len(views), len(unmapped))
+    return {"done": done, "left": missing if done else 0, "lost": 0 if done else missing}
 
 
 def _switch(context: Context, request: Request) -> dict[str, Any]:
@@ -156,8 +188,8 @@ def _forget(context: Context, request: Request) -> dict[str, Any]:
 
 def _calibrate(context: Context, request: Request) -> dict[str, Any]:
     value = request.get("threshold")
-    if isinstance(value, bool) or not isinstance(value, int | float) or not -1 <= value <= 1:
-        raise EntryError(f"threshold is {value!r}; it must be a number from -1 to 1")
+    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value <= 1:
+        raise EntryError(f"threshold is {value!r}; it must be a probability, from 0 to 1")
     context.catalog.set_threshold(float(value))
     return {"threshold": float(value)}
 
@@ -166,8 +198,10 @@ def _status(context: Context, request: Request) -> dict[str, Any]:
     calibrated = context.catalog.threshold()
     return {
         **asdict(context.catalog.status()),
-        "model": context.fingerprint,
-        "threshold": context.threshold if calibrated is None else calibrated,
+        "model": context.makers.embedding,
+        "relief_model": context.makers.relief,
+        "judge": asdict(context.judge),
+        "threshold": context.judge.known if calibrated is None else calibrated,
         "calibrated": calibrated is not None,
     }
 
@@ -222,6 +256,14 @@ def _embedding(view: Request) -> np.ndarray | None:
     if not abs(length - 1) <= UNIT_TOLERANCE:
         raise EntryError(f"an embedding has the length {length:.4f}; it must be a unit vector")
     return vector
+
+
+def _relief(view: Request) -> np.ndarray | None:
+    size = RELIEF_HARMONICS * RELIEF_NUMBERS
+    data = _decoded(view, "relief", size)
+    if data and len(data) != size:
+        raise EntryError(f"a relief map has {len(data)} bytes; it must be {size} int8")
+    return np.frombuffer(data, np.int8).reshape(RELIEF_HARMONICS, RELIEF_NUMBERS) if data else None
 
 
 def _decoded(view: Request, name: str, most: int) -> bytes:

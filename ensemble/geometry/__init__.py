@@ -1,4 +1,4 @@
-"""What lies between the networks, as torch modules: find the coin, frame it, rectify it.
+"""What the pipeline computes without learned weights, as torch modules: find the coin, frame it, rectify it, map it.
 
 The operators are those that export to ONNX and that TensorRT takes. This is the only part of `ensemble`
 that imports torch. Inputs and outputs are those of `ensemble.contract`, with a batch axis.
@@ -6,5 +6,6 @@ that imports torch. Inputs and outputs are those of `ensemble.contract`, with a 
 
 from ensemble.geometry.crop import Crop, Zoom
 from ensemble.geometry.preprocess import Preprocess
+from ensemble.geometry.relief import Relief
 
-__all__ = ["Crop", "Preprocess", "Zoom"]
+__all__ = ["Crop", "Preprocess", "Relief", "Zoom"]

@@ -12,12 +12,13 @@ from typing import Any
 import numpy as np
 from tqdm import tqdm
 
-from catalog import Enrolment, Entry, View
+from catalog import Enrolment, Entry, Makers, View
 from catalog.folder.index.spec import parse_spec
 from catalog.folder.store import FolderCatalog
 from ensemble.contract import DEFAULT_K, EMBEDDING_SIZE
 
 FINGERPRINT = "random"
+MAKERS = Makers(FINGERPRINT)
 COUNTRIES = 100  # a filter by country leaves one view in a hundred
 NOISE = 0.33  # length of the difference between a view and its coin; two views of a coin have a cosine near 0.9
 BATCH = 1_000  # entries
@@ -43,7 +44,7 @@ def coins_of(batch: int) -> tuple[np.ndarray, np.random.Generator]:
 
 def fill(folder: Path, views: int) -> dict[str, float]:
     """Fill a catalog up to this many views; returns views added, seconds and bytes."""
-    catalog = FolderCatalog(folder, FINGERPRINT)
+    catalog = FolderCatalog(folder, MAKERS)
     entries = views // 2
     start, begun = catalog.status().entries, time.perf_counter()
     for first in tqdm(range(start, entries, BATCH), desc=f"fill {views}", unit="batch", disable=None):
@@ -53,7 +54,7 @@ def fill(folder: Path, views: int) -> dict[str, float]:
         for n in range(min(BATCH, entries - first)):
             number = first + n
             entry = Entry(f"coin {number}", f"country {number % COUNTRIES}", "EUR", "1", id=f"c{number}")
-            batch += [(Enrolment("obverse", entry, entry.id), View(side[n], FINGERPRINT, b"")) for side in sides]
+            batch += [(Enrolment("obverse", entry, entry.id), View(side[n], MAKERS, b"")) for side in sides]
         catalog.add(batch)
     seconds = time.perf_counter() - begun
     catalog.close()
@@ -97,7 +98,7 @@ def search(folder: Path, kind: str, exact: Path) -> dict[str, Any]:
         exact: file of the answers of exact search; a search with kind Flat writes it where it is missing.
     """
     begun = time.perf_counter()
-    catalog = FolderCatalog(folder, FINGERPRINT, spec=parse_spec(kind))
+    catalog = FolderCatalog(folder, MAKERS, spec=parse_spec(kind))
     catalog.load()
     loaded = time.perf_counter() - begun
     views = catalog.status().views

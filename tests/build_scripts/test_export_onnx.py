@@ -15,7 +15,7 @@ pytestmark = pytest.mark.slow
 @pytest.mark.parametrize("model", COMPUTE_MODELS, ids=lambda model: model.name)
 def test_committed_graph_is_current_and_runtimes_agree(export_onnx: ModuleType, model: Model) -> None:
     source = export_onnx.read_source(export_onnx.own_file(model), None)
-    assert export_onnx.export(model, source, known_threshold=artifacts.known_threshold(), check=True)
+    assert export_onnx.export(model, source, check=True)
 
 
 def test_wrong_name_or_shape_is_refused(export_onnx: ModuleType) -> None:

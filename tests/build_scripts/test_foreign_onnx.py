@@ -101,7 +101,7 @@ def saved(graph: ModelProto, folder: Path) -> Path:
 def exported(export_onnx: ModuleType, model: Model, path: Path) -> bool:
     """Export every model that is computed from a file, as the command line does."""
     source = export_onnx.read_source(model, path)
-    return all(export_onnx.export(each, source, 0.5, check=False) for each in export_onnx.computed_from(model))
+    return all(export_onnx.export(each, source, check=False) for each in export_onnx.computed_from(model))
 
 
 @pytest.mark.parametrize("batch", ["n", None, 1], ids=["named", "free", "fixed"])
@@ -117,7 +117,6 @@ def test_an_embedder_trained_elsewhere_becomes_the_embedding(
     answer = run(plain, pictures(3))
     expected = np.concatenate([run(graph, picture[None]) for picture in pictures(3)])
     np.testing.assert_allclose(answer, expected, atol=2e-3)
-    assert artifacts.known_threshold() == 0.5
     assert json.loads((kept / "networks.json").read_text()) == {"embedding": {"onnx": "net.onnx"}}
 
 
@@ -139,8 +138,8 @@ def test_what_was_packed_is_current_and_exports_again(export_onnx: ModuleType, k
     before = (kept / "embedding.onnx").read_bytes()
     source = export_onnx.read_source(EMBEDDER, None)
     assert source.record == {"onnx": "net.onnx"}
-    assert export_onnx.export(EMBEDDER, source, 0.5, check=True)
-    assert export_onnx.export(EMBEDDER, source, 0.5, check=False)
+    assert export_onnx.export(EMBEDDER, source, check=True)
+    assert export_onnx.export(EMBEDDER, source, check=False)
     assert (kept / "embedding.onnx").read_bytes() == before
 
 

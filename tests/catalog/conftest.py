@@ -7,13 +7,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from catalog import Catalog
+from catalog import Catalog, Makers
 from catalog.folder.index.exact import VectorIndex
 from catalog.folder.index.keeper import GROWTH, Growth
 from catalog.folder.index.spec import parse_spec
 from catalog.folder.store import FolderCatalog
 from tests.catalog.milvus.milvus_lite import MilvusLite, running
-from tests.catalog.samples import MODEL, unit_vectors
+from tests.catalog.samples import OWN, unit_vectors
 from tests.catalog.stores import MARKS, STORES, Open, opening
 
 
@@ -29,9 +29,9 @@ def open_at(tmp_path: Path) -> Iterator[Callable[..., FolderCatalog]]:
     opened: list[FolderCatalog] = []
 
     def opener(
-        fingerprint: str = MODEL, index: str = "", growth: Growth = GROWTH, vectors: VectorIndex | None = None
+        makers: Makers = OWN, index: str = "", growth: Growth = GROWTH, vectors: VectorIndex | None = None
     ) -> FolderCatalog:
-        opened.append(FolderCatalog(tmp_path / "catalog", fingerprint, vectors, parse_spec(index), growth))
+        opened.append(FolderCatalog(tmp_path / "catalog", makers, vectors, spec=parse_spec(index), growth=growth))
         return opened[-1]
 
     yield opener

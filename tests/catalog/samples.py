@@ -5,15 +5,27 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from catalog import Enrolment, Entry, Match, StoredView, View
+from catalog import Enrolment, Entry, Makers, Match, StoredView, View
 from catalog.folder.store import FolderCatalog
-from ensemble.contract import EMBEDDING_SIZE, METADATA_FILTER
+from catalog.interface import Verification
+from ensemble.contract import (
+    DEFAULT_CANDIDATES,
+    EMBEDDING_SIZE,
+    METADATA_FILTER,
+    RELIEF_HARMONICS,
+    RELIEF_NUMBERS,
+    RELIEF_TRIALS,
+)
 from ensemble.entry import OPTIONAL
 from ensemble.parameters import text_of
+from ensemble.verification import Judge, stored
 
 MODEL = "feedfacefeedface"
 OTHER = "0123456789abcdef"
+OWN = Makers(MODEL, "beadbeadbeadbead")
+THEIRS = Makers(OTHER, "fedcba9876543210")
 UNSAID = dict.fromkeys(OPTIONAL)  # optional fields of which nothing is said, as JSON has them
+JUDGE = Judge(cosine=5.0, correlation=7.5, advantage=2.0, offset=-7.4, cosine_alone=9.86, offset_alone=-7.36, known=0.5)
 ATOL = 1e-5  # float32 sums of EMBEDDING_SIZE products, in any order
 
 
@@ -34,29 +46,65 @@ def normalized(rows: np.ndarray) -> np.ndarray:
     return (rows / np.linalg.norm(rows, axis=1, keepdims=True)).astype(np.float32)
 
 
+def relief_maps(count: int, seed: int = 0) -> np.ndarray:
+    """[count, RELIEF_HARMONICS, RELIEF_NUMBERS] int8 random maps, which correlate by less than 0.2."""
+    rows = np.random.default_rng([seed, 7]).normal(size=(count, RELIEF_HARMONICS, RELIEF_NUMBERS))
+    return np.array([stored(row.astype(np.float32)) for row in rows], np.int8).reshape(rows.shape)
+
+
+def trials(relief: np.ndarray, degrees: float = 0.0) -> np.ndarray:
+    """What the mapper makes of a coin, turned clockwise: [trials, RELIEF_HARMONICS, RELIEF_NUMBERS] float32.
+
+    The first trial is the turned map; of the others, none fits anything.
+    """
+    half = RELIEF_NUMBERS // 2
+    waves = relief[:, :half] + 1j * relief[:, half:].astype(np.float32)
+    turned = waves * np.exp(-1j * np.radians(degrees) * np.arange(1, RELIEF_HARMONICS + 1))[:, None]
+    first = np.concatenate([turned.real, turned.imag], axis=1)
+    others = relief_maps(len(RELIEF_TRIALS) - 1, seed=12345)
+    return normalized(np.concatenate([first[None], others]).reshape(len(RELIEF_TRIALS), -1)).reshape(-1, *relief.shape)
+
+
+def verifying(*reliefs: np.ndarray, degrees: float = 0.0, candidates: int = DEFAULT_CANDIDATES) -> Verification:
+    """A verification of queries whose coins have these maps."""
+    return Verification(np.stack([trials(relief, degrees) for relief in reliefs]), JUDGE, candidates)
+
+
 def coin(name: str = "10 won", **fields: object) -> Entry:
     """An entry; without an id unless one is given."""
     given = {"country": "KR", "currency": "KRW", "denomination": "10", **fields}
     return Entry(name=name, **given)  # type: ignore[arg-type]
 
 
-def photo(embedding: np.ndarray, picture: bytes = b"\xff\xd8picture", fingerprint: str = MODEL) -> View:
+def photo(
+    embedding: np.ndarray,
+    picture: bytes = b"\xff\xd8picture",
+    makers: Makers = OWN,
+    relief: np.ndarray | None = None,
+) -> View:
     """A view."""
-    return View(embedding, fingerprint, picture)
+    return View(embedding, makers, picture, relief)
 
 
-def enroll(catalog: FolderCatalog, embedding: np.ndarray, fingerprint: str = MODEL, **fields: object) -> str:
+def enroll(catalog: FolderCatalog, embedding: np.ndarray, makers: Makers = OWN, **fields: object) -> str:
     """Enroll a new coin; returns its id."""
-    return catalog.enroll(Enrolment("obverse", coin(**fields)), photo(embedding, fingerprint=fingerprint))  # type: ignore[arg-type]
+    return catalog.enroll(Enrolment("obverse", coin(**fields)), photo(embedding, makers=makers))  # type: ignore[arg-type]
 
 
-def fill(catalog: FolderCatalog, embeddings: np.ndarray, first: int = 0, fingerprint: str = MODEL) -> list[str]:
-    """Add a coin for each embedding, at once; returns their ids, in order."""
+def fill(
+    catalog: FolderCatalog,
+    embeddings: np.ndarray,
+    first: int = 0,
+    makers: Makers = OWN,
+    reliefs: Sequence[np.ndarray | None] | np.ndarray | None = None,
+) -> list[str]:
+    """Add a coin for each embedding, at once, with its map if there are any; returns their ids, in order."""
     ids = [f"coin-{first + number}" for number in range(len(embeddings))]
+    maps = [None] * len(ids) if reliefs is None else reliefs
     catalog.add(
         [
-            (Enrolment("obverse", coin(id=entry_id), entry_id), photo(row, b"picture", fingerprint))
-            for entry_id, row in zip(ids, embeddings, strict=True)
+            (Enrolment("obverse", coin(id=entry_id), entry_id), photo(row, b"picture", makers, relief))
+            for entry_id, row, relief in zip(ids, embeddings, maps, strict=True)
         ]
     )
     return ids
@@ -74,6 +122,7 @@ def ids(matches: Iterable[Match]) -> list[str]:
 
 
 ROWS = unit_vectors(20)  # embeddings of the coins that `works` expects
+MAPS = relief_maps(20)  # maps of the same coins
 
 
 def works(catalog: FolderCatalog, count: int = 20) -> None:
@@ -138,8 +187,10 @@ class Exact:
             best = sorted(scores.values(), reverse=True)[:k]
             assert len(matches) == len(best), f"{len(matches)} of {len(best)} entries"
             assert len(set(ids(matches))) == len(matches)
-            np.testing.assert_allclose([match.score for match in matches], best, atol=ATOL)
-            np.testing.assert_allclose([match.score for match in matches], [scores[i] for i in ids(matches)], atol=ATOL)
+            np.testing.assert_allclose([match.cosine for match in matches], best, atol=ATOL)
+            np.testing.assert_allclose(
+                [match.cosine for match in matches], [scores[i] for i in ids(matches)], atol=ATOL
+            )
             for match in matches:
                 assert match.entry == self.entries[match.entry.id]
                 sides = {v.side for v in self.views if v.entry == match.entry.id and self.passes(v, filters)}

@@ -8,8 +8,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from catalog import Catalog, Enrolment, Entry, View, open_catalog
-from tests.catalog.samples import MODEL, coin
+from catalog import Catalog, Enrolment, Entry, Makers, View, open_catalog
+from tests.catalog.samples import OWN, coin
 
 # Where a test finds an empty store of each kind.
 STORES: dict[str, Callable[[pytest.FixtureRequest, Path], str]] = {
@@ -56,7 +56,7 @@ def counts(catalog: Catalog) -> tuple[int, int, int, int]:
 def load(catalog: Catalog, entries: Sequence[Entry], embeddings: np.ndarray, side: str = "obverse") -> None:
     """Enroll one view each of many entries, [N, EMBEDDING_SIZE]."""
     pairs = zip(entries, embeddings, strict=True)
-    views = [(Enrolment(side, entry), View(row, MODEL, b"")) for entry, row in pairs]
+    views = [(Enrolment(side, entry), View(row, OWN, b"")) for entry, row in pairs]
     for start in range(0, len(views), 5000):
         assert catalog.add(views[start : start + 5000]) == len(views[start : start + 5000])
 
@@ -66,8 +66,8 @@ def opening(location: str) -> Iterator[Open]:
     """Opens the catalog at a location, as often as wanted; closes them all in the end."""
     opened: list[Catalog] = []
 
-    def opener(fingerprint: str = MODEL) -> Catalog:
-        opened.append(open_catalog(location, fingerprint))
+    def opener(makers: Makers = OWN) -> Catalog:
+        opened.append(open_catalog(location, makers))
         return opened[-1]
 
     try:

@@ -8,7 +8,7 @@ import pytest
 
 from catalog import Catalog, Enrolment, Entry, StoredView
 from ensemble.errors import EntryError, EntryNotFoundError
-from tests.catalog.samples import MODEL, OTHER, coin, embedding_of, ids, photo, unit_vectors
+from tests.catalog.samples import MODEL, OTHER, THEIRS, coin, embedding_of, ids, photo, unit_vectors
 from tests.catalog.stores import NASTY, Open, counts, more, new
 
 # --- entries and views ------------------------------------------------------------------------------------------------
@@ -68,7 +68,7 @@ def test_unknown_ids(store: Catalog, unknown: str) -> None:
 def test_a_view_by_another_model_is_refused(store: Catalog) -> None:
     for call in (store.enroll, lambda enrolment, view: store.add([(enrolment, view)])):
         with pytest.raises(EntryError, match=f"made by model {OTHER}, the catalog's is {MODEL}"):
-            call(new(), photo(unit_vectors(1)[0], fingerprint=OTHER))
+            call(new(), photo(unit_vectors(1)[0], makers=THEIRS))
     assert counts(store) == (0, 0, 0, 0)
 
 
@@ -191,11 +191,11 @@ def test_an_import_may_be_repeated(store: Catalog) -> None:
 def test_an_import_knows_a_view_by_its_embedding_or_its_picture(open_store: Open) -> None:
     """Embedded by another model, a picture gives another embedding; a view without a picture has only that."""
     embeddings = unit_vectors(4)
-    store, other = open_store(), open_store(OTHER)
+    store, other = open_store(), open_store(THEIRS)
     store.add([(new(id="a"), photo(embeddings[0], b"one")), (more("a"), photo(embeddings[1], b""))])
     assert store.add([(more("a"), photo(embeddings[0], b"other")), (more("a"), photo(embeddings[2], b"one"))]) == 0
-    assert other.add([(more("a"), photo(embeddings[3], b"one", OTHER))]) == 0
-    assert other.add([(more("a"), photo(embeddings[1], b"", OTHER))]) == 1
+    assert other.add([(more("a"), photo(embeddings[3], b"one", THEIRS))]) == 0
+    assert other.add([(more("a"), photo(embeddings[1], b"", THEIRS))]) == 1
     assert store.add([(more("a", "reverse"), photo(embeddings[0], b"one"))]) == 1
     assert counts(store) == (1, 3, 1, 0)
 

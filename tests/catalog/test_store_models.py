@@ -3,14 +3,14 @@
 import numpy as np
 import pytest
 
-from tests.catalog.samples import OTHER, coin, embedding_of, ids, photo, unit_vectors
+from tests.catalog.samples import THEIRS, coin, embedding_of, ids, photo, unit_vectors
 from tests.catalog.stores import Open, counts, more, new
 
 # --- thresholds and models --------------------------------------------------------------------------------------------
 
 
 def test_a_threshold_belongs_to_a_model_and_everyone_has_it(open_store: Open) -> None:
-    here, there, other = open_store(), open_store(), open_store(OTHER)
+    here, there, other = open_store(), open_store(), open_store(THEIRS)
     assert (here.threshold(), there.threshold(), other.threshold()) == (None, None, None)
     here.set_threshold(0.62345678901)
     assert (here.threshold(), there.threshold(), other.threshold()) == (0.62345678901, 0.62345678901, None)
@@ -23,9 +23,9 @@ def test_a_threshold_belongs_to_a_model_and_everyone_has_it(open_store: Open) ->
 
 def test_models_do_not_find_each_others_views(open_store: Open) -> None:
     first, second = unit_vectors(2)
-    old, fresh = open_store(), open_store(OTHER)
+    old, fresh = open_store(), open_store(THEIRS)
     stale = old.enroll(new(coin("stale")), photo(first))
-    mine = fresh.enroll(new(coin("fresh")), photo(second, fingerprint=OTHER))
+    mine = fresh.enroll(new(coin("fresh")), photo(second, makers=THEIRS))
     assert ids(fresh.search(first[None], 5)[0]) == [mine]
     assert ids(old.search(first[None], 5)[0]) == [stale]
     assert counts(fresh) == counts(old) == (2, 1, 1, 0)
@@ -41,7 +41,7 @@ def test_models_do_not_find_each_others_views(open_store: Open) -> None:
 def test_a_model_change(open_store: Open) -> None:
     """The old model keeps its answers. The new one finds nothing before the switch and everything after it."""
     before, after = unit_vectors(6), unit_vectors(6, seed=1)
-    old, fresh, witness = open_store(), open_store(OTHER), open_store(OTHER)
+    old, fresh, witness = open_store(), open_store(THEIRS), open_store(THEIRS)
     enrolled = [old.enroll(new(coin(f"coin {i}")), photo(row, b"p%d" % i)) for i, row in enumerate(before)]
     todo = fresh.stale(4)
     assert [(view.entry_id, view.side, view.picture) for view in todo] == [
@@ -79,14 +79,14 @@ def test_a_model_change(open_store: Open) -> None:
 
 def test_entries_change_while_views_are_embedded_again(open_store: Open) -> None:
     before, after = unit_vectors(4), unit_vectors(4, seed=1)
-    old, fresh = open_store(), open_store(OTHER)
+    old, fresh = open_store(), open_store(THEIRS)
     gone, changed, kept = [old.enroll(new(coin(f"coin {i}")), photo(row)) for i, row in enumerate(before[:3])]
     todo = fresh.stale(10)
     old.remove(gone)
     fresh.stage([(view.id, row) for view, row in zip(todo, after, strict=False)])
     old.update(changed, {"name": "changed", "year": 1970})
     late = old.enroll(new(coin("late")), photo(before[3]))
-    direct = fresh.enroll(more(late, "reverse"), photo(after[3], fingerprint=OTHER))
+    direct = fresh.enroll(more(late, "reverse"), photo(after[3], makers=THEIRS))
     assert direct == late
     assert fresh.switch() == 2
     assert sorted(ids(fresh.search(after[:1], 9)[0])) == sorted([changed, kept, late])
@@ -101,13 +101,13 @@ def test_entries_change_while_views_are_embedded_again(open_store: Open) -> None
 
 def test_a_second_round_stages_only_what_is_new(open_store: Open) -> None:
     before, after = unit_vectors(2), unit_vectors(3, seed=1)
-    old, fresh = open_store(), open_store(OTHER)
+    old, fresh = open_store(), open_store(THEIRS)
     first = old.enroll(new(), photo(before[0]))
     (view,) = fresh.stale(5)
     fresh.stage([(view.id, after[0])])
     fresh.switch()
     fresh.stage([(view.id, after[2])])  # counts already: stays found, by what counts
-    assert fresh.search(after[:1], 1)[0][0].score == pytest.approx(1.0, abs=1e-5)
+    assert fresh.search(after[:1], 1)[0][0].cosine == pytest.approx(1.0, abs=1e-5)
     second = old.enroll(new(), photo(before[1]))
     (view,) = fresh.stale(5)
     fresh.stage([(view.id, after[1])])
@@ -118,7 +118,7 @@ def test_a_second_round_stages_only_what_is_new(open_store: Open) -> None:
 
 
 def test_views_without_a_picture_stay_stale_and_outlive_their_embedding(open_store: Open) -> None:
-    old, fresh = open_store(), open_store(OTHER)
+    old, fresh = open_store(), open_store(THEIRS)
     entry_id = old.enroll(new(), photo(unit_vectors(1)[0], b""))
     assert list(fresh.stale(5)) == []
     assert fresh.forget() == 1
@@ -132,7 +132,7 @@ def test_views_without_a_picture_stay_stale_and_outlive_their_embedding(open_sto
 
 def test_forgotten_before_the_switch(open_store: Open) -> None:
     before, after = unit_vectors(1), unit_vectors(1, seed=1)
-    old, fresh = open_store(), open_store(OTHER)
+    old, fresh = open_store(), open_store(THEIRS)
     entry_id = old.enroll(new(), photo(before[0], b"kept"))
     (view,) = fresh.stale(5)
     fresh.stage([(view.id, after[0])])
@@ -144,5 +144,5 @@ def test_forgotten_before_the_switch(open_store: Open) -> None:
     assert fresh.switch() == 1
     ((match,),) = fresh.search(after, 1)
     assert match.entry.id == entry_id
-    assert match.score == pytest.approx(1.0, abs=1e-5)
+    assert match.cosine == pytest.approx(1.0, abs=1e-5)
     assert fresh.views(entry_id)[0].picture == b"kept"

@@ -31,7 +31,7 @@ def reference(
 def check(found: Sequence[Sequence[Match]], expected: list[list[tuple[str, float]]]) -> None:
     for matches, wanted in zip(found, expected, strict=True):
         assert ids(matches) == [entry for entry, _ in wanted]
-        np.testing.assert_allclose([match.score for match in matches], [score for _, score in wanted], atol=1e-5)
+        np.testing.assert_allclose([match.cosine for match in matches], [score for _, score in wanted], atol=1e-5)
 
 
 @pytest.mark.parametrize("k", [1, 5, 40, 100])
@@ -65,7 +65,7 @@ def test_of_the_views_that_pass_the_filters_the_best_counts(store: Catalog) -> N
     for filters, side in (({}, nearer), ({"side": "obverse"}, "obverse"), ({"side": "reverse"}, "reverse")):
         ((match,),) = store.search(query[None], 5, filters)
         assert match.side == side
-        assert match.score == pytest.approx(float(query @ (front if side == "obverse" else back)), abs=1e-5)
+        assert match.cosine == pytest.approx(float(query @ (front if side == "obverse" else back)), abs=1e-5)
     assert store.search(query[None], 5, {"side": "edge"}) == [[]]
 
 
@@ -123,7 +123,7 @@ def test_k_beyond_the_catalog_and_an_empty_one(store: Catalog) -> None:
     enrolled = [store.enroll(new(), photo(row)) for row in unit_vectors(3)]
     (matches,) = store.search(unit_vectors(1, seed=5), 1000)
     assert sorted(ids(matches)) == sorted(enrolled)
-    assert [match.score for match in matches] == sorted((match.score for match in matches), reverse=True)
+    assert [match.cosine for match in matches] == sorted((match.cosine for match in matches), reverse=True)
     for entry_id in enrolled:
         store.remove(entry_id)
     assert store.search(unit_vectors(2), 5) == [[], []]

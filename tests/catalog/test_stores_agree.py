@@ -8,7 +8,7 @@ import numpy as np
 import onnxruntime
 import pytest
 
-from catalog import Catalog, Enrolment, Entry, View
+from catalog import Catalog, Enrolment, Entry, Match, Verification, View
 from catalog.folder.store import FolderCatalog
 from catalog.milvus.store import MilvusCatalog
 from ensemble import artifacts
@@ -16,8 +16,9 @@ from ensemble.chain import Chain, Runner
 from ensemble.contract import EMBEDDING, FOUND, Model
 from ensemble.graph import FIND_COIN
 from ensemble.parameters import Filters
+from ensemble.verification import probability
 from tests.catalog.milvus.milvus_lite import MilvusLite
-from tests.catalog.samples import MODEL, unit_vectors
+from tests.catalog.samples import JUDGE, OWN, clustered, normalized, relief_maps, unit_vectors, verifying
 from tests.catalog.stores import load
 
 pytestmark = pytest.mark.milvus
@@ -26,26 +27,78 @@ COINS = Path(__file__).resolve().parents[3] / "shared" / "coins"
 SCORE = 1e-5  # two sums of EMBEDDING_SIZE products of float32
 
 
-def same_answers(one: Catalog, other: Catalog, queries: np.ndarray, k: int, filters: Filters) -> int:
+def same_answers(
+    one: Catalog,
+    other: Catalog,
+    queries: np.ndarray,
+    k: int,
+    filters: Filters,
+    verification: Verification | None = None,
+) -> int:
     """Compare answers by names; if two scores are almost equal, either may come first.
 
     Returns:
         How many matches there were.
     """
     matches = 0
-    for here, there in zip(one.search(queries, k, filters), other.search(queries, k, filters), strict=True):
-        scores = [match.score for match in here]
-        np.testing.assert_allclose([match.score for match in there], scores, atol=SCORE)
+    answers = (catalog.search(queries, k, filters, verification) for catalog in (one, other))
+    for here, there in zip(*answers, strict=True):
+        scores = [likelihood(match) for match in here]
+        np.testing.assert_allclose([likelihood(match) for match in there], scores, atol=SCORE)
         expected = {match.entry.name: match for match in here}
         for match in there:
             if match.entry.name in expected:
                 twin = expected[match.entry.name]
                 assert (replace(match.entry, id=""), match.side) == (replace(twin.entry, id=""), twin.side)
-                assert match.score == pytest.approx(twin.score, abs=SCORE)
+                assert match.cosine == pytest.approx(twin.cosine, abs=SCORE)
+                assert match.correlation == pytest.approx(twin.correlation, abs=SCORE)
+                assert match.angle == twin.angle
             else:  # cut off at the end, where it is no better
-                assert match.score == pytest.approx(scores[-1], abs=SCORE)
+                assert likelihood(match) == pytest.approx(scores[-1], abs=SCORE)
         matches += len(here)
     return matches
+
+
+def likelihood(match: Match) -> float:
+    """What is the same in both answers, place by place: the probability."""
+    alone = float(JUDGE.log_odds(match.cosine, match.correlation))
+    return float(probability(alone if match.log_odds is None else match.log_odds))
+
+
+def test_the_stores_agree_on_verified_searches(milvus: MilvusLite, tmp_path: Path) -> None:
+    """2,000 views of 500 entries; half have a map, and of each query some view is turned."""
+    rng = np.random.default_rng(3)
+    embeddings, maps = clustered(2000, 30, noise=0.8), relief_maps(2000, seed=3)
+    owners = rng.integers(0, 500, 2000)
+    entries = [
+        Entry(f"coin {n}", f"C{n % 5}", "X", "1", metadata={"n": int(n % 7)}, id=f"coin-{n}") for n in range(500)
+    ]
+    here, there = FolderCatalog(tmp_path / "catalog", OWN), MilvusCatalog(milvus.location(), OWN)
+    batch = [
+        (
+            Enrolment(("obverse", "reverse")[n % 2], entries[owner], entries[owner].id),
+            View(embeddings[n], OWN, b"", maps[n] if n % 4 < 2 else None),
+        )
+        for n, owner in enumerate(owners)
+    ]
+    for catalog in (here, there):
+        assert catalog.add(batch) == 2000
+        assert catalog.status().without_relief == 1000
+        for gone in range(0, 500, 50):
+            if gone in owners:
+                catalog.remove(f"coin-{gone}")
+    targets = rng.integers(0, 2000, 6)
+    queries = normalized(embeddings[targets] + 0.05 * unit_vectors(6, seed=8))
+    for candidates, k, filters in (
+        *((1000, 5, {}), (40, 5, {}), (1, 3, {}), (10_000, 5, {}), (100, 100, {})),
+        *((300, 5, {"country": "C2"}), (1000, 5, {"side": "reverse", "metadata.n": "3"}), (20, 400, {"country": "C1"})),
+        *((1000, 5, {"country": "C9"}),),
+    ):
+        verification = verifying(*maps[targets], degrees=135.0, candidates=candidates)
+        found = same_answers(here, there, queries, k, filters, verification)
+        assert (found > 0) == (filters != {"country": "C9"})
+    here.close()
+    there.close()
 
 
 def test_the_stores_agree_on_100_000_random_vectors(milvus: MilvusLite, tmp_path: Path) -> None:
@@ -60,7 +113,7 @@ def test_the_stores_agree_on_100_000_random_vectors(milvus: MilvusLite, tmp_path
         for i in range(100_000)
     ]
     location = milvus.location()
-    there, here = MilvusCatalog(location, MODEL), FolderCatalog(tmp_path / "catalog", MODEL)
+    there, here = MilvusCatalog(location, OWN), FolderCatalog(tmp_path / "catalog", OWN)
     for catalog in (there, here):
         load(catalog, entries[:60_000], embeddings[:60_000], "obverse")
         load(catalog, entries[60_000:], embeddings[60_000:], "reverse")
@@ -113,13 +166,13 @@ def test_the_stores_agree_on_photos(
     photos: list[tuple[str, str, np.ndarray]], milvus: MilvusLite, tmp_path: Path
 ) -> None:
     """Every second photo is a view of its coin, all are queries."""
-    here, there = FolderCatalog(tmp_path / "catalog", MODEL), MilvusCatalog(milvus.location(), MODEL)
+    here, there = FolderCatalog(tmp_path / "catalog", OWN), MilvusCatalog(milvus.location(), OWN)
     for number, (label, _, embedding) in enumerate(photos[::2]):
         currency, _, denomination = label.partition("_")
         entry = Entry(label, currency[:2], currency, denomination, metadata={"label": label}, id=label)
         enrolment = Enrolment("obverse" if number % 2 else "reverse", entry, label)
         for catalog in (here, there):
-            assert catalog.enroll(enrolment, View(embedding, MODEL, b"")) == label
+            assert catalog.enroll(enrolment, View(embedding, OWN, b"")) == label
     queries = np.stack([embedding for _, _, embedding in photos])
     coins = len({label for label, _, _ in photos[::2]})
     assert coins > 5

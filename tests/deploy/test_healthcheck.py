@@ -11,9 +11,9 @@ import pytest
 
 from deploy.healthcheck import UnhealthyError, check, main
 from ensemble import variables
-from ensemble.contract import EMBEDDING, EMBEDDING_SIZE, FOUND, KNOWN
+from ensemble.contract import EMBEDDING, EMBEDDING_SIZE, FOUND, KNOWN, RELIEF
 from ensemble.contract import SEARCH as SEARCH_MODEL
-from ensemble.parameters import search_parameters
+from ensemble.parameters import Search, search_parameters
 from tests.deploy.conftest import READ_TOKEN
 
 READY, MODEL, SEARCH = "/v2/health/ready", "/v2/models/search/ready", "/v2/models/search/infer"
@@ -86,12 +86,13 @@ def test_healthy(server: FakeServer) -> None:
     assert set(server.requests) == {READY, MODEL, SEARCH}
     assert set(server.tokens.values()) == {None}
     request = json.loads(server.requests[SEARCH])
-    assert search_parameters(request["parameters"]) == (1, {})
+    assert search_parameters(request["parameters"]) == Search(k=1)
     assert {each["name"] for each in request["outputs"]} <= {each.name for each in SEARCH_MODEL.outputs}
     inputs = {each["name"]: each for each in request["inputs"]}
     assert set(inputs) == {each.name for each in SEARCH_MODEL.inputs}
     assert inputs[EMBEDDING.name]["shape"] == [1, EMBEDDING_SIZE]
-    assert inputs[FOUND.name]["data"] == [1.0]  # with 0, no coin in the photo, nothing would be searched
+    assert inputs[RELIEF.name]["shape"] == [1, *RELIEF.dims] and not any(inputs[RELIEF.name]["data"])
+    assert inputs[FOUND.name]["data"] == [1]  # with 0, no coin in the photo, nothing would be searched
     assert main(["--url", f"{server.url}/"]) == 0
 
 

@@ -9,7 +9,8 @@ import pytest
 from onnx import TensorProto, helper, numpy_helper
 
 from ensemble import artifacts
-from ensemble.contract import COMPUTE_MODELS, EMBEDDER, DType, Model, Tensor
+from ensemble.contract import COMPUTE_MODELS, EMBEDDER, RELIEF_MAPPER, DType, Model, Tensor
+from ensemble.verification import probability
 
 CHANNELS = 48
 
@@ -46,7 +47,6 @@ def graph() -> onnx.ModelProto:
         opset_imports=[helper.make_opsetid("", 17)],
         ir_version=9,
     )
-    helper.set_model_props(model, {artifacts.THRESHOLD_KEY: "0.5"})
     onnx.checker.check_model(model, full_check=True)
     return model
 
@@ -201,21 +201,19 @@ def weights(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return artifacts.weights_file(EMBEDDER.name)
 
 
-def test_threshold(weights: Path) -> None:
-    assert weights.is_file()
-    assert artifacts.known_threshold() == 0.5
+def test_the_shipped_judge_grows_with_both_similarities() -> None:
+    judge = artifacts.judge()
+    assert min(judge.cosine, judge.correlation, judge.advantage, judge.cosine_alone) > 0
+    assert 0 < judge.known < 1
+    assert probability(judge.log_odds(1.0, 1.0)) > 0.95 and probability(judge.log_odds(0.0, 0.0)) < 0.05
 
 
-def test_missing_threshold(weights: Path) -> None:
-    model = graph()
-    del model.metadata_props[:]
-    onnx.save(model, weights)
-    with pytest.raises(ValueError, match=r"embedding\.onnx has no known_threshold in its metadata; export it again"):
-        artifacts.known_threshold()
-
-
-def test_the_shipped_threshold_is_a_cosine() -> None:
-    assert -1 <= artifacts.known_threshold() <= 1
+def test_another_relief_graph_has_another_fingerprint(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    first = artifacts.relief_fingerprint()
+    assert first not in ("", artifacts.fingerprint())
+    monkeypatch.setattr(artifacts, "WEIGHTS", tmp_path)
+    onnx.save(graph(), artifacts.weights_file(RELIEF_MAPPER.name))
+    assert artifacts.relief_fingerprint() != first
 
 
 def test_other_weights_have_another_fingerprint(weights: Path) -> None:

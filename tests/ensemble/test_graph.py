@@ -66,7 +66,7 @@ def test_an_output_of_another_name_is_missed_by_what_takes_it() -> None:
 def test_an_output_of_the_ensemble_that_nothing_makes() -> None:
     with pytest.raises(ValueError, match="coin_search: nothing makes coin_id"):
         check_wiring(COIN_SEARCH, FIND_COIN)
-    with pytest.raises(ValueError, match="coin_embedding: nothing makes embedding"):
+    with pytest.raises(ValueError, match="coin_embedding: nothing makes relief"):
         check_wiring(COIN_EMBEDDING, FIND_COIN[:-1])
 
 

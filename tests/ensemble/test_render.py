@@ -18,6 +18,7 @@ from ensemble.cpu import Cpu
 from ensemble.graph import SETTINGS_MODELS, Target, steps_of
 from ensemble.placement import placement
 from ensemble.render import generated, stale_files
+from ensemble.verification import Judge
 
 TYPES = {
     DType.BOOL: pb.TYPE_BOOL,
@@ -180,12 +181,13 @@ def test_cuda_graphs_are_for_tensorrt(target: Target) -> None:
 
 
 @pytest.mark.parametrize("target", Target)
-def test_who_is_told_the_fingerprint_and_the_threshold(target: Target) -> None:
+def test_who_is_told_the_fingerprints_and_the_judge(target: Target) -> None:
     for model in MODELS:
         given = {key: value.string_value for key, value in parsed(model, target).parameters.items()}
         if model in SETTINGS_MODELS:
             assert given["fingerprint"] == artifacts.fingerprint()
-            assert float(given["known_threshold"]) == artifacts.known_threshold()
+            assert given["relief_fingerprint"] == artifacts.relief_fingerprint()
+            assert Judge.from_json(given["judge"]) == artifacts.judge()
         else:
             assert given == placement(model, target).parameters
 

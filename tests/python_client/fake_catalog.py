@@ -12,11 +12,24 @@ import numpy as np
 import numpy.typing as npt
 
 from mintmark import EntryNotFound, InvalidRequest
-from mintmark._contract import EMBEDDING_SIZE, IMAGE_SIZE, METADATA_FILTER, OPTIONAL, REQUIRED, SIDE
+from mintmark._contract import (
+    EMBEDDING_SIZE,
+    IMAGE_SIZE,
+    METADATA_FILTER,
+    OPTIONAL,
+    RELIEF_HARMONICS,
+    RELIEF_NUMBERS,
+    REQUIRED,
+    SIDE,
+)
 
 Vector = npt.NDArray[np.float32]
 
 THRESHOLD = 0.5
+JUDGE = {
+    "cosine": 5.0, "correlation": 8.0, "advantage": 2.0, "offset": -7.0, "cosine_alone": 10.0, "offset_alone": -7.0,
+    "known": 0.5,
+}  # fmt: skip
 
 
 @dataclass
@@ -29,6 +42,8 @@ class FakeView:
     picture: bytes
     embeddings: dict[str, Vector]
     staged: dict[str, Vector] = field(default_factory=dict)
+    relief: int | None = None  # what its map shows; maps are made of pictures too
+    mapped: bool = True
 
 
 def crop(number: int) -> bytes:
@@ -57,13 +72,17 @@ class FakeCatalog:
     """Answers the operations of the model `catalog`."""
 
     model: str = "abc123"
+    relief_model: str = "def456"
+    judge: dict[str, float] = field(default_factory=lambda: dict(JUDGE))
     entries: dict[str, dict[str, Any]] = field(default_factory=dict)
     views: list[FakeView] = field(default_factory=list)
     threshold: float = THRESHOLD
     calibrated: bool = False
     largest_page: int = 1000
 
-    def enroll(self, record: Mapping[str, Any], vector: Vector, picture: bytes | None = None) -> str:
+    def enroll(
+        self, record: Mapping[str, Any], vector: Vector, picture: bytes | None = None, relief: int | None = None
+    ) -> str:
         """Add a photo; returns the id of its entry."""
         key = record.get("entry") or f"id{len(self.entries) + 1}"
         described = any(record.get(name) for name in (*REQUIRED, *OPTIONAL, "metadata"))
@@ -73,7 +92,7 @@ class FakeCatalog:
             raise EntryNotFound(f"no entry has the id {key}")
         number = len(self.views) + 1
         kept = crop(number) if picture is None else picture
-        self.views.append(FakeView(f"v{number}", key, record[SIDE], kept, {self.model: vector}))
+        self.views.append(FakeView(f"v{number}", key, record[SIDE], kept, {self.model: vector}, relief=relief))
         return key
 
     def _describe(self, key: str, record: Mapping[str, Any]) -> None:
@@ -85,14 +104,19 @@ class FakeCatalog:
         if self.entries.setdefault(key, entry) != entry:
             raise InvalidRequest(f"the entry {key} has other fields")
 
-    def search(self, vector: Vector, filters: Mapping[str, str]) -> list[tuple[float, dict[str, Any]]]:
-        """Scores and entries with their best side, best first."""
+    def search(
+        self, vector: Vector, filters: Mapping[str, str], relief: int | None = None
+    ) -> list[tuple[float, dict[str, Any]]]:
+        """Scores and entries with their best view, best first; "alike" is the correlation, None if not compared."""
         best: dict[str, tuple[float, dict[str, Any]]] = {}
         for view in self.views:
-            record = {**self.entries[view.entry], "side": view.side}
+            record = {**self.entries[view.entry], "side": view.side, "view": view.id, "alike": None}
             if self.model not in view.embeddings or not _passes(record, filters):
                 continue
             score = float(view.embeddings[self.model] @ vector)
+            if relief is not None and view.relief is not None:
+                record["alike"] = float(view.relief == relief)
+                score = record["alike"] or score
             if view.entry not in best or score > best[view.entry][0]:
                 best[view.entry] = score, record
         return sorted(best.values(), key=lambda pair: -pair[0])
@@ -107,7 +131,9 @@ class FakeCatalog:
         stale = sum(self.model not in view.embeddings for view in self.views)
         return {
             "entries": len(self.entries), "views": len(self.views) - stale, "stale_views": stale, "sequence": 7,
-            "index": {"kind": "Flat"}, "model": self.model, "threshold": self.threshold, "calibrated": self.calibrated,
+            "index": {"kind": "Flat"}, "model": self.model, "relief_model": self.relief_model, "judge": self.judge,
+            "without_relief": sum(not view.mapped for view in self.views), "threshold": self.threshold,
+            "calibrated": self.calibrated,
         }  # fmt: skip
 
     def _do_list(self, after: str, limit: int) -> dict[str, Any]:
@@ -116,7 +142,7 @@ class FakeCatalog:
 
     def _do_show(self, id: str) -> dict[str, Any]:
         views = [
-            {"id": view.id, "side": view.side, "stale": self.model not in view.embeddings,
+            {"id": view.id, "side": view.side, "stale": self.model not in view.embeddings, "verifiable": view.mapped,
              "picture": base64.b64encode(view.picture).decode()}
             for view in self.views if view.entry == id
         ]  # fmt: skip
@@ -137,16 +163,16 @@ class FakeCatalog:
         records = [
             {"id": view.id, "entry": self.entries[view.entry], "side": view.side,
              "picture": base64.b64encode(view.picture if pictures else b"").decode(),
-             "embedding": _text(view.embeddings.get(self.model))}
+             "embedding": _text(view.embeddings.get(self.model)), "relief": _relief_text(view)}
             for view in page
         ]  # fmt: skip
-        return {"model": self.model, "views": records, "next": end}
+        return {"model": self.model, "relief_model": self.relief_model, "views": records, "next": end}
 
-    def _do_import(self, model: str, views: list[dict[str, Any]]) -> dict[str, Any]:
+    def _do_import(self, model: str, relief_model: str, views: list[dict[str, Any]]) -> dict[str, Any]:
         assert len(views) <= self.largest_page
-        return {"added": sum(self._add(model, view) for view in views)}
+        return {"added": sum(self._add(model, relief_model, view) for view in views)}
 
-    def _add(self, model: str, view: dict[str, Any]) -> bool:
+    def _add(self, model: str, relief_model: str, view: dict[str, Any]) -> bool:
         picture = base64.b64decode(view["picture"])
         if view.get("embedding") and model == self.model:
             vector = np.frombuffer(base64.b64decode(view["embedding"]), "<f4")
@@ -159,7 +185,8 @@ class FakeCatalog:
             if same and np.array_equal(other.embeddings.get(self.model, ()), vector):
                 return False
         record = {**view["entry"], "entry": view["entry"]["id"], "side": view["side"]}
-        self.enroll(record, vector, picture)
+        given = base64.b64decode(view.get("relief") or "")
+        self.enroll(record, vector, picture, int(given[0]) if given and relief_model == self.relief_model else None)
         return True
 
     def _do_reembed(self, limit: int) -> dict[str, Any]:
@@ -167,6 +194,8 @@ class FakeCatalog:
         todo = [view for view in stale if view.picture]
         for view in todo[:limit]:
             view.staged[self.model] = of_picture(self.model, view.picture)
+        for view in [view for view in self.views if not view.mapped and view.picture][:limit]:
+            view.mapped = True
         missing = len(stale) - len(todo[:limit])
         return {"done": len(todo[:limit]), "left": missing if todo else 0, "lost": 0 if todo else missing}
 
@@ -209,6 +238,13 @@ def _passes(record: Mapping[str, Any], filters: Mapping[str, str]) -> bool:
 def _value(record: Mapping[str, Any], name: str) -> Any:
     key = name.removeprefix(METADATA_FILTER)
     return record[name] if key == name else record["metadata"].get(key)
+
+
+def _relief_text(view: FakeView) -> str | None:
+    """A map that holds the number of the relief."""
+    if not view.mapped:
+        return None
+    return base64.b64encode(np.full(RELIEF_HARMONICS * RELIEF_NUMBERS, view.relief or 0, np.int8).tobytes()).decode()
 
 
 def _text(vector: Vector | None) -> str | None:

@@ -9,7 +9,17 @@ import numpy as np
 import numpy.typing as npt
 
 from mintmark import InvalidPhoto, InvalidRequest, NoCoinFound
-from mintmark._contract import CATALOG, COIN_ENROLL, COIN_SEARCH, IMAGE_SIZE, REQUIRED, SIDE
+from mintmark._contract import (
+    CATALOG,
+    COIN_ENROLL,
+    COIN_SEARCH,
+    IMAGE_SIZE,
+    RELIEF_HARMONICS,
+    RELIEF_NUMBERS,
+    RELIEF_TRIES,
+    REQUIRED,
+    SIDE,
+)
 from tests.python_client.fake_catalog import FakeCatalog, unit
 
 Tensors = dict[str, npt.NDArray[Any]]
@@ -19,10 +29,14 @@ OUTLINE = (60.0, 50.0, 40.0, 30.0, 20.0)
 
 @dataclass(frozen=True)
 class Coin:
-    """What a photo shows: an embedding, given by its first numbers, and an outline."""
+    """What a photo shows: an embedding, given by its first numbers, an outline, and a relief, named by a number.
+
+    Coins with the same relief look the same; a coin without one has no relief map.
+    """
 
     vector: tuple[float, ...]
     outline: tuple[float, ...] = OUTLINE
+    relief: int | None = None
 
 
 @dataclass
@@ -51,25 +65,36 @@ class FakeCoinServer:
             return {**self._enroll(coin, json.loads(inputs["metadata"][0, 0])), **_outline(coin)}
         return {
             "embedding": unit(coin.vector if coin else ())[None],
+            "relief": relief_map(coin.relief if coin else None)[None],
             "coin": np.zeros((1, 3, IMAGE_SIZE, IMAGE_SIZE), np.float32),
             **_outline(coin),
         }
 
-    def add(self, name: str, vector: Sequence[float], side: str = "common", **fields: Any) -> str:
+    def add(
+        self, name: str, vector: Sequence[float], side: str = "common", relief: int | None = None, **fields: Any
+    ) -> str:
         """Put a photo, and its entry, into the catalog."""
         said = {**dict.fromkeys(REQUIRED, "1"), "name": name, "country": "Austria", "currency": "EUR"}
-        return self.catalog.enroll({**said, SIDE: side, **fields}, unit(vector))
+        return self.catalog.enroll({**said, SIDE: side, **fields}, unit(vector), relief=relief)
 
     def _coin(self, photo: bytes) -> Coin | None:
         if photo not in self.photos:
             raise InvalidPhoto("photo is not an image")
         return self.photos[photo]
 
-    def _search(self, coin: Coin | None, k: int, **filters: str) -> Tensors:
-        scored = self.catalog.search(unit(coin.vector), filters) if coin else []
+    def _search(
+        self, coin: Coin | None, k: int, verify: bool = True, candidates: int = 1000, **filters: str
+    ) -> Tensors:
+        """Like reliefs score 1 whatever their embeddings are; other views score their cosine."""
+        seen = coin.relief if coin and verify else None
+        scored = self.catalog.search(unit(coin.vector), filters, seen) if coin else []
         best, fill = scored[:k], k - len(scored[:k])
-        scores = [score for score, _ in scored] + [-1.0]
+        scores = [score for score, _ in scored] + [0.0]
+        compared = [record.pop("alike") for _, record in best] + [None] * fill
         return {
+            "cosine": np.array([[score for score, _ in best] + [-1.0] * fill], np.float32),
+            "correlation": np.array([[-2.0 if one is None else one for one in compared]], np.float32),
+            "angle": np.array([[0.0 if one is None else 90.0 for one in compared]], np.float32),
             "coin_id": strings([record["id"] for _, record in best] + [""] * fill),
             "score": np.array([[score for score, _ in best] + [-1.0] * fill], np.float32),
             "entry": strings([json.dumps(record) for _, record in best] + [""] * fill),
@@ -82,7 +107,14 @@ class FakeCoinServer:
             raise NoCoinFound("the photo shows no coin")
         if not record.get("name", "").isprintable():
             raise InvalidRequest("the name holds control characters")
-        return {"enrolled_id": strings([self.catalog.enroll(record, unit(coin.vector))])}
+        return {"enrolled_id": strings([self.catalog.enroll(record, unit(coin.vector), relief=coin.relief)])}
+
+
+def relief_map(number: int | None) -> npt.NDArray[np.float32]:
+    """[trials, harmonics, numbers], unit length; zeros without a relief."""
+    shape = RELIEF_HARMONICS, RELIEF_NUMBERS
+    made = np.zeros(shape) if number is None else np.random.default_rng(number).normal(size=shape)
+    return np.repeat((made / (np.linalg.norm(made) or 1)).astype(np.float32)[None], RELIEF_TRIES, 0)
 
 
 def strings(values: Sequence[str]) -> npt.NDArray[np.object_]:

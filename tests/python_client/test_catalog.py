@@ -182,7 +182,7 @@ def test_set_threshold(client: Client, server: FakeCoinServer) -> None:
     assert not client.recognize(b"photo").known
     assert (client.status().threshold, client.status().calibrated) == (0.9, True)
     for wrong in (1.5, -2, float("nan")):
-        with pytest.raises(InvalidRequest, match="-1 to 1"):
+        with pytest.raises(InvalidRequest, match="0 to 1"):
             client.set_threshold(wrong)
 
 
@@ -192,7 +192,11 @@ def test_status(client: Client, server: FakeCoinServer) -> None:
     status = client.status()
     assert (status.entries, status.views, status.stale_views, status.model) == (1, 1, 0, "abc123")
     assert (status.threshold, status.calibrated) == (0.5, False)
-    assert status.details == {"sequence": 7, "index": {"kind": "Flat"}}
+    details = {"sequence": 7, "index": {"kind": "Flat"}, "relief_model": "def456", "judge": server.catalog.judge}
+    assert status.details == details and status.without_relief == 0
+    server.catalog.views[0].mapped = False
+    assert client.status().without_relief == 1
+    assert [view.verifiable for view in client.views("id1")] == [False]
 
 
 ENTRY = entry_object("x")

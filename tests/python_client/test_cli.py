@@ -12,7 +12,8 @@ import pytest
 from mintmark import Client, MockTransport, ServerUnavailable
 from mintmark._cli import main
 from mintmark._cli.options import option
-from mintmark._contract import DEFAULT_K, FILTERS
+from mintmark._contract import DEFAULT_K, FILTERS, IMAGE_SIZE
+from mintmark._pictures.alike import GAP
 from tests.python_client.fake_coin_server import Coin, FakeCoinServer
 from tests.python_client.samples import OPTIONS, Capture, MakePhoto, Run
 
@@ -24,10 +25,11 @@ def test_recognize(run: Run, server: FakeCoinServer, photo: MakePhoto, capsys: C
     assert run("recognize", photo("a.png", Coin((1, 0.1))), photo("b.png"), photo("c.png", Coin((-1, 0)))) == 0
     lines = capsys.readouterr().out.splitlines()
     assert lines[0].endswith("a.png: match: 1 złoty (score 0.995, margin 0.896)")
-    assert lines[1].split() == ["1", "0.995", "1", "złoty", "Austria", "EUR", "1", "1990", "reverse", "id1"]
-    assert lines[2].split() == ["2", "0.100", "2", "Euro", "Austria", "EUR", "1", "common", "id2"]
+    parts = ["(embedding", "0.995,", "relief", "not", "compared)"]
+    assert lines[1].split() == ["1", "0.995", "1", "złoty", "Austria", "EUR", "1", "1990", "reverse", "id1", *parts]
+    assert lines[2].split()[:-5] == ["2", "0.100", "2", "Euro", "Austria", "EUR", "1", "common", "id2"]
     assert lines[3].endswith("b.png: unknown: no coin found")
-    assert lines[4].endswith("c.png: unknown (score 0.000, margin 1.000); nearest:")
+    assert "c.png: unknown (score 0.000, margin" in lines[4] and lines[4].endswith("nearest:")
 
 
 def test_recognize_filters(run: Run, server: FakeCoinServer, photo: MakePhoto, capsys: Capture) -> None:
@@ -70,7 +72,21 @@ def test_recognize_json(run: Run, server: FakeCoinServer, photo: MakePhoto, caps
     assert [one["photo"] for one in answer] == [str(path)]
     assert answer[0]["known"] is True and answer[0]["ellipse"]["a"] == 40
     assert answer[0]["matches"][0]["entry"]["name"] == "1 złoty"
-    assert answer[0]["matches"][0]["side"] == "common" and answer[0]["margin"] == pytest.approx(2)
+    assert answer[0]["matches"][0]["side"] == "common" and answer[0]["margin"] == pytest.approx(1)
+    parts = {name: answer[0]["matches"][0][name] for name in ("cosine", "correlation", "angle")}
+    assert parts == {"cosine": 1.0, "correlation": None, "angle": None}
+
+
+def test_what_agrees_is_drawn_below(run: Run, server: FakeCoinServer, photo: MakePhoto, tmp_path: Path) -> None:
+    """Three coins in a row: the photo's, the catalog's turned like it, and what agrees."""
+    server.add("coin", (1, 0), relief=1)
+    path, plain, compared = photo("a.png", Coin((1, 0), relief=1), side=600), tmp_path / "1.png", tmp_path / "2.png"
+    assert run("recognize", path, "--draw", compared) == 0
+    assert run("recognize", path, "--no-verify", "--draw", plain) == 0
+    before, after = cv2.imread(str(plain)), cv2.imread(str(compared))
+    strip = after[before.shape[0] :]
+    assert after.shape[1] == before.shape[1] and strip.shape[0] == round(600 * IMAGE_SIZE / (3 * IMAGE_SIZE + 2 * GAP))
+    assert all((part < 200).any() for part in np.array_split(strip, 3, axis=1)[:2])
 
 
 def test_recognize_goes_on_after_a_bad_photo(run: Run, photo: MakePhoto, tmp_path: Path, capsys: Capture) -> None:

@@ -208,9 +208,13 @@ def test_status(run: Run, server: FakeCoinServer, capsys: Capture) -> None:
     server.add("coin", (1,))
     assert run("status") == 0
     lines = capsys.readouterr().out.splitlines()
-    assert lines[:4] == ["entries      1", "views        1", "stale_views  0", "model        abc123"]
+    assert lines[:2] == ["entries         1", "views           1"] and "model           abc123" in lines
     assert run("status", "--json") == 0
     assert json.loads(capsys.readouterr().out)["index"] == {"kind": "Flat"}
-    server.catalog.model = "new"
+    server.catalog.views[0].mapped = False
+    assert run("status") == 0
+    without = "1 view without a relief map, judged by the embedding alone: run `mintmark reembed`"
+    assert capsys.readouterr().out.splitlines()[-1] == without
+    server.catalog.views[0].mapped, server.catalog.model = True, "new"
     assert run("status") == 0
     assert capsys.readouterr().out.splitlines()[-1] == "1 stale view not searched: run `mintmark reembed`"

@@ -3,6 +3,7 @@
 import csv
 import json
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -11,11 +12,11 @@ import numpy as np
 import pytest
 
 from mintmark import Ellipse, ServerUnavailable
-from mintmark._contract import COIN_EMBEDDING, EMBEDDING_SIZE
-from mintmark._evaluation import Sight, misses
+from mintmark._contract import CATALOG, COIN_EMBEDDING, EMBEDDING_SIZE
+from mintmark._evaluation import Evaluation, Sight, misses
 from mintmark._manifest import Row
 from mintmark._pictures.misses import COLUMNS
-from tests.python_client.fake_coin_server import Coin, FakeCoinServer
+from tests.python_client.fake_coin_server import Coin, FakeCoinServer, relief_map
 from tests.python_client.samples import Capture, Run
 
 Report = Callable[..., dict[str, Any]]
@@ -74,8 +75,9 @@ def test_recall(report: Report, manifest: Path, server: FakeCoinServer) -> None:
     assert result["recall"]["overall"] == {"queries": 4, **recalls}
     assert [result["recall"]["labels"][label]["recall@2"] for label in "ab"] == [1.0, 0.0]
     assert result["refused"] == {} and result["outlines"] is None
-    assert {model for model, _ in server.calls} == {COIN_EMBEDDING}  # the catalog is left alone
-    assert len(server.calls) == 9
+    # The catalog is left alone.
+    assert {model for model, _ in server.calls} == {CATALOG, COIN_EMBEDDING} and server.operations == ["status"]
+    assert len(server.calls) == 1 + 9
 
 
 def test_auroc(report: Report, manifest: Path) -> None:
@@ -137,7 +139,7 @@ def test_misses_come_worst_first() -> None:
     def sight(*vector: float) -> Sight:
         values = np.zeros(EMBEDDING_SIZE, np.float32)
         values[: len(vector)] = vector
-        return Sight(values / np.linalg.norm(values), Ellipse(40, 30, 20, 18, 0))
+        return Sight(values / np.linalg.norm(values), relief_map(None), Ellipse(40, 30, 20, 18, 0))
 
     rows = [
         Row("a", "a", "catalog"), Row("b", "b", "catalog"), Row("d", "d", "distractor"),
@@ -148,12 +150,54 @@ def test_misses_come_worst_first() -> None:
         "a": sight(1), "b": sight(0, 1), "d": sight(0, 0, 1), "right": sight(1, 0.1), "close": sight(1, 1.2),
         "far": sight(0.1, 0.1, 1), "none": Sight(), "lacking": sight(1, 0.2, 0), "other": sight(0, 1),
     }  # fmt: skip
-    wrong = misses(rows, sights)
-    assert [miss.query.path for miss in wrong] == ["none", "lacking", "far", "close"]
-    assert [miss.first and miss.first.path for miss in wrong] == [None, "a", "d", "b"]
-    assert [miss.right and miss.right.path for miss in wrong] == ["a", None, "b", "a"]
-    assert wrong[3].score == pytest.approx(1.2 / np.hypot(1, 1.2))
-    assert misses([row for row in rows if row.role == "query"], sights) == []
+    evaluation = Evaluation(rows, sights, judge=None)
+    evaluation.report()
+    wrong = misses(evaluation)
+    assert {miss.query.path for miss in wrong[:2]} == {"none", "lacking"}
+    assert [miss.query.path for miss in wrong[2:]] == ["far", "close"]
+    firsts = {miss.query.path: miss.first and miss.first.row.path for miss in wrong}
+    assert firsts == {"none": None, "lacking": "a", "far": "d", "close": "b"}
+    assert [miss.right and miss.right.row.path for miss in wrong[2:]] == ["b", "a"]
+    assert wrong[3].first is not None and wrong[3].first.score == pytest.approx(1.2 / np.hypot(1, 1.2))
+    alone = Evaluation([row for row in rows if row.role == "query" and row.path != "none"], sights, judge=None)
+    alone.report()
+    assert misses(alone) == []
+
+
+def test_reliefs_are_compared(report: Report, manifest: Path, server: FakeCoinServer) -> None:
+    """The embedding of q/b1 is nearer to two others; its relief is that of b."""
+    shown = {"cat/b.jpg": 1, "cat/a.jpg": 2, "cat/other.jpg": 3, "q/b1.jpg": 1}
+    coins = {path: coin for path, *_, coin in PHOTOS if coin}
+    server.photos |= {path.encode(): replace(coins[path], relief=relief) for path, relief in shown.items()}
+    assert report(manifest)["recall"]["labels"]["b"]["recall@1"] == 0.5
+    assert report(manifest, "--no-verify")["recall"]["labels"]["b"]["recall@1"] == 0.0
+    assert {model for model, _ in server.calls} == {CATALOG, COIN_EMBEDDING} and set(server.operations) == {"status"}
+
+
+def test_few_pictures_of_each_label(report: Report, manifest: Path, server: FakeCoinServer) -> None:
+    """A second picture of a, unlike all queries, is drawn about half of the time; then a1 and a2 find it too late."""
+    with manifest.open("a") as file:
+        file.write("cat/a2.jpg,a,catalog,one\n")
+    (manifest.parent / "cat/a2.jpg").write_bytes(b"cat/a2.jpg")
+    server.photos[b"cat/a2.jpg"] = Coin((-1, 0, 0))
+    result = report(manifest, "--shots", 1, "--repeats", 40)
+    whole, few = result["recall"]["overall"]["recall@1"], result["shots"]
+    assert (few["pictures"], few["repeats"]) == (1, 40)
+    assert 0 < few["recall@1"]["mean"] < whole and few["recall@1"]["spread"] > 0
+    again = report(manifest, "--shots", 1, "--repeats", 40)["shots"]
+    assert again == few != report(manifest, "--shots", 1, "--repeats", 40, "--seed", 1)["shots"]
+    assert report(manifest, "--shots", 2, "--repeats", 2)["shots"]["recall@1"] == {"mean": whole, "spread": 0.0}
+
+
+def test_accepted_share_of_unknown_coins(report: Report, manifest: Path) -> None:
+    """One of four known coins shows no coin: any threshold that refuses less lets everything pass."""
+    assert report(manifest)["unknown_accepted"] == {"1%": 1.0, "2%": 1.0, "5%": 1.0}
+
+
+def test_a_server_that_does_not_verify(run: Run, manifest: Path, server: FakeCoinServer, capsys: Capture) -> None:
+    server.catalog.judge = {}
+    assert run("evaluate", manifest) == 1
+    assert "does not verify; use --no-verify" in capsys.readouterr().err
 
 
 def test_text(run: Run, manifest: Path, tmp_path: Path, capsys: Capture) -> None:

@@ -26,9 +26,9 @@ def test_reembed(run: Run, stale: FakeCoinServer, capsys: Capture) -> None:
     assert run("reembed", "--batch", 4) == 0
     out, err = capsys.readouterr()
     assert _operations(stale) == ["reembed", "reembed", "reembed", "reembed", "switch"]
-    assert out == "embedded 9 views again; 9 embeddings more in use from now on\n"
-    assert "embedded: 9 of 9" in err
-    assert "1 view without a stored picture left out of the search: enroll the photos again" in err
+    assert out == "brought 9 views up to date; 9 embeddings more in use from now on\n"
+    assert "brought up to date: 9 of 9" in err
+    assert "1 view cannot be brought up to date without a stored picture: enroll the photos again" in err
     assert [set(view.embeddings) for view in stale.catalog.views[3:5]] == [{"abc123", "new"}, {"abc123"}]
 
 
@@ -45,19 +45,19 @@ def test_work_that_was_broken_off_goes_on(run: Run, stale: FakeCoinServer, capsy
     with Client(transport=MockTransport(stale)) as client:
         client.reembed(5)
     assert run("reembed") == 0
-    assert capsys.readouterr().out == "embedded 4 views again; 9 embeddings more in use from now on\n"
+    assert capsys.readouterr().out == "brought 4 views up to date; 9 embeddings more in use from now on\n"
 
 
 def test_nothing_to_do(run: Run, server: FakeCoinServer, capsys: Capture) -> None:
     """This is no error."""
     server.add("coin", (1,))
     assert run("reembed") == 0
-    assert capsys.readouterr().out == "embedded 0 views again; 0 embeddings more in use from now on\n"
+    assert capsys.readouterr().out == "brought 0 views up to date; 0 embeddings more in use from now on\n"
 
 
 def test_server_that_does_not_get_on(stale: FakeCoinServer, capsys: Capture) -> None:
     """The command stops, and nothing is switched."""
     stale.catalog._do_reembed = lambda limit: {"done": 0, "left": 3, "lost": 0}  # type: ignore[method-assign]
     assert run_on(stale, "reembed") == 1
-    assert "embedded none of the 3 views" in capsys.readouterr().err
+    assert "did none of the 3 views" in capsys.readouterr().err
     assert _operations(stale) == ["reembed"]

@@ -20,7 +20,7 @@ from tests.python_client.samples import EXPORTS, Capture, Run, run_on
 def filled(server: FakeCoinServer) -> FakeCoinServer:
     """A catalog of 130 views: two of each of 65 coins."""
     for number in range(130):
-        fields = {"year": 1900 + number // 2, "metadata": {"n": number // 2, "tags": ["a", "ż"]}}
+        fields: dict[str, Any] = {"year": 1900 + number // 2, "metadata": {"n": number // 2, "tags": ["a", "ż"]}}
         server.add(f"coin {number // 2}", (1, number), side="ab"[number % 2], entry=f"c:{number // 2}", **fields)
     return server
 

@@ -238,7 +238,10 @@ def _search_answer(**changes: Any) -> Tensors:
     answer: Tensors = {
         "coin_id": strings(["id1"]),
         "score": np.ones((1, 1), np.float32),
-        "entry": strings([json.dumps(entry_object("id1", side="e"))]),
+        "cosine": np.ones((1, 1), np.float32),
+        "correlation": np.full((1, 1), 0.5, np.float32),
+        "angle": np.full((1, 1), 30, np.float32),
+        "entry": strings([json.dumps({**entry_object("id1", side="e"), "view": "v1"})]),
         "known": np.array([[True]]),
         "margin": np.ones((1, 1), np.float32),
         "ellipse": np.ones((1, 5), np.float32),
@@ -254,6 +257,30 @@ def test_broken_answer(name: str, array: Any) -> None:
     client = Client(transport=MockTransport(lambda *_: _search_answer(**{name: array})))
     with pytest.raises(ServerError, match=f"'{name}'"):
         client.recognize(b"photo", k=1)
+
+
+def test_the_parts_of_a_score() -> None:
+    """A view whose relief was not compared has neither correlation nor angle."""
+    (match,) = Client(transport=MockTransport(lambda *_: _search_answer())).recognize(b"photo", k=1).matches
+    assert (match.score, match.cosine, match.correlation, match.angle, match.view) == (1.0, 1.0, 0.5, 30.0, "v1")
+    unverified = _search_answer(correlation=np.full((1, 1), -2, np.float32))
+    (match,) = Client(transport=MockTransport(lambda *_: unverified)).recognize(b"photo", k=1).matches
+    assert (match.correlation, match.angle) == (None, None)
+
+
+def test_verification_is_a_request_parameter(server: FakeCoinServer, client: Client) -> None:
+    server.photos = {b"photo": Coin((1, 0.1), relief=4)}
+    server.add("near", (1, 0), relief=5)
+    server.add("same", (0, 1), relief=4)
+    assert [match.entry.name for match in client.recognize(b"photo", candidates=20).matches] == ["same", "near"]
+    assert [match.entry.name for match in client.recognize(b"photo", verify=False).matches] == ["near", "same"]
+    assert [given for _, given in server.calls] == [{"k": 5, "candidates": 20}, {"k": 5, "verify": False}]
+
+
+@pytest.mark.parametrize("candidates", [0, -1, 10_001])
+def test_candidates_out_of_range(client: Client, candidates: int) -> None:
+    with pytest.raises(InvalidRequest, match="candidates must lie between 1 and 10000"):
+        client.recognize(b"photo", candidates=candidates)
 
 
 @pytest.mark.parametrize("trap", ["numpy 2", "CUDA memory pool is exhausted"])

@@ -8,7 +8,7 @@ import numpy.typing as npt
 import pytest
 
 from mintmark import Ellipse
-from mintmark.metrics import MISS, auroc, ellipse_iou, hit_ranks, recall_at_k
+from mintmark.metrics import MISS, accepted_at, auroc, ellipse_iou, hit_ranks, recall_at_k
 
 
 def _unit(*degrees: float) -> npt.NDArray[np.float32]:
@@ -19,18 +19,27 @@ def _unit(*degrees: float) -> npt.NDArray[np.float32]:
 def test_hit_ranks() -> None:
     """The index is at 0 (a), 10 (b), 20 (b) and 90 (c) degrees."""
     index, labels = _unit(0, 10, 20, 90), ["a", "b", "b", "c"]
-    ranks = hit_ranks(_unit(1, 1, 19, 1, 0), ["a", "b", "a", "c", "d"], index, labels)
+    ranks = hit_ranks(_unit(1, 1, 19, 1, 0) @ index.T, ["a", "b", "a", "c", "d"], labels)
     assert ranks.tolist() == [0, 1, 2, 3, MISS]
 
 
 def test_ties_count_against_the_query() -> None:
     """Two equal pictures have different labels."""
-    assert hit_ranks(_unit(0), ["a"], _unit(0, 0), ["a", "b"]).tolist() == [1]
+    assert hit_ranks(_unit(0) @ _unit(0, 0).T, ["a"], ["a", "b"]).tolist() == [1]
 
 
 def test_empty_index() -> None:
     """Nothing can be found in nothing."""
-    assert hit_ranks(_unit(0), ["a"], np.empty((0, 2), np.float32), []).tolist() == [MISS]
+    assert hit_ranks(np.empty((1, 0), np.float32), ["a"], []).tolist() == [MISS]
+
+
+def test_accepted_share_of_unknown_coins() -> None:
+    """Of 100 known coins, scoring 0 to 99, the two lowest are refused."""
+    known = np.arange(100.0)
+    assert accepted_at(known, np.array([1.0, 2.0, 50.0, -5.0]), 0.02) == 0.5
+    assert accepted_at(known, np.array([0.0]), 0.0) == 1.0
+    with pytest.raises(ValueError):
+        accepted_at(known, np.array([]), 0.02)
 
 
 def test_recall() -> None:

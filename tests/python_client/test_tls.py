@@ -16,7 +16,8 @@ from tests.certificates import make_certificates
 from tests.python_client.samples import Capture
 
 STATUS = (
-    b'{"entries": 1, "views": 2, "stale_views": 0, "model": "abc", "threshold": 0.5, "calibrated": false,'
+    b'{"entries": 1, "views": 2, "stale_views": 0, "without_relief": 0, "model": "abc", "threshold": 0.5,'
+    b' "calibrated": false,'
     b' "token": "TOKEN"}'
 )
 
@@ -100,7 +101,7 @@ def test_command_line(serve: Callable[..., str], pem: Path, monkeypatch: pytest.
         if variable:
             monkeypatch.setenv(variable, expected.split()[1])
         assert main(words) == 0
-        assert f"token        {expected}\n" in capsys.readouterr().out
+        assert f"token           {expected}\n" in capsys.readouterr().out
     assert main(["status", "--url", url, "--tls", "--timeout", "5"]) == 1
     assert "t2" not in capsys.readouterr().err
 

@@ -73,10 +73,13 @@ def _respond(**tensors: tuple[str, list[int], bytes]) -> Any:
 
 
 def _search_response(ellipse: bytes = struct.pack("<5f", 1, 2, 4, 3, 5)) -> Any:
-    entry = json.dumps(entry_object("7", name="złoty", side="x"), ensure_ascii=False).encode()
+    entry = json.dumps({**entry_object("7", name="złoty", side="x"), "view": "v1"}, ensure_ascii=False).encode()
     return _respond(
         coin_id=("BYTES", [1, 2], _bytes(b"7", b"")),
         score=("FP32", [1, 2], struct.pack("<2f", 0.5, -1)),
+        cosine=("FP32", [1, 2], struct.pack("<2f", 0.7, -1)),
+        correlation=("FP32", [1, 2], struct.pack("<2f", 0.6, -2)),
+        angle=("FP32", [1, 2], struct.pack("<2f", 90, 0)),
         entry=("BYTES", [1, 2], _bytes(entry, b"")),
         known=("BOOL", [1, 1], b"\x01"),
         margin=("FP32", [1, 1], struct.pack("<f", 0.25)),

@@ -12,12 +12,14 @@ from ensemble.contract import (
     CATALOG,
     COIN,
     COIN_ID,
+    CORRELATION,
     EMBEDDING,
     EMBEDDING_SIZE,
     ENROLL,
     ENROLLED_ID,
     FOUND,
     METADATA,
+    RELIEF,
     REQUEST,
     RESPONSE,
     SEARCH,
@@ -43,6 +45,12 @@ def unit(rng: np.random.Generator) -> np.ndarray:
     return np.asarray(vector / np.linalg.norm(vector), np.float32)
 
 
+def reliefs(embedding: np.ndarray) -> np.ndarray:
+    """Relief maps that belong to an embedding, [1, trials, harmonics, numbers]: others have other ones."""
+    made = np.random.default_rng(np.frombuffer(embedding.tobytes(), np.uint32)).normal(size=RELIEF.dims[1:])
+    return np.repeat((made / np.linalg.norm(made)).astype(np.float32)[None, None], RELIEF.dims[0], 1)
+
+
 class CatalogClient:
     """Asks the models directly. Raises tritonclient's InferenceServerException."""
 
@@ -64,13 +72,19 @@ class CatalogClient:
     def enroll(self, embedding: np.ndarray, side: str = "obverse", **fields: Any) -> str:
         """Enroll a view; returns its entry's id."""
         metadata = np.array([[json.dumps({"side": side, **fields}).encode()]], object)
-        inputs = {COIN: _COIN, EMBEDDING: embedding[None], FOUND: _FOUND, METADATA: metadata}
-        return str(self.infer(ENROLL, inputs).as_numpy(ENROLLED_ID.name)[0, 0].decode())
+        seen = {COIN: _COIN, EMBEDDING: embedding[None], RELIEF: reliefs(embedding), FOUND: _FOUND}
+        return str(self.infer(ENROLL, {**seen, METADATA: metadata}).as_numpy(ENROLLED_ID.name)[0, 0].decode())
 
     def search(self, embedding: np.ndarray, k: int = 1, **filters: Any) -> list[str]:
         """Ids of the k best entries."""
-        result = self.infer(SEARCH, {EMBEDDING: embedding[None], FOUND: _FOUND}, k=k, **filters)
-        return [each.decode() for each in result.as_numpy(COIN_ID.name)[0] if each]
+        return [each for each, _ in self.verified(embedding, k, **filters)]
+
+    def verified(self, embedding: np.ndarray, k: int = 1, **filters: Any) -> list[tuple[str, float]]:
+        """Ids of the k best entries, and the correlations of their relief maps."""
+        seen = {EMBEDDING: embedding[None], RELIEF: reliefs(embedding), FOUND: _FOUND}
+        result = self.infer(SEARCH, seen, k=k, **filters)
+        columns = (result.as_numpy(tensor.name)[0] for tensor in (COIN_ID, CORRELATION))
+        return [(each.decode(), float(correlation)) for each, correlation in zip(*columns, strict=True) if each]
 
     def ask(self, operation: str, **arguments: Any) -> dict[str, Any]:
         """Ask for one operation of the model `catalog`."""

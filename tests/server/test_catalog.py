@@ -9,9 +9,9 @@ import numpy as np
 import pytest
 from tritonclient.utils import InferenceServerException
 
-from catalog import Enrolment, Entry, View
+from catalog import Enrolment, Entry, Makers, View
 from catalog.folder.store import FolderCatalog
-from ensemble.artifacts import fingerprint
+from ensemble.artifacts import fingerprint, relief_fingerprint
 from ensemble.contract import EMBEDDING_SIZE
 from server import EmbeddedServer, ServerError
 from tests.server.catalog_server import FIELDS, CatalogClient, catalog_server, unit
@@ -84,7 +84,8 @@ def test_filters_narrow_the_search_itself(client: CatalogClient) -> None:
     assert client.search(query, k=5, country="far", side="reverse") == []
     assert len(client.search(query, k=1000, **{"metadata.n": 1})) == 60
     with pytest.raises(
-        InferenceServerException, match=r"unknown filter or parameter colour; a search takes: k, country"
+        InferenceServerException,
+        match=r"unknown filter or parameter colour; a search takes: k, candidates, verify, country",
     ):
         client.search(query, colour="red")
     with pytest.raises(InferenceServerException, match="filter year is 'old'"):
@@ -119,17 +120,17 @@ def memory(server: EmbeddedServer) -> int:
 def test_an_index_is_built_in_the_background_and_taken_up(tmp_path: Path) -> None:
     """Another process imports in bulk while searches go on; then the server searches the built index."""
     folder = tmp_path / "catalog"
-    model = fingerprint()
+    makers = Makers(fingerprint(), relief_fingerprint())
     rng = np.random.default_rng(4)
     vectors = rng.normal(size=(52_000, EMBEDDING_SIZE)).astype(np.float32)
     vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
     entry = Entry("coin", "KR", "KRW", "10")
     with catalog_server(folder, MINTMARK_INDEX="IVF64,Flat:nprobe=64") as server:
         client = CatalogClient(server.url)
-        bulk = FolderCatalog(folder, model)
+        bulk = FolderCatalog(folder, makers)
         for first in range(0, len(vectors), 2000):
             part = vectors[first : first + 2000]
-            bulk.add([(Enrolment("obverse", entry), View(vector, model, b"")) for vector in part])
+            bulk.add([(Enrolment("obverse", entry), View(vector, makers, b"")) for vector in part])
             assert len(client.search(part[0], k=3)) == 3
         bulk.close()
         for _ in range(600):  # every search checks whether the index is ready

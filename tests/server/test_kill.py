@@ -117,7 +117,8 @@ class Journal:
         assert mine == {entry_id: entry.name for entry_id, entry in self.entries.items()}
         for entry_id in random.Random(self.made).sample(sorted(self.entries), min(SAMPLE, len(self.entries))):
             for vector in self.entries[entry_id].vectors:
-                assert client.search(vector) == [entry_id]
+                ((found, correlation),) = client.verified(vector)
+                assert found == entry_id and correlation > 0.99, "its relief map is there too"
 
 
 def _shape(entry: Entry | None) -> tuple[str, int] | None:

@@ -9,14 +9,12 @@ import pytest
 
 from training import recipe
 from training.recipe import RECIPES, Step, run_step, steps
-from training.threshold import read_threshold
 
 pytestmark = pytest.mark.slow
 
 
 def all_steps(name: str, work: Path, photos: Path | None = None) -> list[Step]:
     work.mkdir(exist_ok=True)
-    (work / "threshold.txt").write_text("known_threshold 0.734: 8.0% of known coins refused, …\n")
     return list(steps(RECIPES[name], work, photos))
 
 
@@ -36,7 +34,7 @@ def test_every_command_is_one_that_its_script_takes(name: str, tmp_path: Path, m
         if step.command[1] != "-m" or step.command[2] in ("ensemble.render", "training.evaluate"):
             continue
         module = importlib.import_module(
-            f"{step.command[2]}.__main__" if step.name == "held-out coins" else step.command[2]
+            f"{step.command[2]}.__main__" if step.command[2] == "training.mint" else step.command[2]
         )
         monkeypatch.setattr(sys, "argv", ["x", *step.command[3:]])
         with pytest.raises(Parsed):
@@ -49,18 +47,18 @@ def test_photos_are_used_where_there_are_any(tmp_path: Path) -> None:
     assert photos.command[3] == "o.csv"
 
 
-def test_the_export_takes_the_threshold_that_was_measured(tmp_path: Path) -> None:
-    (export,) = [step for step in all_steps("smoke", tmp_path) if step.name == "export"]
-    assert export.command[-2:] == ("--known-threshold", "0.734")
+def test_the_judge_is_fitted_with_the_new_weights_and_before_the_configs(tmp_path: Path) -> None:
+    names = [step.name for step in all_steps("smoke", tmp_path)]
+    order = [
+        names.index(name) for name in ("export", "install", "coins for the judge", "judge", "configs", "evaluation")
+    ]
+    assert order == sorted(order)
 
 
-def test_the_export_waits_for_the_threshold(tmp_path: Path) -> None:
-    (tmp_path / "threshold.txt").write_text("nothing was measured\n")
-    done = []
-    with pytest.raises(ValueError, match="no known_threshold"):
-        for step in steps(RECIPES["smoke"], tmp_path, None):
-            done.append(step.name)
-    assert done[-1] == "threshold"
+def test_the_judge_is_fitted_on_other_coins_than_are_measured(tmp_path: Path) -> None:
+    found = {step.name: step.command for step in all_steps("smoke", tmp_path)}
+    seeds = [found[name][found[name].index("--seed") + 1] for name in ("coins for the judge", "held-out coins")]
+    assert len(set(seeds)) == 2
 
 
 def test_a_report_is_kept_only_when_its_command_succeeds(tmp_path: Path) -> None:
@@ -80,7 +78,3 @@ def test_what_is_done_is_not_done_again(tmp_path: Path, monkeypatch: pytest.Monk
         monkeypatch.setattr(sys, "argv", ["recipe", "smoke", "--work", str(tmp_path)])
         recipe.main()
     assert counter.read_text() == "x"
-
-
-def test_a_threshold_is_read_from_what_was_printed() -> None:
-    assert read_threshold("known_threshold 0.861: 11.6% of known coins refused") == 0.861

@@ -69,6 +69,19 @@ class Feed:
         return str(self._connection.value("SELECT value FROM settings WHERE key = 'identity'"))
 
     @contextmanager
+    def one_state(self) -> Iterator[None]:
+        """All that is read meanwhile is of one state of the database."""
+        with self._connection.transaction("DEFERRED"):
+            yield
+
+    def touched(self, sequence: int) -> tuple[int, Ranges]:
+        """Number of the last change, and the views that were added, removed or changed after `sequence`."""
+        rows = self._connection.rows(
+            "SELECT first, last FROM changes WHERE sequence > ? AND kind != ? ORDER BY first", (sequence, GENERATIONS)
+        )
+        return self.last(), coalesced(rows)
+
+    @contextmanager
     def since(self, sequence: int, generations: tuple[int, ...]) -> Iterator[Changes]:
         """The changes to apply to an index that stands at `sequence` and holds the embeddings of `generations`."""
         with self._connection.transaction("DEFERRED"):

@@ -1,7 +1,8 @@
 """Tables of the database, and the steps that bring those of earlier releases up to date.
 
 Numbers of views and changes are never used twice. A view has at most one embedding of each model. Its generation says
-whether it counts, so a whole set can be made beside the one that is searched.
+whether it counts, so a whole set can be made beside the one that is searched. A relief map counts as soon as it is
+there: a search judges views without one by their embedding.
 """
 
 from dataclasses import dataclass
@@ -108,6 +109,22 @@ STEPS: tuple[Step, ...] = (
         """
         ALTER TABLE entries ADD COLUMN mint_mark TEXT;
         CREATE INDEX entries_by_mint_mark ON entries (mint_mark);
+        """,
+    ),
+    # A map lies in the table's own leaf: 2,400 bytes fit into a page.
+    Step(
+        "views have relief maps",
+        """
+        CREATE TABLE mappers (
+            number INTEGER PRIMARY KEY,
+            fingerprint TEXT NOT NULL UNIQUE
+        );
+        CREATE TABLE reliefs (
+            view INTEGER NOT NULL REFERENCES views (number) ON DELETE CASCADE,
+            mapper INTEGER NOT NULL REFERENCES mappers (number),
+            map BLOB NOT NULL
+        );
+        CREATE UNIQUE INDEX reliefs_by_view ON reliefs (view, mapper);
         """,
     ),
 )

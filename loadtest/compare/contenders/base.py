@@ -12,7 +12,7 @@ from mintmark import Ellipse
 from mintmark.metrics import ellipse_iou
 
 # bfloat16 now and then moves an outline by a lobe of the mask, and the score with it. Most scores agree to 0.01.
-SCORE_TOLERANCE = 0.1  # cosine
+SCORE_TOLERANCE = 0.1  # probability
 IOU_TOLERANCE = 0.9  # of two outlines of one coin
 
 

@@ -3,11 +3,12 @@
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-from catalog import open_catalog
+from catalog import Makers, open_catalog
 from catalog.service.answer import search_answer
-from ensemble.artifacts import fingerprint, known_threshold
+from ensemble.artifacts import fingerprint, judge, relief_fingerprint
 from ensemble.chain import Arrays, Runner
-from ensemble.contract import DEFAULT_K, EMBEDDING, FOUND
+from ensemble.contract import EMBEDDING, FOUND, RELIEF
+from ensemble.parameters import Search
 
 
 def catalog_search(folder: Path) -> Runner:
@@ -16,11 +17,12 @@ def catalog_search(folder: Path) -> Runner:
     A catalog belongs to the thread that opened it, so here it gets a thread of its own.
     """
     owner = ThreadPoolExecutor(1, thread_name_prefix="catalog")
-    catalog, threshold = owner.submit(open_catalog, str(folder), fingerprint()).result(), known_threshold()
+    makers = Makers(fingerprint(), relief_fingerprint())
+    catalog, fitted, asked = owner.submit(open_catalog, str(folder), makers).result(), judge(), Search()
 
     def search(inputs: Arrays, threads: int | None) -> Arrays:
-        embedding, found = inputs[EMBEDDING.name], inputs[FOUND.name]
-        answer = owner.submit(search_answer, catalog, embedding, found, DEFAULT_K, {}, threshold).result()
+        embedding, relief, found = (inputs[tensor.name] for tensor in (EMBEDDING, RELIEF, FOUND))
+        answer = owner.submit(search_answer, catalog, embedding, relief, found, asked, fitted).result()
         return {tensor.name: array for tensor, array in answer.items()}
 
     return search

@@ -8,11 +8,12 @@ from typing import Any
 import numpy as np
 
 from backends.adapter import Answer, answer_each, call, max_batch, parameters, settings, texts
-from catalog import open_configured
+from catalog import Makers, open_configured
 from catalog.service.access import check_change, check_read
 from catalog.service.operations import Context, changes, parse, perform
 from catalog.service.picture import coin_tensor
-from ensemble.contract import COIN, EMBEDDER, EMBEDDING, EMBEDDING_SIZE, REQUEST, RESPONSE
+from ensemble.contract import COIN, EMBEDDER, EMBEDDING, RELIEF, RELIEF_MAPPER, REQUEST, RESPONSE, Model, Tensor
+from ensemble.verification import Judge, stored
 
 
 class TritonPythonModel:
@@ -21,9 +22,10 @@ class TritonPythonModel:
     def initialize(self, args: dict[str, str]) -> None:
         """Open the catalog."""
         config = settings(args)
-        catalog = open_configured(config["fingerprint"])
-        embed = partial(_embed, together=max_batch(args))  # the same for all models of a target
-        self.context = Context(catalog, config["fingerprint"], embed, float(config["known_threshold"]))
+        makers, judge = Makers.of(config), Judge.from_json(config["judge"])
+        together = max_batch(args)  # the same for all models of a target
+        embed, map_relief = partial(_embed, together=together), partial(_map_relief, together=together)
+        self.context = Context(open_configured(makers), makers, embed, map_relief, judge)
 
     def execute(self, requests: list[Any]) -> list[Any]:
         """Carry out the operations of every request."""
@@ -42,10 +44,19 @@ class TritonPythonModel:
 
 
 def _embed(pictures: Sequence[bytes], together: int) -> np.ndarray:
-    """Embed pictures of rectified coins with the model `embedding`, `together` per request: [N, EMBEDDING_SIZE]."""
+    """Embeddings of pictures of rectified coins, [N, EMBEDDING_SIZE]; `together` pictures per request."""
+    return _made(EMBEDDER, EMBEDDING, pictures, together)
+
+
+def _map_relief(pictures: Sequence[bytes], together: int) -> np.ndarray:
+    """Relief maps of pictures of rectified coins, [N, RELIEF_HARMONICS, RELIEF_NUMBERS] int8, likewise."""
+    return np.stack([stored(trials[0]) for trials in _made(RELIEF_MAPPER, RELIEF, pictures, together)])
+
+
+def _made(model: Model, tensor: Tensor, pictures: Sequence[bytes], together: int) -> np.ndarray:
     coins = [coin_tensor(picture) for picture in pictures]
     parts = [
-        call(EMBEDDER, {COIN: np.stack(coins[start : start + together])})[EMBEDDING]
+        call(model, {COIN: np.stack(coins[start : start + together])})[tensor]
         for start in range(0, len(coins), together)
     ]
-    return np.concatenate([np.empty((0, EMBEDDING_SIZE), np.float32), *parts])
+    return np.concatenate([np.empty((0, *tensor.dims), np.float32), *parts])

@@ -5,11 +5,12 @@ from typing import Any
 import numpy as np
 
 from backends.adapter import Answer, answer_each, array, parameters, settings, texts
-from catalog import Enrolment, View, open_configured
+from catalog import Enrolment, Makers, View, open_configured
 from catalog.service.access import check_change
 from catalog.service.picture import coin_jpeg
-from ensemble.contract import COIN, EMBEDDING, ENROLLED_ID, FOUND, METADATA
+from ensemble.contract import COIN, EMBEDDING, ENROLLED_ID, FOUND, METADATA, RELIEF
 from ensemble.errors import NoCoinError
+from ensemble.verification import stored
 
 
 class TritonPythonModel:
@@ -17,8 +18,8 @@ class TritonPythonModel:
 
     def initialize(self, args: dict[str, str]) -> None:
         """Open the catalog."""
-        self.fingerprint = settings(args)["fingerprint"]
-        self.catalog = open_configured(self.fingerprint)
+        self.makers = Makers.of(settings(args))
+        self.catalog = open_configured(self.makers)
 
     def execute(self, requests: list[Any]) -> list[Any]:
         """Enroll the coins of every request."""
@@ -30,8 +31,8 @@ class TritonPythonModel:
         if not (array(request, FOUND) > 0.5).all():
             raise NoCoinError("no coin found in the photo: nothing was enrolled")
         views = [
-            View(embedding, self.fingerprint, coin_jpeg(coin))
-            for embedding, coin in zip(array(request, EMBEDDING), array(request, COIN), strict=True)
+            View(embedding, self.makers, coin_jpeg(coin), stored(reliefs[0]))
+            for embedding, coin, reliefs in zip(*(array(request, t) for t in (EMBEDDING, COIN, RELIEF)), strict=True)
         ]
         ids = [self.catalog.enroll(*pair) for pair in zip(enrolments, views, strict=True)]
         return {ENROLLED_ID: np.array([[entry_id.encode()] for entry_id in ids], object)}

@@ -1,13 +1,14 @@
-"""Triton model `search`: finds the catalog entries nearest to an embedding."""
+"""Triton model `search`: finds the catalog entries that a coin is most like."""
 
 from typing import Any
 
 from backends.adapter import Answer, answer_each, array, gpu_of, in_place, parameters, settings
-from catalog import open_configured
+from catalog import Makers, open_configured
 from catalog.service.access import check_read, check_setup
 from catalog.service.answer import search_answer
-from ensemble.contract import EMBEDDING, FOUND
-from ensemble.parameters import search_parameters
+from ensemble.contract import EMBEDDING, FOUND, RELIEF
+from ensemble.parameters import CandidateLimits, search_parameters
+from ensemble.verification import Judge
 
 
 class TritonPythonModel:
@@ -17,20 +18,21 @@ class TritonPythonModel:
         """Open the catalog and load its index onto this instance's device; until then the server is not ready."""
         check_setup()
         config = settings(args)
-        self.threshold = float(config["known_threshold"])
-        self.catalog = open_configured(config["fingerprint"], gpu_of(args))
+        self.judge = Judge.from_json(config["judge"])
+        self.limits = CandidateLimits.of()
+        self.catalog = open_configured(Makers.of(config), gpu_of(args))
         self.catalog.load()
 
     def execute(self, requests: list[Any]) -> list[Any]:
-        """Search for the embeddings of every request."""
+        """Search for the coins of every request."""
         return answer_each(requests, self._answer)
 
     def _answer(self, request: Any) -> Answer:
         given = parameters(request)
         check_read(given)
-        k, filters = search_parameters(given)
-        embeddings, found = in_place(request, EMBEDDING), array(request, FOUND)
-        return search_answer(self.catalog, embeddings, found, k, filters, self.threshold)
+        search = search_parameters(given, self.limits)
+        embeddings, reliefs = in_place(request, EMBEDDING), in_place(request, RELIEF)
+        return search_answer(self.catalog, embeddings, reliefs, array(request, FOUND), search, self.judge)
 
     def finalize(self) -> None:
         """Close the catalog."""

@@ -28,6 +28,7 @@ from mintmark._types import (
     View,
     ViewRecord,
 )
+from mintmark._verification import NOT_COMPARED
 
 # The kind of numpy array that holds each of Triton's types.
 _KINDS = {"BYTES": "O", "FP32": "f", "BOOL": "b"}
@@ -73,14 +74,22 @@ def recognition(outputs: Tensors, k: int) -> Recognition:
     scores = _finite(contract.SCORE, take(outputs, contract.SCORE, k))
     entries = take(outputs, contract.ENTRY, k)
     outline = ellipse(outputs)
-    rows = ((parse(row), float(score)) for key, score, row in zip(ids, scores, entries, strict=True) if key)
+    cosines, correlations, angles = (
+        _finite(name, take(outputs, name, k)) for name in (contract.COSINE, contract.CORRELATION, contract.ANGLE)
+    )
+    rows = zip(ids, entries, scores, cosines, correlations, angles, strict=True)
     return Recognition(
         found=outline is not None,
         known=bool(take(outputs, contract.KNOWN, 1)[0]),
         margin=float(_finite(contract.MARGIN, take(outputs, contract.MARGIN, 1))[0]),
         ellipse=outline,
-        matches=tuple(Match(entry(record), score, string(record, "side")) for record, score in rows),
+        matches=tuple(_match(parse(row), *map(float, numbers)) for key, row, *numbers in rows if key),
     )
+
+
+def _match(record: dict[str, Any], score: float, cosine: float, correlation: float, angle: float) -> Match:
+    said = entry(record), score, string(record, "side"), string(record, "view"), cosine
+    return Match(*said, correlation, angle) if correlation > NOT_COMPARED else Match(*said)
 
 
 def coin_embedding(outputs: Tensors) -> CoinEmbedding:
@@ -88,9 +97,13 @@ def coin_embedding(outputs: Tensors) -> CoinEmbedding:
     outline = ellipse(outputs)
     vector = take(outputs, contract.EMBEDDING, contract.EMBEDDING_SIZE).astype(np.float32)
     coin = take(outputs, contract.COIN, 3, contract.IMAGE_SIZE, contract.IMAGE_SIZE)
+    maps = contract.RELIEF_TRIES, contract.RELIEF_HARMONICS, contract.RELIEF_NUMBERS
+    relief = take(outputs, contract.RELIEF, *maps).astype(np.float32)
     if outline is not None:
         _finite(contract.EMBEDDING, vector)
-    return CoinEmbedding(found=outline is not None, ellipse=outline, embedding=vector, coin=_picture(coin))
+        _finite(contract.RELIEF, relief)
+    found = outline is not None
+    return CoinEmbedding(found=found, ellipse=outline, embedding=vector, coin=_picture(coin), relief=relief)
 
 
 def parse(row: Any) -> dict[str, Any]:
@@ -119,30 +132,45 @@ def entry(record: Any) -> Entry:
 def views(answer: Mapping[str, Any]) -> tuple[View, ...]:
     """The views from the answer to `show`."""
     return tuple(
-        View(string(record, "id"), string(record, "side"), _flag(record, "stale"), _binary(record, "picture"))
+        View(
+            string(record, "id"),
+            string(record, "side"),
+            _flag(record, "stale"),
+            _binary(record, "picture"),
+            _flag(record, "verifiable"),
+        )
         for record in records(answer, "views")
     )
 
 
-def view_record(record: Mapping[str, Any], model: str) -> ViewRecord:
-    """One view from a page of `export`. `model` is the fingerprint of the server's weights."""
-    embedded = record.get("embedding") is not None
+def view_record(record: Mapping[str, Any], model: str, relief_model: str) -> ViewRecord:
+    """One view from a page of `export`. The models are the fingerprints of what the server makes of photos."""
+    embedded, mapped = (record.get(name) is not None for name in ("embedding", "relief"))
     return ViewRecord(
         entry=entry(record.get("entry")),
         side=string(record, "side"),
         picture=_binary(record, "picture"),
         embedding=_embedding(_binary(record, "embedding")) if embedded else None,
         model=model if embedded else "",
+        relief=_relief(_binary(record, "relief")) if mapped else None,
+        relief_model=relief_model if mapped else "",
     )
 
 
 def catalog_status(record: Mapping[str, Any]) -> CatalogStatus:
     """The catalog's status from its JSON object."""
     try:
-        entries, views, stale_views, model, threshold, calibrated = (record[key] for key in _STATUS_FIELDS)
+        entries, views, stale_views, model, without, threshold, calibrated = (record[key] for key in _STATUS_FIELDS)
         details = {key: value for key, value in record.items() if key not in _STATUS_FIELDS}
         return CatalogStatus(
-            int(entries), int(views), int(stale_views), str(model), float(threshold), bool(calibrated), details
+            int(entries),
+            int(views),
+            int(stale_views),
+            str(model),
+            int(without),
+            float(threshold),
+            bool(calibrated),
+            details,
         )
     except (KeyError, TypeError, ValueError) as error:
         raise ServerError(f"the server answered {_short(record)} instead of the catalog's status") from error
@@ -195,6 +223,13 @@ def _embedding(raw: bytes) -> npt.NDArray[np.float32]:
     if len(raw) != 4 * contract.EMBEDDING_SIZE:
         raise ServerError(f"the server answered an embedding of {len(raw)} bytes, not {4 * contract.EMBEDDING_SIZE}")
     return np.frombuffer(raw, dtype="<f4").astype(np.float32)
+
+
+def _relief(raw: bytes) -> npt.NDArray[np.int8]:
+    size = contract.RELIEF_HARMONICS * contract.RELIEF_NUMBERS
+    if len(raw) != size:
+        raise ServerError(f"the server answered a relief map of {len(raw)} bytes, not {size}")
+    return np.frombuffer(raw, dtype=np.int8).reshape(contract.RELIEF_HARMONICS, contract.RELIEF_NUMBERS)
 
 
 def _picture(coin: npt.NDArray[np.float32]) -> npt.NDArray[np.uint8]:

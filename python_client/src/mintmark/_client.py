@@ -65,13 +65,24 @@ class Client:
 
     # --- photos -----------------------------------------------------------------------------------------------------
 
-    def recognize(self, photo: Photo, k: int = contract.DEFAULT_K, filters: Filters | None = None) -> Recognition:
+    def recognize(
+        self,
+        photo: Photo,
+        k: int = contract.DEFAULT_K,
+        filters: Filters | None = None,
+        *,
+        verify: bool = True,
+        candidates: int | None = None,
+    ) -> Recognition:
         """The `k` entries (1 to MAX_K) of the catalog that look most like the coin in the photo.
 
-        `filters` narrow the search: a view and its entry must pass all of them. The name of a filter is one of FILTERS,
-        such as 'country' or 'side', or 'metadata.KEY' for a key of the free metadata.
+        The views nearest by their embedding are candidates, whose reliefs are compared with the photo's. `candidates`:
+        how many (1 to MAX_CANDIDATES, or less where the server says so); None leaves it to the server. `verify`: False
+        leaves the comparison out, and judges by the embeddings alone. `filters` narrow the search: a view and its entry
+        must pass all of them. The name of a filter is one of FILTERS, such as 'country' or 'side', or 'metadata.KEY'
+        for a key of the free metadata.
         """
-        parameters = requests.search_parameters(k, filters or {})
+        parameters = requests.search_parameters(k, filters or {}, verify, candidates)
         inputs = {contract.ENCODED: bytes_tensor(requests.read_photo(photo))}
         return answers.recognition(self._infer(contract.COIN_SEARCH, inputs, parameters, repeatable=True), k)
 
@@ -125,38 +136,38 @@ class Client:
     # --- the whole catalog ------------------------------------------------------------------------------------------
 
     def export(self, *, pictures: bool = True) -> Iterator[ViewRecord]:
-        """All views with their entries and embeddings, in the order of their enrolment, fetched a page at a time.
+        """All views with entries, embeddings and relief maps, in the order of enrolment, fetched a page at a time.
 
         Without `pictures` the views are smaller, but other weights cannot embed them again.
         """
         for page in self._pages("export", limit=_VIEWS, pictures=pictures):
-            model = answers.string(page, "model")
+            models = answers.string(page, "model"), answers.string(page, "relief_model")
             for record in answers.records(page, "views"):
-                yield answers.view_record(record, model)
+                yield answers.view_record(record, *models)
 
     def import_views(self, records: Iterable[ViewRecord]) -> int:
         """Add exported views, and their entries if the catalog lacks them; returns how many views are new.
 
         The catalog skips views that it has already, so an import can be repeated. It embeds the pictures of views that
-        have no embedding by the server's weights.
+        have no embedding by the server's weights, or no relief map.
         """
         batches = requests.import_batches(records)
-        return sum(
-            answers.count(self._catalog("import", model=model, views=views), "added") for model, views in batches
-        )
+        return sum(answers.count(self._catalog("import", **batch), "added") for batch in batches)
 
     def status(self) -> CatalogStatus:
         """How much the catalog holds, which weights the server has, and the score from which a coin counts as known."""
         return answers.catalog_status(self._catalog("status"))
 
     def set_threshold(self, threshold: float) -> None:
-        """Set the score, -1 to 1, from which a coin counts as known in this catalog, for the server's weights."""
-        if not -1 <= threshold <= 1:
-            raise InvalidRequest(f"the threshold is a cosine from -1 to 1, not {threshold}")
+        """Set the score, 0 to 1, from which a coin counts as known in this catalog, for the server's weights."""
+        if not 0 <= threshold <= 1:
+            raise InvalidRequest(f"the threshold is a probability from 0 to 1, not {threshold}")
         self._catalog("calibrate", threshold=threshold)
 
     def reembed(self, limit: int = REEMBED_BATCH) -> Reembedding:
-        """Embed up to `limit` stale views (1 to 256) with the server's weights, from their pictures.
+        """Embed up to `limit` stale views (1 to 256) with the server's weights, and map the relief of as many.
+
+        Both are made from the stored pictures. Relief maps count at once.
 
         The new embeddings count only after `switch`. Repeat until nothing is left, then call `switch`.
         """

@@ -15,9 +15,16 @@ COIN_RADIUS = 120.0
 MAX_BATCH = 32
 IMAGE_MEAN = (0.485, 0.456, 0.406)
 IMAGE_STD = (0.229, 0.224, 0.225)
+RELIEF_RADII = 12
+RELIEF_ORIENTATIONS = 5
+RELIEF_HARMONICS = 20
+RELIEF_NUMBERS = 120
+RELIEF_TRIES = 7
 MASK_THRESHOLD = 0.5
 DEFAULT_K = 5
 MAX_K = 1000
+DEFAULT_CANDIDATES = 1000
+MAX_CANDIDATES = 10000
 METADATA_FILTER = "metadata."
 MAX_MEGAPIXELS = 64.0
 PHOTO_FORMATS = ("JPEG", "PNG", "WEBP", "BMP", "TIFF")
@@ -73,8 +80,12 @@ COIN = "coin"
 ELLIPSE = "ellipse"
 FOUND = "found"
 EMBEDDING = "embedding"
+RELIEF = "relief"
 COIN_ID = "coin_id"
 SCORE = "score"
+COSINE = "cosine"
+CORRELATION = "correlation"
+ANGLE = "angle"
 ENTRY = "entry"
 KNOWN = "known"
 MARGIN = "margin"
@@ -103,8 +114,12 @@ DTYPES = {
     "ellipse": "FP32",
     "found": "FP32",
     "embedding": "FP32",
+    "relief": "FP32",
     "coin_id": "BYTES",
     "score": "FP32",
+    "cosine": "FP32",
+    "correlation": "FP32",
+    "angle": "FP32",
     "entry": "BYTES",
     "known": "BOOL",
     "margin": "FP32",
@@ -116,8 +131,19 @@ DTYPES = {
 
 OUTPUTS: dict[str, tuple[str, ...]] = {
     "catalog": ("response",),
-    "coin_search": ("coin_id", "score", "entry", "known", "margin", "ellipse", "found"),
-    "coin_embedding": ("embedding", "coin", "ellipse", "found"),
+    "coin_search": (
+        "coin_id",
+        "score",
+        "entry",
+        "known",
+        "margin",
+        "cosine",
+        "correlation",
+        "angle",
+        "ellipse",
+        "found",
+    ),
+    "coin_embedding": ("embedding", "relief", "coin", "ellipse", "found"),
     "coin_enroll": ("enrolled_id", "ellipse", "found"),
 }
 

@@ -40,15 +40,27 @@ def read_photo(photo: Photo) -> bytes:
     return data
 
 
-def search_parameters(k: int, filters: Filters) -> dict[str, str | int | bool]:
-    """The request parameters of a search. InvalidRequest if k is out of range, or a filter or its value is wrong."""
+def search_parameters(
+    k: int, filters: Filters, verify: bool = True, candidates: int | None = None
+) -> dict[str, str | int | bool]:
+    """The request parameters of a search.
+
+    InvalidRequest if `k` or `candidates` is out of range, or a filter or its value is wrong.
+    """
     if not 1 <= k <= contract.MAX_K:
         raise InvalidRequest(f"k must lie between 1 and {contract.MAX_K}, not {k}")
+    if candidates is not None and not 1 <= candidates <= contract.MAX_CANDIDATES:
+        raise InvalidRequest(f"candidates must lie between 1 and {contract.MAX_CANDIDATES}, not {candidates}")
     unknown = [name for name in filters if not _is_filter(name)]
     if unknown:
         allowed = ", ".join((*contract.FILTERS, f"{contract.METADATA_FILTER}KEY"))
         raise InvalidRequest(f"no filter is called {', '.join(map(str, unknown))}; filters are {allowed}")
-    return {"k": k, **{name: _filter_text(name, value) for name, value in filters.items()}}
+    asked: dict[str, str | int | bool] = {"k": k}
+    if not verify:
+        asked["verify"] = False
+    if candidates is not None:
+        asked["candidates"] = candidates
+    return {**asked, **{name: _filter_text(name, value) for name, value in filters.items()}}
 
 
 def _is_filter(name: str) -> bool:
@@ -83,11 +95,11 @@ def changes(given: Mapping[str, Any]) -> dict[str, Any]:
     return dict(given)
 
 
-def import_batches(records: Iterable[ViewRecord]) -> Iterator[tuple[str, list[dict[str, Any]]]]:
-    """Batches of views as JSON, each with the fingerprint of their model: at most IMPORT_BATCH views of one model."""
-    for model, group in groupby(records, key=lambda record: record.model):
+def import_batches(records: Iterable[ViewRecord]) -> Iterator[dict[str, Any]]:
+    """The arguments of `import`: at most IMPORT_BATCH views as JSON, and the fingerprints of the models of all."""
+    for (model, relief_model), group in groupby(records, key=lambda record: (record.model, record.relief_model)):
         while batch := [_import_view(record) for record in islice(group, IMPORT_BATCH)]:
-            yield model, batch
+            yield {"model": model, "relief_model": relief_model, "views": batch}
 
 
 def _import_view(record: ViewRecord) -> dict[str, Any]:
@@ -98,6 +110,8 @@ def _import_view(record: ViewRecord) -> dict[str, Any]:
     }
     if record.embedding is not None:
         view["embedding"] = base64.b64encode(embedding_bytes(record)).decode()
+    if record.relief is not None:
+        view["relief"] = base64.b64encode(relief_bytes(record)).decode()
     return view
 
 
@@ -116,6 +130,16 @@ def embedding_bytes(record: ViewRecord) -> bytes:
         shape = list(record.embedding.shape)
         raise InvalidRequest(f"the embedding of a view is {shape}; it must be [{contract.EMBEDDING_SIZE}]")
     return np.asarray(record.embedding, dtype="<f4").tobytes()
+
+
+def relief_bytes(record: ViewRecord) -> bytes:
+    """The relief map as int8; b'' if there is none."""
+    if record.relief is None:
+        return b""
+    shape = (contract.RELIEF_HARMONICS, contract.RELIEF_NUMBERS)
+    if record.relief.shape != shape:
+        raise InvalidRequest(f"the relief map of a view is {list(record.relief.shape)}; it must be {list(shape)}")
+    return np.asarray(record.relief, dtype=np.int8).tobytes()
 
 
 def json_bytes(record: Mapping[str, Any]) -> bytes:

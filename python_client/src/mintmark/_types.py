@@ -34,13 +34,15 @@ class View:
     """One photo of an entry, as the catalog keeps it.
 
     `picture`: JPEG of the rectified coin, IMAGE_SIZE by IMAGE_SIZE px; empty if none was kept. `stale`: its embedding
-    was made by other weights than the server's, so the view is not searched until it is embedded again.
+    was made by other weights than the server's, so the view is not searched until it is embedded again. `verifiable`:
+    it has a relief map; without one, a search judges the view by its embedding alone.
     """
 
     id: str
     side: str
     stale: bool
     picture: bytes
+    verifiable: bool = True
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -48,7 +50,8 @@ class ViewRecord:
     """A view with its entry, as it is exported and imported.
 
     `picture`: as in View. `embedding`: float32 [EMBEDDING_SIZE], unit length. `model`: fingerprint of the weights that
-    made the embedding. Without an embedding they are None and ''; the server then embeds the picture.
+    made the embedding. Without an embedding they are None and ''; the server then embeds the picture. `relief` and
+    `relief_model`: likewise the relief map, int8 [RELIEF_HARMONICS, RELIEF_NUMBERS], and what made it.
     """
 
     entry: Entry
@@ -56,18 +59,27 @@ class ViewRecord:
     picture: bytes
     embedding: npt.NDArray[np.float32] | None = None
     model: str = ""
+    relief: npt.NDArray[np.int8] | None = None
+    relief_model: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class Match:
     """A catalog entry that was found.
 
-    `score`: cosine similarity of the photo and the entry's most similar view, -1 to 1. `side`: side of that view.
+    `score`: probability, 0 to 1, that photo and entry show the same face of the same kind of coin, by the entry's most
+    similar view. `side` and `view`: side and id of that view. `cosine`: similarity of the embeddings, -1 to 1.
+    `correlation`: of the reliefs, -1 to 1. `angle`: degrees by which the view's picture is turned clockwise to lie as
+    in the photo. The last two are None if the reliefs were not compared.
     """
 
     entry: Entry
     score: float
     side: str
+    view: str
+    cosine: float
+    correlation: float | None = None
+    angle: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +87,7 @@ class Recognition:
     """The server's answer about a photo.
 
     `found`: the photo shows a coin. `known`: the coin is in the catalog, judged by the score of the best match.
-    `margin`: the best score minus the second best, which counts as -1 if there is none; 0 without matches. `ellipse`:
+    `margin`: the best score minus the second best, which counts as 0 if there is none; 0 without matches. `ellipse`:
     None if no coin was found. `matches`: best first, at most as many as asked for.
     """
 
@@ -91,13 +103,15 @@ class CoinEmbedding:
     """A photo's coin as the server sees it.
 
     `embedding`: float32 [EMBEDDING_SIZE], unit length. `coin`: uint8 [IMAGE_SIZE, IMAGE_SIZE, 3], RGB, the coin as a
-    circle on a plain background. If `found` is false, `ellipse` is None and the other two mean nothing.
+    circle on a plain background. `relief`: float32 [trials, RELIEF_HARMONICS, RELIEF_NUMBERS], its relief maps. If
+    `found` is false, `ellipse` is None and the others mean nothing.
     """
 
     found: bool
     ellipse: Ellipse | None
     embedding: npt.NDArray[np.float32]
     coin: npt.NDArray[np.uint8]
+    relief: npt.NDArray[np.float32]
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,14 +120,16 @@ class CatalogStatus:
 
     `entries`: number of coins. `views`: number of photos that are searched. `stale_views`: number of photos that are
     not searched, because they have no embedding by the server's weights; `reembed` makes one. `model`: fingerprint of
-    these weights. `threshold`: score from which a coin counts as known. `calibrated`: the threshold was set for this
-    catalog; otherwise it came with the weights. `details`: everything else that the server reports.
+    these weights. `without_relief`: number of photos without a relief map, which a search judges by their embedding
+    alone; `reembed` makes one. `threshold`: score from which a coin counts as known. `calibrated`: the threshold was
+    set for this catalog; otherwise it came with the weights. `details`: everything else that the server reports.
     """
 
     entries: int
     views: int
     stale_views: int
     model: str
+    without_relief: int
     threshold: float
     calibrated: bool
     details: Mapping[str, Any] = field(default_factory=dict)
@@ -121,9 +137,9 @@ class CatalogStatus:
 
 @dataclass(frozen=True, slots=True)
 class Reembedding:
-    """How far the embedding of stale views has come, in views.
+    """How far the embedding of stale views, and the mapping of reliefs, has come, in views.
 
-    `done`: embedded by this request. `left`: still to embed, as far as the server knows. `lost`: stale views without a
+    `done`: by this request. `left`: still to embed, as far as the server knows. `lost`: stale views without a
     picture, which cannot be embedded (enroll their photos again); counted only when nothing is left.
     """
 

@@ -15,23 +15,19 @@ _SCANLINES = 2048
 
 
 def hit_ranks(
-    queries: npt.NDArray[np.float32],
-    query_labels: Sequence[str],
-    index: npt.NDArray[np.float32],
-    index_labels: Sequence[str],
+    scores: npt.NDArray[np.float32], query_labels: Sequence[str], index_labels: Sequence[str]
 ) -> npt.NDArray[np.int64]:
     """For each query, how many pictures of other labels come before the first picture of its own label: [q], 0 is best.
 
-    `queries` [q, d] and `index` [n, d] hold unit vectors, so their products are cosines. If scores are equal, the wrong
-    label counts as the earlier one. MISS if the index lacks the label.
+    `scores` [q, n] of each query with each picture, the higher the better. If scores are equal, the wrong label counts
+    as the earlier one. MISS if the index lacks the label.
     """
     labels = np.asarray(index_labels, dtype=np.str_)
-    ranks = np.full(len(queries), MISS, dtype=np.int64)
-    for row, (query, label) in enumerate(zip(queries, query_labels, strict=True)):  # one row at a time: n may be large
+    ranks = np.full(len(scores), MISS, dtype=np.int64)
+    for row, (found, label) in enumerate(zip(scores, query_labels, strict=True)):
         own = labels == label
         if own.any():
-            scores = index @ query
-            ranks[row] = np.count_nonzero(scores[~own] >= scores[own].max())
+            ranks[row] = np.count_nonzero(found[~own] >= found[own].max())
     return ranks
 
 
@@ -54,6 +50,17 @@ def auroc(positives: npt.NDArray[np.float64], negatives: npt.NDArray[np.float64]
     p = len(positives)
     above = ranks[group][:p].sum() - p * (p + 1) / 2
     return float(above / (p * len(negatives)))
+
+
+def accepted_at(known: npt.NDArray[np.float64], unknown: npt.NDArray[np.float64], refused: float) -> float:
+    """Share of unknown coins whose score passes the threshold that refuses a share `refused` of the known ones.
+
+    [p] and [n] scores, neither empty. The threshold is the lowest score that at least so many known ones pass.
+    """
+    if len(known) == 0 or len(unknown) == 0:
+        raise ValueError("the share that is accepted needs at least one known and one unknown coin")
+    threshold = np.sort(known)[math.floor(refused * len(known) + 1e-9)]
+    return float(np.mean(unknown >= threshold))
 
 
 def ellipse_iou(first: Ellipse, second: Ellipse) -> float:

@@ -15,7 +15,7 @@ from catalog.folder.index.saved import read_stamp
 from catalog.folder.index.spec import parse_spec
 from catalog.folder.store import FolderCatalog
 from ensemble.errors import CatalogError
-from tests.catalog.samples import MODEL, OTHER, enroll, fill, photo, unit_vectors
+from tests.catalog.samples import MODEL, OWN, THEIRS, enroll, fill, photo, relief_maps, unit_vectors
 
 Open = Callable[..., FolderCatalog]
 
@@ -23,14 +23,15 @@ Open = Callable[..., FolderCatalog]
 @pytest.fixture
 def folder(tmp_path: Path, open_at: Open) -> Path:
     """A catalog that has seen everything, closed."""
-    catalog, other = open_at(), open_at(OTHER)
-    fill(catalog, unit_vectors(60))
+    catalog, other = open_at(), open_at(THEIRS)
+    fill(catalog, unit_vectors(60), reliefs=relief_maps(60))
+    catalog.load()
     for number in range(3, 60, 9):
         catalog.remove(f"coin-{number}")
         enroll(catalog, unit_vectors(1, seed=number)[0], metadata={"n": number})
     catalog.enroll(Enrolment("reverse", None, "coin-1"), photo(unit_vectors(1, seed=70)[0]))
     catalog.update("coin-2", {"metadata": {"mint": "Seoul"}})
-    enroll(other, unit_vectors(1, seed=71)[0], OTHER)
+    enroll(other, unit_vectors(1, seed=71)[0], THEIRS)
     catalog.stage([(view.id, unit_vectors(1, seed=72)[0]) for view in catalog.stale(9)])
     with pytest.raises(CatalogError), catalog._connection.transaction():
         catalog._connection.run("INSERT INTO views (number, entry, side) VALUES (500, 1, 'gap')")
@@ -79,6 +80,13 @@ def test_an_empty_catalog_is_well(open_at: Open, tmp_path: Path) -> None:
             "INSERT INTO entries (id, name, country, currency, denomination, metadata) VALUES ('x', 1, 1, 1, 1, '{}')",
             ["1 entries have no view"],
         ),
+        (
+            "UPDATE reliefs SET map = x'00' WHERE view = 6",
+            ["1 relief maps have another length", "cannot be compared: relief maps have another length"],
+        ),
+        ("UPDATE reliefs SET map = zeroblob(2400) WHERE view = 6", ["disagree about 1 relief maps"]),
+        ("DELETE FROM reliefs WHERE view = 6", []),  # judged by its embedding, until it is mapped again
+        ("DELETE FROM mappers", ["reliefs refers to one of mappers that is not there"]),
         ("DELETE FROM generations", ["embeddings refers to one of generations that is not there"]),
     ],
 )
@@ -112,6 +120,27 @@ def test_an_index_that_does_not_fit_is_no_problem(folder: Path, damage: str) -> 
     else:
         (folder / stamp.file).unlink()
     assert problems(folder) == []
+
+
+@pytest.mark.parametrize("damage", ["foreign", "unreadable", "missing", "changed"])
+def test_a_file_of_relief_maps(folder: Path, damage: str) -> None:
+    """One that does not fit is made again; one that fits must hold what the database holds."""
+    stamp = folder / f"relief-{OWN.relief}.json"
+    (file,) = folder.glob(f"relief-{OWN.relief}-*.maps")
+    if damage == "foreign":
+        stamp.write_text(stamp.read_text().replace('"nonce": ', '"nonce": 1'))
+    elif damage == "unreadable":
+        stamp.write_text("{")
+    elif damage == "missing":
+        file.unlink()
+    else:
+        with file.open("r+b") as maps:
+            maps.seek(9 * 2400)
+            maps.write(b"\x01\x02\x03")
+    expected = [f"{file.name} and the database disagree about 1 relief maps"] if damage == "changed" else []
+    before = sorted(path.name for path in folder.glob("relief-*"))
+    assert problems(folder) == expected
+    assert sorted(path.name for path in folder.glob("relief-*")) == before, "a check leaves everything as it was"
 
 
 def test_a_damaged_page(folder: Path) -> None:

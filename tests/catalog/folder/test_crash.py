@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from catalog import Makers
 from catalog.folder.check import problems
 from catalog.folder.store import FolderCatalog
 from ensemble.contract import EMBEDDING_SIZE
@@ -20,18 +21,19 @@ WRITER = """
 import sys
 from pathlib import Path
 import numpy as np
-from catalog import Enrolment, Entry, View
+from catalog import Enrolment, Entry, Makers, View
 from catalog.folder.store import FolderCatalog
 from ensemble.contract import EMBEDDING_SIZE
 
-catalog = FolderCatalog(Path(sys.argv[1]), "model")
+makers = Makers("model")
+catalog = FolderCatalog(Path(sys.argv[1]), makers)
 rng = np.random.default_rng(int(sys.argv[2]))
 while True:
     vector = rng.normal(size=EMBEDDING_SIZE).astype(np.float32)
     vector /= np.linalg.norm(vector)
     picture = rng.bytes(20_000)
     coin = Enrolment("obverse", Entry("coin", "KR", "KRW", "10"))
-    print(catalog.enroll(coin, View(vector, "model", picture)), flush=True)
+    print(catalog.enroll(coin, View(vector, makers, picture)), flush=True)
 """
 
 
@@ -58,7 +60,7 @@ def test_killed_writers_lose_nothing(tmp_path: Path, kills: tuple[int, ...]) -> 
         connection.close()
         assert problems(tmp_path) == []
 
-        catalog = FolderCatalog(tmp_path, "model")
+        catalog = FolderCatalog(tmp_path, Makers("model"))
         present = [entry.id for entry in catalog.page("", 100_000).entries]
         assert set(acknowledged) <= set(present)
         # The last one before a kill may be stored and not yet acknowledged; nothing is half there.

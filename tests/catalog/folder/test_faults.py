@@ -19,7 +19,20 @@ from catalog.folder.index.spec import parse_spec
 from catalog.folder.store import FolderCatalog
 from ensemble.contract import EMBEDDING_SIZE
 from ensemble.errors import CatalogError
-from tests.catalog.samples import MODEL, OTHER, ROWS, coin, embedding_of, enroll, fill, ids, photo, unit_vectors, works
+from tests.catalog.samples import (
+    MODEL,
+    OWN,
+    ROWS,
+    THEIRS,
+    coin,
+    embedding_of,
+    enroll,
+    fill,
+    ids,
+    photo,
+    unit_vectors,
+    works,
+)
 
 pytestmark = pytest.mark.slow
 
@@ -49,7 +62,7 @@ CHANGES: dict[str, Callable[[FolderCatalog], object]] = {
 @pytest.mark.parametrize("name", CHANGES)
 def test_a_change_that_finds_no_room(name: str, open_at: Open, tmp_path: Path) -> None:
     catalog, change = open_at(), CHANGES[name]
-    fill(open_at(OTHER), unit_vectors(500, seed=8), 1000, OTHER)
+    fill(open_at(THEIRS), unit_vectors(500, seed=8), 1000, THEIRS)
     fill(catalog, ROWS)
     before = catalog.status(), catalog.export("", 1000), catalog.page("", 1000)
     limit(catalog, 2)
@@ -78,7 +91,7 @@ def test_removing_makes_room(open_at: Open, tmp_path: Path) -> None:
 
 
 def test_a_disk_that_is_full(small_disk: Path) -> None:
-    catalog = FolderCatalog(small_disk / "catalog", MODEL)
+    catalog = FolderCatalog(small_disk / "catalog", OWN)
     fill(catalog, ROWS)
     with pytest.raises(CatalogError, match=f"{FULL}|disk I/O error; the disk fails, or its file system is full"):
         for number in range(1000):
@@ -92,7 +105,7 @@ def test_a_disk_that_is_full(small_disk: Path) -> None:
         with pytest.raises(CatalogError, match="was not changed"):
             CHANGES["enroll"](catalog)
         works(catalog, count)
-    another = FolderCatalog(small_disk / "catalog", MODEL)  # a server that starts now
+    another = FolderCatalog(small_disk / "catalog", OWN)  # a server that starts now
     works(another, count)
     another.close()
     other.unlink()
@@ -101,7 +114,7 @@ def test_a_disk_that_is_full(small_disk: Path) -> None:
     works(catalog, count + 1)
     catalog.close()
     assert problems(small_disk / "catalog") == []
-    again = FolderCatalog(small_disk / "catalog", MODEL)
+    again = FolderCatalog(small_disk / "catalog", OWN)
     works(again, count + 1)
     again.close()
 
@@ -110,9 +123,9 @@ def test_a_new_catalog_on_a_full_disk(small_disk: Path) -> None:
     with contextlib.suppress(OSError):
         (small_disk / "other").write_bytes(bytes(4 << 20))
     with pytest.raises(CatalogError, match="cannot open"):
-        FolderCatalog(small_disk, MODEL)
+        FolderCatalog(small_disk, OWN)
     (small_disk / "other").unlink()
-    catalog = FolderCatalog(small_disk, MODEL)
+    catalog = FolderCatalog(small_disk, OWN)
     fill(catalog, ROWS)
     works(catalog)
     catalog.close()
@@ -125,17 +138,17 @@ def test_a_new_catalog_on_a_full_disk(small_disk: Path) -> None:
 def test_a_file_that_is_something_else(tmp_path: Path, content: bytes) -> None:
     (tmp_path / "catalog.sqlite").write_bytes(content)
     with pytest.raises(CatalogError, match=r"cannot open .*; the file is damaged.*restore it from a backup"):
-        FolderCatalog(tmp_path, MODEL)
+        FolderCatalog(tmp_path, OWN)
     assert (tmp_path / "catalog.sqlite").read_bytes() == content
 
 
 def test_a_truncated_file(tmp_path: Path) -> None:
-    catalog = FolderCatalog(tmp_path, MODEL)
+    catalog = FolderCatalog(tmp_path, OWN)
     fill(catalog, unit_vectors(500, seed=1))
     catalog.close()
     os.truncate(tmp_path / "catalog.sqlite", 5 * 4096)
     with pytest.raises(CatalogError, match="the file is damaged: restore it from a backup or an export"):
-        broken = FolderCatalog(tmp_path, MODEL)
+        broken = FolderCatalog(tmp_path, OWN)
         broken.search(ROWS, 5)
 
 
@@ -156,7 +169,7 @@ def test_places_that_cannot_be(tmp_path: Path, name: str) -> None:
         tmp_path = tmp_path / "file"
         tmp_path.write_text("")
     with pytest.raises(CatalogError, match="cannot open"):
-        FolderCatalog(tmp_path, MODEL)
+        FolderCatalog(tmp_path, OWN)
 
 
 # --- time ----------------------------------------------------------------------------------------------------------
@@ -218,7 +231,7 @@ def test_ten_thousand_enrolments_in_a_row(quick_disk: Path) -> None:
     this. A leak of the picture's 2 KB with each enrolment would add 16 MB.
     """
     vectors = 8_000 * (4 * EMBEDDING_SIZE + 8)  # bytes
-    catalog = FolderCatalog(quick_disk, MODEL)
+    catalog = FolderCatalog(quick_disk, OWN)
     rows, picture = unit_vectors(10_000, seed=1), os.urandom(2000)
     start = files = 0
     for number, row in enumerate(rows, 1):

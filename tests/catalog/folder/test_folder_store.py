@@ -15,7 +15,7 @@ from catalog import Enrolment, Status
 from catalog.folder.sqlite.schema import BASE, STEPS
 from catalog.folder.store import FolderCatalog
 from ensemble.errors import CatalogError
-from tests.catalog.samples import MODEL, OTHER, coin, enroll, fill, ids, photo, unit_vectors
+from tests.catalog.samples import OWN, THEIRS, coin, enroll, fill, ids, photo, unit_vectors
 
 Open = Callable[..., FolderCatalog]
 
@@ -45,16 +45,20 @@ def test_numbers_of_views_are_never_used_again(open_at: Open) -> None:
     new = enroll(here, second)
     assert [view.id for view in here.views(new)] == [str(int(number) + 1)]
     (matches,) = there.search(second[None], 5)
-    assert ids(matches) == [new] and matches[0].score == pytest.approx(1.0, abs=1e-5)
+    assert ids(matches) == [new] and matches[0].cosine == pytest.approx(1.0, abs=1e-5)
 
 
 def test_status_counts_every_change(open_at: Open) -> None:
     catalog = open_at()
     enrolled = [enroll(catalog, row) for row in unit_vectors(3)]
-    assert catalog.status() == Status(entries=3, views=3, stale_views=0, sequence=3, index={"kind": "Flat"})
+    assert catalog.status() == Status(
+        entries=3, views=3, stale_views=0, sequence=3, index={"kind": "Flat"}, without_relief=3
+    )
     catalog.remove(enrolled[1])
     catalog.update(enrolled[0], {"name": "십 원"})
-    assert catalog.status() == Status(entries=2, views=2, stale_views=0, sequence=5, index={"kind": "Flat"})
+    assert catalog.status() == Status(
+        entries=2, views=2, stale_views=0, sequence=5, index={"kind": "Flat"}, without_relief=2
+    )
     fill(catalog, unit_vectors(9, seed=1))
     assert catalog.status().sequence == 6  # a batch is one change
 
@@ -91,8 +95,8 @@ def test_an_import_is_compared_with_what_counts(open_at: Open) -> None:
 
 def test_a_view_is_embedded_once_by_a_model(open_at: Open) -> None:
     """Of two servers that embed again, the slower one's embeddings come after the switch, and change nothing."""
-    old, new, slower = open_at(OTHER), open_at(), open_at()
-    enroll(old, unit_vectors(1)[0], OTHER)
+    old, new, slower = open_at(THEIRS), open_at(), open_at()
+    enroll(old, unit_vectors(1)[0], THEIRS)
     (view,) = slower.stale(10)
     for number in range(2):
         new.stage([(view.id, unit_vectors(1, seed=7 + number)[0])])  # the first stays
@@ -101,7 +105,7 @@ def test_a_view_is_embedded_once_by_a_model(open_at: Open) -> None:
     assert slower.switch() == 0
     assert (slower.status().views, slower.status().stale_views, slower.status().staged) == (1, 0, 0)
     for catalog in (new, slower):
-        assert [match.score for match in catalog.search(unit_vectors(1, seed=7), 5)[0]] == [pytest.approx(1, abs=1e-5)]
+        assert [match.cosine for match in catalog.search(unit_vectors(1, seed=7), 5)[0]] == [pytest.approx(1, abs=1e-5)]
         assert len(catalog.export("", 10).views) == 1
 
 
@@ -110,7 +114,7 @@ def test_a_threshold_is_any_number(open_at: Open) -> None:
     for threshold in (np.float32(0.25), 1e-7, -1.0, 0.1 + 0.2):
         catalog.set_threshold(threshold)  # type: ignore[arg-type]
         assert open_at().threshold() == threshold
-    assert open_at(OTHER).threshold() is None
+    assert open_at(THEIRS).threshold() is None
 
 
 def test_a_file_of_a_newer_release_is_refused(open_at: Open, tmp_path: Path) -> None:
@@ -129,7 +133,7 @@ def test_many_writers_at_once(open_at: Open, tmp_path: Path) -> None:
     acknowledged: list[str] = []
 
     def write(number: int) -> None:
-        own = FolderCatalog(tmp_path / "catalog", MODEL)  # a connection belongs to its thread
+        own = FolderCatalog(tmp_path / "catalog", OWN)  # a connection belongs to its thread
         acknowledged.extend(enroll(own, row) for row in unit_vectors(8, seed=number))
         own.close()
 
@@ -149,7 +153,7 @@ def test_opening_waits_for_who_makes_the_file(tmp_path: Path) -> None:
     release = threading.Timer(0.2, other.execute, ["COMMIT"])
     release.start()
     try:
-        FolderCatalog(tmp_path, "model").close()
+        FolderCatalog(tmp_path, OWN).close()
     finally:
         release.join()
         other.close()

@@ -17,7 +17,7 @@ from catalog.folder.index.keeper import Growth, IndexKeeper
 from catalog.folder.index.spec import IndexSpec
 from catalog.folder.store import FolderCatalog
 from ensemble.errors import EntryNotFoundError
-from tests.catalog.samples import MODEL, OTHER, Exact, clustered, coin, fill, ids, photo, unit_vectors
+from tests.catalog.samples import MODEL, THEIRS, Exact, clustered, coin, fill, ids, photo, unit_vectors
 
 pytestmark = pytest.mark.slow
 
@@ -105,7 +105,7 @@ class Trial:
     def enroll_by_the_other_model(self) -> None:
         self.made += 1
         entry = coin(id=f"stale-{self.made}", **self.fields())
-        self.other.enroll(Enrolment("obverse", entry, entry.id), photo(self.embedding(), fingerprint=OTHER))
+        self.other.enroll(Enrolment("obverse", entry, entry.id), photo(self.embedding(), makers=THEIRS))
         self.exact.entries[entry.id] = entry
         self.stale.append((entry.id, "obverse"))
 
@@ -153,7 +153,7 @@ class Trial:
 def test_any_sequence_of_changes(kind: str, open_at: Open, builds: list[str], tmp_path: Path) -> None:
     growth = Growth(first=25, share=0.25)
     servers = open_at(index=kind, growth=growth), open_at(index="", growth=Growth(first=10**9))
-    trial = Trial(servers, open_at(OTHER), seed=len(kind))
+    trial = Trial(servers, open_at(THEIRS), seed=len(kind))
     trial.run(STEPS)
     assert len(builds) >= 2 and set(builds) == {kind or "Flat"}
     # A server that starts now finds the same, from the saved index or without.
@@ -183,9 +183,9 @@ def test_an_index_is_swapped_in_between_two_searches(open_at: Open, builds: list
 
 def test_a_switch_drops_the_built_index(open_at: Open, tmp_path: Path) -> None:
     rows, again = unit_vectors(50), unit_vectors(10, seed=4)
-    catalog, other = open_at(), open_at(OTHER)
+    catalog, other = open_at(), open_at(THEIRS)
     fill(catalog, rows)
-    fill(other, again, 100, OTHER)
+    fill(other, again, 100, THEIRS)
     build(tmp_path / "catalog", MODEL, IndexSpec("Flat", "Flat", None))
     reader = open_at()
     reader.load()
@@ -203,8 +203,8 @@ def test_an_index_that_was_overtaken_by_a_switch_is_not_taken_up(
     open_at: Open, builds: list[str], tmp_path: Path
 ) -> None:
     rows = unit_vectors(60)
-    catalog, other = open_at(growth=Growth(first=50)), open_at(OTHER)
-    fill(other, rows[:5], 100, OTHER)
+    catalog, other = open_at(growth=Growth(first=50)), open_at(THEIRS)
+    fill(other, rows[:5], 100, THEIRS)
     fill(catalog, rows)
     catalog.search(rows[:1], 1)
     catalog.search(rows[:1], 1)

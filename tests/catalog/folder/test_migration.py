@@ -8,13 +8,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from catalog import Entry
+from catalog import Entry, Makers
 from catalog.folder.check import problems
 from catalog.folder.sqlite import schema
 from catalog.folder.sqlite.schema import Step
 from catalog.folder.store import FolderCatalog
 from ensemble.errors import CatalogError
-from tests.catalog.samples import MODEL, OTHER, enroll, ids, unit_vectors
+from tests.catalog.samples import MODEL, OTHER, OWN, THEIRS, enroll, ids, relief_maps, unit_vectors, verifying
 
 SCHEMA_1 = """
 CREATE TABLE IF NOT EXISTS entries (
@@ -115,8 +115,8 @@ def test_entries_and_views_are_there(old: Old, open_at: Open, tmp_path: Path) ->
 
 
 def test_each_model_finds_its_views(old: Old, open_at: Open) -> None:
-    for fingerprint, names in ((MODEL, "ad"), (OTHER, "be"), ("new", "")):
-        catalog = open_at(fingerprint)
+    for makers, names in ((OWN, "ad"), (THEIRS, "be"), (Makers("new"), "")):
+        catalog = open_at(makers)
         assert sorted(ids(catalog.search(VECTORS[:1], 9)[0])) == list(names)
         status = catalog.status()
         assert (status.entries, status.views, status.stale_views, status.sequence) == (4, len(names), 4 - len(names), 8)
@@ -192,6 +192,40 @@ def test_several_may_open_it_at_once(old: Old, open_at: Open) -> None:
     assert first.status() == second.status()
     new = enroll(first, VECTORS[1])
     assert ids(second.search(VECTORS[1:2], 1)[0]) == [new]
+
+
+def test_a_catalog_of_schema_3_gets_room_for_relief_maps(tmp_path: Path, open_at: Open) -> None:
+    """As the release before made it: its views have no map, and its threshold is of cosines."""
+    folder = tmp_path / "catalog"
+    folder.mkdir()
+    connection = sqlite3.connect(folder / "catalog.sqlite", isolation_level=None)
+    connection.executescript(schema.TABLES + schema.STEPS[0].script + schema.IDENTITY + "PRAGMA user_version = 3;")
+    connection.executescript(
+        f"""
+        INSERT INTO entries (id, name, country, currency, denomination, metadata)
+            VALUES ('a', 'a', 'KR', 'KRW', '10', '{{}}'), ('b', 'b', 'KR', 'KRW', '10', '{{}}');
+        INSERT INTO views (entry, side) VALUES (1, 'obverse'), (2, 'obverse');
+        INSERT INTO pictures (view, jpeg) VALUES (1, x'ff');
+        INSERT INTO generations (fingerprint, counts) VALUES ('{MODEL}', 1);
+        INSERT INTO changes (kind, first, last) VALUES (1, 1, 2);
+        INSERT INTO settings (key, value) VALUES ('threshold:{MODEL}', '0.7');
+        """
+    )
+    for number in (1, 2):
+        connection.execute("INSERT INTO embeddings VALUES (?, 1, ?)", (number, VECTORS[number].tobytes()))
+    connection.close()
+    catalog = open_at()
+    assert catalog.status().without_relief == 2
+    assert [view.relief for _, view in catalog.export("", 9).views] == [None, None]
+    assert catalog.threshold() is None, "it was of cosines"
+    (relief,) = relief_maps(1)
+    (matches,) = catalog.search(VECTORS[1:2], 2, verification=verifying(relief))
+    assert [(match.entry.id, match.correlation) for match in matches] == [("a", -2), ("b", -2)]
+    assert [view.entry_id for view in catalog.unmapped(9)] == ["a"]
+    catalog.put_reliefs([("1", relief)])
+    (matches,) = catalog.search(VECTORS[1:2], 2, verification=verifying(relief))
+    assert [(match.entry.id, match.correlation > 0.99) for match in matches] == [("a", True), ("b", False)]
+    assert problems(folder) == []
 
 
 STEPS = (

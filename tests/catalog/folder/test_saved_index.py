@@ -17,7 +17,7 @@ from catalog.folder.index.saved import Stamp, UnfitIndexError, digest, load, rea
 from catalog.folder.index.spec import parse_spec
 from catalog.folder.store import FolderCatalog
 from ensemble.contract import EMBEDDING_SIZE
-from tests.catalog.samples import MODEL, OTHER, Exact, coin, enroll, fill, ids, unit_vectors
+from tests.catalog.samples import MODEL, OTHER, OWN, THEIRS, Exact, coin, enroll, fill, ids, relief_maps, unit_vectors
 
 pytestmark = pytest.mark.slow
 
@@ -31,10 +31,10 @@ HNSW = parse_spec("HNSW16")
 def folder(tmp_path: Path, open_at: Open) -> Path:
     """A catalog with an index, of which then one coin was removed and another came."""
     catalog = open_at()
-    fill(catalog, VECTORS)
+    fill(catalog, VECTORS, reliefs=relief_maps(COUNT))
     build(tmp_path / "catalog", MODEL, HNSW)
     catalog.remove("coin-5")
-    fill(catalog, unit_vectors(1, seed=50), COUNT)
+    fill(catalog, unit_vectors(1, seed=50), COUNT, reliefs=relief_maps(1, seed=50))
     catalog.close()
     return tmp_path / "catalog"
 
@@ -129,7 +129,7 @@ def test_no_text_at_all(folder: Path, open_at: Open, caplog: pytest.LogCaptureFi
 
 
 def test_of_another_catalog(folder: Path, tmp_path: Path, open_at: Open, caplog: pytest.LogCaptureFixture) -> None:
-    with_other = FolderCatalog(tmp_path / "other", MODEL)
+    with_other = FolderCatalog(tmp_path / "other", OWN)
     fill(with_other, unit_vectors(COUNT, seed=3))
     with_other.close()
     build(tmp_path / "other", MODEL, HNSW)
@@ -245,16 +245,16 @@ def test_too_few_views(tmp_path: Path, open_at: Open) -> None:
 
 def test_two_models_in_a_folder_each_have_their_own(tmp_path: Path, open_at: Open) -> None:
     folder = tmp_path / "catalog"
-    rows = {MODEL: unit_vectors(50, seed=1), OTHER: unit_vectors(60, seed=2)}
-    for first, (fingerprint, embeddings) in zip((0, 100), rows.items(), strict=True):
-        fill(open_at(fingerprint), embeddings, first, fingerprint)
-        build(folder, fingerprint, HNSW)
-    for fingerprint, embeddings in rows.items():
-        catalog = open_at(fingerprint, "HNSW16")
+    rows = {OWN: unit_vectors(50, seed=1), THEIRS: unit_vectors(60, seed=2)}
+    for first, (makers, embeddings) in zip((0, 100), rows.items(), strict=True):
+        fill(open_at(makers), embeddings, first, makers)
+        build(folder, makers.embedding, HNSW)
+    for makers, embeddings in rows.items():
+        catalog = open_at(makers, "HNSW16")
         catalog.load()
         assert catalog._index._built is not None and catalog.status().index["built_views"] == len(embeddings)
-        first = 0 if fingerprint == MODEL else 100
+        first = 0 if makers == OWN else 100
         found = [ids(matches)[0] for matches in catalog.search(embeddings, 3)]
         assert found == [f"coin-{first + number}" for number in range(len(embeddings))]
-        entry = enroll(catalog, embeddings[0], fingerprint)
+        entry = enroll(catalog, embeddings[0], makers)
         assert entry in ids(catalog.search(embeddings[:1], 2)[0])

@@ -10,7 +10,7 @@ from catalog.folder.index.tombstones import DEAD_SHARE, MOST_DEAD, MOST_ROWS, To
 from catalog.folder.store import FolderCatalog
 from ensemble.contract import EMBEDDING_SIZE, MAX_K
 from tests.catalog.folder.vector_indexes import MAKERS, OnDevice, OwnKernels, check, flat_index
-from tests.catalog.samples import MODEL, unit_vectors
+from tests.catalog.samples import OWN, unit_vectors
 
 pytestmark = pytest.mark.slow
 
@@ -96,6 +96,6 @@ def test_queries_of_another_shape(shape: tuple[int, ...], vectors: Vectors) -> N
 
 
 def test_an_empty_following_index_takes_them(tmp_path: Path, vectors: Vectors) -> None:
-    catalog = FolderCatalog(tmp_path, MODEL, MAKERS["tombstones by selector"]())
+    catalog = FolderCatalog(tmp_path, OWN, MAKERS["tombstones by selector"]())
     assert catalog.search(OnDevice(vectors(3)), 5) == [[], [], []]
     catalog.close()

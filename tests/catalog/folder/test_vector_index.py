@@ -18,7 +18,7 @@ from catalog.folder.index.tombstones import TombstoneIndex
 from catalog.folder.store import FolderCatalog
 from ensemble.contract import EMBEDDING_SIZE
 from tests.catalog.folder.vector_indexes import MAKERS, NO_GPU, REASON, OnDevice, check, flat_index
-from tests.catalog.samples import ATOL, MODEL, Exact, enroll, ids, unit_vectors
+from tests.catalog.samples import ATOL, OWN, Exact, enroll, ids, unit_vectors
 
 pytestmark = pytest.mark.slow
 
@@ -147,8 +147,8 @@ def test_queries_of_any_layout(make: Callable[[], VectorIndex], vectors: Vectors
 
 def test_a_catalog_follows_and_restarts(make: Callable[[], VectorIndex], tmp_path: Path) -> None:
     rows = unit_vectors(12)
-    writer = FolderCatalog(tmp_path, MODEL)
-    reader = FolderCatalog(tmp_path, MODEL, make())
+    writer = FolderCatalog(tmp_path, OWN)
+    reader = FolderCatalog(tmp_path, OWN, make())
     assert reader.search(rows[:2], 5) == [[], []]
     enrolled = [enroll(writer, row) for row in rows]
     assert [ids(matches) for matches in reader.search(rows, 1)] == [[i] for i in enrolled]
@@ -158,10 +158,10 @@ def test_a_catalog_follows_and_restarts(make: Callable[[], VectorIndex], tmp_pat
     (before,) = reader.search(rows[3:4], 1000)  # k beyond what is there
     assert sorted(ids(before)) == sorted(kept)
     reader.close()
-    again = FolderCatalog(tmp_path, MODEL, make())
+    again = FolderCatalog(tmp_path, OWN, make())
     (after,) = again.search(rows[3:4], 1000)
     assert ids(after) == ids(before)
-    np.testing.assert_allclose([m.score for m in after], [m.score for m in before], atol=ATOL)
+    np.testing.assert_allclose([m.cosine for m in after], [m.cosine for m in before], atol=ATOL)
     assert ids(writer.search(rows[3:4], 1000)[0]) == ids(before)
     again.close()
     writer.close()
@@ -169,7 +169,7 @@ def test_a_catalog_follows_and_restarts(make: Callable[[], VectorIndex], tmp_pat
 
 def test_a_catalog_filters(make: Callable[[], VectorIndex], tmp_path: Path) -> None:
     rows, exact = unit_vectors(60), Exact()
-    catalog = FolderCatalog(tmp_path, MODEL, make())
+    catalog = FolderCatalog(tmp_path, OWN, make())
     for number, row in enumerate(rows):
         fields: dict[str, Any] = {"country": ("KR", "JP", "FR")[number % 3], "metadata": {"n": number % 7}}
         exact.add(catalog.show(enroll(catalog, row, **fields)), "obverse", row)
@@ -199,7 +199,7 @@ class OutOfMemory(TombstoneIndex):
 
 def test_a_change_that_failed_half_way_is_made_up_for(tmp_path: Path) -> None:
     rows, index = unit_vectors(4), OutOfMemory()
-    writer, reader = FolderCatalog(tmp_path, MODEL), FolderCatalog(tmp_path, MODEL, index)
+    writer, reader = FolderCatalog(tmp_path, OWN), FolderCatalog(tmp_path, OWN, index)
     enrolled = [enroll(writer, row) for row in rows[:3]]
     assert len(reader.search(rows[:1], 9)[0]) == 3
     writer.remove(enrolled[0])
@@ -216,7 +216,7 @@ def test_following_starts_from_nothing(tmp_path: Path, vectors: Vectors) -> None
     """An index is emptied first: what it held before belongs to no database."""
     index = FlatIndex()
     index.add_with_ids(vectors(3), np.arange(3))
-    catalog = FolderCatalog(tmp_path, MODEL, index)
+    catalog = FolderCatalog(tmp_path, OWN, index)
     assert index.ntotal == 0
     assert catalog.search(vectors(1), 3) == [[]]
     catalog.close()
@@ -235,10 +235,10 @@ def test_the_cpu_index_takes_no_queries_on_a_device(vectors: Vectors) -> None:
 @pytest.mark.skipif(not NO_GPU, reason="there is a CUDA device")
 def test_without_a_gpu_the_index_says_what_is_missing(tmp_path: Path) -> None:
     with pytest.raises(GpuIndexError, match=r"requirements/gpu\.txt|no CUDA device 0"):
-        open_catalog(str(tmp_path), MODEL, gpu=0)
+        open_catalog(str(tmp_path), OWN, gpu=0)
 
 
 @pytest.mark.skipif(NO_GPU, reason=REASON)
 def test_a_device_that_is_not_there(tmp_path: Path) -> None:
     with pytest.raises(GpuIndexError, match="no CUDA device 99"):
-        open_catalog(str(tmp_path), MODEL, gpu=99)
+        open_catalog(str(tmp_path), OWN, gpu=99)

@@ -22,7 +22,7 @@ from ensemble import variables
 from ensemble.contract import EMBEDDING_SIZE
 from ensemble.errors import CatalogError, EntryError
 from tests.catalog.milvus.milvus_lite import MilvusLite, running
-from tests.catalog.samples import MODEL, unit_vectors
+from tests.catalog.samples import OWN, unit_vectors
 from tests.catalog.stores import load
 
 pytestmark = pytest.mark.milvus
@@ -35,7 +35,7 @@ Open = Callable[..., MilvusCatalog]
 
 
 def enrolled(catalog: Catalog, embedding: np.ndarray) -> str:
-    return catalog.enroll(Enrolment("obverse", COIN), View(embedding, MODEL, b"picture"))
+    return catalog.enroll(Enrolment("obverse", COIN), View(embedding, OWN, b"picture"))
 
 
 @pytest.fixture
@@ -44,7 +44,7 @@ def open_at() -> Iterator[Open]:
     opened: list[MilvusCatalog] = []
 
     def opener(location: str, index: str = "FLAT", **options: float) -> MilvusCatalog:
-        opened.append(MilvusCatalog(location, MODEL, index, **options))
+        opened.append(MilvusCatalog(location, OWN, index, **options))
         return opened[-1]
 
     yield opener
@@ -134,7 +134,7 @@ def test_the_status_says_which_index_is_searched(milvus: MilvusLite, open_at: Op
     entry_id = enrolled(catalog, unit_vectors(1)[0])
     ((match,),) = catalog.search(unit_vectors(1), 1)
     assert match.entry.id == entry_id
-    assert match.score == pytest.approx(1.0, abs=SCORE)
+    assert match.cosine == pytest.approx(1.0, abs=SCORE)
 
 
 # --- failures ---------------------------------------------------------------------------------------------------------
@@ -144,7 +144,7 @@ def test_a_server_that_is_not_there(monkeypatch: pytest.MonkeyPatch, tmp_path: P
     monkeypatch.setenv(variables.MILVUS_TOKEN, "root:secret")
     server = MilvusLite(tmp_path)
     with pytest.raises(CatalogError, match=rf"at {server.address} failed: .*whether it runs") as raised:
-        MilvusCatalog(server.location(), MODEL, timeout=2)
+        MilvusCatalog(server.location(), OWN, timeout=2)
     assert "secret" not in str(raised.value)
 
 
@@ -197,13 +197,13 @@ def test_a_collection_of_somebody_else(milvus: MilvusLite) -> None:
     with pytest.raises(
         CatalogError, match="is no catalog of this release: it has the fields embedding, id; name another"
     ):
-        MilvusCatalog(location, MODEL)
+        MilvusCatalog(location, OWN)
 
 
 def test_several_may_open_a_new_collection_at_the_same_time(milvus: MilvusLite) -> None:
     location = milvus.location()
     with ThreadPoolExecutor(4) as pool:
-        catalogs = list(pool.map(lambda _: MilvusCatalog(location, MODEL), range(4)))
+        catalogs = list(pool.map(lambda _: MilvusCatalog(location, OWN), range(4)))
     entry_id = enrolled(catalogs[0], unit_vectors(1)[0])
     for catalog in catalogs:
         assert catalog.search(unit_vectors(1), 1)[0][0].entry.id == entry_id
@@ -212,7 +212,7 @@ def test_several_may_open_a_new_collection_at_the_same_time(milvus: MilvusLite) 
 
 def test_more_than_one_request_can_carry(milvus: MilvusLite, open_at: Open) -> None:
     catalog = open_at(milvus.location())
-    view = View(unit_vectors(1)[0], MODEL, bytes(4 << 20))
+    view = View(unit_vectors(1)[0], OWN, bytes(4 << 20))
     with pytest.raises(EntryError, match="20 views of 106 MiB are too much for one request to Milvus: add fewer"):
         catalog.add([(Enrolment("obverse", COIN), view)] * 20)
     assert catalog.status().views == 0
@@ -231,7 +231,7 @@ def test_another_index_is_built_on_request_and_found_well(milvus: MilvusLite, op
     with pytest.raises(
         CatalogError, match=r"index_type is FLAT, not HNSW; .* python -m catalog\.milvus LOCATION INDEX"
     ):
-        MilvusCatalog(location, MODEL, setting)
+        MilvusCatalog(location, OWN, setting)
     milvus.flush(location)
     rebuilt = [sys.executable, "-m", "catalog.milvus", location, setting]
     subprocess.run(rebuilt, check=True, cwd=ROOT, env={**os.environ, "PYTHONPATH": str(ROOT)})

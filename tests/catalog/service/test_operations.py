@@ -3,6 +3,7 @@
 import base64
 import json
 from collections.abc import Callable, Sequence
+from dataclasses import asdict
 from typing import Any
 
 import numpy as np
@@ -22,7 +23,20 @@ from catalog.service.operations import (
 )
 from ensemble.contract import EMBEDDING_SIZE
 from ensemble.errors import EntryError, EntryNotFoundError
-from tests.catalog.samples import MODEL, OTHER, UNSAID, coin, embedding_of, fill, photo, unit_vectors
+from tests.catalog.samples import (
+    JUDGE,
+    MODEL,
+    OTHER,
+    OWN,
+    THEIRS,
+    UNSAID,
+    coin,
+    embedding_of,
+    fill,
+    photo,
+    relief_maps,
+    unit_vectors,
+)
 
 BYTES = 4 * EMBEDDING_SIZE  # of an embedding
 READING = ("list", "show", "export", "status")
@@ -39,15 +53,20 @@ def embed(pictures: Sequence[bytes]) -> np.ndarray:
     return np.concatenate([unit_vectors(0), *(unit_vectors(1, len(picture)) for picture in pictures)])
 
 
+def map_relief(pictures: Sequence[bytes]) -> np.ndarray:
+    """Likewise."""
+    return np.concatenate([relief_maps(0), *(relief_maps(1, len(picture)) for picture in pictures)])
+
+
 @pytest.fixture
 def enrolled(catalog: FolderCatalog) -> list[str]:
-    return fill(catalog, unit_vectors(5))
+    return fill(catalog, unit_vectors(5), reliefs=[*relief_maps(4, seed=77), None])
 
 
 @pytest.fixture
 def ask(catalog: FolderCatalog) -> Callable[..., dict[str, Any]]:
     """One operation, from text to text."""
-    context = Context(catalog, MODEL, embed, 0.5)
+    context = Context(catalog, OWN, embed, map_relief, JUDGE)
 
     def perform_one(operation: str, **request: object) -> dict[str, Any]:
         parsed = parse(json.dumps({"operation": operation, **request}))
@@ -99,11 +118,14 @@ def test_a_page_starts_where_another_ended(ask: Ask, operation: str, after: obje
 def test_show(ask: Ask, catalog: FolderCatalog, enrolled: list[str]) -> None:
     shown = ask("show", id=enrolled[2])
     assert shown["entry"] == {**COIN, "id": enrolled[2]}
-    assert shown["views"] == [{"id": "3", "side": "obverse", "stale": False, "picture": text(b"picture")}]
+    assert shown["views"] == [
+        {"id": "3", "side": "obverse", "stale": False, "verifiable": True, "picture": text(b"picture")}
+    ]
+    assert [each["verifiable"] for each in ask("show", id=enrolled[4])["views"]] == [False]
 
 
 def test_views_of_another_model_are_shown_as_stale(ask: Ask, open_at: Callable[..., FolderCatalog]) -> None:
-    fill(open_at(OTHER), unit_vectors(1), fingerprint=OTHER)
+    fill(open_at(THEIRS), unit_vectors(1), makers=THEIRS)
     assert ask("show", id="coin-0")["views"][0]["stale"] is True
     assert ask("export")["views"][0]["embedding"] is None
 
@@ -134,16 +156,25 @@ def test_export_and_import_make_the_same_catalog(
     ask("update", id=enrolled[0], changes={"year": -44, "metadata": {"mint": "Roma", "n": [1, None, {"a": 0.1}]}})
     exported = ask("export", limit=3)
     exported["views"] += ask("export", after=exported["next"])["views"]
-    assert exported["model"] == MODEL
+    assert (exported["model"], exported["relief_model"]) == (OWN.embedding, OWN.relief)
+    assert [each["relief"] is None for each in exported["views"]] == [False] * 4 + [True]
+    np.testing.assert_array_equal(relief_of(exported["views"][2]), relief_maps(4, seed=77)[2])
     assert [each["entry"]["id"] for each in exported["views"]] == enrolled
     for entry_id in enrolled:
         ask("remove", id=entry_id)
-    again = {"model": MODEL, "views": [{k: v for k, v in each.items() if k != "id"} for each in exported["views"]]}
+    exported["views"][4]["relief"] = text(relief_maps(1, len(b"picture")).tobytes())  # what is made of its picture
+    views = [{k: v for k, v in each.items() if k != "id"} for each in exported["views"]]
+    views[4] = {**views[4], "relief": None}
+    again = {"model": MODEL, "relief_model": OWN.relief, "views": views}
     assert ask("import", **again) == {"added": 5}
     assert ask("import", **again) == {"added": 0}  # what is there already is left out
     returned = ask("export")["views"]
     without_ids = [[{k: v for k, v in each.items() if k != "id"} for each in a] for a in (exported["views"], returned)]
     assert without_ids[0] == without_ids[1]
+
+
+def relief_of(view: dict[str, Any]) -> np.ndarray:
+    return np.frombuffer(base64.b64decode(view["relief"]), np.int8).reshape(relief_maps(1)[0].shape)
 
 
 def test_pictures_may_be_left_out_of_an_export(ask: Ask, enrolled: list[str]) -> None:
@@ -162,6 +193,34 @@ def test_what_an_import_does_not_bring_is_embedded_here(ask: Ask, catalog: Folde
     np.testing.assert_array_equal(found["a"], own)
     for entry_id, length in (("b", 2), ("d", 4), ("e", 5)):
         np.testing.assert_array_equal(found[entry_id], unit_vectors(1, length)[0])
+
+
+def test_the_relief_that_an_import_does_not_bring_is_mapped_here(ask: Ask, catalog: FolderCatalog) -> None:
+    """It is one of the same model, or one of the picture, or none."""
+    (own,), rows = relief_maps(1, seed=9), unit_vectors(6)
+    brought = text(own.tobytes())
+    views = [
+        view("brought", rows[0], b"1", relief=brought),
+        view("made", rows[1], b"22"),
+        view("none", rows[2], b""),
+        view("empty", rows[3], b"4444", relief=""),
+    ]
+    assert ask("import", model=MODEL, relief_model=OWN.relief, views=views) == {"added": 4}
+    foreign = [view("foreign", rows[4], b"55555", relief=brought), view("blind", rows[5], b"", relief=brought)]
+    assert ask("import", model=MODEL, relief_model=THEIRS.relief, views=foreign) == {"added": 2}
+    found = {entry.id: v.relief for entry, v in catalog.export("", 100).views}
+    np.testing.assert_array_equal(found["brought"], own)  # type: ignore[arg-type]
+    for entry_id, length in (("made", 2), ("empty", 4), ("foreign", 5)):
+        np.testing.assert_array_equal(found[entry_id], relief_maps(1, length)[0])  # type: ignore[arg-type]
+    assert found["none"] is None and found["blind"] is None
+    assert ask("status")["without_relief"] == 2
+
+
+def test_an_export_of_release_0_1_can_be_imported(ask: Ask, catalog: FolderCatalog) -> None:
+    """It says nothing of relief maps."""
+    assert ask("import", model=MODEL, views=[view("a", unit_vectors(1)[0], b"1")]) == {"added": 1}
+    ((_, stored),) = catalog.export("", 9).views
+    np.testing.assert_array_equal(stored.relief, relief_maps(1, 1)[0])  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize(
@@ -191,6 +250,9 @@ def test_what_an_import_does_not_bring_is_embedded_here(ask: Ask, catalog: Folde
             [{**view("a"), "embedding": text(b"x" * (BYTES + 1))}],
             f"embedding has {BYTES + 1} bytes; the limit is {BYTES}",
         ),
+        ([{**view("a"), "relief": "%"}], "relief is not base64"),
+        ([{**view("a"), "relief": text(bytes(2399))}], "a relief map has 2399 bytes; it must be 2400 int8"),
+        ([{**view("a"), "relief": text(bytes(2401))}], "relief has 2401 bytes; the limit is 2400"),
         ([view("a", np.zeros(EMBEDDING_SIZE))], r"an embedding has the length 0\.0000; it must be a unit vector"),
         ([view("a", np.full(EMBEDDING_SIZE, np.nan))], "an embedding has the length nan"),
         ([view("a", 1.008 * unit_vectors(1)[0])], r"an embedding has the length 1\.0080"),
@@ -202,7 +264,7 @@ def test_an_import_that_is_refused_adds_nothing(ask: Ask, views: object, reason:
     good = view("good", unit_vectors(1, seed=3)[0])
     given = [good, *views] if isinstance(views, list) and len(views) == 1 else views
     with pytest.raises(EntryError, match=reason):
-        ask("import", model=MODEL, views=given)
+        ask("import", model=MODEL, relief_model=OWN.relief, views=given)
     assert ask("status")["entries"] == 0
 
 
@@ -215,9 +277,9 @@ def test_an_import_of_an_entry_that_is_there_with_other_fields(ask: Ask, enrolle
 
 
 def test_reembed_some_at_a_time_then_switch_and_forget(ask: Ask, open_at: Callable[..., FolderCatalog]) -> None:
-    old = open_at(OTHER)
-    fill(old, unit_vectors(5), fingerprint=OTHER)
-    old.enroll(Enrolment("obverse", coin()), photo(unit_vectors(1, 77)[0], b"", OTHER))
+    old = open_at(THEIRS)
+    fill(old, unit_vectors(5), makers=THEIRS)
+    old.enroll(Enrolment("obverse", coin()), photo(unit_vectors(1, 77)[0], b"", THEIRS))
     assert ask("reembed", limit=2) == {"done": 2, "left": 4, "lost": 0}
     assert ask("status")["staged"] == 2 and ask("status")["views"] == 0
     assert ask("reembed") == {"done": 3, "left": 1, "lost": 0}
@@ -230,6 +292,26 @@ def test_reembed_some_at_a_time_then_switch_and_forget(ask: Ask, open_at: Callab
     assert ask("forget") == {"forgotten": 0}
 
 
+def test_reembed_maps_reliefs_too(ask: Ask, open_at: Callable[..., FolderCatalog]) -> None:
+    """Each has its own list of views to do; a request does at most `limit` of each."""
+    catalog, old = open_at(), open_at(THEIRS)
+    for number in range(4):
+        catalog.enroll(Enrolment("obverse", coin()), photo(unit_vectors(1, number)[0], b"own" + bytes(number)))
+    fill(old, unit_vectors(1, 9), 100, THEIRS)
+    catalog.enroll(Enrolment("obverse", coin()), photo(unit_vectors(1, 77)[0], b""))
+    assert ask("status")["without_relief"] == 6
+    assert ask("reembed", limit=3) == {"done": 3, "left": 3, "lost": 0}
+    assert ask("reembed", limit=3) == {"done": 2, "left": 1, "lost": 0}
+    assert ask("reembed", limit=3) == {"done": 0, "left": 0, "lost": 1}
+    assert (ask("status")["without_relief"], ask("status")["staged"]) == (1, 1)
+    maps = [v.relief for _, v in catalog.export("", 9).views]
+    for number in range(4):
+        np.testing.assert_array_equal(maps[number], relief_maps(1, 3 + number)[0])  # type: ignore[arg-type]
+    np.testing.assert_array_equal(maps[4], relief_maps(1, len(b"picture"))[0])  # type: ignore[arg-type]
+    assert maps[5] is None
+    assert ask("switch") == {"switched": 1}
+
+
 def test_calibrate(ask: Ask) -> None:
     before = ask("status")
     assert (before["threshold"], before["calibrated"]) == (0.5, False)
@@ -239,9 +321,9 @@ def test_calibrate(ask: Ask) -> None:
     assert ask("calibrate", threshold=0) == {"threshold": 0.0}
 
 
-@pytest.mark.parametrize("threshold", [None, "0.5", True, 1.01, -2, [0.5]])
-def test_a_threshold_is_a_cosine(ask: Ask, threshold: object) -> None:
-    with pytest.raises(EntryError, match="it must be a number from -1 to 1"):
+@pytest.mark.parametrize("threshold", [None, "0.5", True, 1.01, -0.01, [0.5]])
+def test_a_threshold_is_a_probability(ask: Ask, threshold: object) -> None:
+    with pytest.raises(EntryError, match="it must be a probability, from 0 to 1"):
         ask("calibrate", threshold=threshold)
 
 
@@ -249,7 +331,8 @@ def test_status(ask: Ask, enrolled: list[str]) -> None:
     assert len(enrolled) == 5
     assert ask("status") == {
         **{"entries": 5, "views": 5, "stale_views": 0, "staged": 0, "sequence": 1, "index": {"kind": "Flat"}},
-        **{"model": MODEL, "threshold": 0.5, "calibrated": False},
+        **{"model": MODEL, "relief_model": OWN.relief, "without_relief": 1, "judge": asdict(JUDGE)},
+        **{"threshold": 0.5, "calibrated": False},
     }
 
 

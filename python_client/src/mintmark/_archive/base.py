@@ -55,7 +55,10 @@ class Archive(Protocol):
 
 
 class Checksum:
-    """SHA-256 over views in their order: entry, side, model, picture and embedding of each, with their lengths."""
+    """SHA-256 over views in their order: entry, side, model, picture and embedding of each, with their lengths.
+
+    Relief maps are not among them, so that clients of release 0.1 read these exports too.
+    """
 
     def __init__(self) -> None:
         self._hash = hashlib.sha256()

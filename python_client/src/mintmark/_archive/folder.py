@@ -1,6 +1,6 @@
 """Exports as a folder: labels.csv, the stored pictures in photos/*.jpg, and export.json, which is written last.
 
-A folder holds no embeddings: the importing server makes them from the pictures.
+A folder holds no embeddings and no relief maps: the importing server makes them from the pictures.
 """
 
 import csv
@@ -38,7 +38,7 @@ def write_folder(folder: Path, records: Iterable[ViewRecord]) -> Written:
             path = f"{PHOTOS}/{number:06d}.jpg"
             (folder / path).write_bytes(record.picture)
             table.writerow(_row(path, record))
-            checksum.add(replace(record, embedding=None, model=""))
+            checksum.add(replace(record, embedding=None, model="", relief=None, relief_model=""))
     footer = checksum.footer()
     (folder / FOOTER).write_text(json.dumps(footer.values(), indent=2) + "\n", encoding="utf-8")
     return Written(footer.views, left_out)

@@ -1,4 +1,4 @@
-"""Exports as one Parquet file: a row for each view, with its entry, picture, embedding and the model that made it.
+"""Exports as one Parquet file: a row for each view, with its entry, picture, embedding, relief map and their models.
 
 Only this module needs pyarrow, and imports it only when a file is read or written.
 """
@@ -11,10 +11,12 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 from mintmark._archive.base import Checksum, Footer, Written, parsed
-from mintmark._contract import OPTIONAL, REQUIRED, SIDE, WHOLE_NUMBERS
+from mintmark._contract import OPTIONAL, RELIEF_HARMONICS, RELIEF_NUMBERS, REQUIRED, SIDE, WHOLE_NUMBERS
 from mintmark._errors import InvalidRequest, MintmarkError
+from mintmark._requests import relief_bytes
 from mintmark._types import Entry, ViewRecord
 
 SUFFIX = ".parquet"
@@ -45,6 +47,8 @@ def _schema(arrow: Any) -> Any:
             ("picture", arrow.binary()),  # JPEG
             ("embedding", arrow.list_(arrow.float32())),  # pyarrow cannot read nulls among lists of fixed size
             ("model", arrow.string()),
+            ("relief", arrow.binary()),  # int8, harmonics by numbers
+            ("relief_model", arrow.string()),
         ]
     )
 
@@ -104,6 +108,8 @@ def _row(record: ViewRecord) -> dict[str, Any]:
         "picture": record.picture,
         "embedding": record.embedding,
         "model": record.model,
+        "relief": None if record.relief is None else relief_bytes(record),
+        "relief_model": record.relief_model,
     }
 
 
@@ -158,9 +164,17 @@ class ParquetArchive:
                 picture=row["picture"],
                 embedding=None if vector is None else np.array(vector, dtype=np.float32),
                 model=row["model"],
+                # Exports of release 0.1 have no maps.
+                relief=None if row.get("relief") is None else _relief(row["relief"]),
+                relief_model=row.get("relief_model") or "",
             )
         except (KeyError, TypeError, ValueError) as error:
             raise InvalidRequest(f"{self.path} was altered: a row is not one of an export's") from error
+
+
+def _relief(data: bytes) -> npt.NDArray[np.int8]:
+    """The map, [RELIEF_HARMONICS, RELIEF_NUMBERS]. ValueError if it has another length."""
+    return np.frombuffer(data, dtype=np.int8).reshape(RELIEF_HARMONICS, RELIEF_NUMBERS)
 
 
 def _line(error: Exception) -> str:

@@ -111,12 +111,18 @@ def run_show(client: Client, args: argparse.Namespace) -> int:
 
 
 def _view_object(view: View) -> dict[str, Any]:
-    return {"id": view.id, "side": view.side, "stale": view.stale, "picture_bytes": len(view.picture)}
+    return {
+        "id": view.id,
+        "side": view.side,
+        "stale": view.stale,
+        "verifiable": view.verifiable,
+        "picture_bytes": len(view.picture),
+    }
 
 
 def _view_cells(view: View) -> list[str]:
     size = f"{len(view.picture) / 1000:.1f} kB" if view.picture else "none"
-    return [view.side, size, "stale" if view.stale else "", view.id]
+    return [view.side, size, "stale" if view.stale else "" if view.verifiable else "no relief map", view.id]
 
 
 def _shown(value: Any) -> str:
@@ -167,4 +173,9 @@ def run_status(client: Client, args: argparse.Namespace) -> int:
     print_table([[key, str(value)] for key, value in values.items()])
     if status.stale_views:
         print(f"{counted(status.stale_views, 'stale view')} not searched: run `mintmark reembed`")
+    if status.without_relief:
+        print(
+            f"{counted(status.without_relief, 'view')} without a relief map, judged by the embedding alone: run"
+            " `mintmark reembed`"
+        )
     return 0

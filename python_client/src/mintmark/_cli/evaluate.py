@@ -4,15 +4,16 @@ import argparse
 from pathlib import Path
 from typing import Any
 
-from mintmark._cli.options import Commands, add_command
-from mintmark._cli.output import print_json, print_table
+from mintmark._cli.options import Commands, add_command, positive
+from mintmark._cli.output import Progress, counted, print_json, print_table
 from mintmark._cli.photos import add_manifest, ask_all, check_photos
 from mintmark._client import Client
-from mintmark._errors import InvalidRequest
-from mintmark._evaluation import KS, evaluate, evaluate_outlines, misses, see
+from mintmark._errors import InvalidRequest, ServerError
+from mintmark._evaluation import KS, Evaluation, Shots, evaluate_outlines, misses, see
 from mintmark._manifest import ROLES, read_manifest, read_outlines
 from mintmark._pictures.canvas import save
 from mintmark._pictures.misses import draw_misses
+from mintmark._verification import Judge
 
 SHOWN = 24  # misses on a sheet
 
@@ -23,6 +24,13 @@ def add_commands(commands: Commands, common: argparse.ArgumentParser) -> None:
     add_manifest(parser, f"roles other than {', '.join(ROLES)} are skipped")
     parser.add_argument("--outlines", metavar="ELLIPSES.csv", help="columns path, cx, cy, a, b, angle, quality")
     parser.add_argument("--worst", type=Path, metavar="SHEET.png", help=f"draw the {SHOWN} worst queries")
+    parser.add_argument(
+        "--no-verify", dest="verify", action="store_false", help="do not compare reliefs: measure the embedding alone"
+    )
+    few = parser.add_argument_group("few pictures", "Recall also with catalogs drawn at random, as people have them.")
+    few.add_argument("--shots", type=positive, metavar="N", help="pictures of each label in a catalog")
+    few.add_argument("--repeats", type=positive, default=15, metavar="R", help="catalogs that are drawn (%(default)s)")
+    few.add_argument("--seed", type=int, default=0, help="of the drawing (%(default)s)")
     parser.add_argument("--json", action="store_true", help="print a JSON object")
     parser.set_defaults(run=run)
 
@@ -36,11 +44,15 @@ def run(client: Client, args: argparse.Namespace) -> int:
     if not paths:
         raise InvalidRequest(f"{args.manifest} names no photo to evaluate: roles are {', '.join(ROLES)}")
     root = check_photos(args, paths)
+    judge = _judge(client) if args.verify else None
     sights = ask_all(paths, lambda path: see(client, root / path), args.concurrency)
-    report = evaluate(rows, sights)
+    evaluation = Evaluation(rows, sights, judge)
+    shots = Shots(args.shots, args.repeats, args.seed) if args.shots else None
+    with Progress("compared", evaluation.comparisons(shots)) as progress:
+        report = evaluation.report(shots, progress.advance)
     report["outlines"] = evaluate_outlines(outlines, sights) if outlines else None
     if args.worst:
-        save(args.worst, draw_misses(root, misses(rows, sights)[:SHOWN], sights))
+        save(args.worst, draw_misses(root, misses(evaluation)[:SHOWN], sights))
     if args.json:
         print_json(report)
     else:
@@ -48,13 +60,29 @@ def run(client: Client, args: argparse.Namespace) -> int:
     return 0
 
 
+def _judge(client: Client) -> Judge:
+    """The server's. ServerError if it has none."""
+    try:
+        return Judge(**client.status().details["judge"])
+    except (KeyError, TypeError) as error:
+        raise ServerError(f"the server's status has no judge ({error}): it does not verify; use --no-verify") from error
+
+
 def _print(report: dict[str, Any]) -> None:
     _print_counts(report)
     if report["recall"]:
         print()
         _print_recall(report["recall"])
+    if report["shots"]:
+        print()
+        _print_shots(report["shots"])
     if report["auroc"] is not None:
         print(f"\nAUROC of the top score, catalog's coins against unknown: {report['auroc']:.4f}")
+        accepted = report["unknown_accepted"].items()
+        print(
+            "unknown coins accepted: "
+            + ", ".join(f"{of:.2%} where {at} of known ones are refused" for at, of in accepted)
+        )
     if report["outlines"]:
         print()
         _print_outlines(report["outlines"])
@@ -79,6 +107,13 @@ def _print_recall(recall: dict[str, Any]) -> None:
         for label, group in groups.items()
     ]
     print_table([["label", *columns], *rows], right=frozenset(range(1, len(columns) + 1)))
+
+
+def _print_shots(shots: dict[str, Any]) -> None:
+    names = [f"recall@{k}" for k in KS]
+    title = f"{counted(shots['pictures'], 'picture')} a label, {counted(shots['repeats'], 'catalog')}"
+    rows = [[title, *names], *([part, *(f"{shots[name][part]:.4f}" for name in names)] for part in ("mean", "spread"))]
+    print_table(rows, right=frozenset(range(1, len(names) + 1)))
 
 
 def _print_outlines(outlines: dict[str, Any]) -> None:

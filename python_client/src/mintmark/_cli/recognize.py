@@ -5,14 +5,17 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from mintmark._cli.options import Commands, add_command, key_value, option, positive
 from mintmark._cli.output import cells, complain, print_json, print_table
 from mintmark._client import Client
 from mintmark._contract import DEFAULT_K, FILTERS, METADATA_FILTER, PHOTO_FORMATS, WHOLE_NUMBERS
 from mintmark._errors import MintmarkError, ServerUnavailable, Unauthorized
-from mintmark._pictures.canvas import load, save
+from mintmark._pictures.alike import draw_alike
+from mintmark._pictures.canvas import Picture, below, decoded, load, save
 from mintmark._pictures.recognition import draw_recognition
-from mintmark._types import Recognition
+from mintmark._types import Match, Recognition
 
 
 def add_commands(commands: Commands, common: argparse.ArgumentParser) -> None:
@@ -25,6 +28,12 @@ def add_commands(commands: Commands, common: argparse.ArgumentParser) -> None:
     parser.add_argument("--json", action="store_true", help="print a JSON array, one object for each photo")
     parser.add_argument(
         "--draw", type=Path, metavar="OUT.png", help="draw the result; for several photos: OUT-1.png, …"
+    )
+    parser.add_argument(
+        "--candidates", type=positive, metavar="N", help="photos of the catalog whose relief is compared"
+    )
+    parser.add_argument(
+        "--no-verify", dest="verify", action="store_false", help="do not compare reliefs: judge by the embedding alone"
     )
     filters = parser.add_argument_group("filters", "Search only the coins that pass all filters.")
     for name in FILTERS:
@@ -47,10 +56,10 @@ def run(client: Client, args: argparse.Namespace) -> int:
     failed = False
     for number, photo in enumerate(args.photos, 1):
         try:
-            recognition = client.recognize(photo, args.top, filters)
+            recognition = client.recognize(photo, args.top, filters, verify=args.verify, candidates=args.candidates)
             if args.draw:
                 out = args.draw if len(args.photos) == 1 else _numbered(args.draw, number)
-                save(out, draw_recognition(load(photo), recognition))
+                save(out, _drawn(client, photo, recognition))
         except (ServerUnavailable, Unauthorized):
             raise
         except (MintmarkError, OSError) as error:
@@ -63,6 +72,18 @@ def run(client: Client, args: argparse.Namespace) -> int:
     if args.json:
         print_json(answers)
     return int(failed)
+
+
+def _drawn(client: Client, photo: str, recognition: Recognition) -> Picture:
+    """The photo with what was found; below it, the coin beside the picture that it matched, if the catalog keeps it."""
+    best = recognition.matches[0] if recognition.matches else None
+    views = client.views(best.entry.id) if best and best.angle is not None else ()
+    kept = next((view.picture for view in views if best and view.id == best.view and view.picture), b"")
+    drawn = draw_recognition(load(photo), recognition)
+    if best is None or best.angle is None or not kept:
+        return drawn
+    coin = np.ascontiguousarray(client.embed(photo).coin[:, :, ::-1])
+    return below(drawn, draw_alike(coin, decoded(kept), best.angle))
 
 
 def _filters(args: argparse.Namespace) -> dict[str, str | int]:
@@ -79,9 +100,15 @@ def _print(photo: str, recognition: Recognition) -> None:
     rows = []
     for rank, match in enumerate(recognition.matches, 1):
         *fields, key = cells(match.entry)
-        rows.append([str(rank), f"{match.score:.3f}", *fields, match.side, key])
+        rows.append([str(rank), f"{match.score:.3f}", *fields, match.side, key, _parts(match)])
     if rows:
         print_table(rows, right=frozenset({0}), indent="  ")
+
+
+def _parts(match: Match) -> str:
+    """What the score is made of."""
+    relief = "not compared" if match.correlation is None else f"{match.correlation:.3f}"
+    return f"(embedding {match.cosine:.3f}, relief {relief})"
 
 
 def _verdict(recognition: Recognition) -> str:

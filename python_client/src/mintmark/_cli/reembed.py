@@ -14,8 +14,8 @@ def add_commands(commands: Commands, common: argparse.ArgumentParser) -> None:
         commands,
         common,
         "reembed",
-        "Embed stale views with the server's weights, from the stored pictures. Searches go on"
-        " meanwhile. The new embeddings count all at once, in the end.",
+        "Embed stale views with the server's weights, and map the relief of views that lack it, from the"
+        " stored pictures. Searches go on meanwhile. The new embeddings count all at once, in the end.",
     )
     parser.add_argument(
         "--batch", type=positive, default=REEMBED_BATCH, metavar="N", help="views in one request (%(default)s)"
@@ -25,20 +25,24 @@ def add_commands(commands: Commands, common: argparse.ArgumentParser) -> None:
 
 
 def run(client: Client, args: argparse.Namespace) -> int:
-    """Embed until no stale view is left, switch, and drop the old embeddings if asked to."""
+    """Embed and map until nothing is left, switch, and drop the old embeddings if asked to."""
     done, lost = _reembed(client, args.batch)
-    print(f"embedded {counted(done, 'view')} again; {counted(client.switch(), 'embedding')} more in use from now on")
+    print(
+        f"brought {counted(done, 'view')} up to date; {counted(client.switch(), 'embedding')} more in use from now on"
+    )
     if lost:
-        complain(f"{counted(lost, 'view')} without a stored picture left out of the search: enroll the photos again")
+        left = counted(lost, "view")
+        complain(f"{left} cannot be brought up to date without a stored picture: enroll the photos again")
     if args.forget:
         print(f"dropped {counted(client.forget(), 'embedding')} by other weights")
     return 0
 
 
 def _reembed(client: Client, batch: int) -> tuple[int, int]:
-    """How many views were embedded, and how many cannot be because they have no picture."""
+    """How many views were brought up to date, and how many cannot be because they have no picture."""
     done = 0
-    with Progress("embedded", client.status().stale_views) as progress:
+    status = client.status()
+    with Progress("brought up to date", max(status.stale_views, status.without_relief)) as progress:
         while True:
             step = client.reembed(batch)
             done += step.done
@@ -47,4 +51,4 @@ def _reembed(client: Client, batch: int) -> tuple[int, int]:
             if not step.left:
                 return done, step.lost
             if not step.done:
-                raise ServerError(f"the server embedded none of the {step.left} views that are left: see its log")
+                raise ServerError(f"the server did none of the {step.left} views that are left: see its log")

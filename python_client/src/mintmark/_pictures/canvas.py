@@ -28,6 +28,21 @@ def load(path: str) -> Picture:
     return np.asarray(picture, dtype=np.uint8)
 
 
+def decoded(data: bytes) -> Picture:
+    """A picture of the catalog. MintmarkError if OpenCV cannot read it."""
+    picture = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR)
+    if picture is None:
+        raise MintmarkError("cannot draw a picture of the catalog: OpenCV does not read it")
+    return np.asarray(picture, dtype=np.uint8)
+
+
+def below(upper: Picture, lower: Picture) -> Picture:
+    """Two pictures, one under the other; the lower one is made as wide as the upper one."""
+    height = round(lower.shape[0] * upper.shape[1] / lower.shape[1])
+    fitted = cv2.resize(lower, (upper.shape[1], height), interpolation=cv2.INTER_AREA)
+    return np.asarray(np.vstack([upper, fitted]), dtype=np.uint8)
+
+
 def save(path: Path, picture: Picture) -> None:
     """Write the picture in the format of the path's suffix. MintmarkError if no format has it."""
     try:

@@ -7,43 +7,60 @@ import cv2
 import numpy as np
 
 from mintmark._errors import MintmarkError
-from mintmark._evaluation import Miss, Sights
+from mintmark._evaluation import Candidate, Miss, Sight, Sights
+from mintmark._pictures.alike import agreement, turned
 from mintmark._pictures.canvas import Picture, ascii_text, draw_outline, enlarged, load
 from mintmark._types import Ellipse
 
-CELL, CAPTION, GAP = 200, 34, 6  # px: side of a photo, height of the two lines under it, space around it
-COLUMNS = 3  # misses side by side
-WIDEST = 25  # at most so many letters under a photo
+CELL, CAPTION, GAP = 150, 34, 6  # px: side of a photo, height of the two lines under it, space around it
+COLUMNS = 2  # misses side by side
+WIDEST = 40  # at most so many letters under a photo
 _INK, _FAINT, _OUTLINE = (32, 32, 32), (120, 120, 120), (255, 0, 255)  # BGR; no coin is magenta
 _FONT = cv2.FONT_HERSHEY_SIMPLEX
+_TITLES = ("query", "", "first", "", "right", "")
 
 
 def draw_misses(root: Path, misses: Sequence[Miss], sights: Sights) -> Picture:
-    """A tile for each miss, COLUMNS side by side, with the outlines that the server found."""
-    blank = np.full((CELL + CAPTION + 2 * GAP, 3 * (CELL + GAP) + 4 * GAP, 3), 255, np.uint8)
+    """A tile for each miss, COLUMNS side by side.
+
+    The query with the outline that the server found and rectified; the picture put first and the right one, the same
+    way up, each with what agrees with the query (see `alike`).
+    """
+    blank = np.full((CELL + CAPTION + 2 * GAP, len(_TITLES) * (CELL + GAP) + 4 * GAP, 3), 255, np.uint8)
     tiles = [_tile(blank, root, miss, sights) for miss in misses]
     tiles += [blank] * (-len(tiles) % COLUMNS or (0 if tiles else COLUMNS))
     return np.vstack([np.hstack(tiles[at : at + COLUMNS]) for at in range(0, len(tiles), COLUMNS)]).astype(np.uint8)
 
 
 def _tile(blank: Picture, root: Path, miss: Miss, sights: Sights) -> Picture:
-    """The query, the picture put first and the right one, each over its label and score."""
     tile = blank.copy()
-    parts = (
-        (miss.query, "query", None),
-        (miss.first, "first", miss.score),
-        (miss.right, "right", miss.right_score),
-    )
-    for column, (row, title, score) in enumerate(parts):
+    sight = sights[miss.query.path]
+    cells: list[Picture | None] = [_cell(root / miss.query.path, sight.ellipse), _coin(sight)]
+    captions = [(f"query {miss.query.label}", ""), ("", "")]
+    for title, found in zip(_TITLES[2::2], (miss.first, miss.right), strict=True):
+        cells += _beside(sight, found, sights)
+        captions += [(f"{title} {found.row.label}", f"{found.score:.2f}") if found else (title, "none"), ("", "")]
+    for column, (cell, lines) in enumerate(zip(cells, captions, strict=True)):
         left = 2 * GAP + column * (CELL + GAP)
-        if row is not None:
-            tile[GAP : GAP + CELL, left : left + CELL] = _cell(root / row.path, sights[row.path].ellipse)
-            title += f" {row.label}"
-        lines = ascii_text(title), "" if score is None else f"{score:.3f}" if row else "none"
-        for line, text in enumerate(lines):
+        if cell is not None:
+            tile[GAP : GAP + CELL, left : left + CELL] = cv2.resize(cell, (CELL, CELL), interpolation=cv2.INTER_AREA)
+        for line, text in enumerate(map(ascii_text, lines)):
             place = (left, GAP + CELL + 14 + 15 * line)
             cv2.putText(tile, text[:WIDEST], place, _FONT, 0.42, _FAINT if line else _INK, 1, cv2.LINE_AA)
     return tile
+
+
+def _coin(sight: Sight) -> Picture | None:
+    return None if sight.coin is None else np.ascontiguousarray(sight.coin[:, :, ::-1])
+
+
+def _beside(query: Sight, found: Candidate | None, sights: Sights) -> list[Picture | None]:
+    """The candidate as the query lies, and what agrees."""
+    coin, other = _coin(query), _coin(sights[found.row.path]) if found else None
+    if coin is None or other is None or found is None:
+        return [other, None]
+    match = turned(other, found.angle)
+    return [match, agreement(coin, match)]
 
 
 def _cell(path: Path, ellipse: Ellipse | None) -> Picture:
