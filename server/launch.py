@@ -21,14 +21,15 @@ GRPC_PREFIX = "triton-grpc-protocol-"
 
 _OWN_BACKENDS = ("python", "openvino", "tensorrt_rtx")  # that exchange tensors by shared memory
 
-# The C library returns large blocks to the system, which clears them again for the next photo; that takes as long as
-# decoding one. With these settings a process keeps the memory it has had.
-_MALLOC = {
+# Settings of libraries, for the processes of the models.
+LIBRARIES = {
+    # The C library returns large blocks to the system, which clears them again for the next photo; that takes as long
+    # as decoding one. With these settings a process keeps the memory it has had.
     "MALLOC_MMAP_THRESHOLD_": str(1 << 30),  # bytes; smaller blocks come from the heap
     "MALLOC_TRIM_THRESHOLD_": str(512 << 20),  # bytes free at the end of the heap; more than that is returned
+    # A search compares reliefs on one thread: more would wait for the cores on which photos are computed.
+    "OPENBLAS_NUM_THREADS": "1",
 }
-# A search compares reliefs on one thread: more would wait for the cores on which photos are computed.
-_ONE_THREAD = {"OPENBLAS_NUM_THREADS": "1"}
 
 
 @dataclass(frozen=True)
@@ -160,8 +161,7 @@ def triton_environment(inherited: Mapping[str, str], catalog: str, cache: Path, 
         locks: folder in which the workers agree on slots, see backends/slots.py.
     """
     return {
-        **_MALLOC,
-        **_ONE_THREAD,
+        **LIBRARIES,
         **inherited,
         variables.CATALOG: catalog,
         variables.CACHE: str(cache),

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from loadtest import charts
+from loadtest.tables import processor
 
 DOCS = Path(__file__).resolve().parents[2] / "docs"
 COMMAND = "python -m loadtest.catalog_size fill, build, search, report"
@@ -51,7 +52,7 @@ def page(results: Results, sizes: Sequence[int], kinds: Sequence[str]) -> str:
         "",
         *METHOD,
         "",
-        f"Measured on {_processor()}, {os.cpu_count()} cores:",
+        f"Measured on {processor()}, {os.cpu_count()} cores:",
         "",
         "![Search time and recall by catalog size](catalog_size.png)",
         "",
@@ -69,12 +70,6 @@ def page(results: Results, sizes: Sequence[int], kinds: Sequence[str]) -> str:
         rate = f"{fill['added'] / fill['seconds']:,.0f}" if fill["added"] else ""
         lines.append(f"| {views:,} | {rate} | {fill['bytes'] / 2**20:,.1f} |")
     return "\n".join([*lines, ""])
-
-
-def _processor() -> str:
-    """The system's name for its processor."""
-    lines = Path("/proc/cpuinfo").read_text().splitlines()
-    return next((line.partition(":")[2].strip() for line in lines if line.startswith("model name")), "an unknown CPU")
 
 
 def _row(views: int, kind: str, build: Mapping[str, Any], search: Mapping[str, Any]) -> str:

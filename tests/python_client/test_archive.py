@@ -6,11 +6,20 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+import numpy.typing as npt
 import pytest
 
 from mintmark import InvalidRequest, ViewRecord
 from mintmark._archive import open_archive, verify, write_archive
-from mintmark._contract import EMBEDDING_SIZE, OPTIONAL, REQUIRED, WHOLE_NUMBERS
+from mintmark._contract import (
+    EMBEDDING_SIZE,
+    OPTIONAL,
+    RELIEF_HARMONICS,
+    RELIEF_NUMBERS,
+    REQUIRED,
+    WHOLE_NUMBERS,
+)
 from tests.python_client.fake_catalog import unit
 from tests.python_client.samples import EXPORTS, make_entry
 
@@ -34,8 +43,8 @@ def _optional(rng: random.Random, name: str) -> Any:
     return rng.choice([None, -44, 0, 5000, 1990] if name in WHOLE_NUMBERS else [None, _text(rng), _text(rng)])
 
 
-def _records(seed: int, count: int) -> list[ViewRecord]:
-    """Views of entries in all the forms that the catalog takes; some without embedding."""
+def _records(seed: int, count: int, maps: bool = True) -> list[ViewRecord]:
+    """Views of entries in all the forms that the catalog takes; some without embedding, some without relief map."""
     rng = random.Random(seed)
     entries = [
         make_entry(
@@ -51,20 +60,29 @@ def _records(seed: int, count: int) -> list[ViewRecord]:
         embedding = unit([rng.gauss(0, 1) for _ in range(EMBEDDING_SIZE)]) if rng.random() < 0.8 else None
         model = "" if embedding is None else rng.choice(["abc", "def"])
         picture = rng.randbytes(rng.randint(1, 300))
-        views.append(ViewRecord(rng.choice(entries[: number + 1]), _text(rng), picture, embedding, model))
+        entry = rng.choice(entries[: number + 1])
+        relief = _map(number) if maps and rng.random() < 0.8 else None
+        made_by = "" if relief is None else rng.choice(["0a1b", "2c3d"])
+        views.append(ViewRecord(entry, _text(rng), picture, embedding, model, relief, made_by))
     return views
 
 
-def _plain(record: ViewRecord, embeddings: bool = True) -> tuple[Any, ...]:
-    """The record as values that == compares."""
-    raw = None if record.embedding is None or not embeddings else record.embedding.tobytes()
-    return asdict(record.entry), record.side, record.picture, raw, record.model if embeddings else ""
+def _map(seed: int) -> npt.NDArray[np.int8]:
+    return np.random.default_rng(seed).integers(-127, 128, (RELIEF_HARMONICS, RELIEF_NUMBERS), np.int8)
+
+
+def _plain(record: ViewRecord, made: bool = True) -> tuple[Any, ...]:
+    """The record as values that == compares; without what servers make of pictures if not `made`."""
+    raw = None if record.embedding is None or not made else record.embedding.tobytes()
+    relief = None if record.relief is None or not made else (record.relief.dtype, record.relief.tolist())
+    models = (record.model, record.relief_model) if made else ("", "")
+    return asdict(record.entry), record.side, record.picture, raw, relief, models
 
 
 @pytest.mark.parametrize("name", EXPORTS)
 @pytest.mark.parametrize("seed", range(5))
 def test_round_trip(tmp_path: Path, name: str, seed: int) -> None:
-    """Ids, letters, types and missing fields come back as they were. So do embeddings, in Parquet, to the bit."""
+    """Ids, letters, types and missing fields come back as they were. So do embeddings and maps, in Parquet."""
     records = _records(seed, 250)
     written = write_archive(tmp_path / name, iter(records))
     archive = open_archive(tmp_path / name)
@@ -73,6 +91,20 @@ def test_round_trip(tmp_path: Path, name: str, seed: int) -> None:
     assert [_plain(record) for record in archive.records()] == [_plain(record, parquet) for record in records]
     assert (written.views, written.left_out, archive.footer.views) == (250, 0, 250)
     assert not list(tmp_path.glob("*.part"))
+
+
+def test_parquet_of_release_0_1(tmp_path: Path) -> None:
+    """It has no columns for relief maps, and its checksum holds."""
+    parquet = pytest.importorskip("pyarrow.parquet")
+    path = tmp_path / "a.parquet"
+    write_archive(path, _records(3, 20, maps=False))
+    parquet.write_table(parquet.read_table(path).drop_columns(["relief", "relief_model"]), tmp_path / "old.parquet")
+    footer = parquet.ParquetFile(path).metadata.metadata[b"mintmark"]
+    table = parquet.read_table(tmp_path / "old.parquet").replace_schema_metadata({"mintmark": footer})
+    parquet.write_table(table, tmp_path / "old.parquet")
+    archive = open_archive(tmp_path / "old.parquet")
+    verify(archive, lambda: None)
+    assert [(record.relief, record.relief_model) for record in archive.records()] == [(None, "")] * 20
 
 
 @pytest.mark.parametrize("name", EXPORTS)

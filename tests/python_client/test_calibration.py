@@ -14,7 +14,7 @@ from mintmark._calibration import calibrate, needed, threshold_at, upper_bound
 def test_threshold_is_the_smallest_that_keeps_the_rate(rate: float, count: int) -> None:
     """The next smaller float32 accepts more than the rate. Scores have ties."""
     rng = np.random.default_rng(count)
-    scores = np.round(rng.normal(0.4, 0.2, count).clip(-1, 0.99), 2).astype(np.float32)
+    scores = np.round(rng.normal(0.4, 0.2, count).clip(0.01, 0.99), 2).astype(np.float32)
     threshold = threshold_at(scores.tolist(), rate)
     assert (scores >= threshold).sum() <= rate * count
     below = np.nextafter(np.float32(threshold), np.float32(-2))
@@ -27,7 +27,13 @@ def test_threshold_by_hand() -> None:
     assert 0.5 < threshold_at(scores, 0.25) < 0.5000001
     assert 0.75 < threshold_at(scores, 0.2) < 0.7500001
     assert threshold_at([0.5], 0.999) > 0.5
-    assert threshold_at([0.5, 0.4], 1.0) == -1
+    assert threshold_at([0.5, 0.4], 1.0) == 0
+
+
+def test_threshold_is_a_probability_where_no_coin_was_found() -> None:
+    """Photos of unknown coins in which no coin was found score -1; the server takes no threshold below 0."""
+    assert threshold_at([-1.0, -1.0], 0.01) == 0
+    assert threshold_at([0.3, -1.0, -1.0, -1.0], 0.25) == 0
 
 
 def test_no_threshold() -> None:

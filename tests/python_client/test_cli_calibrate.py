@@ -102,6 +102,13 @@ def test_stale_views_are_mentioned(run: Run, server: FakeCoinServer, manifest: P
     assert "1 stale view not searched" in capsys.readouterr().err
 
 
+def test_missing_relief_maps_are_mentioned(run: Run, server: FakeCoinServer, manifest: Path, capsys: Capture) -> None:
+    """Scores change when they are made."""
+    server.catalog.views[0].mapped = False
+    assert run("calibrate", manifest) == 0
+    assert "1 view without a relief map: scores change" in capsys.readouterr().err
+
+
 @pytest.mark.parametrize(
     ("text", "message"),
     [

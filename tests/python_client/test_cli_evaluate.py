@@ -13,7 +13,7 @@ import pytest
 
 from mintmark import Ellipse, ServerUnavailable
 from mintmark._contract import CATALOG, COIN_EMBEDDING, EMBEDDING_SIZE
-from mintmark._evaluation import Evaluation, Sight, misses
+from mintmark._evaluation import Evaluation, Sight, misses, see
 from mintmark._manifest import Row
 from mintmark._pictures.misses import COLUMNS
 from tests.python_client.fake_coin_server import Coin, FakeCoinServer, relief_map
@@ -249,3 +249,25 @@ def test_server_goes_away(run: Run, manifest: Path, server: FakeCoinServer, caps
     server.error = ServerUnavailable("server is unavailable")
     assert run("evaluate", manifest) == 1
     assert "mintmark: server is unavailable" in capsys.readouterr().err
+
+
+def test_without_unknown_photos_it_says_so(run: Run, manifest: Path, capsys: Capture) -> None:
+    """Acceptance of unknown coins cannot be measured then."""
+    rows = [line for line in manifest.read_text().splitlines() if ",unknown," not in line]
+    manifest.write_text("\n".join(rows) + "\n")
+    assert run("evaluate", manifest) == 0
+    assert "no photos of the role unknown" in capsys.readouterr().out
+
+
+def test_pictures_are_kept_only_for_the_sheet(run: Run, manifest: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Thousands of them would fill the memory."""
+    assert Sight().coin is None
+    kept: list[bool] = []
+
+    def spy(client: Any, photo: Path, with_coin: bool = False) -> Sight:
+        kept.append((sight := see(client, photo, with_coin)).coin is not None)
+        return sight
+
+    monkeypatch.setattr("mintmark._cli.evaluate.see", spy)
+    assert run("evaluate", manifest) == 0 and not any(kept)
+    assert run("evaluate", manifest, "--worst", manifest.parent / "worst.png") == 0 and any(kept)

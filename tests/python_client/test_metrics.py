@@ -105,3 +105,9 @@ def test_ellipse_iou_as_opencv_draws() -> None:
         masks.append(mask.astype(bool))
     counted = (masks[0] & masks[1]).sum() / (masks[0] | masks[1]).sum()
     assert ellipse_iou(first, second) == pytest.approx(counted, abs=0.005)
+
+
+def test_photos_without_a_coin_are_never_accepted() -> None:
+    """Not even where more known photos lack a coin than may be refused."""
+    known, unknown = np.array([-np.inf, 5.0, 6.0]), np.array([-np.inf, -np.inf, 1.0, 7.0])
+    assert accepted_at(known, unknown, 0.05) == 0.5

@@ -51,7 +51,7 @@ def needed(rate: float) -> int:
 
 
 def threshold_at(unknown: Sequence[float], rate: float) -> float:
-    """The smallest float32 that at most a share of `rate` of the scores reach.
+    """The smallest float32 from 0 up that at most a share of `rate` of the scores reach.
 
     InvalidRequest if it is above 1, because too many unknown photos look exactly like catalog pictures.
     """
@@ -60,8 +60,8 @@ def threshold_at(unknown: Sequence[float], rate: float) -> float:
     falling = np.sort(np.asarray(unknown, dtype=np.float32))[::-1]
     allowed = math.floor(rate * len(falling) + 1e-9)
     if allowed >= len(falling):
-        return -1.0
-    threshold = float(np.nextafter(falling[allowed], np.float32(np.inf)))
+        return 0.0
+    threshold = max(0.0, float(np.nextafter(falling[allowed], np.float32(np.inf))))
     if threshold > 1:
         raise InvalidRequest(
             f"{np.count_nonzero(falling >= falling[allowed])} photos of unknown coins score {falling[allowed]:.3f}:"

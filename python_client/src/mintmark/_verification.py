@@ -17,11 +17,11 @@ import numpy as np
 
 LARGEST = 127  # of a stored map's numbers
 TURNS = 256  # at which maps are compared; maps have 20 harmonics, so finer turns would gain nothing
-FIRST_TURNS, FIRST_HARMONICS = 64, 10  # of the quick look at all candidates, which has one trial
+FIRST_TURNS, FIRST_HARMONICS = 64, 8  # of the quick look at all candidates, which has one trial
 DEEP = 50  # candidates that are compared with all trials
 RIVALS = 6  # of these, the most likely, that are compared with each other
 PLACES = 64  # samples of a ring when rivals are compared
-FOCUS = 4  # power of the difference between two rivals: how much the places where they differ most count
+FOCUS = 2  # squarings of the squared difference between two rivals: the places where they differ most count most
 LEAST = 0.005  # largest number of a map below which it is rounding alone: of 2,400 numbers of unit length one has 0.02
 ORIENTATIONS = 5  # numbers of one place of a ring
 NOT_COMPARED = -2.0  # correlation of a view without a relief map
@@ -181,39 +181,44 @@ def advantages(queries: Any, maps: Any, angles: Any, xp: Any = np) -> Any:
     Returns:
         [N] float32, the sum of each rival's advantages over the others.
     """
-    own = _unrolled(_turned(maps.astype(xp.float32), angles, xp), xp)  # [N, places, radii, orientations]
+    own = _unrolled(_turned(maps.astype(xp.float32), angles, xp), xp)  # [N, orientations, places, radii]
     seen = _unrolled(queries, xp)
     products, squares, query_squares = (
-        (one * two).sum(3).reshape(len(maps), -1) for one, two in ((own, seen), (own, own), (seen, seen))
+        (one * two).sum(1).reshape(len(maps), -1) for one, two in ((own, seen), (own, own), (seen, seen))
     )
-    gaps = ((own[:, None] - own[None]) ** 2).sum(4)  # [N, N, places, radii]
-    gaps = sum(xp.roll(gaps, shift, 2) for shift in (-2, -1, 0, 1, 2))
+    gap = own[:, None] - own[None]
+    gaps = (gap * gap).sum(2)  # [N, N, places, radii]
+    turn = xp.concatenate([gaps[:, :, -2:], gaps, gaps[:, :, :2]], 2)
+    gaps = turn[:, :, :-4] + turn[:, :, 1:-3] + turn[:, :, 2:-2] + turn[:, :, 3:-1] + turn[:, :, 4:]
     edged = xp.concatenate([gaps[..., :1], gaps, gaps[..., -1:]], 3)
     gaps = (edged[..., :-2] + edged[..., 1:-1] + edged[..., 2:]).reshape(len(maps), len(maps), -1)
-    weights = (gaps / (gaps.max(2, keepdims=True) + 1e-12)) ** FOCUS
+    weights = gaps / (gaps.max(2, keepdims=True) + 1e-12)
+    for _ in range(FOCUS):
+        weights = weights * weights
     lengths = xp.sqrt((weights * squares[:, None]).sum(2) * (weights * query_squares[:, None]).sum(2)) + 1e-12
-    there = (weights * products[:, None]).sum(2) / lengths
+    fits = (weights * products[:, None]).sum(2) / lengths
     flat = own.reshape(len(maps), -1)
     alike = xp.maximum(flat @ flat.T, 0)
-    return (alike * (there - there.T)).sum(1).astype(xp.float32)
+    return (alike * (fits - fits.T)).sum(1).astype(xp.float32)
 
 
 def _turned(maps: Any, angles: Any, xp: Any) -> Any:
     """The maps [N, harmonics, numbers] float32 of coins that are turned clockwise by [N] degrees."""
     harmonics, half = maps.shape[1], maps.shape[2] // 2
-    phase = xp.radians(angles)[:, None] * xp.arange(1, harmonics + 1)
+    phase = xp.radians(angles)[:, None] * xp.arange(1, harmonics + 1, dtype=xp.float32)
     cosine, sine = xp.cos(phase)[..., None], xp.sin(phase)[..., None]
     real, imaginary = maps[..., :half], maps[..., half:]
     return xp.concatenate([real * cosine + imaginary * sine, imaginary * cosine - real * sine], 2)
 
 
 def _unrolled(maps: Any, xp: Any) -> Any:
-    """Maps [N, harmonics, numbers] as rings [N, PLACES, radii, ORIENTATIONS] float32, of unit length."""
+    """Maps [N, harmonics, numbers] as rings [N, ORIENTATIONS, PLACES, radii] float32, of unit length."""
     harmonics, half = maps.shape[1], maps.shape[2] // 2
     waves = xp.concatenate([maps[..., :half], maps[..., half:]], 1)
     rings = xp.matmul(_waves(harmonics, PLACES, xp).T, waves)
     length = xp.sqrt((rings * rings).sum((1, 2), keepdims=True)) + 1e-12
-    return (rings / length).reshape(len(maps), PLACES, -1, ORIENTATIONS).astype(xp.float32)
+    rings = (rings / length).reshape(len(maps), PLACES, -1, ORIENTATIONS)
+    return xp.ascontiguousarray(rings.transpose(0, 3, 1, 2))
 
 
 def _waves(harmonics: int, turns: int, xp: Any) -> Any:

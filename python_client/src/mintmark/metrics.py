@@ -55,12 +55,13 @@ def auroc(positives: npt.NDArray[np.float64], negatives: npt.NDArray[np.float64]
 def accepted_at(known: npt.NDArray[np.float64], unknown: npt.NDArray[np.float64], refused: float) -> float:
     """Share of unknown coins whose score passes the threshold that refuses a share `refused` of the known ones.
 
-    [p] and [n] scores, neither empty. The threshold is the lowest score that at least so many known ones pass.
+    [p] and [n] scores, neither empty; -inf for a photo without a coin, which no threshold accepts. The threshold is the
+    highest score that refuses at most that share, so if fewer known photos show a coin, more are refused.
     """
     if len(known) == 0 or len(unknown) == 0:
         raise ValueError("the share that is accepted needs at least one known and one unknown coin")
     threshold = np.sort(known)[math.floor(refused * len(known) + 1e-9)]
-    return float(np.mean(unknown >= threshold))
+    return float(np.mean((unknown >= threshold) & (unknown > -np.inf)))
 
 
 def ellipse_iou(first: Ellipse, second: Ellipse) -> float:

@@ -76,6 +76,9 @@ def _check_catalog(client: Client) -> float:
         raise InvalidRequest("the server's catalog has no views to compare with: enroll the known coins first")
     if status.stale_views:
         complain(f"{counted(status.stale_views, 'stale view')} not searched, nor counted here: run `mintmark reembed`")
+    if status.without_relief:
+        views = counted(status.without_relief, "view")
+        complain(f"{views} without a relief map: scores change when `mintmark reembed` makes it, so run it first")
     return status.threshold
 
 

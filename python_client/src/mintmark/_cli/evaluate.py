@@ -10,7 +10,7 @@ from mintmark._cli.photos import add_manifest, ask_all, check_photos
 from mintmark._client import Client
 from mintmark._errors import InvalidRequest, ServerError
 from mintmark._evaluation import KS, Evaluation, Shots, evaluate_outlines, misses, see
-from mintmark._manifest import ROLES, read_manifest, read_outlines
+from mintmark._manifest import ROLES, UNKNOWN, read_manifest, read_outlines
 from mintmark._pictures.canvas import save
 from mintmark._pictures.misses import draw_misses
 from mintmark._verification import Judge
@@ -45,7 +45,7 @@ def run(client: Client, args: argparse.Namespace) -> int:
         raise InvalidRequest(f"{args.manifest} names no photo to evaluate: roles are {', '.join(ROLES)}")
     root = check_photos(args, paths)
     judge = _judge(client) if args.verify else None
-    sights = ask_all(paths, lambda path: see(client, root / path), args.concurrency)
+    sights = ask_all(paths, lambda path: see(client, root / path, bool(args.worst)), args.concurrency)
     evaluation = Evaluation(rows, sights, judge)
     shots = Shots(args.shots, args.repeats, args.seed) if args.shots else None
     with Progress("compared", evaluation.comparisons(shots)) as progress:
@@ -83,6 +83,8 @@ def _print(report: dict[str, Any]) -> None:
             "unknown coins accepted: "
             + ", ".join(f"{of:.2%} where {at} of known ones are refused" for at, of in accepted)
         )
+    elif report["recall"]:
+        print(f"\nno photos of the role {UNKNOWN}: how many unknown coins are accepted is not measured")
     if report["outlines"]:
         print()
         _print_outlines(report["outlines"])

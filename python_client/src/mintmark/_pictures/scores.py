@@ -40,7 +40,7 @@ def draw_scores(known: Sequence[float], unknown: Sequence[float], result: Calibr
     """[HEIGHT, WIDTH, 3]: the share of photos by score, for both kinds. Photos without a coin are only counted."""
     seen = [np.array([score for score in scores if score > NO_COIN_SCORE]) for scores in (known, unknown)]
     low = math.floor(10 * min([result.threshold, 0.9, *(float(scores.min()) for scores in seen if len(scores))])) / 10
-    low = max(low, -1.0)
+    low = max(low, 0.0)
     edges = np.arange(round((1 - low) / BIN) + 1) * BIN + low
     shares = [
         np.histogram(scores.clip(low, 1), edges)[0] / max(1, len(all_scores))
