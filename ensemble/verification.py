@@ -9,6 +9,7 @@ Arrays are numpy's, or CuPy's on a GPU: `xp` is the module that they are of.
 
 import json
 from dataclasses import asdict, dataclass
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -30,7 +31,7 @@ _DEGREES = 360.0
 class Judge:
     """From the similarities of two coins to the probability that they show the same face of the same kind of coin.
 
-    Log odds that are linear in the similarities (logistic regression), fitted by `training.verification`.
+    Log odds that are linear in the similarities (logistic regression), fitted by `training.judge`.
 
     Attributes:
         cosine: weight of the cosine of the embeddings.
@@ -184,20 +185,27 @@ def advantages(queries: Any, maps: Any, angles: Any, xp: Any = np) -> Any:
     products, squares, query_squares = (
         (one * two).sum(1).reshape(len(maps), -1) for one, two in ((own, seen), (own, own), (seen, seen))
     )
-    gap = own[:, None] - own[None]
-    gaps = (gap * gap).sum(2)  # [N, N, places, radii]
-    turn = xp.concatenate([gaps[:, :, -2:], gaps, gaps[:, :, :2]], 2)
-    gaps = turn[:, :, :-4] + turn[:, :, 1:-3] + turn[:, :, 2:-2] + turn[:, :, 3:-1] + turn[:, :, 4:]
-    edged = xp.concatenate([gaps[..., :1], gaps, gaps[..., -1:]], 3)
-    gaps = (edged[..., :-2] + edged[..., 1:-1] + edged[..., 2:]).reshape(len(maps), len(maps), -1)
-    weights = gaps / (gaps.max(2, keepdims=True) + 1e-12)
+    first, second = np.triu_indices(len(maps), 1)  # [P] pairs
+    gap = own[first] - own[second]
+    gaps = (gap * gap).sum(1)  # [P, places, radii]
+    turn = xp.concatenate([gaps[:, -2:], gaps, gaps[:, :2]], 1)
+    gaps = turn[:, :-4] + turn[:, 1:-3] + turn[:, 2:-2] + turn[:, 3:-1] + turn[:, 4:]
+    edged = xp.concatenate([gaps[..., :1], gaps, gaps[..., -1:]], 2)
+    gaps = (edged[..., :-2] + edged[..., 1:-1] + edged[..., 2:]).reshape(len(first), products.shape[1])
+    weights = gaps / (gaps.max(1, keepdims=True) + 1e-12)
     for _ in range(FOCUS):
         weights = weights * weights
-    lengths = xp.sqrt((weights * squares[:, None]).sum(2) * (weights * query_squares[:, None]).sum(2)) + 1e-12
-    fits = (weights * products[:, None]).sum(2) / lengths
+
+    def fit(rivals: np.ndarray) -> Any:
+        """Correlation [P] of one of each pair with the query, at the places that count."""
+        length = (weights * squares[rivals]).sum(1) * (weights * query_squares[rivals]).sum(1)
+        return (weights * products[rivals]).sum(1) / (xp.sqrt(length) + 1e-12)
+
     flat = own.reshape(len(maps), -1)
-    alike = xp.maximum(flat @ flat.T, 0)
-    return (alike * (fits - fits.T)).sum(1).astype(xp.float32)
+    alike = xp.maximum((flat @ flat.T)[first, second], 0)
+    signs = np.zeros((len(maps), len(first)), np.float32)  # who gains by a pair, and who loses
+    signs[first, range(len(first))], signs[second, range(len(first))] = 1, -1
+    return xp.asarray(signs) @ (alike * (fit(first) - fit(second))).astype(xp.float32)
 
 
 def _turned(maps: Any, angles: Any, xp: Any) -> Any:
@@ -219,6 +227,7 @@ def _unrolled(maps: Any, xp: Any) -> Any:
     return xp.ascontiguousarray(rings.transpose(0, 3, 1, 2))
 
 
+@lru_cache
 def _waves(harmonics: int, turns: int, xp: Any) -> Any:
     """[2 * harmonics, turns] float32: from real and imaginary parts to the correlation at every turn."""
     phase = 2 * np.pi / turns * np.outer(np.arange(1, harmonics + 1), np.arange(turns))

@@ -98,7 +98,7 @@ class Relief(nn.Module):
 
     def _edges(self, coin: Tensor) -> Tensor:
         """[B, 5, 128, 128]: strength of the edges; the same times cosine and sine of 2 and of 4 times their angle."""
-        smooth = _blurred(functional.conv2d(coin, self.grey, stride=REDUCTION), NOISE)
+        smooth = _swept(functional.conv2d(coin, self.grey, stride=REDUCTION), _bell(NOISE))
         centred = smooth - _mean(smooth, MEAN_WIDTH)
         flat = centred / (torch.sqrt(_mean(centred * centred, SPREAD_WIDTH)) + LEAST_SPREAD)
         gradient = functional.conv2d(flat, self.sobel, padding=1)
@@ -122,18 +122,34 @@ class Relief(nn.Module):
 
 def _blurred(picture: Tensor, sigma: float) -> Tensor:
     """Gaussian blur of each channel of [B, C, h, w], zero beyond the edges."""
-    channels, reach = picture.shape[1], round(4 * sigma)
+    channels, bell = picture.shape[1], _bell(sigma)
+    reach, bells = len(bell) // 2, bell.expand(channels, 1, -1)
+    rows = functional.conv2d(picture, bells[:, :, :, None], padding=(reach, 0), groups=channels)
+    return functional.conv2d(rows, bells[:, :, None, :], padding=(0, reach), groups=channels)
+
+
+def _bell(sigma: float) -> Tensor:
+    """[width]: a Gaussian, in sum 1."""
+    reach = round(4 * sigma)
     at = torch.arange(-reach, reach + 1, dtype=torch.float32)
     bell = torch.exp(-at * at / (2 * sigma * sigma))
-    bell = (bell / bell.sum()).expand(channels, 1, 2 * reach + 1)
-    rows = functional.conv2d(picture, bell[:, :, :, None], padding=(reach, 0), groups=channels)
-    return functional.conv2d(rows, bell[:, :, None, :], padding=(0, reach), groups=channels)
+    return bell / bell.sum()
 
 
 def _mean(picture: Tensor, width: int) -> Tensor:
     """Mean over a square around each pixel of [B, 1, h, w], zero beyond the edges."""
-    rows = functional.avg_pool2d(picture, (width, 1), 1, (width // 2, 0))
-    return functional.avg_pool2d(rows, (1, width), 1, (0, width // 2))
+    return _swept(picture, torch.full((width,), 1 / width))
+
+
+def _swept(picture: Tensor, weights: Tensor) -> Tensor:
+    """Weighted sums of [B, 1, h, w] down the columns, then along the rows, zero beyond the edges.
+
+    Turned in between: with one channel, OpenVINO's convolution is fast down the columns only (41 and 691 microseconds).
+    """
+    column, reach = weights.view(1, 1, -1, 1), len(weights) // 2
+    for _ in range(2):
+        picture = functional.conv2d(picture, column, padding=(reach, 0)).transpose(2, 3)
+    return picture
 
 
 def _sobel() -> Tensor:

@@ -1,11 +1,11 @@
-"""Relief maps in a file beside the database: the system keeps in memory what searches use.
+"""Relief maps in a file beside the database; memory holds those that searches read last.
 
 The map of view n is row n of the file; rows of views without one are holes, which take no room on the disk. A stamp
 beside the file says up to which change of which database it is complete, so a start reads only what came since.
 Several processes may use one file: they write the same maps into it.
 
-The file is read, and not mapped into memory, which would be a little faster: where a mapped page cannot be had, the
-system ends the process. That happens when a disk fails, and with holes of a file in a tmpfs that is full.
+The file is read, and not mapped into memory: where a mapped page cannot be had, the system ends the process. That
+happens when a disk fails, and with holes of a file in a tmpfs that is full.
 """
 
 import json
@@ -18,6 +18,7 @@ from typing import Any
 
 import numpy as np
 
+from catalog.folder.reliefs.held import HeldReliefs
 from catalog.folder.reliefs.store import SHAPE, SIZE
 from catalog.folder.sqlite.feed import Feed
 
@@ -65,6 +66,7 @@ class FileReliefs:
         self._stamp_path = _stamp_path(folder, fingerprint)
         self.sequence = 0
         self._unstamped = 0
+        self._held = HeldReliefs()
         self._descriptor, self._name = self._open(folder, fingerprint)
 
     def _open(self, folder: Path, fingerprint: str) -> tuple[int, str]:
@@ -89,6 +91,7 @@ class FileReliefs:
 
     def put(self, views: np.ndarray, maps: np.ndarray) -> None:
         """See `ReliefStore.put`."""
+        self._held.drop(views)
         ends = np.flatnonzero(np.diff(views) != 1) + 1
         for part, data in zip(np.split(views, ends), np.split(maps, ends), strict=True):
             _write(self._descriptor, data.tobytes(), int(part[0]) * SIZE)
@@ -112,9 +115,14 @@ class FileReliefs:
 
     def rows(self, views: np.ndarray) -> np.ndarray:
         """See `ReliefStore.rows`."""
-        rows = [os.pread(self._descriptor, SIZE, place) for place in (views * SIZE).tolist()]
-        data = b"".join([row.ljust(SIZE, b"\0") for row in rows])  # nothing comes from behind the end
-        return np.frombuffer(data, np.int8).reshape(-1, *SHAPE)
+        maps, there = self._held.get(views)
+        if not there.all():
+            missing = views[~there]
+            rows = [os.pread(self._descriptor, SIZE, place) for place in (missing * SIZE).tolist()]
+            data = b"".join([row.ljust(SIZE, b"\0") for row in rows])  # nothing comes from behind the end
+            maps[~there] = np.frombuffer(data, np.int8).reshape(-1, *SHAPE)
+            self._held.put(missing, maps[~there])
+        return maps
 
     def close(self) -> None:
         """See `ReliefStore.close`."""

@@ -16,6 +16,7 @@ from catalog import Enrolment
 from catalog.folder.reliefs.file import FileReliefs
 from catalog.folder.reliefs.following import FollowingReliefs
 from catalog.folder.reliefs.gpu import GpuReliefs
+from catalog.folder.reliefs.held import HeldReliefs
 from catalog.folder.reliefs.store import SIZE, ReliefStore
 from catalog.folder.sqlite.connection import Connection
 from catalog.folder.sqlite.feed import Feed
@@ -80,6 +81,30 @@ def test_it_grows_and_has_holes(make: Callable[[], ReliefStore]) -> None:
         assert found.dtype == np.int8
         np.testing.assert_array_equal(found, [held.get(view, zero) for view in asked.tolist()])
     assert store.rows(np.array([], np.int64)).shape == (0, *MAPS[0].shape)
+    store.close()
+
+
+def test_held_maps_are_those_of_their_views() -> None:
+    """Views that share a place take it from one another, also within one call."""
+    held, rng, everything = HeldReliefs(places=16), np.random.default_rng(0), relief_maps(100)
+    for _ in range(50):
+        views = rng.integers(0, 100, 12)
+        maps, there = held.get(views)
+        np.testing.assert_array_equal(maps[there], everything[views[there]])
+        held.put(views, everything[views])
+        maps, there = held.get(views[-1:])
+        assert there.all()
+        np.testing.assert_array_equal(maps[0], everything[views[-1]])
+        dropped = rng.integers(0, 100, 3)
+        held.drop(dropped)
+        assert not held.get(dropped)[1].any()
+
+
+def test_a_map_that_comes_later_is_seen(feed: Feed, tmp_path: Path) -> None:
+    store, views = FileReliefs(tmp_path, OWN.relief, feed), np.array([3, 4])
+    assert not store.rows(views).any()
+    store.put(views[1:], MAPS[:1])
+    np.testing.assert_array_equal(store.rows(views), [np.zeros_like(MAPS[0]), MAPS[0]])
     store.close()
 
 
