@@ -2,9 +2,9 @@
 
     python -m deploy.entrypoint [--address ADDRESS] …
 
-It assembles the model repository, runs the builder, whose progress goes to the container's log, and becomes Triton.
-Settings are environment variables, see docs/deployment.md. Exit status: the builder's where that fails, 1 where the
-settings are wrong, else Triton's.
+It assembles the model repository, runs the builder, whose progress goes to the container's log, and runs Triton behind
+its gate until a signal stops it. Settings are environment variables, see docs/deployment.md. Exit status: the builder's
+where that fails, 1 where the settings are wrong or a part of the server has ended by itself, 0 after a signal.
 """
 
 import argparse
@@ -26,16 +26,22 @@ from deploy.command import EVERY_ADDRESS, hardened
 from deploy.environment import SettingsError
 from deploy.settings import ROOT, Settings, read_settings
 from ensemble import variables
-from server import Ports, ServerError
+from server import Ports, ServerError, machine
 from server.assembly import assemble_models
-from server.launch import Launch, triton_command, triton_environment
+from server.gate.settings import GateSettings
+from server.gates import Gates
+from server.launch import LOOPBACK, Launch, triton_command, triton_environment
+from server.supervision import Supervised
+from server.triton import Triton
 
-# Triton and its models get the tokens themselves, and have no use for the operator's key.
+# Triton and its models get the tokens themselves, and have no use for the operator's key, which is the gate's.
 FOR_ENTRYPOINT_ONLY = (variables.ADMIN_KEY, *(secret + variables.FILE for secret in variables.SECRETS))
+
+CORES_OF_A_GATE = 4  # one process of it for so many cores: it passes on some thousand photos a second
 
 
 class StoppedError(Exception):
-    """A signal told this process to stop before Triton was started."""
+    """A signal told this process to stop."""
 
     def __init__(self, number: int) -> None:
         super().__init__(f"stopped by signal {number}")
@@ -137,19 +143,69 @@ def prepare(settings: Settings) -> int:
         return run_builder(settings.builder)
 
 
-def launch_of(settings: Settings, ports: Ports, address: str) -> Launch:
+def launch_of(settings: Settings) -> Launch:
     """How Triton is started with these settings."""
     launch = Launch(
         settings.binary,
         settings.repository,
-        ports,
-        address,
+        settings.sockets,
         config_name="cpu" if settings.target == "cpu" else "",
         backends=settings.backends,
-        tls=settings.tls,
         cuda_pool_mib=settings.cuda_pool_mib,
     )
-    return hardened(launch, settings.admin_key)
+    return hardened(launch)
+
+
+def gates_of(settings: Settings, ports: Ports, address: str) -> Gates:
+    """The gate with these settings."""
+    tls = settings.tls
+    gate = GateSettings(
+        str(settings.sockets),
+        address,
+        ports.grpc,
+        ports.http if settings.http else 0,
+        ports.metrics,
+        http_address=address if tls is None else LOOPBACK,
+        certificate=str(tls.certificate) if tls else "",
+        key=str(tls.key) if tls else "",
+        client_authority=str(tls.client_authority or "") if tls else "",
+        hosts=settings.hosts,
+        origins=settings.origins,
+        admin_key=settings.admin_key,
+    )
+    return Gates(gate, max(1, machine.usable_cores() // CORES_OF_A_GATE))
+
+
+def serve(settings: Settings, ports: Ports, address: str) -> None:
+    """Run Triton behind its gate.
+
+    Raises:
+        StoppedError: a signal told this process to stop; Triton has ended.
+        ServerError: a part of the server did not start, or has ended by itself.
+    """
+    command, environment = triton_command(launch_of(settings)), server_environment(settings, os.environ)
+    gates = gates_of(settings, ports, address)
+
+    def start() -> Triton:
+        triton = Triton(command, environment, settings.sockets)
+        try:
+            triton.wait_until_ready()
+        except BaseException:
+            triton.end()
+            raise
+        return triton
+
+    supervised = Supervised(start, gates, restart=False)  # Docker starts the container again
+    try:
+        gates.open()
+        supervised.start()
+        say("ready")
+        supervised.watch()
+    finally:
+        for number in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(number, signal.SIG_IGN)
+        supervised.stop()
+        gates.close()
 
 
 def parse(argv: Sequence[str] | None) -> tuple[Ports, str]:
@@ -168,28 +224,34 @@ def parse(argv: Sequence[str] | None) -> tuple[Ports, str]:
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Command line; does not return where Triton starts."""
+    """Command line; runs until a signal stops it."""
     ports, address = parse(argv)
     # The first process of a container ignores these signals, unless it handles them itself.
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, _stop)
     try:
         settings = read_settings(os.environ)
-        command = triton_command(launch_of(settings, ports, address))
         status = prepare(settings)
+        if status != 0:
+            say(f"error: the builder ended with status {status}; the server is not started")
+            return status
     except StoppedError as stopped:
         say(str(stopped))
         return 128 + stopped.number
-    except (SettingsError, ServerError, OSError) as error:
+    except (SettingsError, OSError) as error:
         say(f"error: {error}")
         return 1
-    if status != 0:
-        say(f"error: the builder ended with status {status}; the server is not started")
-        return status
-    encryption = "" if settings.tls is None else " with TLS, HTTP on loopback only"
-    say(f"starting Triton for {settings.target}, gRPC on port {ports.grpc}{encryption}")
-    os.chdir(ROOT)  # the Python models import this project from here
-    os.execvpe(command[0], command, server_environment(settings, os.environ))
+    encryption = "" if settings.tls is None else " with TLS"
+    http = f", HTTP on port {ports.http}{' of loopback' if settings.tls else ''}" if settings.http else ""
+    say(f"starting Triton for {settings.target}, gRPC on port {ports.grpc}{encryption}{http}")
+    try:
+        serve(settings, ports, address)
+    except StoppedError as stopped:
+        say(str(stopped))
+        return 0
+    except (ServerError, OSError) as error:
+        say(f"error: {error}")
+    return 1
 
 
 if __name__ == "__main__":

@@ -1,11 +1,11 @@
 """Checks whether the server can answer a search.
 
-    python -m deploy.healthcheck [--url http://127.0.0.1:8000]
+    python -m deploy.healthcheck [--sockets FOLDER]
 
-It asks whether the server is ready, which means every model, whether the model `search` is ready, and for one search:
-an index that is still loading, or a model that answers nothing, is not healthy. If reading needs a token, the search
-sends the server's. It also looks for model processes that have died, which Triton does not notice. Exit status 0, or 1
-with the reason.
+It asks Triton itself, behind its gate, whether the server is ready, which means every model, whether the model `search`
+is ready, and for one search: an index that is still loading, or a model that answers nothing, is not healthy. If
+reading needs a token, the search sends the server's. It also looks for model processes that have died or are stopped,
+which Triton does not notice. Exit status 0, or 1 with the reason.
 """
 
 import argparse
@@ -14,39 +14,38 @@ import json
 import math
 import os
 import sys
-import urllib.error
-import urllib.request
 from collections.abc import Sequence
 from pathlib import Path
 
 from deploy.environment import SettingsError, read_token
+from deploy.settings import sockets_of
 from ensemble import variables
 from ensemble.contract import EMBEDDING, FOUND, KNOWN, RELIEF, SEARCH, Tensor
-from server.stubs import dead_stubs
+from server.gate.settings import HTTP_SOCKET
+from server.stubs import dead_stubs, stopped_stubs
+from server.triton import ask
 
-URL = "http://127.0.0.1:8000"
 TIMEOUT = 4.0  # s, for each request
-_OPENER = urllib.request.build_opener(urllib.request.ProxyHandler({}))  # no proxy may see the token
 
 
 class UnhealthyError(RuntimeError):
     """The server cannot answer a search; the message says what failed."""
 
 
-def check(url: str, timeout: float = TIMEOUT, token: str = "") -> None:
+def check(sockets: Path, timeout: float = TIMEOUT, token: str = "") -> None:
     """Ask a server.
 
     Args:
-        url: of Triton's HTTP port.
+        sockets: folder of Triton's sockets.
         timeout: s, for each of the three requests.
         token: of those who may read; '' where everyone may.
 
     Raises:
         UnhealthyError: the server is not ready, or cannot answer a search.
     """
-    _ask(f"{url}/v2/health/ready", None, timeout)
-    _ask(f"{url}/v2/models/{SEARCH.name}/ready", None, timeout)
-    reply = _ask(f"{url}/v2/models/{SEARCH.name}/infer", search_request(), timeout, token)
+    _ask(sockets, "/v2/health/ready", None, timeout)
+    _ask(sockets, f"/v2/models/{SEARCH.name}/ready", None, timeout)
+    reply = _ask(sockets, f"/v2/models/{SEARCH.name}/infer", search_request(), timeout, token)
     try:
         outputs = {output["name"]: output["data"] for output in json.loads(reply)["outputs"]}
         answered = len(outputs[KNOWN.name]) == 1
@@ -60,10 +59,12 @@ def check_processes(processes: Path = Path("/proc")) -> None:
     """Check the processes of the models in this container.
 
     Raises:
-        UnhealthyError: one has died.
+        UnhealthyError: one has died or is stopped.
     """
     if dead := dead_stubs(processes=processes):
         raise UnhealthyError(f"the process of a model has died: {', '.join(map(str, dead))}")
+    if stopped := stopped_stubs(processes=processes):
+        raise UnhealthyError(f"the process of a model is stopped: {', '.join(map(str, stopped))}")
 
 
 def search_request() -> bytes:
@@ -79,17 +80,15 @@ def _input(tensor: Tensor, value: int) -> dict[str, object]:
     return {"name": tensor.name, "datatype": tensor.dtype.value, "shape": [1, *tensor.dims], "data": data}
 
 
-def _ask(url: str, body: bytes | None, timeout: float, token: str = "") -> bytes:
+def _ask(sockets: Path, path: str, body: bytes | None, timeout: float, token: str = "") -> bytes:
     headers = {"authorization": f"Bearer {token}"} if token else {}
     try:
-        with _OPENER.open(urllib.request.Request(url, body, headers), timeout=timeout) as reply:
-            answer: bytes = reply.read()
-            return answer
-    except urllib.error.HTTPError as error:
-        with error:
-            raise UnhealthyError(f"{url} answered {error.code}: {error.read()[:200]!r}") from error
+        status, answer = ask(sockets / HTTP_SOCKET, "GET" if body is None else "POST", path, body, headers, timeout)
     except OSError as error:  # refused, timed out, closed
-        raise UnhealthyError(f"{url} did not answer: {error}") from error
+        raise UnhealthyError(f"{path} did not answer: {error}") from error
+    if status != 200:
+        raise UnhealthyError(f"{path} answered {status}: {answer[:200]!r}")
+    return answer
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -99,11 +98,13 @@ def main(argv: Sequence[str] | None = None) -> int:
         description=inspect.getdoc(sys.modules[__name__]),
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.add_argument("--url", default=URL, help="of Triton's HTTP port (%(default)s)")
+    parser.add_argument(
+        "--sockets", type=Path, default=sockets_of(os.environ), help="folder of Triton's sockets (%(default)s)"
+    )
     parser.add_argument("--timeout", type=float, default=TIMEOUT, help="s, for each request (%(default)s)")
     options = parser.parse_args(argv)
     try:
-        check(options.url.rstrip("/"), options.timeout, read_token(os.environ, variables.READ_TOKEN))
+        check(options.sockets, options.timeout, read_token(os.environ, variables.READ_TOKEN))
         check_processes()
     except (UnhealthyError, SettingsError) as error:
         print(f"unhealthy: {error}", file=sys.stderr)

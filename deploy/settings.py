@@ -20,7 +20,8 @@ ROOT = Path(__file__).resolve().parent.parent
 TARGETS = ("gpu", "cpu")
 CATALOG = "/var/lib/mintmark/catalog"
 CACHE = "/var/cache/mintmark"
-_KEY = re.compile(r"[A-Za-z0-9_-]{16,}")  # long enough, and needs no quoting on Triton's command line
+SOCKETS = "/run/mintmark/sockets"
+_KEY = re.compile(r"[A-Za-z0-9_-]{16,}")  # long enough, and every header carries it
 
 
 @dataclass(frozen=True)
@@ -42,6 +43,10 @@ class Settings:
     binary: str  # tritonserver
     backends: Path | None  # instead of Triton's own
     cuda_pool_mib: int
+    sockets: Path  # folder of the sockets between Triton and its gate
+    http: bool
+    hosts: tuple[str, ...]  # by which HTTP is asked
+    origins: tuple[str, ...]  # web pages that may ask over HTTP
 
 
 def read_settings(environment: Mapping[str, str]) -> Settings:
@@ -74,7 +79,23 @@ def read_settings(environment: Mapping[str, str]) -> Settings:
         binary=environment.get(variables.TRITONSERVER, "tritonserver"),
         backends=read_path(environment, variables.BACKENDS),
         cuda_pool_mib=read_whole(environment, variables.CUDA_POOL_MIB, CUDA_POOL_MIB) if target == "gpu" else 0,
+        sockets=sockets_of(environment),
+        http=_switch(environment, variables.HTTP),
+        hosts=tuple(environment.get(variables.HTTP_HOSTS, "").split()),
+        origins=tuple(environment.get(variables.HTTP_ORIGINS, "").split()),
     )
+
+
+def sockets_of(environment: Mapping[str, str]) -> Path:
+    """The folder of the sockets between Triton and its gate."""
+    return Path(environment.get(variables.SOCKETS) or SOCKETS)
+
+
+def _switch(environment: Mapping[str, str], name: str) -> bool:
+    given = environment.get(name) or "0"
+    if given not in ("0", "1"):
+        raise SettingsError(f"{name} is {given!r}; it must be 0 or 1")
+    return given == "1"
 
 
 def default_builder(target: str, repository: Path, cache: Path) -> tuple[str, ...]:
@@ -143,7 +164,7 @@ def _tls(environment: Mapping[str, str]) -> Tls | None:
         )
     tls = Tls(certificate, key, client_authority)
     try:
-        tls.options()
+        tls.check()
     except ServerError as error:
         raise SettingsError(f"{error} as user {os.getuid()}") from error
     return tls

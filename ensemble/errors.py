@@ -9,6 +9,8 @@ from typing import ClassVar
 
 CODE_FORMAT = "[{code}] "  # before the message; an ensemble puts its own name before both
 
+MOST_BYTES = 2_000  # of a message
+
 
 class Status(Enum):
     """Triton's status for an error, by the names of its Python backend."""
@@ -16,6 +18,12 @@ class Status(Enum):
     INVALID_ARG = "INVALID_ARG"
     NOT_FOUND = "NOT_FOUND"
     UNAVAILABLE = "UNAVAILABLE"
+
+
+def shortened(message: str) -> str:
+    """A message that reaches clients: gRPC drops an answer whose header has 8 KB, where each byte may take three."""
+    data = message.encode(errors="replace")
+    return message if len(data) <= MOST_BYTES else f"{data[:MOST_BYTES].decode(errors='ignore')} …"
 
 
 class RequestError(Exception):
@@ -78,4 +86,20 @@ class CatalogError(RequestError):
     status = Status.UNAVAILABLE
 
 
-ERRORS = (PhotoError, NoCoinError, ParameterError, EntryError, EntryNotFoundError, AccessError, CatalogError)
+class StartingError(RequestError):
+    """The server is starting, so the request has had no effect."""
+
+    code = "SERVER_STARTING"
+    status = Status.UNAVAILABLE
+
+
+ERRORS = (
+    PhotoError,
+    NoCoinError,
+    ParameterError,
+    EntryError,
+    EntryNotFoundError,
+    AccessError,
+    CatalogError,
+    StartingError,
+)

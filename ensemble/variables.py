@@ -20,6 +20,10 @@ TRITON = "MINTMARK_TRITON"  # folder of the unpacked Triton wheel
 CACHE = "MINTMARK_CACHE"  # folder of engines and compiled graphs
 CORE_LOCKS = "MINTMARK_CORE_LOCKS"  # folder in which the workers agree on slots; the server sets it
 
+HTTP = "MINTMARK_HTTP"  # 1 turns HTTP on
+HTTP_HOSTS = "MINTMARK_HTTP_HOSTS"  # names by which HTTP is asked, besides those of loopback; with spaces between
+HTTP_ORIGINS = "MINTMARK_HTTP_ORIGINS"  # web pages that may ask over HTTP, such as https://coins.example
+
 # The container
 TARGET = "MINTMARK_TARGET"  # gpu or cpu
 CORES = "MINTMARK_CORES"  # cores to use, on the target cpu
@@ -29,6 +33,7 @@ TLS_KEY_FILE = "MINTMARK_TLS_KEY_FILE"  # its key
 TLS_CLIENT_CA_FILE = "MINTMARK_TLS_CLIENT_CA_FILE"  # authority of the clients that may connect
 MODELS = "MINTMARK_MODELS"  # model repository of the image
 REPOSITORY = "MINTMARK_REPOSITORY"  # model repository that Triton reads, assembled at the start
+SOCKETS = "MINTMARK_SOCKETS"  # folder of the sockets between Triton and its gate
 BACKENDS = "MINTMARK_BACKENDS"  # folder of backends, instead of Triton's own
 BUILDER = "MINTMARK_BUILDER"  # command that makes what the target lacks: engines or configs
 TRITONSERVER = "MINTMARK_TRITONSERVER"  # Triton's binary

@@ -1,8 +1,10 @@
 """What a running server says of itself: Triton's statistics and configs, and on CPUs the steps in `coin_embedding`.
 
-The Python client has no calls for these, so they are read with Triton's own client.
+The Python client has no calls for these, so they are read with Triton's own client. They are the operator's, so
+the environment must hold the server's key, MINTMARK_ADMIN_KEY.
 """
 
+import os
 import re
 import urllib.request
 from collections.abc import Mapping
@@ -11,7 +13,9 @@ from typing import Any
 import tritonclient.grpc as triton
 
 from backends.step_times import PHOTOS, SECONDS
+from ensemble import variables
 from ensemble.contract import ENSEMBLES
+from server.gate.rules import ADMIN_HEADER
 
 PARTS = ("queue", "compute_input", "compute_infer", "compute_output")
 METRICS_PORT = 8002  # Triton's default
@@ -28,6 +32,10 @@ def metrics_beside(url: str) -> str:
     return f"{url.rpartition(':')[0]}:{METRICS_PORT}"
 
 
+def _headers() -> dict[str, str]:
+    return {ADMIN_HEADER: os.environ.get(variables.ADMIN_KEY, "")}
+
+
 def read_counts(url: str) -> Counts:
     """A server's counters.
 
@@ -35,7 +43,7 @@ def read_counts(url: str) -> Counts:
         InferenceServerException: the server does not answer.
     """
     with triton.InferenceServerClient(url) as client:
-        answer = client.get_inference_statistics()
+        answer = client.get_inference_statistics(headers=_headers())
     return {model.name: _flat(model) for model in answer.model_stats}
 
 
@@ -59,7 +67,7 @@ def read_config(url: str, model: str) -> Any:
         InferenceServerException: the server does not answer, or lacks the model.
     """
     with triton.InferenceServerClient(url) as client:
-        return client.get_model_config(model).config
+        return client.get_model_config(model, headers=_headers()).config
 
 
 def read_routes(url: str) -> Routes:

@@ -2,6 +2,7 @@
 
 import argparse
 import os
+import secrets
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -89,9 +90,10 @@ def host(options: argparse.Namespace, trace: Path | None = None) -> Iterator[Hos
         return
     with tempfile.TemporaryDirectory(prefix="mintmark-load-") as folder:
         catalog = Path(folder)
+        os.environ.setdefault(variables.ADMIN_KEY, secrets.token_urlsafe(32))  # its counters are read with this
         with EmbeddedServer(catalog, target=options.target, trace=trace) as server:
             with connect(server.url) as client:
                 for photo, fields in tqdm(to_enroll, desc="enrolling", unit="coin", leave=False):
                     client.enroll(photo, fields)
             metrics = f"{LOOPBACK}:{server.ports.metrics}"
-            yield Host(server.url, metrics, queries, to_enroll, ProcessTree(server.pid), catalog)
+            yield Host(server.url, metrics, queries, to_enroll, ProcessTree(*server.pids), catalog)

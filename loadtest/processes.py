@@ -18,15 +18,16 @@ _GONE = (psutil.NoSuchProcess, psutil.AccessDenied, FileNotFoundError)
 
 
 class ProcessTree:
-    """A process and all its descendants at the moment of the question."""
+    """Processes and all their descendants at the moment of the question."""
 
-    def __init__(self, pid: int) -> None:
-        self._root = psutil.Process(pid)
+    def __init__(self, *pids: int) -> None:
+        self._roots = [psutil.Process(pid) for pid in pids]
 
     def _processes(self) -> Iterator[psutil.Process]:
-        with contextlib.suppress(*_GONE):
-            yield self._root
-            yield from self._root.children(recursive=True)
+        for root in self._roots:
+            with contextlib.suppress(*_GONE):
+                yield root
+                yield from root.children(recursive=True)
 
     def cpu_seconds(self) -> float:
         """CPU time of the processes that live, s."""

@@ -14,6 +14,14 @@ from ensemble.graph import Target
 from server import EmbeddedServer, Ports, ServerError, Tls
 
 
+def port(text: str) -> int:
+    """A port's number, 1 to 65535. Raises ArgumentTypeError."""
+    number = int(text) if text.isdecimal() and len(text) < 6 else 0
+    if not 0 < number < 65_536:
+        raise argparse.ArgumentTypeError(f"{text!r} is no port: 1 to 65535")
+    return number
+
+
 def parse(argv: list[str] | None) -> argparse.Namespace:
     """Read the command line."""
     parser = argparse.ArgumentParser(prog="python -m server", description=__doc__)
@@ -23,9 +31,10 @@ def parse(argv: list[str] | None) -> argparse.Namespace:
         help="folder of the catalog, or milvus://HOST:PORT/COLLECTION (%(default)s)",
     )
     parser.add_argument("--index", default="", help=f"kind of the index, such as HNSW32 ({variables.INDEX}, else Flat)")
-    parser.add_argument("--grpc-port", type=int, default=Ports.grpc, help="%(default)s")
-    parser.add_argument("--http-port", type=int, default=Ports.http, help="%(default)s")
-    parser.add_argument("--metrics-port", type=int, default=Ports.metrics, help="%(default)s")
+    parser.add_argument("--grpc-port", type=port, default=Ports.grpc, help="%(default)s")
+    parser.add_argument("--http", action="store_true", help="HTTP as well, for programs of this machine")
+    parser.add_argument("--http-port", type=port, default=Ports.http, help="%(default)s")
+    parser.add_argument("--metrics-port", type=port, default=Ports.metrics, help="%(default)s")
     parser.add_argument("--free-ports", action="store_true", help="pick free ports")
     parser.add_argument(
         "--target",
@@ -42,6 +51,9 @@ def parse(argv: list[str] | None) -> argparse.Namespace:
     parser.add_argument(
         "--tls-client-ca", type=Path, help="only clients with a certificate of this authority may connect"
     )
+    parser.add_argument(
+        "--no-restart", action="store_true", help="end when a part of the server has ended, for who starts it again"
+    )
     options = parser.parse_args(argv)
     if (options.tls_cert is None) != (options.tls_key is None) or (options.tls_client_ca and not options.tls_cert):
         parser.error("--tls-cert and --tls-key belong together, and --tls-client-ca to them")
@@ -52,7 +64,13 @@ def _tls(options: argparse.Namespace) -> Tls | None:
     return Tls(options.tls_cert, options.tls_key, options.tls_client_ca) if options.tls_cert else None
 
 
+def _say(text: str) -> None:
+    print(text, file=sys.stderr, flush=True)
+
+
 def _interrupt(number: int, frame: FrameType | None) -> None:
+    for each in (signal.SIGTERM, signal.SIGINT):  # a second one must not leave processes behind
+        signal.signal(each, signal.SIG_IGN)
     raise KeyboardInterrupt
 
 
@@ -77,6 +95,9 @@ def main(argv: list[str] | None = None) -> int:
                 environment={variables.INDEX: options.index} if options.index else {},
                 target=options.target,
                 tls=_tls(options),
+                http=options.http,
+                restart=not options.no_restart,
+                say=_say,
             )
             server.start()
     except ServerError as error:
@@ -85,22 +106,18 @@ def main(argv: list[str] | None = None) -> int:
     except KeyboardInterrupt:
         return 130
     try:
-        print(
-            f"ready: gRPC {server.url}, HTTP http://127.0.0.1:{ports.http}, metrics :{ports.metrics}/metrics",
-            flush=True,
-        )
+        http = f", HTTP http://127.0.0.1:{ports.http}" if options.http else ""
+        print(f"ready: gRPC {server.url}{http}, metrics http://127.0.0.1:{ports.metrics}/metrics", flush=True)
         print(f"catalog: {server.location}   stop with Ctrl-C", flush=True)
-        status = server.wait()
-        print(f"error: tritonserver ended with status {status}; see {options.log}", file=sys.stderr)
-        return 1
+        server.watch()
     except ServerError as error:
-        print(f"error: {error}; see {options.log}", file=sys.stderr)
-        return 1
+        _say(f"error: {error}")
     except KeyboardInterrupt:
         print("\nstopping …", flush=True)
         return 0
     finally:
         server.stop()
+    return 1
 
 
 if __name__ == "__main__":

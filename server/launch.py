@@ -3,21 +3,16 @@
 import contextlib
 import socket
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
 from ensemble import variables
-from server.tls import Tls
+from server.gate.settings import triton_options
 
 LOOPBACK = "127.0.0.1"
 STOP_TIMEOUT = 30  # s that requests in flight have left when the server stops
 TRACED = 5  # one request in so many is traced
 PINNED_POOL_MIB = 1024  # canvases on their way to the GPU, 3 MB each
-
-# Endpoints for the operator: clients need none of them.
-OPERATOR_ENDPOINTS = ("shared-memory", "model-config", "model-repository", "statistics", "trace", "logging")
-ADMIN_HEADER = "mintmark-admin"  # holds the key of closed endpoints over HTTP; gRPC clients put GRPC_PREFIX before it
-GRPC_PREFIX = "triton-grpc-protocol-"
 
 _OWN_BACKENDS = ("python", "openvino", "tensorrt_rtx")  # that exchange tensors by shared memory
 
@@ -37,7 +32,7 @@ class Ports:
     """The ports of a server."""
 
     grpc: int = 8001
-    http: int = 8000
+    http: int = 8000  # where HTTP is on
     metrics: int = 8002
 
     @classmethod
@@ -49,10 +44,10 @@ class Ports:
                 each.bind((LOOPBACK, 0))
             return cls(*(each.getsockname()[1] for each in sockets))
 
-    def busy(self) -> list[int]:
-        """Those that another process listens on, on loopback."""
+    def busy(self, http: bool = True) -> list[int]:
+        """Those that another process listens on, on loopback; that of HTTP only where it is on."""
         taken = []
-        for port in (self.grpc, self.http, self.metrics):
+        for port in (self.grpc, *([self.http] if http else []), self.metrics):
             with socket.socket() as probe:
                 probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
                 try:
@@ -63,30 +58,14 @@ class Ports:
 
 
 @dataclass(frozen=True)
-class Closed:
-    """Endpoints that answer only requests with a key in the header ADMIN_HEADER."""
-
-    endpoints: tuple[str, ...]
-    key: str = field(repr=False)
-
-    def option(self) -> str:
-        """The value of Triton's options for restricted endpoints."""
-        return f"{','.join(self.endpoints)}:{ADMIN_HEADER}={self.key}"
-
-
-@dataclass(frozen=True)
 class Launch:
-    """What one Triton serves, where it listens, and what it refuses."""
+    """What one Triton serves. It listens on Unix sockets alone: the gate stands between it and the network."""
 
     binary: str
     repository: Path
-    ports: Ports = Ports()
-    address: str = LOOPBACK  # to listen on
+    sockets: Path  # folder of these, which no other user may open
     config_name: str = ""  # selects the configs; '' selects the files config.pbtxt
     backends: Path | None = None  # instead of Triton's own folder of backends
-    tls: Tls | None = None  # certificates of the gRPC port; None leaves it in plain text
-    closed_grpc: Closed | None = None
-    closed_http: Closed | None = None
     complete_configs: bool = True  # Triton may fill in what a config leaves out
     exit_on_error: bool = False  # end when a model fails to load
     cuda_pool_mib: int = 0  # memory pool on GPU 0; 0 on a machine without one
@@ -96,37 +75,21 @@ class Launch:
 
 
 def triton_command(launch: Launch) -> list[str]:
-    """The command line of Triton, its binary first.
-
-    Raises:
-        ServerError: a TLS file cannot be read, or the files do not belong together.
-    """
+    """The command line of Triton, its binary first. It holds no secret: every user of a machine can read it."""
     options: dict[str, object] = {
         "model-repository": launch.repository,
         "model-control-mode": "none",  # nobody loads, unloads or replaces a model
         "strict-readiness": "true",  # ready means that every model is ready
         "exit-on-error": str(launch.exit_on_error).lower(),
         "exit-timeout-secs": STOP_TIMEOUT,
-        "grpc-address": launch.address,
-        "grpc-port": launch.ports.grpc,
-        # Triton's HTTP speaks no TLS. Where gRPC does, HTTP is for this machine or container alone.
-        "http-address": LOOPBACK if launch.tls else launch.address,
-        "http-port": launch.ports.http,
-        "metrics-address": launch.address,
-        "metrics-port": launch.ports.metrics,
+        **triton_options(launch.sockets),
         "allow-sagemaker": "false",
         "allow-vertex-ai": "false",
         # The Python models read the catalog's token from this header.
-        "grpc-header-forward-pattern": "authorization",
-        "http-header-forward-pattern": "authorization",
+        "grpc-header-forward-pattern": "^authorization$",
+        "http-header-forward-pattern": "^authorization$",
         "log-format": launch.log_format,
     }
-    if launch.tls:
-        options |= launch.tls.options()
-    if launch.closed_grpc:
-        options["grpc-restricted-protocol"] = launch.closed_grpc.option()
-    if launch.closed_http:
-        options["http-restricted-api"] = launch.closed_http.option()
     if launch.config_name:
         options["model-config-name"] = launch.config_name
     if launch.backends:

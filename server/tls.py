@@ -1,5 +1,6 @@
 """TLS on the gRPC port: the server's certificate and, for mutual TLS, the authority of its clients."""
 
+import contextlib
 import os
 import ssl
 from dataclasses import dataclass
@@ -22,24 +23,15 @@ class Tls:
     key: Path
     client_authority: Path | None = None
 
-    def options(self) -> dict[str, object]:
-        """Triton's options for the gRPC port.
+    def check(self) -> None:
+        """Check the files.
 
         Raises:
-            ServerError: a file cannot be read, or the files do not belong together. Triton itself would load every
-                model first, then end with the message that its socket is in use.
+            ServerError: a file cannot be read, the files do not belong together, or the certificate is not valid today.
         """
-        self._check_fit()
-        options: dict[str, object] = {
-            "grpc-use-ssl": 1,
-            "grpc-server-cert": _readable(self.certificate),
-            "grpc-server-key": _readable(self.key),
-        }
-        if self.client_authority is not None:
-            options |= {"grpc-use-ssl-mutual": 1, "grpc-root-cert": _readable(self.client_authority)}
-        return options
+        self._check_valid(self._check_fit())
 
-    def _check_fit(self) -> None:
+    def _check_fit(self) -> ssl.SSLContext:
         for path in filter(None, (self.certificate, self.key, self.client_authority)):
             _readable(path)
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
@@ -52,11 +44,27 @@ class Tls:
                 f"{both} are no certificate and its key, in PEM and without a password: {error}"
             ) from error
         if self.client_authority is None:
-            return
+            return context
         try:
             context.load_verify_locations(self.client_authority)
         except ssl.SSLError as error:
             raise ServerError(f"{self.client_authority} is no certificate of an authority, in PEM: {error}") from error
+        return context
+
+    def _check_valid(self, server: ssl.SSLContext) -> None:
+        """Let a client that trusts this very certificate connect, in memory: it sees whether it is valid today."""
+        client = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+        client.check_hostname = False
+        client.verify_flags |= ssl.VERIFY_X509_PARTIAL_CHAIN
+        client.load_verify_locations(self.certificate)
+        there, back = ssl.MemoryBIO(), ssl.MemoryBIO()
+        ends = (client.wrap_bio(back, there), server.wrap_bio(there, back, server_side=True))
+        try:
+            for end in ends * 2:
+                with contextlib.suppress(ssl.SSLWantReadError):
+                    end.do_handshake()
+        except ssl.SSLCertVerificationError as error:
+            raise ServerError(f"{self.certificate}: {error.verify_message}") from error
 
 
 def _readable(path: Path) -> Path:

@@ -9,8 +9,11 @@ import pytest
 _KEY = ("-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes")
 
 
-def make_certificates(folder: Path) -> Path:
-    """Write ca, server, client by `ca`, and other, stranger by `other`: NAME.pem and NAME.key. Returns the folder."""
+def make_certificates(folder: Path, days: int = 2) -> Path:
+    """Write ca, server, client by `ca`, and other, stranger by `other`: NAME.pem and NAME.key. Returns the folder.
+
+    Those of servers and clients are valid for so many days.
+    """
     if shutil.which("openssl") is None:
         pytest.skip("openssl, which makes the certificates, is not installed")
     for authority, names in (("ca", ("server", "client")), ("other", ("stranger",))):
@@ -18,7 +21,7 @@ def make_certificates(folder: Path) -> Path:
         for name in names:
             (folder / "san.ext").write_text("subjectAltName=IP:127.0.0.1,IP:127.0.0.2,DNS:localhost\n")
             _openssl(folder, "req", *_KEY, "-keyout", f"{name}.key", *_out(name, "csr"))
-            signing = ("-CA", f"{authority}.pem", "-CAkey", f"{authority}.key", "-CAcreateserial", "-days", "2")
+            signing = ("-CA", f"{authority}.pem", "-CAkey", f"{authority}.key", "-CAcreateserial", "-days", str(days))
             _openssl(
                 *(folder, "x509", "-req", "-in", f"{name}.csr", *signing),
                 *("-extfile", "san.ext", "-out", f"{name}.pem"),

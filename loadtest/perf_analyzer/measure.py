@@ -3,6 +3,7 @@
 import base64
 import csv
 import json
+import os
 import shlex
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -10,11 +11,13 @@ from pathlib import Path
 
 import numpy as np
 
+from ensemble import variables
 from ensemble.chain import Arrays
 from ensemble.contract import ENCODED, ENSEMBLES, MODELS, Model
 from loadtest.host import Host
 from loadtest.models import inputs_of_models
 from loadtest.perf_analyzer.binary import UnsteadyError, run
+from server.gate.rules import ADMIN_HEADER
 
 TRIALS = 8  # windows at most, until three in a row agree
 STEADY = 15  # percent by which three windows may differ
@@ -79,7 +82,9 @@ def _photo(encoded: bytes) -> np.ndarray:
 def arguments(model: Model, url: str, inputs: Path, concurrency: int, out: Path) -> list[str]:
     """perf_analyzer's command line for a closed loop over gRPC, without its length."""
     options = {"-m": model.name, "-u": url, "-i": "grpc", "--input-data": inputs, "--concurrency-range": concurrency}
-    return [str(word) for pair in {**options, "-f": out}.items() for word in pair]
+    # It reads the model's config and statistics, which are the operator's.
+    key = f"{ADMIN_HEADER}:{os.environ.get(variables.ADMIN_KEY, '')}"
+    return [str(word) for pair in {**options, "-f": out, "-H": key}.items() for word in pair]
 
 
 def until_steady(window: float) -> list[str]:
@@ -97,7 +102,9 @@ def measure(model: Model, there: Host, inputs: Path, concurrency: int, window: f
     out = folder / f"{model.name}-{concurrency}.csv"
     command = arguments(model, there.url, inputs, concurrency, out)
     with (folder / "commands.sh").open("a") as file:
-        file.write(f"perf_analyzer {shlex.join([*command, *until_steady(window)])}\n")
+        *shown, _ = command
+        header = f'"{ADMIN_HEADER}:${variables.ADMIN_KEY}"'  # the key itself is not written down
+        file.write(f"perf_analyzer {shlex.join(shown)} {header} {shlex.join(until_steady(window))}\n")
     try:
         run([*command, *until_steady(window)])
         steady = True

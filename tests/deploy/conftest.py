@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from ensemble import variables
+from server import Ports
 from tests.certificates import make_certificates
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -18,7 +19,7 @@ TOKEN = "the-token-of-the-catalog"
 READ_TOKEN = "the-token-of-its-readers"
 ADMIN_KEY = "only-the-operator-has-it"
 
-# The entrypoint becomes this program, which prints what it was started with.
+# The entrypoint starts this program, which prints what it was started with.
 TRITON = """#!{python}
 import json, os, sys
 told = {{"arguments": sys.argv[1:], "folder": os.getcwd(), "pid": os.getpid(), "environment": dict(os.environ)}}
@@ -47,6 +48,7 @@ class Container:
             variables.TRITONSERVER: str(self.folder / "tritonserver"),
             variables.TOKEN: TOKEN,
             variables.ADMIN_KEY: ADMIN_KEY,
+            variables.SOCKETS: str(self.folder / "s"),
         }
 
     def builder(self, source: str) -> str:
@@ -58,8 +60,10 @@ class Container:
     def start(self, **overrides: str | None) -> "subprocess.Popen[str]":
         """Run the entrypoint; `overrides` are variables on top of `environment`, None unsets one."""
         merged = {**self.environment, **overrides}
+        ports = Ports.free()
+        numbers = (f"--grpc-port={ports.grpc}", f"--metrics-port={ports.metrics}")
         return subprocess.Popen(
-            [sys.executable, "-m", "deploy.entrypoint"],
+            [sys.executable, "-m", "deploy.entrypoint", *numbers],
             cwd=ROOT,
             env={name: value for name, value in merged.items() if value is not None},
             stdout=subprocess.PIPE,

@@ -2,6 +2,7 @@
 
 import os
 import subprocess
+import tempfile
 import time
 import urllib.error
 import urllib.request
@@ -35,6 +36,9 @@ class Server:
         self.ports = Ports.free()
         self.address = address
         self.log = folder / "log.txt"
+        # The path of a socket is short.
+        self._sockets = tempfile.TemporaryDirectory(prefix="mintmark-")
+        self.sockets = Path(self._sockets.name) / "sockets"
         wheel = find_wheel()
         assemble_backends(wheel, folder / "backends")
         inherited = {name: value for name, value in os.environ.items() if not name.startswith("MINTMARK_")}
@@ -50,6 +54,7 @@ class Server:
             variables.TRITONSERVER: str(wheel.executable),
             variables.BACKENDS: str(folder / "backends"),
             variables.TOKEN: TOKEN,
+            variables.SOCKETS: str(self.sockets),
             **overrides,
         }
         with self.log.open("wb") as log:
@@ -80,7 +85,7 @@ class Server:
         deadline = time.monotonic() + READY_TIMEOUT
         while True:
             try:
-                return check(self.http, token=token)
+                return check(self.sockets, token=token)
             except UnhealthyError as error:
                 if self.process.poll() is not None or time.monotonic() > deadline:
                     raise AssertionError(f"not healthy: {error}\n{self.log.read_text()}") from error
@@ -89,4 +94,6 @@ class Server:
     def stop(self) -> int:
         """Stop it as Docker does; returns its exit status."""
         self.process.terminate()
-        return self.process.wait(timeout=60)
+        status = self.process.wait(timeout=60)
+        self._sockets.cleanup()
+        return status

@@ -1,4 +1,4 @@
-"""The entrypoint assembles the models, builds engines in sight and becomes Triton; or it gives a reason and ends."""
+"""The entrypoint assembles the models, builds engines in sight and runs Triton; or it gives a reason and ends."""
 
 import fcntl
 import importlib.util
@@ -12,7 +12,6 @@ import pytest
 from deploy.entrypoint import prepare
 from deploy.environment import SettingsError
 from deploy.settings import read_settings
-from server.launch import OPERATOR_ENDPOINTS
 from tests.deploy.conftest import ADMIN_KEY, READ_TOKEN, ROOT, TOKEN, Container, told
 
 pytestmark = pytest.mark.slow
@@ -29,12 +28,11 @@ def build(container: Container) -> str:
     return container.builder(BUILD.format(repository=str(container.folder / "repository")))
 
 
-def test_builds_then_becomes_triton(container: Container) -> None:
+def test_builds_then_runs_triton(container: Container) -> None:
     process = container.start(MINTMARK_BUILDER=build(container))
     output, log = process.communicate(timeout=60)
     triton = told(output)
-    assert process.returncode == 3  # of the fake Triton
-    assert triton["pid"] == process.pid  # so that the container's signals reach Triton
+    assert process.returncode == 1 and "tritonserver ended while it started" in log  # the fake Triton
     assert triton["folder"] == str(ROOT)
     assert log.index("segmentation: built") < log.index("starting Triton")
     assembled = container.folder / "repository" / "segmentation"
@@ -54,9 +52,9 @@ def test_triton_gets_the_tokens_and_not_the_key(container: Container) -> None:
     assert environment["MINTMARK_INDEX"] == "HNSW32"
     assert (container.folder / "catalog").is_dir()
     assert "MINTMARK_ADMIN_KEY" not in environment
-    assert f"--http-restricted-api={','.join(OPERATOR_ENDPOINTS)}:mintmark-admin={ADMIN_KEY}" in triton["arguments"]
     for secret in (ADMIN_KEY, TOKEN, READ_TOKEN):
         assert secret not in result.stderr
+        assert secret not in " ".join(triton["arguments"])  # every user of the host can read them
 
 
 def test_secrets_from_files_for_a_catalog_elsewhere(container: Container) -> None:
@@ -164,7 +162,7 @@ def test_two_containers_do_not_build_at_once(container: Container) -> None:
     go_on.touch()
     for process in (first, second):
         process.communicate(timeout=60)
-        assert process.returncode == 3
+        assert process.returncode == 1
 
 
 def test_stopped_while_waiting_for_another_container(container: Container) -> None:
@@ -223,5 +221,5 @@ def test_second_start_builds_on_the_first(container: Container) -> None:
     checks = container.builder(
         f"import pathlib; assert pathlib.Path({str(container.folder / 'repository' / engine)!r}).is_file()"
     )
-    assert container.run(MINTMARK_BUILDER=checks).returncode == 3
+    assert "tritonserver ended while it started" in container.run(MINTMARK_BUILDER=checks).stderr
     assert config.read_text() == 'name: "segmentation"\n'

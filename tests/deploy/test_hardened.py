@@ -5,8 +5,8 @@ import http.client
 import json
 import os
 import subprocess
+import tempfile
 import time
-import urllib.error
 import urllib.request
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -17,12 +17,14 @@ import pytest
 import tritonclient.grpc as grpc
 from tritonclient.utils import InferenceServerException
 
-from deploy.command import EVERY_ADDRESS, hardened
-from deploy.healthcheck import check, main
+from deploy.command import hardened
+from deploy.healthcheck import UnhealthyError, check, main
 from ensemble import variables
 from mintmark import Client, EntryFields, Unauthorized
-from server import Ports, Tls
-from server.launch import ADMIN_HEADER, GRPC_PREFIX, OPERATOR_ENDPOINTS, Launch, triton_command
+from server.gate.calls import OPERATORS
+from server.gate.rules import ADMIN_HEADER
+from server.launch import Launch, triton_command
+from server.triton import Triton
 from server.wheel import find_wheel
 from tests.deploy.conftest import ADMIN_KEY, READ_TOKEN, TOKEN
 from tests.deploy.running import READY_TIMEOUT, Server, status
@@ -30,6 +32,7 @@ from training.mint import CATALOG, make_design, photograph, strike
 
 pytestmark = pytest.mark.server
 
+JSON = {"Content-Type": "application/json"}
 COIN = EntryFields(name="2 euro, map", country="Germany", currency="euro", denomination="2", side="reverse", year=2002)
 
 
@@ -37,7 +40,9 @@ COIN = EntryFields(name="2 euro, map", country="Germany", currency="euro", denom
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     folder = tmp_path_factory.mktemp("container")
     (folder / "read_token").write_text(f"{READ_TOKEN}\n")
-    server = Server(folder, MINTMARK_ADMIN_KEY=ADMIN_KEY, MINTMARK_READ_TOKEN_FILE=str(folder / "read_token"))
+    server = Server(
+        folder, MINTMARK_HTTP="1", MINTMARK_ADMIN_KEY=ADMIN_KEY, MINTMARK_READ_TOKEN_FILE=str(folder / "read_token")
+    )
     try:
         server.wait(READ_TOKEN)
         yield server
@@ -53,10 +58,10 @@ def photo() -> bytes:
 
 
 def admin(url: str, method: str = "GET", body: bytes | None = None, key: str = ADMIN_KEY) -> urllib.request.Request:
-    return urllib.request.Request(url, body, {ADMIN_HEADER: key}, method=method)
+    return urllib.request.Request(url, body, {ADMIN_HEADER: key, **JSON}, method=method)
 
 
-def test_every_flag_is_triton_s(pem: Path) -> None:
+def test_every_flag_is_triton_s() -> None:
     wheel = find_wheel()
     usage = subprocess.run(
         [str(wheel.executable), "--help"],
@@ -66,39 +71,33 @@ def test_every_flag_is_triton_s(pem: Path) -> None:
         check=False,
     )
     flags = {line.split()[0] for line in (usage.stdout + usage.stderr).splitlines() if line.startswith("  --")}
-    tls = Tls(pem / "server.pem", pem / "server.key", pem / "ca.pem")
     everything = Launch(
         "tritonserver",
         Path("/m"),
-        address=EVERY_ADDRESS,
+        Path("/s"),
         config_name="cpu",
         backends=Path("/b"),
-        tls=tls,
         cuda_pool_mib=1024,
         shared_memory_prefix="own_",
         trace=Path("/t"),
     )
-    command = triton_command(hardened(everything, "key"))
+    command = triton_command(hardened(everything))
     assert {argument.split("=")[0] for argument in command[1:]} <= flags
 
 
 def test_command_line_of_the_gpu_is_taken(tmp_path: Path) -> None:
     """As far as it shows without a GPU: with no models to load, Triton starts and is ready."""
-    wheel, ports = find_wheel(), Ports.free()
-    launch = Launch(str(wheel.executable), tmp_path, ports, cuda_pool_mib=64)
-    command = triton_command(hardened(launch, ADMIN_KEY))
-    environment = {**os.environ, "LD_LIBRARY_PATH": str(wheel.libraries)}
-    with subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT) as process:
+    wheel = find_wheel()
+    (tmp_path / "models").mkdir()
+    with tempfile.TemporaryDirectory() as folder:  # the path of a socket is short
+        sockets = Path(folder) / "sockets"
+        launch = Launch(str(wheel.executable), tmp_path / "models", sockets, cuda_pool_mib=64)
+        environment = {**os.environ, "LD_LIBRARY_PATH": str(wheel.libraries)}
+        triton = Triton(triton_command(hardened(launch)), environment, sockets)
         try:
-            ready = False
-            while process.poll() is None and not ready:
-                with contextlib.suppress(urllib.error.URLError):
-                    ready = status(f"http://127.0.0.1:{ports.http}/v2/health/ready") == 200
-                time.sleep(0.1)
+            triton.wait_until_ready()
         finally:
-            process.terminate()
-        output = process.communicate(timeout=60)[0].decode()
-    assert ready, output
+            triton.end()
 
 
 def test_serves_and_the_catalog_needs_its_token(server: Server) -> None:
@@ -127,10 +126,10 @@ def test_health_check_brings_the_token(
 ) -> None:
     for name in ("MINTMARK_READ_TOKEN", "MINTMARK_READ_TOKEN_FILE"):
         monkeypatch.delenv(name, raising=False)
-    assert main(["--url", server.http]) == 1
+    assert main(["--sockets", str(server.sockets)]) == 1
     assert "unauthorized" in capsys.readouterr().err
     monkeypatch.setenv(variables.READ_TOKEN, READ_TOKEN)
-    assert main(["--url", server.http]) == 0
+    assert main(["--sockets", str(server.sockets)]) == 0
 
 
 def test_token_over_http(server: Server) -> None:
@@ -148,54 +147,61 @@ def test_token_over_http(server: Server) -> None:
     assert "no entry has the id" in replies[2]
 
 
-RESTRICTED_PATHS = {
-    "model-repository": ("/v2/repository/index", "POST", b""),
-    "model-config": ("/v2/models/decode/config", "GET", None),
-    "statistics": ("/v2/models/stats", "GET", None),
-    "trace": ("/v2/trace/setting", "GET", None),
-    "logging": ("/v2/logging", "GET", None),
-    "shared-memory": ("/v2/systemsharedmemory/status", "GET", None),
+PATHS = {
+    "RepositoryIndex": ("/v2/repository/index", "POST", b""),
+    "ModelConfig": ("/v2/models/decode/config", "GET", None),
+    "ModelStatistics": ("/v2/models/stats", "GET", None),
+    "TraceSetting": ("/v2/trace/setting", "GET", None),
+    "LogSettings": ("/v2/logging", "GET", None),
 }
 
 
-def test_every_restricted_endpoint_is_tried() -> None:
-    assert set(RESTRICTED_PATHS) == set(OPERATOR_ENDPOINTS)
+def test_every_endpoint_of_the_operator_is_tried() -> None:
+    assert set(PATHS) == set(OPERATORS)
 
 
-@pytest.mark.parametrize("name", OPERATOR_ENDPOINTS)
-def test_restricted_over_http(server: Server, name: str) -> None:
-    path, method, body = RESTRICTED_PATHS[name]
-    assert status(urllib.request.Request(server.http + path, body, method=method)) == 403
+@pytest.mark.parametrize("name", OPERATORS)
+def test_the_operator_s_over_http(server: Server, name: str) -> None:
+    path, method, body = PATHS[name]
+    assert status(urllib.request.Request(server.http + path, body, JSON, method=method)) == 403
     assert status(admin(server.http + path, method, body, key="another-key-of-16")) == 403
     assert status(admin(server.http + path, method, body)) == 200
 
 
 def calls(client: grpc.InferenceServerClient, headers: dict[str, str] | None) -> dict[str, Callable[[], object]]:
-    """A function for each restricted endpoint that calls it."""
+    """A function for each of the operator's endpoints that calls it."""
     return {
-        "model-repository": lambda: client.get_model_repository_index(headers=headers),
-        "model-config": lambda: client.get_model_config("decode", headers=headers),
-        "statistics": lambda: client.get_inference_statistics(headers=headers),
-        "trace": lambda: client.get_trace_settings(headers=headers),
-        "logging": lambda: client.get_log_settings(headers=headers),
-        "shared-memory": lambda: client.get_system_shared_memory_status(headers=headers),
+        "RepositoryIndex": lambda: client.get_model_repository_index(headers=headers),
+        "ModelConfig": lambda: client.get_model_config("decode", headers=headers),
+        "ModelStatistics": lambda: client.get_inference_statistics(headers=headers),
+        "TraceSetting": lambda: client.get_trace_settings(headers=headers),
+        "LogSettings": lambda: client.get_log_settings(headers=headers),
     }
 
 
-@pytest.mark.parametrize("name", OPERATOR_ENDPOINTS)
-def test_restricted_over_grpc(server: Server, name: str) -> None:
+@pytest.mark.parametrize("name", OPERATORS)
+def test_the_operator_s_over_grpc(server: Server, name: str) -> None:
     with grpc.InferenceServerClient(server.grpc) as client:
-        for headers in (None, {GRPC_PREFIX + ADMIN_HEADER: "another-key-of-16"}):
-            with pytest.raises(InferenceServerException, match="This protocol is restricted"):
+        for headers in (None, {ADMIN_HEADER: "another-key-of-16"}):
+            with pytest.raises(InferenceServerException, match="PERMISSION_DENIED"):
                 calls(client, headers)[name]()
-        calls(client, {GRPC_PREFIX + ADMIN_HEADER: ADMIN_KEY})[name]()
+        calls(client, {ADMIN_HEADER: ADMIN_KEY})[name]()
 
 
-def test_models_cannot_be_changed_even_with_the_key(server: Server) -> None:
-    """Model control is off, not merely restricted."""
-    for action in ("load", "unload"):
-        assert status(admin(f"{server.http}/v2/repository/models/search/{action}", "POST", b"{}")) == 503
-    check(server.http, token=READ_TOKEN)
+def test_not_even_the_operator_names_shared_memory_or_changes_models(server: Server) -> None:
+    headers = {ADMIN_HEADER: ADMIN_KEY}
+    with grpc.InferenceServerClient(server.grpc) as client:
+        for call in (
+            lambda: client.get_system_shared_memory_status(headers=headers),
+            lambda: client.register_system_shared_memory("region", "/region", 64, headers=headers),
+            lambda: client.load_model("search", headers=headers),
+            lambda: client.unload_model("search", headers=headers),
+        ):
+            with pytest.raises(InferenceServerException, match="UNIMPLEMENTED"):
+                call()
+    for path in ("/v2/systemsharedmemory/status", "/v2/repository/models/search/unload"):
+        assert status(admin(server.http + path, "POST", b"{}")) == 404
+    check(server.sockets, token=READ_TOKEN)
 
 
 def test_health_and_metadata_are_open(server: Server) -> None:
@@ -222,12 +228,12 @@ def test_model_that_fails_ends_the_server(tmp_path: Path) -> None:
     seen_ready = False
     deadline = time.monotonic() + READY_TIMEOUT
     while server.process.poll() is None and time.monotonic() < deadline:
-        with contextlib.suppress(urllib.error.URLError):
-            seen_ready |= status(f"{server.http}/v2/health/ready") == 200
+        with contextlib.suppress(UnhealthyError):
+            check(server.sockets)
+            seen_ready = True
         time.sleep(0.1)
-    if server.process.poll() is None:
-        server.stop()
-        raise AssertionError("the server went on without its catalog")
-    assert server.process.returncode not in (0, None)
+    ended = server.process.poll()
+    server.stop()
+    assert ended == 1, "the server went on without its catalog"
     assert not seen_ready
     assert "file is not a database" in server.log.read_text()

@@ -1,11 +1,11 @@
 """The health check against a fake server that answers what a test tells it to."""
 
 import json
-import socket
 import threading
 from collections.abc import Iterator
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 from pathlib import Path
+from socketserver import ThreadingMixIn, UnixStreamServer
 
 import pytest
 
@@ -14,19 +14,21 @@ from ensemble import variables
 from ensemble.contract import EMBEDDING, EMBEDDING_SIZE, FOUND, KNOWN, RELIEF
 from ensemble.contract import SEARCH as SEARCH_MODEL
 from ensemble.parameters import Search, search_parameters
+from server.gate.settings import HTTP_SOCKET
 from tests.deploy.conftest import READ_TOKEN
 
 READY, MODEL, SEARCH = "/v2/health/ready", "/v2/models/search/ready", "/v2/models/search/infer"
 FOUND_NOTHING = {"outputs": [{"name": KNOWN.name, "datatype": "BOOL", "shape": [1, 1], "data": [False]}]}
 
 
-class FakeServer(ThreadingHTTPServer):
-    """Answers each path with a status and a body, and keeps the requests."""
+class FakeServer(ThreadingMixIn, UnixStreamServer):
+    """Answers each path with a status and a body, on the socket of HTTP, and keeps the requests."""
 
     daemon_threads = True
 
-    def __init__(self) -> None:
-        super().__init__(("127.0.0.1", 0), Handler)
+    def __init__(self, sockets: Path) -> None:
+        super().__init__(str(sockets / HTTP_SOCKET), Handler)
+        self.sockets = sockets
         self.answers: dict[str, tuple[int, bytes]] = {
             READY: (200, b""),
             MODEL: (200, b""),
@@ -37,12 +39,10 @@ class FakeServer(ThreadingHTTPServer):
         self.hold = threading.Event()  # while it is not set, answers wait
         self.hold.set()
 
-    @property
-    def url(self) -> str:
-        return f"http://127.0.0.1:{self.server_address[1]}"
-
 
 class Handler(BaseHTTPRequestHandler):
+    client_address = ("", 0)  # a Unix socket has none
+
     def do_GET(self) -> None:
         self.answer(b"")
 
@@ -65,8 +65,8 @@ class Handler(BaseHTTPRequestHandler):
 
 
 @pytest.fixture
-def server() -> Iterator[FakeServer]:
-    with FakeServer() as server:
+def server(tmp_path: Path) -> Iterator[FakeServer]:
+    with FakeServer(tmp_path) as server:
         thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
         thread.start()
         yield server
@@ -82,7 +82,7 @@ def unset(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_healthy(server: FakeServer) -> None:
-    check(server.url)
+    check(server.sockets)
     assert set(server.requests) == {READY, MODEL, SEARCH}
     assert set(server.tokens.values()) == {None}
     request = json.loads(server.requests[SEARCH])
@@ -93,19 +93,17 @@ def test_healthy(server: FakeServer) -> None:
     assert inputs[EMBEDDING.name]["shape"] == [1, EMBEDDING_SIZE]
     assert inputs[RELIEF.name]["shape"] == [1, *RELIEF.dims] and not any(inputs[RELIEF.name]["data"])
     assert inputs[FOUND.name]["data"] == [1]  # with 0, no coin in the photo, nothing would be searched
-    assert main(["--url", f"{server.url}/"]) == 0
+    assert main(["--sockets", str(server.sockets)]) == 0
 
 
 @pytest.mark.parametrize("variable", ["MINTMARK_READ_TOKEN", "MINTMARK_READ_TOKEN_FILE"])
 def test_token_of_readers_goes_with_the_search(
     server: FakeServer, variable: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """It goes nowhere else, in particular not to a proxy that the environment names."""
+    """It goes nowhere else."""
     (tmp_path / "token").write_text(f"{READ_TOKEN}\n")
     monkeypatch.setenv(variable, str(tmp_path / "token") if variable.endswith("_FILE") else READ_TOKEN)
-    monkeypatch.setenv("http_proxy", "http://127.0.0.1:9")
-    monkeypatch.delenv("no_proxy", raising=False)
-    assert main(["--url", server.url]) == 0
+    assert main(["--sockets", str(server.sockets)]) == 0
     assert server.tokens == {READY: None, MODEL: None, SEARCH: f"Bearer {READ_TOKEN}"}
 
 
@@ -114,7 +112,7 @@ def test_refused_token_is_not_told(
 ) -> None:
     server.answers[SEARCH] = (500, b"unauthorized: wrong token")
     monkeypatch.setenv(variables.READ_TOKEN, READ_TOKEN)
-    assert main(["--url", server.url]) == 1
+    assert main(["--sockets", str(server.sockets)]) == 1
     error = capsys.readouterr().err
     assert "unauthorized: wrong token" in error
     assert READ_TOKEN not in error
@@ -124,14 +122,14 @@ def test_token_that_cannot_be_read_is_not_healthy(
     server: FakeServer, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setenv(variables.READ_TOKEN + variables.FILE, "/nowhere/token")
-    assert main(["--url", server.url]) == 1
+    assert main(["--sockets", str(server.sockets)]) == 1
     assert "unhealthy: MINTMARK_READ_TOKEN_FILE: cannot read /nowhere/token" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("path", [READY, MODEL, SEARCH])
 def test_whatever_is_not_ready_is_named(server: FakeServer, path: str, capsys: pytest.CaptureFixture[str]) -> None:
     server.answers[path] = (503, b"not yet")
-    assert main(["--url", server.url]) == 1
+    assert main(["--sockets", str(server.sockets)]) == 1
     assert f"{path} answered 503: b'not yet'" in capsys.readouterr().err
 
 
@@ -149,17 +147,15 @@ def test_search_that_answers_nothing_is_not_healthy(server: FakeServer, reply: b
     """With numpy 2, Triton's Python backend answers like that."""
     server.answers[SEARCH] = (200, reply)
     with pytest.raises(UnhealthyError, match=r"the search answered (no|empty) outputs"):
-        check(server.url)
+        check(server.sockets)
 
 
 def test_index_that_is_still_being_loaded_is_not_healthy(server: FakeServer) -> None:
     server.hold.clear()
     with pytest.raises(UnhealthyError, match="did not answer: timed out"):
-        check(server.url, timeout=0.05)
+        check(server.sockets, timeout=0.05)
 
 
-def test_no_server() -> None:
-    with socket.socket() as unused:
-        unused.bind(("127.0.0.1", 0))  # taken, but nobody listens
-        with pytest.raises(UnhealthyError, match=r"did not answer: .*refused"):
-            check(f"http://127.0.0.1:{unused.getsockname()[1]}")
+def test_no_server(tmp_path: Path) -> None:
+    with pytest.raises(UnhealthyError, match="did not answer"):
+        check(tmp_path)

@@ -23,6 +23,7 @@ ROOT = Path(__file__).resolve().parents[2]
 TOKEN = "the-right-token"
 SERVE_PYTHON = os.environ.get(variables.SERVE_PYTHON, sys.executable)  # `make test` sets one without torch
 DIE_WITH_PARENT = 1  # PR_SET_PDEATHSIG
+READY = r"ready: gRPC (\S+?)(?:, HTTP (\S+))?, metrics (\S+)"
 
 
 @dataclass
@@ -31,7 +32,8 @@ class Running:
 
     process: "subprocess.Popen[bytes]"
     url: str
-    http: str
+    http: str  # URL; '' where HTTP is off
+    metrics: str  # URL
 
     def stop(self, number: int = signal.SIGTERM) -> int:
         """Stop it with a signal; returns its exit status."""
@@ -39,13 +41,12 @@ class Running:
         return self.process.wait(timeout=60)
 
 
-def launch(folder: Path, *arguments: str, **environment: str) -> Running:
-    """Run `python -m server` on free ports until it says that it is ready."""
+def start(folder: Path, *arguments: str, **environment: str) -> "subprocess.Popen[bytes]":
+    """Run `python -m server` on free ports; its output goes to `output.txt` in the folder."""
     libc = ctypes.CDLL(None)
     folder.mkdir(exist_ok=True)
-    output = folder / "output.txt"
-    with output.open("wb") as file:
-        process = subprocess.Popen(
+    with (folder / "output.txt").open("wb") as file:
+        return subprocess.Popen(
             [
                 *(str(ROOT / SERVE_PYTHON), "-m", "server", "--free-ports"),
                 *("--catalog", str(folder / "catalog"), "--log", str(folder / "server.log")),
@@ -57,17 +58,22 @@ def launch(folder: Path, *arguments: str, **environment: str) -> Running:
             stderr=subprocess.STDOUT,
             preexec_fn=lambda: libc.prctl(DIE_WITH_PARENT, signal.SIGTERM),
         )
-    while (ready := re.search(r"ready: gRPC (\S+), HTTP (\S+),", output.read_text())) is None:
+
+
+def launch(folder: Path, *arguments: str, **environment: str) -> Running:
+    """The same, until it says that it is ready."""
+    process, output = start(folder, *arguments, **environment), folder / "output.txt"
+    while (ready := re.search(READY, output.read_text())) is None:
         if process.poll() is not None:
             raise AssertionError(f"the server did not start: {output.read_text()}")
         time.sleep(0.1)
-    return Running(process, ready[1], ready[2])
+    return Running(process, ready[1], ready[2] or "", ready[3])
 
 
 @pytest.fixture(scope="session")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
     """A server whose catalog can be changed only with a token."""
-    running = launch(tmp_path_factory.mktemp("server"), MINTMARK_TOKEN=TOKEN)
+    running = launch(tmp_path_factory.mktemp("server"), "--http", MINTMARK_TOKEN=TOKEN)
     yield running
     running.stop()
 

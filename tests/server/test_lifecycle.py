@@ -59,7 +59,7 @@ def all_end(pids: list[int], seconds: float = 30) -> bool:
 
 def test_survives_kill_and_stops_on_interrupt(tmp_path: Path, coins: list[Coin]) -> None:
     """An acknowledged enrolment survives kill -9, and Ctrl-C leaves nothing behind."""
-    running = launch(tmp_path)
+    running = launch(tmp_path, "--no-restart")
     with Client(running.url) as client:
         entry = client.enroll(jpeg(coins[0].catalog), coins[0].fields)
     processes = children(running.process.pid)

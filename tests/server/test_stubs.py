@@ -10,7 +10,7 @@ import psutil
 import pytest
 
 from server import EmbeddedServer, ServerError
-from server.stubs import dead_stubs
+from server.stubs import dead_stubs, stopped_stubs
 
 
 def process(folder: Path, number: int, name: str, state: str, parent: int) -> None:
@@ -31,6 +31,13 @@ def test_the_dead_of_a_server_are_told_from_the_living_and_from_others(tmp_path:
     assert dead_stubs(9, tmp_path) == []
 
 
+def test_the_stopped_are_found_too(tmp_path: Path) -> None:
+    for number, state in enumerate("SRZTtD", 20):
+        process(tmp_path, number, "triton_python_b", state, 7)
+    assert stopped_stubs(7, tmp_path) == [23, 24]
+    assert stopped_stubs(8, tmp_path) == []
+
+
 def test_a_zombie_of_the_system_has_the_state_that_is_looked_for() -> None:
     child = subprocess.Popen(["true"])
     while "(true) Z" not in Path(f"/proc/{child.pid}/stat").read_text():
@@ -41,8 +48,8 @@ def test_a_zombie_of_the_system_has_the_state_that_is_looked_for() -> None:
 
 @pytest.mark.server
 def test_a_server_ends_when_a_model_dies(tmp_path: Path) -> None:
-    with EmbeddedServer(tmp_path) as server:
+    with EmbeddedServer(tmp_path, restart=False) as server:
         (stub, *_) = [each for each in psutil.Process(server.pid).children() if "search_0_0" in each.cmdline()]
         os.kill(stub.pid, signal.SIGKILL)
         with pytest.raises(ServerError, match=f"the process of a model has died: {stub.pid}"):
-            server.wait()
+            server.watch()

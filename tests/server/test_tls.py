@@ -2,8 +2,6 @@
 
 import socket
 import ssl
-import urllib.error
-import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -12,6 +10,8 @@ import pytest
 from ensemble import variables
 from mintmark import Client, MintmarkError, Tls
 from mintmark._cli import main as mintmark
+from server import ServerError
+from server import Tls as ServerTls
 from server.__main__ import main as serve
 from tests.certificates import make_certificates
 from tests.server.conftest import Coin, Running, jpeg, launch
@@ -93,14 +93,14 @@ def test_the_server_shows_its_certificate(mutual: Running, pem: Path) -> None:
 
 
 def test_http_is_no_way_round(mutual: Running) -> None:
-    """Triton's HTTP has no TLS, so inference is closed there and health is open."""
-    with urllib.request.urlopen(f"{mutual.http}/v2/health/ready", timeout=10) as answer:
-        assert answer.status == 200
-    for path in ("v2/models/catalog/infer", "v2/repository/index"):
-        with pytest.raises(urllib.error.HTTPError) as caught:
-            urllib.request.urlopen(f"{mutual.http}/{path}", b"{}", timeout=10)
-        assert caught.value.code == 403
-        caught.value.close()
+    """It speaks no TLS, and is off."""
+    assert mutual.http == ""
+
+
+def test_an_expired_certificate_is_refused(tmp_path: Path) -> None:
+    pem = make_certificates(tmp_path, days=-1)
+    with pytest.raises(ServerError, match=r"server\.pem: certificate has expired"):
+        ServerTls(pem / "server.pem", pem / "server.key").check()
 
 
 def test_half_of_a_pair_of_files_is_refused(pem: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -70,7 +70,7 @@ class Separate:
         """
         server = EmbeddedServer(catalog, target=target, models=STEPS[COIN_SEARCH], log=catalog / "separate.log")
         server.start()
-        return cls(server.url, ProcessTree(server.pid), server.stop)
+        return cls(server.url, ProcessTree(*server.pids), server.stop)
 
     def answer(self, photo: bytes) -> Answer:
         """See Contender."""

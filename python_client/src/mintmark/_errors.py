@@ -7,7 +7,7 @@ MintmarkError
   EntryNotFound       no entry has the id
   Unauthorized        the token is missing or wrong
   ServerUnavailable   nothing listens at the address, or the server is not ready: trying again may help
-    ServerBusy        too many requests wait, or this one waited too long: try again later
+    ServerBusy        too many requests wait, this one waited too long, or the server is starting: try again later
   RequestTimeout      no answer came within the client's timeout
   ServerError         the server failed, or its answer breaks the contract
 """
@@ -44,7 +44,7 @@ class ServerUnavailable(MintmarkError):
 
 
 class ServerBusy(ServerUnavailable):
-    """The server refused the request because too many wait, or dropped it because it waited too long."""
+    """The server refused the request because too many wait or it is starting, or dropped it: it waited too long."""
 
 
 class RequestTimeout(MintmarkError):
@@ -63,5 +63,6 @@ BY_CODE: dict[str, type[MintmarkError]] = {
     contract.ENTRY_NOT_FOUND: EntryNotFound,
     contract.UNAUTHORIZED: Unauthorized,
     contract.CATALOG_UNAVAILABLE: ServerUnavailable,
+    contract.SERVER_STARTING: ServerBusy,
 }
 """The error to raise for each code of the server."""

@@ -1,0 +1,164 @@
+"""The gate over gRPC: every call that clients may make, and no other, passed on to Triton's socket."""
+
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+from typing import Any
+
+import grpc
+from google.protobuf.message import DecodeError
+from grpc import aio
+from tritonclient.grpc import service_pb2
+
+from ensemble.errors import StartingError, shortened
+from server.gate.rules import ADMIN_HEADER, Asked, RefusedError, check, is_operator
+from server.gate.settings import GateSettings, grpc_target
+from server.gate.state import State
+
+SERVICE = "/inference.GRPCInferenceService/"
+OPEN = ("ServerLive", "ModelReady", "ServerMetadata", "ModelMetadata")  # beside ServerReady and ModelInfer
+# With the operator's key. Shared memory is not among them: whoever may name a region reads and writes that of others.
+OPERATORS = ("RepositoryIndex", "ModelConfig", "ModelStatistics", "TraceSetting", "LogSettings")
+HEALTH = "/grpc.health.v1.Health/Check"
+FORWARDED = ("authorization",)  # headers
+STARTING = StartingError("the server is starting; try again")
+
+# s, ms: a connection without a call is closed, one that says nothing sooner, and one whose other end is gone.
+_IDLE_MS, _HANDSHAKE_MS, _PING_MS, _PONG_MS = 300_000, 20_000, 60_000, 20_000
+_IDENTITY_ONLY = 1  # no compression: a few bytes could become gigabytes
+
+Handler = Callable[[bytes, aio.ServicerContext], Awaitable[bytes]]
+
+
+def server_options(settings: GateSettings) -> list[tuple[str, int]]:
+    """Arguments of the gRPC library for the port that clients reach."""
+    return [
+        ("grpc.max_receive_message_length", settings.message_bytes),
+        ("grpc.max_send_message_length", settings.message_bytes),
+        ("grpc.so_reuseport", int(settings.shared)),
+        ("grpc.compression_enabled_algorithms_bitset", _IDENTITY_ONLY),
+        ("grpc.max_connection_idle_ms", _IDLE_MS),
+        ("grpc.server_handshake_timeout_ms", _HANDSHAKE_MS),
+        ("grpc.keepalive_time_ms", _PING_MS),
+        ("grpc.keepalive_timeout_ms", _PONG_MS),
+    ]
+
+
+class Calls(grpc.GenericRpcHandler):
+    """What each method of the service does.
+
+    Args:
+        channel: to Triton.
+        state: of Triton.
+        admin_key: of the operator.
+    """
+
+    def __init__(self, channel: aio.Channel, state: State, admin_key: str) -> None:
+        self._state = state
+        self._admin_key = admin_key
+        self._calls = {name: channel.unary_unary(name) for name in self._methods()}
+        self._handlers: dict[str, Handler] = {
+            HEALTH: self._pass_on(HEALTH),
+            SERVICE + "ServerReady": self._ready,
+            SERVICE + "ModelInfer": self._infer,
+            **{SERVICE + name: self._pass_on(SERVICE + name) for name in OPEN},
+            **{SERVICE + name: self._for_operator(SERVICE + name) for name in OPERATORS},
+        }
+
+    @staticmethod
+    def _methods() -> list[str]:
+        return [HEALTH, *(SERVICE + name for name in (*OPEN, *OPERATORS, "ServerReady", "ModelInfer"))]
+
+    def service(self, handler_call_details: grpc.HandlerCallDetails) -> grpc.RpcMethodHandler | None:
+        """The handler of a method; None where the gate has no such method."""
+        handler = self._handlers.get(handler_call_details.method)
+        return None if handler is None else grpc.unary_unary_rpc_method_handler(handler)
+
+    def _pass_on(self, method: str) -> Handler:
+        async def handle(request: bytes, context: aio.ServicerContext) -> bytes:
+            return await self._forward(method, request, context)
+
+        return handle
+
+    def _for_operator(self, method: str) -> Handler:
+        async def handle(request: bytes, context: aio.ServicerContext) -> bytes:
+            if not is_operator(_headers(context).get(ADMIN_HEADER, ""), self._admin_key):
+                await context.abort(grpc.StatusCode.PERMISSION_DENIED, "this endpoint is the operator's")
+            return await self._forward(method, request, context)
+
+        return handle
+
+    async def _ready(self, request: bytes, context: aio.ServicerContext) -> bytes:
+        if not self._state.healthy:
+            return bytes(service_pb2.ServerReadyResponse(ready=False).SerializeToString())
+        return await self._forward(SERVICE + "ServerReady", request, context)
+
+    async def _infer(self, request: bytes, context: aio.ServicerContext) -> bytes:
+        try:
+            check(asked(request))
+        except RefusedError as error:
+            await context.abort(grpc.StatusCode.INVALID_ARGUMENT, str(error))
+        return await self._forward(SERVICE + "ModelInfer", request, context)
+
+    async def _forward(self, method: str, request: bytes, context: aio.ServicerContext) -> bytes:
+        if not self._state.listening:
+            await context.abort(grpc.StatusCode.UNAVAILABLE, STARTING.answer)
+        headers = _headers(context)
+        kept = [(name, headers[name]) for name in FORWARDED if name in headers]
+        try:
+            answer: bytes = await self._calls[method](request, metadata=kept, timeout=context.time_remaining())
+            return answer
+        except aio.AioRpcError as error:
+            await context.abort(error.code(), shortened(error.details() or ""))
+            raise  # never reached: abort raises
+
+
+def asked(request: bytes) -> Asked:
+    """What the rules look at in a message `ModelInferRequest`.
+
+    Raises:
+        RefusedError: it is none.
+    """
+    try:
+        message: Any = service_pb2.ModelInferRequest.FromString(request)
+    except DecodeError as error:
+        raise RefusedError("the message is no ModelInferRequest") from error
+    return Asked(
+        list(message.parameters),
+        [list(one.shape) for one in message.inputs],
+        [list(one.parameters) for one in message.inputs],
+        [list(one.parameters) for one in message.outputs],
+        len(request),
+    )
+
+
+def _headers(context: aio.ServicerContext) -> dict[str, str]:
+    return {name: value for name, value in context.invocation_metadata() or () if isinstance(value, str)}
+
+
+async def serve(settings: GateSettings, state: State) -> aio.Server:
+    """Open the gRPC port.
+
+    Raises:
+        OSError: the port cannot be opened, or a file of TLS cannot be read.
+    """
+    # No limit on answers from Triton, whose requests were limited.
+    unlimited = [("grpc.max_receive_message_length", -1), ("grpc.max_send_message_length", -1)]
+    channel = aio.insecure_channel(grpc_target(Path(settings.sockets)), options=unlimited)
+    server = aio.server(options=server_options(settings))
+    server.add_generic_rpc_handlers([Calls(channel, state, settings.admin_key)])
+    where = f"{settings.address}:{settings.grpc}"
+    try:
+        if settings.certificate:
+            server.add_secure_port(where, _credentials(settings))
+        else:
+            server.add_insecure_port(where)
+    except RuntimeError as error:
+        raise OSError(f"cannot listen on {where}: {error}") from error
+    await server.start()
+    return server
+
+
+def _credentials(settings: GateSettings) -> grpc.ServerCredentials:
+    pair = (Path(settings.key).read_bytes(), Path(settings.certificate).read_bytes())
+    authority = Path(settings.client_authority).read_bytes() if settings.client_authority else None
+    return grpc.ssl_server_credentials([pair], authority, require_client_auth=authority is not None)

@@ -1,0 +1,71 @@
+"""Which requests pass the gate."""
+
+import hmac
+from collections.abc import Collection, Iterable, Sequence
+from dataclasses import dataclass
+
+ADMIN_HEADER = "mintmark-admin"  # holds the operator's key, over gRPC and over HTTP
+MOST_TENSORS = 64  # inputs, or outputs, of a request
+MOST_PARAMETERS = 64  # of a request, an input or an output
+_SHARED_MEMORY = "shared_memory"  # begins the names of parameters that put a tensor into shared memory
+_CLASSIFICATION = "classification"
+
+
+class RefusedError(Exception):
+    """The gate does not pass on a request; the message says why."""
+
+
+@dataclass(frozen=True)
+class Asked:
+    """What the gate looks at in an inference request, over either protocol.
+
+    Attributes:
+        parameters: names of the request's parameters.
+        shapes: of the inputs.
+        input_parameters: names of the parameters of each input.
+        output_parameters: the same of each output.
+        size: bytes of the whole request.
+    """
+
+    parameters: Collection[str]
+    shapes: Sequence[Sequence[int]]
+    input_parameters: Sequence[Collection[str]]
+    output_parameters: Sequence[Collection[str]]
+    size: int
+
+
+def check(asked: Asked) -> None:
+    """Let a request pass.
+
+    Raises:
+        RefusedError: Triton itself would crash, read shared memory, or reserve more than was sent.
+    """
+    tensors = (asked.input_parameters, asked.output_parameters)
+    if max(map(len, tensors)) > MOST_TENSORS:
+        raise RefusedError(f"a request has at most {MOST_TENSORS} inputs and {MOST_TENSORS} outputs")
+    everywhere = [asked.parameters, *asked.input_parameters, *asked.output_parameters]
+    if max(map(len, everywhere)) > MOST_PARAMETERS:
+        raise RefusedError(f"a request, an input or an output has at most {MOST_PARAMETERS} parameters")
+    for names in everywhere:
+        if any(name.startswith(_SHARED_MEMORY) for name in names):
+            raise RefusedError("tensors in shared memory are not taken: send them in the request")
+    # On an output of text Triton divides by zero: it asks how many of the largest numbers are wanted.
+    if any(_CLASSIFICATION in names for names in everywhere):
+        raise RefusedError("no output of this server is a classification: leave out class_count")
+    _check_shapes(asked.shapes, asked.size)
+
+
+def _check_shapes(shapes: Iterable[Sequence[int]], size: int) -> None:
+    for shape in shapes:
+        elements = 1
+        for length in shape:
+            if length < 0:
+                raise RefusedError(f"the shape of an input has the negative length {length}")
+            elements *= length
+            if elements > size:  # each element takes a byte at least
+                raise RefusedError("the shape of an input has more elements than the request has bytes")
+
+
+def is_operator(given: str, key: str) -> bool:
+    """Whether a request carries the operator's key; where none is set, no request does."""
+    return bool(key) and hmac.compare_digest(given.encode(), key.encode())

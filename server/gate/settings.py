@@ -1,0 +1,69 @@
+"""What a gate is told when it starts, by the process that starts it."""
+
+import json
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+
+GRPC_SOCKET, HTTP_SOCKET, METRICS_SOCKET = "grpc", "http", "metrics"
+_PORT = 1  # Triton puts a port behind the name of its gRPC socket
+MESSAGE_BYTES = 128_000_000  # of a request or an answer
+
+
+@dataclass(frozen=True)
+class GateSettings:
+    """Where a gate listens, and what it lets pass.
+
+    Attributes:
+        sockets: folder of Triton's sockets.
+        address: to listen on.
+        grpc: port of gRPC.
+        http: port of HTTP; 0 leaves HTTP off.
+        http_address: to listen on over HTTP, which is never encrypted.
+        metrics: port of the metrics.
+        certificate, key, client_authority: PEM files of the gRPC port, as in `Tls`; '' where there are none.
+        hosts: names under which HTTP is asked, besides those of loopback.
+        origins: web pages that may ask over HTTP, such as 'https://coins.example'.
+        admin_key: opens the operator's endpoints to who sends it; '' leaves them closed.
+        message_bytes: of a request.
+        shared: whether other gates listen on the same ports.
+    """
+
+    sockets: str
+    address: str
+    grpc: int
+    http: int
+    metrics: int
+    http_address: str = "127.0.0.1"
+    certificate: str = ""
+    key: str = ""
+    client_authority: str = ""
+    hosts: tuple[str, ...] = ()
+    origins: tuple[str, ...] = ()
+    admin_key: str = field(default="", repr=False)
+    message_bytes: int = MESSAGE_BYTES
+    shared: bool = False
+
+    def to_json(self) -> str:
+        """The settings as one line of JSON."""
+        return json.dumps(asdict(self))
+
+    @classmethod
+    def from_json(cls, text: str) -> "GateSettings":
+        """Read what `to_json` wrote."""
+        values = json.loads(text)
+        return cls(**values | {"hosts": tuple(values["hosts"]), "origins": tuple(values["origins"])})
+
+
+def triton_options(sockets: Path) -> dict[str, object]:
+    """Triton's options that let it listen on sockets in this folder, and nowhere else."""
+    return {
+        "grpc-address": f"unix:{sockets / GRPC_SOCKET}",
+        "grpc-port": _PORT,
+        "http-address": f"unix:{sockets / HTTP_SOCKET}",
+        "metrics-address": f"unix:{sockets / METRICS_SOCKET}",
+    }
+
+
+def grpc_target(sockets: Path) -> str:
+    """The address of Triton's gRPC socket, as clients take it."""
+    return f"unix:{sockets / GRPC_SOCKET}:{_PORT}"
