@@ -26,6 +26,14 @@ STARTING = StartingError("the server is starting; try again")
 _IDLE_MS, _HANDSHAKE_MS, _PING_MS, _PONG_MS = 300_000, 20_000, 60_000, 20_000
 _IDENTITY_ONLY = 1  # no compression: a few bytes could become gigabytes
 
+_TO_TRITON = [  # no limit on answers, whose requests were limited; found again soon after it was away
+    ("grpc.max_receive_message_length", -1),
+    ("grpc.max_send_message_length", -1),
+    ("grpc.initial_reconnect_backoff_ms", 100),
+    ("grpc.min_reconnect_backoff_ms", 100),
+    ("grpc.max_reconnect_backoff_ms", 500),
+]
+
 Handler = Callable[[bytes, aio.ServicerContext], Awaitable[bytes]]
 
 
@@ -105,7 +113,10 @@ class Calls(grpc.GenericRpcHandler):
         headers = _headers(context)
         kept = [(name, headers[name]) for name in FORWARDED if name in headers]
         try:
-            answer: bytes = await self._calls[method](request, metadata=kept, timeout=context.time_remaining())
+            # If Triton is away for a moment, the call waits for it, as long as its client does.
+            answer: bytes = await self._calls[method](
+                request, metadata=kept, timeout=context.time_remaining(), wait_for_ready=True
+            )
             return answer
         except aio.AioRpcError as error:
             await context.abort(error.code(), shortened(error.details() or ""))
@@ -141,9 +152,7 @@ async def serve(settings: GateSettings, state: State) -> aio.Server:
     Raises:
         OSError: the port cannot be opened, or a file of TLS cannot be read.
     """
-    # No limit on answers from Triton, whose requests were limited.
-    unlimited = [("grpc.max_receive_message_length", -1), ("grpc.max_send_message_length", -1)]
-    channel = aio.insecure_channel(grpc_target(Path(settings.sockets)), options=unlimited)
+    channel = aio.insecure_channel(grpc_target(Path(settings.sockets)), options=_TO_TRITON)
     server = aio.server(options=server_options(settings))
     server.add_generic_rpc_handlers([Calls(channel, state, settings.admin_key)])
     where = f"{settings.address}:{settings.grpc}"

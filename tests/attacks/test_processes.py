@@ -3,7 +3,7 @@
 import os
 import signal
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import psutil
@@ -45,8 +45,10 @@ def wait(condition: Callable[[], bool]) -> None:
 
 
 @pytest.fixture
-def running(tmp_path: Path) -> Running:
-    return launch(tmp_path)
+def running(tmp_path: Path) -> Iterator[Running]:
+    server = launch(tmp_path)
+    yield server
+    server.stop()
 
 
 def test_it_starts_again_by_itself(running: Running, tmp_path: Path) -> None:
@@ -64,7 +66,6 @@ def test_it_starts_again_by_itself(running: Running, tmp_path: Path) -> None:
     assert (tmp_path / "server.crash.log").read_text()
     assert (tmp_path / "server.log").read_text().count("Started GRPCInferenceService") == 4, "the log was appended to"
     assert oct((tmp_path / "server.log").stat().st_mode)[-3:] == "600"
-    running.stop()
 
 
 def test_a_stopped_process_is_not_ready(running: Running) -> None:
@@ -73,7 +74,6 @@ def test_a_stopped_process_is_not_ready(running: Running) -> None:
     wait(lambda: not ready(running))
     held.send_signal(signal.SIGCONT)
     wait(lambda: ready(running))
-    running.stop()
 
 
 def test_nothing_stays_behind_whatever_ends_first(tmp_path: Path) -> None:
