@@ -16,25 +16,16 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import numpy as np
-from PIL import ExifTags, Image
+from PIL import Image
 
 from backends.cpu_decoder import Decoded, decode_or_error
 from ensemble.errors import PhotoError
-from ensemble.photo import Photo, place, read_header, shrink, shrinking
+from ensemble.limits import DEFAULT, Limits
+from ensemble.photo import Photo, orientation_of, read_header, upright
 
 MOST_PIXELS = 256_000_000  # decoded at a time: 768 MB on the device
 MOST_THREADS = 8  # CPU threads of one instance
 _END = b"\xff\xd9"  # end mark of a JPEG file
-_UPRIGHT = {  # EXIF orientation to the operation that undoes it
-    2: Image.Transpose.FLIP_LEFT_RIGHT,
-    3: Image.Transpose.ROTATE_180,
-    4: Image.Transpose.FLIP_TOP_BOTTOM,
-    5: Image.Transpose.TRANSPOSE,
-    6: Image.Transpose.ROTATE_270,
-    7: Image.Transpose.TRANSVERSE,
-    8: Image.Transpose.ROTATE_90,
-}
-_SIDEWAYS = (5, 6, 7, 8)
 
 
 class JpegBatchError(RuntimeError):
@@ -47,18 +38,20 @@ class JpegBatch:
     Args:
         device: number of the GPU. None uses nvImageCodec's decoders for CPUs: tests run all but the device that way.
         most_pixels: decoded at a time; larger batches are decoded in parts.
+        limits: what decoding one photo may cost.
 
     Raises:
         JpegBatchError: nvImageCodec or nvJPEG is not installed, or there is no such device.
     """
 
-    def __init__(self, device: int | None, most_pixels: int = MOST_PIXELS) -> None:
+    def __init__(self, device: int | None, most_pixels: int = MOST_PIXELS, limits: Limits = DEFAULT) -> None:
         try:
             from nvidia import nvimgcodec
         except ImportError as error:
             raise JpegBatchError(f"nvImageCodec is missing ({error}): install requirements/gpu.txt") from error
         self._codec = nvimgcodec
         self._most_pixels = most_pixels
+        self._limits = limits
         where = "the CPU" if device is None else f"CUDA device {device}"
         threads = min(MOST_THREADS, len(os.sched_getaffinity(0)))
         try:
@@ -88,7 +81,7 @@ class JpegBatch:
         Returns:
             Per file its photo, or the error that `ensemble.photo.decode` raises for it.
         """
-        headers = [_header(encoded) for encoded in photos]
+        headers = [_header(encoded, self._limits) for encoded in photos]
         results: list[Decoded | None] = [header if isinstance(header, PhotoError) else None for header in headers]
         batch = [n for n, header in enumerate(headers) if isinstance(header, Image.Image) and _takes(photos[n], header)]
         for part in _parts(batch, headers, self._most_pixels):
@@ -97,9 +90,12 @@ class JpegBatch:
             for n, photo in zip(part, placed, strict=True):
                 results[n] = photo
         rest = [n for n, result in enumerate(results) if result is None]
-        for n, decoded in zip(rest, self._pool.map(decode_or_error, [photos[n] for n in rest]), strict=True):
+        for n, decoded in zip(rest, self._pool.map(self._decode_alone, [photos[n] for n in rest]), strict=True):
             results[n] = decoded
         return [result for result in results if result is not None]
+
+    def _decode_alone(self, encoded: bytes) -> Decoded:
+        return decode_or_error(encoded, self._limits)
 
     def _pictures(self, photos: Sequence[bytes]) -> list[np.ndarray | None]:
         """[h, w, 3] uint8 RGB per photo, not yet upright; None where the codec cannot decode it."""
@@ -121,9 +117,9 @@ def _kinds(codec: Any, device: int | None) -> tuple[Any, ...]:
     return (codec.HW_GPU_ONLY, codec.HYBRID_CPU_GPU, codec.GPU_ONLY)
 
 
-def _header(encoded: bytes) -> Image.Image | PhotoError:
+def _header(encoded: bytes, limits: Limits) -> Image.Image | PhotoError:
     try:
-        return read_header(encoded)
+        return read_header(encoded, limits)
     except PhotoError as error:
         return error
 
@@ -164,17 +160,7 @@ def _finish(header: Image.Image, picture: np.ndarray | None) -> Photo | None:
     width, height = header.size
     if picture is None or picture.shape != (height, width, 3) or picture.dtype != np.uint8:
         return None
-    try:
-        orientation = header.getexif().get(ExifTags.Base.Orientation, 1)
-    except Exception:  # damaged EXIF data can raise anything
-        return None
-    factor = shrinking(width, height)
-    small = shrink(picture, width, height, factor)
-    if orientation in _UPRIGHT:  # turning is cheaper after shrinking
-        small = np.asarray(Image.fromarray(small).transpose(_UPRIGHT[orientation]))
-    if orientation in _SIDEWAYS:
-        width, height = height, width
-    return place(small, width, height, factor)
+    return upright(picture, width, height, orientation_of(header))
 
 
 def _specimen() -> bytes:

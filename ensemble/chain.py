@@ -2,10 +2,12 @@
 
 import time
 from collections.abc import Callable, Sequence
+from functools import partial
 
 import numpy as np
 
 from ensemble.contract import DECODE, ENCODED, Model
+from ensemble.limits import DEFAULT, Limits
 from ensemble.photo import decode
 
 Arrays = dict[str, np.ndarray]
@@ -26,10 +28,12 @@ class Chain:
     Args:
         steps: models; the first one takes the photo.
         opened: opens a model of the steps; `decode` needs no opening.
+        limits: what decoding one photo may cost.
     """
 
-    def __init__(self, steps: Sequence[Model], opened: Callable[[Model], Runner]) -> None:
-        self._runners = {model: _decode if model is DECODE else opened(model) for model in steps}
+    def __init__(self, steps: Sequence[Model], opened: Callable[[Model], Runner], limits: Limits = DEFAULT) -> None:
+        decoding = partial(_decode, limits=limits)
+        self._runners = {model: decoding if model is DECODE else opened(model) for model in steps}
 
     def run(self, photo: bytes, threads: Threads = unlimited, observe: Observer | None = None) -> Arrays:
         """Take one photo through all steps.
@@ -55,5 +59,5 @@ class Chain:
         return tensors
 
 
-def _decode(inputs: Arrays, threads: int | None) -> Arrays:
-    return {name: array[None] for name, array in vars(decode(inputs[ENCODED.name][0])).items()}
+def _decode(inputs: Arrays, threads: int | None, limits: Limits) -> Arrays:
+    return {name: array[None] for name, array in vars(decode(inputs[ENCODED.name][0], limits)).items()}

@@ -5,16 +5,42 @@ from dataclasses import dataclass
 
 import cv2
 import numpy as np
-from PIL import Image, ImageOps
+from PIL import ExifTags, Image, TiffImagePlugin
 
-from ensemble.contract import CANVAS_SIZE, MAX_MEGAPIXELS, PHOTO_FORMATS, PHOTO_SUFFIXES
+from ensemble.contract import CANVAS_SIZE, PHOTO_FORMATS, PHOTO_SUFFIXES
 from ensemble.errors import PhotoError
+from ensemble.limits import DEFAULT, Limits
+from ensemble.photo_header import LEAST_PIXEL_BYTES, check_header, check_memory, check_size, orientation
 
 SUFFIXES = tuple(suffix for suffixes in PHOTO_SUFFIXES.values() for suffix in suffixes)  # of file names
 
 Image.MAX_IMAGE_PIXELS = None  # MAX_MEGAPIXELS is stricter, and an error rather than a warning
 
 _MAGIC = {b"GIF8": "GIF", b"%PDF": "PDF", b"<svg": "SVG", b"\x00\x00\x00\x0cjP": "JPEG 2000", b"8BPS": "Photoshop"}
+_UPRIGHT = {  # EXIF orientation to the operation that undoes it
+    2: Image.Transpose.FLIP_LEFT_RIGHT,
+    3: Image.Transpose.ROTATE_180,
+    4: Image.Transpose.FLIP_TOP_BOTTOM,
+    5: Image.Transpose.TRANSPOSE,
+    6: Image.Transpose.ROTATE_270,
+    7: Image.Transpose.TRANSVERSE,
+    8: Image.Transpose.ROTATE_90,
+}
+_SIDEWAYS = (5, 6, 7, 8)
+_DRAFTED = ("JPEG", "MPO")
+# Bytes of memory for each decoded pixel, by Pillow's mode: the picture itself, what it is turned into, and the RGB.
+_PIXEL_BYTES = {
+    "RGB": LEAST_PIXEL_BYTES,
+    "L": 12,
+    "1": 12,
+    "P": 14,
+    "CMYK": 14,
+    "YCbCr": 14,
+    "RGBA": 16,
+    "LA": 16,
+    "PA": 16,
+}
+_MOST_PIXEL_BYTES = 22
 _BRANDS = {b"heic": "HEIC", b"heix": "HEIC", b"mif1": "HEIF", b"avif": "AVIF"}
 
 
@@ -33,28 +59,28 @@ class Photo:
     scale: np.ndarray
 
 
-def decode(encoded: bytes) -> Photo:
+def decode(encoded: bytes, limits: Limits = DEFAULT) -> Photo:
     """Decode a photo file and place it on the canvas, upright, shrunk only if it is too large.
 
     Args:
         encoded: a file of one of PHOTO_FORMATS; the first of several frames counts.
+        limits: what decoding it may cost.
 
     Raises:
-        PhotoError: empty, truncated, damaged, of another format, or above MAX_MEGAPIXELS by its header.
+        PhotoError: empty, truncated, damaged, of another format, or above MAX_MEGAPIXELS or a limit by its header.
     """
-    image = read_header(encoded)
-    factor = shrinking(*image.size)
+    image = read_header(encoded, limits)
     width, height = image.size
+    factor = shrinking(width, height)
     try:
         # JPEG can be decoded at 1/2, 1/4 or 1/8, which saves most of the time. The rest is shrunk below.
         image.draft(image.mode, (int(np.ceil(width * factor)), int(np.ceil(height * factor))))
         image.load()
-        upright = ImageOps.exif_transpose(_to_rgb(image))
+        turn = orientation_of(image)
+        picture = np.asarray(_to_rgb(image))
     except Exception as error:  # decoders raise anything on damaged files
         raise PhotoError(f"the {image.format} photo is damaged or cut off: {error}") from error
-    if (upright.width > upright.height) != (width > height):
-        width, height = height, width
-    return place(np.asarray(upright), width, height, factor)
+    return upright(picture, width, height, turn)
 
 
 def is_photo_file(name: str) -> bool:
@@ -62,15 +88,54 @@ def is_photo_file(name: str) -> bool:
     return name.lower().endswith(SUFFIXES)
 
 
-def read_header(encoded: bytes) -> Image.Image:
+def read_header(encoded: bytes, limits: Limits = DEFAULT) -> Image.Image:
     """Open a photo file without decoding it.
 
     Raises:
-        PhotoError: empty, damaged in its header, of another format, or above MAX_MEGAPIXELS.
+        PhotoError: empty, damaged in its header, of another format, or above MAX_MEGAPIXELS or a limit.
     """
+    besides = check_header(encoded, limits)
     image = _open(encoded)
-    _check_size(image)
+    check_size(*image.size, limits)
+    if any(part[0] == "bmp_rle" for part in getattr(image, "tile", ())):
+        raise PhotoError("BMP photos with run lengths are not supported; send a PNG or JPEG")
+    check_memory(besides + _PIXEL_BYTES.get(image.mode, _MOST_PIXEL_BYTES) * _decoded_pixels(image), limits)
     return image
+
+
+def _decoded_pixels(image: Image.Image) -> float:
+    """How many pixels `decode` has in memory: a JPEG is decoded at 1/2, 1/4 or 1/8 where that is enough."""
+    width, height = image.size
+    smaller = min(1.0, 2 * CANVAS_SIZE / max(width, height)) if image.format in _DRAFTED else 1.0
+    return width * height * smaller**2
+
+
+def orientation_of(image: Image.Image) -> int:
+    """How to turn an opened photo, 1 to 8, as EXIF counts."""
+    if isinstance(image, TiffImagePlugin.TiffImageFile):
+        return int(image.tag_v2.get(ExifTags.Base.Orientation, 1))
+    exif = image.info.get("exif") or b""
+    if not exif and "Raw profile type exif" in image.info:  # a text in some PNG files
+        exif = bytes.fromhex("".join(image.info["Raw profile type exif"].split("\n")[3:]))
+    xmp = image.info.get("XML:com.adobe.xmp") or image.info.get("xmp") or b""
+    return orientation(exif, xmp.encode() if isinstance(xmp, str) else xmp)
+
+
+def upright(picture: np.ndarray, width: int, height: int, turn: int) -> Photo:
+    """Turn a decoded picture upright and put it on the canvas.
+
+    Args:
+        picture: [h, w, 3] uint8 RGB, as it is stored; of any size between the canvas's and the photo's.
+        width, height: of the whole photo, as it is stored.
+        turn: its orientation, 1 to 8, as EXIF counts.
+    """
+    factor = shrinking(width, height)
+    small = shrink(picture, width, height, factor)
+    if turn in _UPRIGHT:  # turning is cheaper after shrinking
+        small = np.asarray(Image.fromarray(small).transpose(_UPRIGHT[turn]))
+    if turn in _SIDEWAYS:
+        width, height = height, width
+    return place(small, width, height, factor)
 
 
 def shrinking(width: int, height: int) -> float:
@@ -94,26 +159,16 @@ def _open(encoded: bytes) -> Image.Image:
         raise PhotoError(f"{problem}; send one of {supported}") from error
 
 
-def _check_size(image: Image.Image) -> None:
-    megapixels = image.width * image.height / 1e6
-    if megapixels > MAX_MEGAPIXELS:
-        size = f"{image.width} x {image.height} pixels, {megapixels:.1f} megapixels"
-        raise PhotoError(f"the photo has {size}; the limit is {MAX_MEGAPIXELS:g}: send a smaller one")
-
-
 def _to_rgb(image: Image.Image) -> Image.Image:
-    """8-bit RGB from any mode; transparent parts become white. EXIF data stays with the image."""
+    """8-bit RGB from any mode; transparent parts become white."""
     if image.mode == "RGB" and "transparency" not in image.info:
         return image
-    exif = image.getexif()
     if image.mode.startswith(("I", "F")):
         image = Image.fromarray(_to_8_bit(np.asarray(image)))
     if image.has_transparency_data:
         rgba = image.convert("RGBA")
         image = Image.alpha_composite(Image.new("RGBA", rgba.size, "white"), rgba)
-    rgb = image.convert("RGB")
-    rgb.info["exif"] = exif.tobytes()
-    return rgb
+    return image.convert("RGB")
 
 
 def _to_8_bit(values: np.ndarray) -> np.ndarray:

@@ -16,6 +16,7 @@ SECRETS = (TOKEN, READ_TOKEN, MILVUS_TOKEN, ADMIN_KEY)  # never written to a log
 FILE = "_FILE"  # after the name of a secret: the name of the variable that holds a file with the secret
 
 # The server
+LIMITS = "MINTMARK_LIMITS"  # what one request may cost, such as photo_bytes=8000000, see ensemble/limits.py
 TRITON = "MINTMARK_TRITON"  # folder of the unpacked Triton wheel
 CACHE = "MINTMARK_CACHE"  # folder of engines and compiled graphs
 CORE_LOCKS = "MINTMARK_CORE_LOCKS"  # folder in which the workers agree on slots; the server sets it

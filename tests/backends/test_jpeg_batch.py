@@ -6,6 +6,7 @@ nvImageCodec runs here with its decoders for CPUs, and on the GPU if there is on
 import io
 import sys
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,7 @@ from backends.decoders import decoder_for
 from backends.jpeg_batch import JpegBatch, JpegBatchError
 from ensemble.contract import CANVAS_SIZE
 from ensemble.errors import PhotoError
+from ensemble.limits import Limits
 from ensemble.photo import Photo, decode
 
 pytestmark = pytest.mark.slow
@@ -202,7 +204,10 @@ def test_real_photos(batch: JpegBatch) -> None:
 
 
 def test_a_cpu_instance_decodes_one_by_one() -> None:
-    assert decoder_for(None) is decode_each
+    decoder = decoder_for(None, Limits(photo_bytes=100))
+    assert isinstance(decoder, partial) and decoder.func is decode_each
+    [refused] = decoder([encoded(picture(40, 30))])
+    assert isinstance(refused, PhotoError) and "the limit is 100" in str(refused)
 
 
 @pytest.mark.skipif(not NO_GPU, reason="there is a CUDA device")

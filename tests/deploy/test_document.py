@@ -24,6 +24,7 @@ def test_every_setting_is_described_and_no_other() -> None:
     code = {getattr(variables, name) for name in re.findall(r"variables\.([A-Z_]+)", sources("*.py"))} - LISTS
     code |= {secret for kind in KINDS for secret in kind.secrets}
     code |= {variables.CANDIDATES, variables.MOST_CANDIDATES}  # ensemble.parameters reads and checks them
+    code |= {variables.LIMITS}  # ensemble.limits does
     assert code | {f"{secret}{variables.FILE}" for secret in variables.SECRETS} == named("".join(SETTINGS))
 
 

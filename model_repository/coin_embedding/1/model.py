@@ -22,6 +22,7 @@ from ensemble.chain import Chain, Threads, unlimited
 from ensemble.contract import COIN_EMBEDDING, ENCODED
 from ensemble.cpu import Cpu
 from ensemble.graph import STEPS
+from ensemble.limits import Limits
 
 
 class TritonPythonModel:
@@ -33,7 +34,7 @@ class TritonPythonModel:
         repository, cache = Path(args["model_repository"]).parent, os.environ.get(variables.CACHE, "")
         cv2.setNumThreads(1)  # decoding has no use for more
         cpu = Cpu.of(parameters)
-        self.chain = Chain(STEPS[COIN_EMBEDDING], lambda model: open_runner(model, cpu, repository, cache))
+        self.chain = Chain(STEPS[COIN_EMBEDDING], lambda model: open_runner(model, cpu, repository, cache), Limits.of())
         self.slots = slots_of(parameters)
         self.times = StepTimes(pb_utils.MetricFamily, STEPS[COIN_EMBEDDING])
 

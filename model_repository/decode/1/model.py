@@ -9,6 +9,7 @@ from backends.adapter import Answer, answer_each, array, gpu_of
 from backends.cpu_decoder import Decoded
 from backends.decoders import decoder_for
 from ensemble.contract import CANVAS, ENCODED, EXTENT, SCALE
+from ensemble.limits import Limits
 
 
 class TritonPythonModel:
@@ -16,7 +17,7 @@ class TritonPythonModel:
 
     def initialize(self, args: dict[str, str]) -> None:
         """Start the decoder."""
-        self.decode = decoder_for(gpu_of(args))
+        self.decode = decoder_for(gpu_of(args), Limits.of())
 
     def execute(self, requests: list[Any]) -> list[Any]:
         """Decode the photos of all requests together, and answer each request on its own."""
