@@ -7,8 +7,9 @@ from typing import Any
 import numpy as np
 import triton_python_backend_utils as pb_utils
 
+from ensemble.access import check_read, own_right
 from ensemble.contract import Model, Tensor
-from ensemble.errors import ParameterError, RequestError, Status
+from ensemble.errors import ParameterError, RequestError, Status, shortened
 
 Answer = dict[Tensor, np.ndarray]
 
@@ -48,14 +49,17 @@ def in_place(request: Any, tensor: Tensor) -> Any:
     return cupy.from_dlpack(given)
 
 
-def texts(request: Any, tensor: Tensor) -> list[str]:
+def texts(request: Any, tensor: Tensor, most: int) -> list[str]:
     """A BYTES input of a request as text, one string per row.
 
     Raises:
-        ParameterError: a row is not valid UTF-8.
+        ParameterError: a row has more than `most` bytes, or is not valid UTF-8.
     """
+    rows = array(request, tensor).reshape(-1)
+    if (longest := max(map(len, rows), default=0)) > most:
+        raise ParameterError(f"{tensor.name} has {longest} bytes; the limit is {most}: send less at a time")
     try:
-        return [row.decode() for row in array(request, tensor).reshape(-1)]
+        return [row.decode() for row in rows]
     except UnicodeDecodeError as error:
         raise ParameterError(f"{tensor.name} is not UTF-8 text: {error}") from error
 
@@ -80,10 +84,20 @@ def call(model: Model, inputs: dict[Tensor, np.ndarray]) -> Answer:
         requested_output_names=[tensor.name for tensor in model.outputs],
         inputs=[pb_utils.Tensor(tensor.name, array) for tensor, array in inputs.items()],
         preferred_memory=pb_utils.PreferredMemory(pb_utils.TRITONSERVER_MEMORY_CPU),
+        parameters=own_right(),
     ).exec()
     if answer.has_error():
         raise RuntimeError(f"{model.name} failed: {answer.error().message()}")
     return {t: pb_utils.get_output_tensor_by_name(answer, t.name).as_numpy() for t in model.outputs}
+
+
+def refusal(request: Any) -> Any:
+    """The response to a request that may not read; None if it may."""
+    try:
+        check_read(parameters(request))
+    except RequestError as error:
+        return _refuse(error.answer, getattr(pb_utils.TritonError, error.status.value))
+    return None
 
 
 def answer_each(requests: Sequence[Any], answer: Callable[[Any], Answer]) -> list[Any]:
@@ -97,11 +111,11 @@ def _respond(request: Any, answer: Callable[[Any], Answer]) -> Any:
         return pb_utils.InferenceResponse(tensors)
     except RequestError as error:
         if error.status is Status.UNAVAILABLE:  # not the caller's fault
-            pb_utils.Logger.log_error(str(error))
+            pb_utils.Logger.log_error(shortened(str(error)))
         return _refuse(error.answer, getattr(pb_utils.TritonError, error.status.value))
     except Exception as error:
-        pb_utils.Logger.log_error(f"{type(error).__name__}: {error}")
-        return _refuse(f"internal error: {type(error).__name__}: {error}", pb_utils.TritonError.INTERNAL)
+        pb_utils.Logger.log_error(shortened(f"{type(error).__name__}: {error}"))
+        return _refuse(shortened(f"internal error: {type(error).__name__}: {error}"), pb_utils.TritonError.INTERNAL)
 
 
 def _refuse(message: str, code: Any) -> Any:

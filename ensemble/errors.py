@@ -35,7 +35,7 @@ class RequestError(Exception):
     @property
     def answer(self) -> str:
         """The text that the client receives."""
-        return CODE_FORMAT.format(code=self.code) + str(self)
+        return shortened(CODE_FORMAT.format(code=self.code) + str(self))
 
 
 class PhotoError(RequestError):

@@ -17,7 +17,7 @@ class Limits:
 
     photo_bytes: int = field(default=32_000_000, metadata={"doc": "bytes of a photo's file"})
     request_bytes: int = field(
-        default=64_000_000, metadata={"doc": "bytes of the JSON text of an enrolment or of a catalog operation"}
+        default=16_000_000, metadata={"doc": "bytes of the JSON text of an enrolment or of a catalog operation"}
     )
     side: int = field(default=32_768, metadata={"doc": "px of a photo's longer side"})
     memory: int = field(default=1_000_000_000, metadata={"doc": "bytes that decoding one photo takes, as estimated"})

@@ -13,11 +13,10 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import triton_python_backend_utils as pb_utils
-
-from backends.adapter import settings
+from backends.adapter import Answer, answer_each, array, parameters, settings
 from backends.slots import slots_of
 from ensemble import variables
+from ensemble.access import check_read
 from ensemble.chain import unlimited
 from ensemble.contract import MODELS
 from ensemble.cpu import Cpu
@@ -34,8 +33,8 @@ class TritonPythonModel:
         name = json.loads(args["model_config"])["name"]
         self.model = next(model for model in MODELS if model.name == name)
         self.repository = Path(args["model_repository"]).parent
-        self.parameters = settings(args)
-        self.slots = slots_of(self.parameters)
+        self.config = settings(args)
+        self.slots = slots_of(self.config)
 
     @cached_property
     def session(self) -> "OpenVinoSession":
@@ -43,17 +42,15 @@ class TritonPythonModel:
         from backends.openvino.opening import open_session
 
         cache = os.environ.get(variables.CACHE, "")
-        return open_session(self.model, Cpu.of(self.parameters), self.repository, cache)
+        return open_session(self.model, Cpu.of(self.config), self.repository, cache)
 
     def execute(self, requests: list[Any]) -> list[Any]:
-        """Answer the requests of one dynamic batch, holding one slot."""
-        feeds = [
-            {t.name: pb_utils.get_input_tensor_by_name(request, t.name).as_numpy() for t in self.model.inputs}
-            for request in requests
-        ]
+        """Answer requests one by one, each holding a slot: a CPU gains nothing from batches."""
+        return answer_each(requests, self._answer)
+
+    def _answer(self, request: Any) -> Answer:
+        check_read(parameters(request))
+        feed = {tensor.name: array(request, tensor) for tensor in self.model.inputs}
         with self.slots.hold() if self.slots else nullcontext(unlimited) as threads:
-            answers = self.session.run(feeds, threads())
-        return [
-            pb_utils.InferenceResponse([pb_utils.Tensor(name, array) for name, array in answer.items()])
-            for answer in answers
-        ]
+            [answer] = self.session.run([feed], threads())
+        return {tensor: answer[tensor.name] for tensor in self.model.outputs}

@@ -9,7 +9,7 @@ from typing import Any
 
 import triton_python_backend_utils as pb_utils
 
-from backends.adapter import in_place
+from backends.adapter import in_place, refusal
 from backends.tensorrt_rtx.session import open_session
 from ensemble.contract import COMPUTE_MODELS
 
@@ -27,8 +27,12 @@ class TritonPythonModel:
 
     def execute(self, requests: list[Any]) -> list[Any]:
         """Answer the requests of one dynamic batch with one inference."""
-        feeds = [{tensor.name: in_place(request, tensor) for tensor in self.inputs} for request in requests]
-        return [
-            pb_utils.InferenceResponse([pb_utils.Tensor.from_dlpack(name, array) for name, array in answer.items()])
-            for answer in self.session.run(feeds)
-        ]
+        refused = [refusal(request) for request in requests]
+        allowed = [request for request, error in zip(requests, refused, strict=True) if error is None]
+        feeds = [{tensor.name: in_place(request, tensor) for tensor in self.inputs} for request in allowed]
+        answers = iter(self.session.run(feeds) if feeds else ())
+        return [_response(next(answers)) if error is None else error for error in refused]
+
+
+def _response(answer: dict[str, Any]) -> Any:
+    return pb_utils.InferenceResponse([pb_utils.Tensor.from_dlpack(name, array) for name, array in answer.items()])

@@ -2,6 +2,7 @@
 
 import importlib.util
 import io
+import json
 import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -13,7 +14,19 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from ensemble.contract import CANVAS, COIN, EMBEDDER, EMBEDDING, EMBEDDING_SIZE, ENCODED, EXTENT, FOUND, Tensor
+from ensemble import variables
+from ensemble.contract import (
+    CANVAS,
+    COIN,
+    EMBEDDER,
+    EMBEDDING,
+    EMBEDDING_SIZE,
+    ENCODED,
+    EXTENT,
+    FOUND,
+    METADATA,
+    Tensor,
+)
 from ensemble.errors import (
     AccessError,
     CatalogError,
@@ -81,8 +94,17 @@ class Answered:
         return SimpleNamespace(message=lambda: self.failure)
 
 
-def request_of(tensor: Tensor, data: np.ndarray, on_device: bool = False) -> dict[str, Given]:
-    return {tensor.name: Given(tensor.name, data, on_device)}
+class Asked(dict[str, Given]):
+    """A request: its inputs by name, and its parameters."""
+
+    given: str = ""
+
+    def parameters(self) -> str:
+        return self.given
+
+
+def request_of(tensor: Tensor, data: np.ndarray, on_device: bool = False) -> Asked:
+    return Asked({tensor.name: Given(tensor.name, data, on_device)})
 
 
 @pytest.fixture
@@ -150,7 +172,7 @@ def jpeg(width: int) -> bytes:
     return file.getvalue()
 
 
-def photos(*files: bytes) -> dict[str, Given]:
+def photos(*files: bytes) -> Asked:
     return request_of(ENCODED, np.array([[file] for file in files], object))
 
 
@@ -164,6 +186,43 @@ def test_decode_answers_each_request_of_a_batch(adapter: ModuleType) -> None:
     assert empty.error.code == Error.INVALID_ARG and "the photo is empty" in str(empty.error)
     assert three.error is None and three.tensors[EXTENT.name].tolist() == [[40, 70], [40, 80], [40, 90]]
     assert three.tensors[CANVAS.name].shape == (3, *CANVAS.dims)
+
+
+def test_decode_reads_no_photo_of_those_who_may_not_read(adapter: ModuleType, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(variables.READ_TOKEN, "secret")
+    decode = model("decode")
+    decode.initialize({"model_instance_kind": "CPU", "model_instance_device_id": "0", "model_config": "{}"})
+    seen: list[bytes] = []
+    decoding = decode.decode
+
+    def watched(given: list[bytes]) -> Any:
+        seen.extend(given)
+        return decoding(given)
+
+    decode.decode = watched
+    refused, fine = photos(jpeg(40), jpeg(41)), photos(jpeg(50))
+    fine.given = json.dumps({"authorization": "Bearer secret"})
+    answers = decode.execute([refused, fine, refused])
+    assert [each.error is None for each in answers] == [False, True, False]
+    assert "[UNAUTHORIZED]" in str(answers[0].error)
+    assert answers[1].tensors[EXTENT.name].tolist() == [[40, 50]]
+    assert len(seen) == 1
+
+
+def test_a_long_message_is_cut(adapter: ModuleType) -> None:
+    def answer(request: str) -> dict[Tensor, np.ndarray]:
+        raise EntryError(request) if request.startswith("\u2026") else RuntimeError(request)
+
+    for response in adapter.answer_each(["\u2026" * 20_000, "x" * 20_000], answer):
+        assert 1_900 < len(str(response.error).encode()) < 2_010
+        assert str(response.error).endswith(" \u2026")
+
+
+def test_texts_have_a_largest_size(adapter: ModuleType) -> None:
+    request = request_of(METADATA, np.array([[b"12345"]], object))
+    assert adapter.texts(request, METADATA, 5) == ["12345"]
+    with pytest.raises(ParameterError, match="metadata has 5 bytes; the limit is 4"):
+        adapter.texts(request, METADATA, 4)
 
 
 @pytest.mark.parametrize(
@@ -209,5 +268,8 @@ def test_another_model_is_asked(adapter: ModuleType, monkeypatch: pytest.MonkeyP
     assert (asked[0]["model_name"], asked[0]["requested_output_names"]) == ("embedding", ["embedding"])
     assert [(given.name, given.data is coins) for given in asked[0]["inputs"]] == [("coin", True)]
     assert asked[0]["preferred_memory"] == "host"  # else the answer may lie on a GPU
+    assert asked[0]["parameters"] == {}
+    monkeypatch.setenv(variables.READ_TOKEN, "secret")
     with pytest.raises(RuntimeError, match="embedding failed: out of memory"):
         adapter.call(EMBEDDER, {COIN: coins})
+    assert asked[1]["parameters"] == {"authorization": "Bearer secret"}

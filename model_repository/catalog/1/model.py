@@ -9,10 +9,11 @@ import numpy as np
 
 from backends.adapter import Answer, answer_each, call, max_batch, parameters, settings, texts
 from catalog import Makers, open_configured
-from catalog.service.access import check_change, check_read
 from catalog.service.operations import Context, changes, parse, perform
 from catalog.service.picture import coin_tensor
+from ensemble.access import check_change, check_read
 from ensemble.contract import COIN, EMBEDDER, EMBEDDING, RELIEF, RELIEF_MAPPER, REQUEST, RESPONSE, Model, Tensor
+from ensemble.limits import Limits
 from ensemble.verification import Judge, stored
 
 
@@ -23,6 +24,7 @@ class TritonPythonModel:
         """Open the catalog."""
         config = settings(args)
         makers, judge = Makers.of(config), Judge.from_json(config["judge"])
+        self.limits = Limits.of()
         together = max_batch(args)  # the same for all models of a target
         embed, map_relief = partial(_embed, together=together), partial(_map_relief, together=together)
         self.context = Context(open_configured(makers), makers, embed, map_relief, judge)
@@ -32,9 +34,12 @@ class TritonPythonModel:
         return answer_each(requests, self._answer)
 
     def _answer(self, request: Any) -> Answer:
+        given = parameters(request)
+        check_read(given)  # before anything is parsed
         replies = []
-        for operation in [parse(text) for text in texts(request, REQUEST)]:
-            (check_change if changes(operation) else check_read)(parameters(request))
+        for operation in [parse(text) for text in texts(request, REQUEST, self.limits.request_bytes)]:
+            if changes(operation):
+                check_change(given)
             replies.append(perform(self.context, operation))
         return {RESPONSE: np.array([[json.dumps(reply, ensure_ascii=False).encode()] for reply in replies], object)}
 

@@ -6,19 +6,19 @@ On GPUs the model is an ensemble, which Triton runs by itself; this file is not 
 import os
 import time
 from contextlib import nullcontext
-from functools import partial
 from pathlib import Path
 from typing import Any
 
 import cv2
 import triton_python_backend_utils as pb_utils
 
-from backends.adapter import Answer, answer_each, array, settings
+from backends.adapter import Answer, answer_each, array, parameters, settings
 from backends.openvino.opening import open_runner
 from backends.slots import slots_of
 from backends.step_times import StepTimes
 from ensemble import variables
-from ensemble.chain import Chain, Threads, unlimited
+from ensemble.access import check_read
+from ensemble.chain import Chain, unlimited
 from ensemble.contract import COIN_EMBEDDING, ENCODED
 from ensemble.cpu import Cpu
 from ensemble.graph import STEPS
@@ -30,23 +30,24 @@ class TritonPythonModel:
 
     def initialize(self, args: dict[str, str]) -> None:
         """Compile all graphs, or load them from the cache."""
-        parameters = settings(args)
+        config = settings(args)
         repository, cache = Path(args["model_repository"]).parent, os.environ.get(variables.CACHE, "")
         cv2.setNumThreads(1)  # decoding has no use for more
-        cpu = Cpu.of(parameters)
+        cpu = Cpu.of(config)
         self.chain = Chain(STEPS[COIN_EMBEDDING], lambda model: open_runner(model, cpu, repository, cache), Limits.of())
-        self.slots = slots_of(parameters)
+        self.slots = slots_of(config)
         self.times = StepTimes(pb_utils.MetricFamily, STEPS[COIN_EMBEDDING])
 
     def execute(self, requests: list[Any]) -> list[Any]:
-        """Answer requests one by one, holding one slot."""
-        start = time.perf_counter()
-        with self.slots.hold() if self.slots else nullcontext(unlimited) as threads:
-            self.times.waited(time.perf_counter() - start)
-            answers = answer_each(requests, partial(self._answer, threads=threads))
+        """Answer requests one by one."""
+        answers = answer_each(requests, self._answer)
         self.times.report()
         return answers
 
-    def _answer(self, request: Any, threads: Threads) -> Answer:
-        tensors = self.chain.run(array(request, ENCODED).item(), threads, self.times.observe)
+    def _answer(self, request: Any) -> Answer:
+        check_read(parameters(request))  # who may not read takes no slot
+        start = time.perf_counter()
+        with self.slots.hold() if self.slots else nullcontext(unlimited) as threads:
+            self.times.waited(time.perf_counter() - start)
+            tensors = self.chain.run(array(request, ENCODED).item(), threads, self.times.observe)
         return {tensor: tensors[tensor.name] for tensor in COIN_EMBEDDING.outputs}

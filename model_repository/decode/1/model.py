@@ -5,10 +5,12 @@ from typing import Any
 
 import numpy as np
 
-from backends.adapter import Answer, answer_each, array, gpu_of
+from backends.adapter import Answer, answer_each, array, gpu_of, parameters
 from backends.cpu_decoder import Decoded
 from backends.decoders import decoder_for
+from ensemble.access import check_read
 from ensemble.contract import CANVAS, ENCODED, EXTENT, SCALE
+from ensemble.errors import AccessError
 from ensemble.limits import Limits
 
 
@@ -21,9 +23,10 @@ class TritonPythonModel:
 
     def execute(self, requests: list[Any]) -> list[Any]:
         """Decode the photos of all requests together, and answer each request on its own."""
-        photos = [array(request, ENCODED).reshape(-1).tolist() for request in requests]
-        decoded = iter(self.decode([encoded for batch in photos for encoded in batch]))
-        return answer_each([[next(decoded) for _ in batch] for batch in photos], self._answer)
+        photos = [_photos(request) for request in requests]
+        decoded = iter(self.decode([encoded for batch in photos for encoded in batch if isinstance(encoded, bytes)]))
+        results = [[each if isinstance(each, AccessError) else next(decoded) for each in batch] for batch in photos]
+        return answer_each(results, self._answer)
 
     def _answer(self, decoded: Sequence[Decoded]) -> Answer:
         photos = []
@@ -36,3 +39,12 @@ class TritonPythonModel:
             EXTENT: np.stack([photo.extent for photo in photos]),
             SCALE: np.stack([photo.scale for photo in photos]),
         }
+
+
+def _photos(request: Any) -> list[bytes] | list[AccessError]:
+    """The photos of a request; the error alone if it may not read: nothing of it is decoded."""
+    try:
+        check_read(parameters(request))
+    except AccessError as error:
+        return [error]
+    return list(array(request, ENCODED).reshape(-1).tolist())

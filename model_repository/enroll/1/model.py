@@ -6,10 +6,11 @@ import numpy as np
 
 from backends.adapter import Answer, answer_each, array, parameters, settings, texts
 from catalog import Enrolment, Makers, View, open_configured
-from catalog.service.access import check_change
 from catalog.service.picture import coin_jpeg
+from ensemble.access import check_change
 from ensemble.contract import COIN, EMBEDDING, ENROLLED_ID, FOUND, METADATA, RELIEF
 from ensemble.errors import NoCoinError
+from ensemble.limits import Limits
 from ensemble.verification import stored
 
 
@@ -19,6 +20,7 @@ class TritonPythonModel:
     def initialize(self, args: dict[str, str]) -> None:
         """Open the catalog."""
         self.makers = Makers.of(settings(args))
+        self.limits = Limits.of()
         self.catalog = open_configured(self.makers)
 
     def execute(self, requests: list[Any]) -> list[Any]:
@@ -27,7 +29,7 @@ class TritonPythonModel:
 
     def _answer(self, request: Any) -> Answer:
         check_change(parameters(request))
-        enrolments = [Enrolment.from_json(text) for text in texts(request, METADATA)]
+        enrolments = [Enrolment.from_json(text) for text in texts(request, METADATA, self.limits.request_bytes)]
         if not (array(request, FOUND) > 0.5).all():
             raise NoCoinError("no coin found in the photo: nothing was enrolled")
         views = [

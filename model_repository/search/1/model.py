@@ -4,8 +4,8 @@ from typing import Any
 
 from backends.adapter import Answer, answer_each, array, gpu_of, in_place, parameters, settings
 from catalog import Makers, open_configured
-from catalog.service.access import check_read, check_setup
 from catalog.service.answer import search_answer
+from ensemble.access import check_read, check_setup
 from ensemble.contract import EMBEDDING, FOUND, RELIEF
 from ensemble.parameters import CandidateLimits, search_parameters
 from ensemble.verification import Judge

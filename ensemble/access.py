@@ -24,6 +24,12 @@ def check_setup(environment: Mapping[str, str] = os.environ) -> None:
         raise AccessSetupError(f"{READ_TOKEN} is set and {TOKEN} is not: set both, or neither")
 
 
+def own_right(environment: Mapping[str, str] = os.environ) -> dict[str, str]:
+    """Request parameters by which the server's own models may read from each other."""
+    token = environment.get(READ_TOKEN, "")
+    return {HEADER: f"Bearer {token}"} if token else {}
+
+
 def check_change(parameters: Mapping[str, object], environment: Mapping[str, str] = os.environ) -> None:
     """Let a change pass if no token is set or the request carries it as a bearer header.
 

@@ -4,13 +4,13 @@ from collections.abc import Callable, Mapping
 
 import pytest
 
-from catalog.service.access import (
+from ensemble import variables
+from ensemble.access import (
     AccessSetupError,
     check_change,
     check_read,
     check_setup,
 )
-from ensemble import variables
 from ensemble.errors import AccessError
 
 TOKEN, READ_TOKEN = "s3cret-öß", "r3ad"
