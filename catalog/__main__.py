@@ -1,8 +1,11 @@
 """What an operator does with a catalog's folder beside the server.
 
     python -m catalog build FOLDER FINGERPRINT INDEX    build the index now; running servers then use it
-    python -m catalog check FOLDER                      compare the database with the saved indexes
+    python -m catalog check FOLDER [--repair]           check every row, and the saved indexes against the database
 
+--repair sets aside what cannot be used: embeddings that are no unit vectors, relief maps of another length, pictures
+that cannot be read, metadata that are no JSON. It moves them to FOLDER/set-aside, a file for each. What was made of
+pictures is made again by `mintmark reembed`.
 FINGERPRINT is the model's, as `mintmark status` shows it. INDEX is as in MINTMARK_INDEX. Exit status: 0; 1 if building
 fails or the check finds something wrong; 3 if another process is building.
 """
@@ -13,9 +16,10 @@ import os
 import sys
 from pathlib import Path
 
-from catalog.folder.check import problems
+from catalog.folder.check import problems, repair
 from catalog.folder.index.builder import BUSY, TooFewViewsError, alone, build
 from catalog.folder.index.spec import SpecError, parse_spec
+from catalog.service.picture import check_picture
 from ensemble.errors import CatalogError
 
 NICE = 10  # searches must not wait for a build
@@ -33,10 +37,12 @@ def main(argv: list[str] | None = None) -> int:
     building.add_argument("folder", type=Path)
     building.add_argument("fingerprint")
     building.add_argument("index")
-    commands.add_parser("check").add_argument("folder", type=Path)
+    checking = commands.add_parser("check")
+    checking.add_argument("folder", type=Path)
+    checking.add_argument("--repair", action="store_true", help="set aside what cannot be used")
     options = parser.parse_args(argv)
     try:
-        return _check(options.folder) if options.command == "check" else _build(options)
+        return _check(options.folder, options.repair) if options.command == "check" else _build(options)
     except (CatalogError, SpecError, TooFewViewsError, OSError, RuntimeError) as error:
         print(f"error: {error}", file=sys.stderr)
         return 1
@@ -53,8 +59,10 @@ def _build(options: argparse.Namespace) -> int:
     return 0
 
 
-def _check(folder: Path) -> int:
-    found = problems(folder)
+def _check(folder: Path, repairing: bool) -> int:
+    for line in repair(folder, check_picture) if repairing else ():
+        print(f"set aside: {line}")
+    found = problems(folder, check_picture)
     for problem in found:
         print(problem)
     print("something is wrong" if found else "all is well")

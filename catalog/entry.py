@@ -8,10 +8,12 @@ from typing import Any
 
 import numpy as np
 
+from ensemble.contract import EMBEDDING_SIZE, RELIEF_HARMONICS, RELIEF_NUMBERS
 from ensemble.entry import FIELDS, MAX_TEXT, MAX_WHOLE, OPTIONAL, REQUIRED, SIDE, EntryFields
 from ensemble.errors import EntryError
 
 MAX_METADATA = 16_384  # bytes of the free metadata as JSON
+UNIT_TOLERANCE = 1e-3  # by which the length of an embedding may differ from 1
 _ID = re.compile(r"[A-Za-z0-9._:-]{1,64}")
 
 
@@ -110,7 +112,7 @@ def json_object(text: str, what: str) -> dict[str, Any]:
     """
     try:
         value = json.loads(text, parse_constant=_no_constant)
-        json.dumps(value, ensure_ascii=False).encode()
+        json.dumps(value, ensure_ascii=False, allow_nan=False).encode()  # 1e999 is read as infinite
     except RecursionError as error:
         raise EntryError(f"{what} is nested too deep") from error
     except ValueError as error:  # or UnicodeEncodeError, for half of a surrogate pair
@@ -147,7 +149,10 @@ def _whole(name: str, value: object) -> int:
 def _metadata(value: object) -> dict[str, object]:
     if not isinstance(value, dict):
         raise EntryError(f"metadata must be a JSON object, got {type(value).__name__}")
-    size = len(json.dumps(value))
+    try:
+        size = len(json.dumps(value, allow_nan=False))
+    except (TypeError, ValueError) as error:
+        raise EntryError(f"metadata cannot be written as JSON: {error}") from error
     if size > MAX_METADATA:
         raise EntryError(f"metadata has {size} bytes; the limit is {MAX_METADATA}")
     return value
@@ -171,6 +176,29 @@ class Makers:
         return cls(parameters["fingerprint"], parameters["relief_fingerprint"])
 
 
+def check_embedding(embedding: np.ndarray) -> None:
+    """Refuse a vector that cannot be compared with others.
+
+    Args:
+        embedding: [EMBEDDING_SIZE] float32.
+
+    Raises:
+        EntryError: it has another shape, or is not finite or not of unit length.
+    """
+    if embedding.shape != (EMBEDDING_SIZE,):
+        raise EntryError(f"an embedding is {list(embedding.shape)}; it must be [{EMBEDDING_SIZE}]")
+    length = float(np.linalg.norm(embedding.astype(np.float64)))
+    if not abs(length - 1) <= UNIT_TOLERANCE:  # nor is it for a number that is not finite
+        raise EntryError(f"an embedding has the length {length:.4f}; it must be a unit vector")
+
+
+def check_relief(relief: np.ndarray) -> None:
+    """Refuse what is no relief map, [RELIEF_HARMONICS, RELIEF_NUMBERS] int8. Raises EntryError."""
+    shape = (RELIEF_HARMONICS, RELIEF_NUMBERS)
+    if relief.shape != shape or relief.dtype != np.int8:
+        raise EntryError(f"a relief map is {relief.dtype} {list(relief.shape)}; it must be int8 {list(shape)}")
+
+
 @dataclass(frozen=True)
 class View:
     """One photo of a coin's side, as the models see it.
@@ -188,7 +216,10 @@ class View:
     relief: np.ndarray | None = None
 
     def check(self, makers: Makers) -> None:
-        """Refuse what other models than a catalog's made. Raises EntryError."""
+        """Refuse what other models than a catalog's made, and what cannot be compared. Raises EntryError."""
+        check_embedding(self.embedding)
+        if self.relief is not None:
+            check_relief(self.relief)
         if self.makers.embedding != makers.embedding:
             raise EntryError(
                 f"the embedding was made by model {self.makers.embedding}, the catalog's is {makers.embedding}"

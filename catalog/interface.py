@@ -118,7 +118,8 @@ class Catalog(Protocol):
         """Store one photo; returns the id of its entry, which is made if it is new.
 
         Raises:
-            EntryError: another model made the view's embedding or its map, or the existing entry has other fields.
+            EntryError: another model made the view's embedding or its map, the embedding is no unit vector, or the
+                existing entry has other fields.
             EntryNotFoundError: the enrolment has only an id, and no entry has it.
         """
 
@@ -178,7 +179,11 @@ class Catalog(Protocol):
         """At most `limit` views with a picture and without an embedding of this model, counting or staged."""
 
     def stage(self, embeddings: Sequence[tuple[str, np.ndarray]]) -> None:
-        """Keep embeddings of this model by the ids of views. They do not count before `switch`."""
+        """Keep embeddings of this model by the ids of views. They do not count before `switch`.
+
+        Raises:
+            EntryError: one is no unit vector; none is kept.
+        """
 
     def unmapped(self, limit: int) -> Sequence[StoredView]:
         """At most `limit` views with a picture and without a relief map of this model."""
@@ -187,6 +192,9 @@ class Catalog(Protocol):
         """Keep relief maps of this model, [RELIEF_HARMONICS, RELIEF_NUMBERS] int8 each, by the ids of views.
 
         They count at once. A view that has one already keeps it, and views that are gone are left out.
+
+        Raises:
+            EntryError: one is no map; none is kept.
         """
 
     def switch(self) -> int:

@@ -7,18 +7,21 @@ import numpy as np
 from catalog.folder.index.saved import Stamp, UnfitIndexError, load, read_stamp, stamp_path
 from catalog.folder.index.spec import parse_spec
 from catalog.folder.reliefs.file import FileReliefs, fitting_stamp
-from catalog.folder.reliefs.store import SIZE
 from catalog.folder.sqlite.connection import FILE, Connection
 from catalog.folder.sqlite.feed import NOTHING, Feed, coalesced
 from catalog.folder.sqlite.generations import Generations
 from catalog.folder.sqlite.reliefs import Reliefs
 from catalog.folder.sqlite.schema import ADDED
-from ensemble.contract import EMBEDDING_SIZE
+from catalog.folder.unsound import CheckPicture, set_aside, unsound
 from ensemble.errors import CatalogError
 
 
-def problems(folder: Path) -> list[str]:
+def problems(folder: Path, check_picture: CheckPicture | None = None) -> list[str]:
     """What is wrong, one line each.
+
+    Args:
+        folder: of the catalog.
+        check_picture: raises EntryError for a picture that cannot be embedded again; None does not look at pictures.
 
     A saved index or a file of relief maps that does not fit is no problem: the catalog makes it again.
 
@@ -30,12 +33,24 @@ def problems(folder: Path) -> list[str]:
     connection = Connection(folder)
     try:
         found = _broken(connection)
+        found += map(str, unsound(connection, check_picture))
         for row in connection.rows("SELECT DISTINCT fingerprint FROM generations"):
             if stamp_path(folder, row[0]).is_file():
                 found += _disagreeing(folder, connection, row[0])
         for row in connection.rows("SELECT fingerprint FROM mappers"):
             found += _differing_maps(folder, connection, row[0])
         return found
+    finally:
+        connection.close()
+
+
+def repair(folder: Path, check_picture: CheckPicture) -> list[str]:
+    """Set aside what cannot be used; see `set_aside`. Raises CatalogError as `problems`."""
+    if not (folder / FILE).is_file():
+        raise CatalogError(f"{folder} holds no {FILE}")
+    connection = Connection(folder)
+    try:
+        return set_aside(folder, connection, check_picture)
     finally:
         connection.close()
 
@@ -47,10 +62,9 @@ def _broken(connection: Connection) -> list[str]:
     references = [f"{row[0]} refers to one of {row[2]} that is not there" for row in dangling]
     half = {
         "entries have no view": "SELECT COUNT(*) FROM entries WHERE number NOT IN (SELECT entry FROM views)",
-        "views have no embedding": "SELECT COUNT(*) FROM views WHERE number NOT IN (SELECT view FROM embeddings)",
-        "embeddings have another length": "SELECT COUNT(*) FROM embeddings "
-        f"WHERE length(embedding) != {4 * EMBEDDING_SIZE}",
-        "relief maps have another length": f"SELECT COUNT(*) FROM reliefs WHERE length(map) != {SIZE}",
+        # One with a picture is embedded again by `mintmark reembed`.
+        "views have neither an embedding nor a picture": "SELECT COUNT(*) FROM views "
+        "WHERE number NOT IN (SELECT view FROM embeddings) AND number NOT IN (SELECT view FROM pictures)",
     }
     counts = {what: connection.value(query) for what, query in half.items()}
     counts["views are in no change"] = connection.value("SELECT COUNT(*) FROM views") - sum(

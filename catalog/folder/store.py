@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from catalog.entry import Enrolment, Entry, Makers, StoredView, View
+from catalog.entry import Enrolment, Entry, Makers, StoredView, View, check_embedding, check_relief
 from catalog.folder.candidates import Hits, Seen, verified
 from catalog.folder.index.exact import FlatIndex, VectorIndex
 from catalog.folder.index.following import FollowingIndex
@@ -245,6 +245,7 @@ class FolderCatalog:
         with self._connection.transaction():
             generation = self._generations.current(counts=False)
             for view, embedding in embeddings:
+                check_embedding(embedding)
                 self._generations.put_if_there(cursor(view), generation, embedding)
 
     def unmapped(self, limit: int) -> list[StoredView]:
@@ -254,6 +255,9 @@ class FolderCatalog:
 
     def put_reliefs(self, reliefs: Iterable[tuple[str, np.ndarray]]) -> None:
         """Keep maps; see `Catalog.put_reliefs`."""
+        reliefs = list(reliefs)
+        for _, relief in reliefs:
+            check_relief(relief)
         with self._connection.transaction():
             kept = [number for view, relief in reliefs if self._reliefs.put(number := cursor(view), relief)]
             self._feed.record(UPDATED, kept)

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from catalog.entry import Enrolment, Entry, Makers, StoredView, View
+from catalog.entry import Enrolment, Entry, Makers, StoredView, View, check_embedding, check_relief
 from catalog.interface import NO_FILTERS, Match, Page, Queries, Status, Verification, ViewPage
 from catalog.milvus.connection import PAGE, TIMEOUT, Connection, Row
 from catalog.milvus.enrolling import Existing, check_size, marks, placed
@@ -207,6 +207,8 @@ class MilvusCatalog:
 
     def stage(self, embeddings: Sequence[tuple[str, np.ndarray]]) -> None:
         """Keep embeddings aside; see `Catalog.stage`."""
+        for _, embedding in embeddings:
+            check_embedding(embedding)
         self._generations.stage(embeddings)
 
     def unmapped(self, limit: int) -> list[StoredView]:
@@ -215,6 +217,8 @@ class MilvusCatalog:
 
     def put_reliefs(self, reliefs: Sequence[tuple[str, np.ndarray]]) -> None:
         """Keep maps; see `Catalog.put_reliefs`."""
+        for _, relief in reliefs:
+            check_relief(relief)
         self._reliefs.put_if_there(reliefs)
 
     def switch(self) -> int:

@@ -6,8 +6,10 @@ from dataclasses import asdict
 
 import numpy as np
 
+from catalog.entry import check_embedding
 from catalog.interface import Catalog, Match, Queries, Verification
 from ensemble.contract import ANGLE, COIN_ID, CORRELATION, COSINE, ENTRY, KNOWN, MARGIN, SCORE, Tensor
+from ensemble.errors import EntryError, ParameterError
 from ensemble.parameters import Search
 from ensemble.verification import NOT_COMPARED, Judge, probability
 
@@ -27,6 +29,9 @@ def search_answer(
         search: what the request asks for.
         judge: turns similarities into probabilities; says which count as known, if the catalog was not calibrated.
 
+    Raises:
+        ParameterError: an embedding or a relief map on the host cannot be compared.
+
     Returns:
         Outputs of the model `search`: known and margin [B, 1], the others [B, k]. Rows are padded as the contract says.
     """
@@ -36,6 +41,7 @@ def search_answer(
     numbers |= {CORRELATION: np.full(shape, NOT_COMPARED, np.float32), ANGLE: np.zeros(shape, np.float32)}
     known, margin = np.zeros((len(found), 1), bool), np.zeros((len(found), 1), np.float32)
     rows = np.flatnonzero(found[:, 0] > 0.5)
+    _check(embeddings, reliefs, rows)
     calibrated = catalog.threshold() if rows.size else None
     threshold = judge.known if calibrated is None else calibrated
     verification = Verification(reliefs, judge, search.candidates) if search.verify else None
@@ -55,6 +61,22 @@ def search_answer(
         margin[row, 0] = first - second
         known[row, 0] = bool(best) and first >= threshold
     return {COIN_ID: ids, ENTRY: entries, KNOWN: known, MARGIN: margin, **numbers}
+
+
+def _check(embeddings: Queries, reliefs: Queries, rows: np.ndarray) -> None:
+    """Refuse what a client made up, on the host: on a device, looking would cost more than searching.
+
+    Raises:
+        ParameterError: an embedding is no unit vector, or a relief map has numbers that are not finite.
+    """
+    if isinstance(embeddings, np.ndarray):
+        for row in rows:
+            try:
+                check_embedding(embeddings[row])
+            except EntryError as error:
+                raise ParameterError(str(error)) from error
+    if isinstance(reliefs, np.ndarray) and not np.isfinite(reliefs[rows]).all():
+        raise ParameterError("a relief map has numbers that are not finite")
 
 
 def _scores(matches: Sequence[Match], judge: Judge) -> list[float]:

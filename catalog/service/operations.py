@@ -2,22 +2,23 @@
 
 import base64
 import binascii
+import json
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
 import numpy as np
 
-from catalog.entry import Enrolment, Makers, View, json_object
+from catalog.entry import Enrolment, Makers, StoredView, View, check_embedding, json_object
 from catalog.interface import Catalog
+from catalog.service.picture import check_picture
 from ensemble.contract import EMBEDDING_SIZE, RELIEF_HARMONICS, RELIEF_NUMBERS
-from ensemble.errors import EntryError
+from ensemble.errors import EntryError, EntryNotFoundError
 from ensemble.verification import Judge
 
 MAX_PAGE = 1000
 MAX_REEMBEDDED = 256  # views of one request, so that other requests get their turn
 MAX_PICTURE = 1 << 20  # bytes
-UNIT_TOLERANCE = 1e-3  # by which the length of an embedding may differ from 1
 
 Request = Mapping[str, Any]
 # JPEG pictures of rectified coins to [N, EMBEDDING_SIZE] float32 unit vectors.
@@ -36,6 +37,8 @@ class Context:
         embed: embeds pictures; raises EntryError for data that is not a picture.
         map_relief: maps their relief, likewise.
         judge: turns similarities into probabilities; says which count as known, if the catalog was not calibrated.
+        check: raises EntryError for a picture that cannot be embedded later.
+        unusable: ids of views whose pictures no `reembed` could use; they are not tried again.
     """
 
     catalog: Catalog
@@ -43,6 +46,8 @@ class Context:
     embed: Embed
     map_relief: MapRelief
     judge: Judge
+    check: Callable[[bytes], None] = check_picture
+    unusable: set[str] = field(default_factory=set)
 
 
 def parse(text: str) -> dict[str, Any]:
@@ -107,75 +112,178 @@ def _remove(context: Context, request: Request) -> dict[str, Any]:
 
 
 def _export(context: Context, request: Request) -> dict[str, Any]:
+    """A page of views. What is stored and cannot be imported is left out and reported; the rest goes on."""
     page = context.catalog.export(_text(request, "after", ""), _number(request, "limit", 100, MAX_PAGE))
     pictures = request.get("pictures", True) is True
-    views = [
-        {
-            "id": view.id,
-            "entry": asdict(entry),
-            "side": view.side,
-            "picture": _encoded(view.picture) if pictures else "",
-            "embedding": None if view.embedding is None else _encoded(view.embedding.tobytes()),
-            "relief": None if view.relief is None else _encoded(view.relief.tobytes()),
-        }
-        for entry, view in page.views
-    ]
+    views, refused = list[dict[str, Any]](), list[dict[str, Any]]()
+    for entry, view in page.views:
+        embedding, said = view.embedding, {"view": view.id, "entry": entry.id, "side": view.side}
+        try:
+            json.dumps(asdict(entry), allow_nan=False)
+        except ValueError as error:
+            refused.append({**said, "error": f"its fields are no JSON: {error}"})
+            continue
+        if embedding is not None and (wrong := _wrong(embedding)):
+            embedding = None
+            refused.append({**said, "error": f"{wrong}; the view was exported without it"})
+        views.append(
+            {
+                "id": view.id,
+                "entry": asdict(entry),
+                "side": view.side,
+                "picture": _encoded(view.picture) if pictures else "",
+                "embedding": None if embedding is None else _encoded(embedding.tobytes()),
+                "relief": None if view.relief is None else _encoded(view.relief.tobytes()),
+            }
+        )
     made_by = {"model": context.makers.embedding, "relief_model": context.makers.relief}
-    return {**made_by, "views": views, "next": page.next}
+    return _with({**made_by, "views": views, "next": page.next}, refused)
+
+
+def _wrong(embedding: np.ndarray) -> str:
+    try:
+        check_embedding(embedding)
+    except EntryError as error:
+        return str(error)
+    return ""
+
+
+def _with(reply: dict[str, Any], refused: list[dict[str, Any]]) -> dict[str, Any]:
+    """A reply, with what was refused if anything was."""
+    return {**reply, "refused": refused} if refused else reply
+
+
+@dataclass
+class _Coming:
+    """A view of an import: what came with it, and what is made of its picture."""
+
+    number: int  # in the request
+    enrolment: Enrolment
+    picture: bytes
+    embedding: np.ndarray | None
+    relief: np.ndarray | None
 
 
 def _import(context: Context, request: Request) -> dict[str, Any]:
+    """Add views. One that is refused is reported by its number in the request, its entry and side; the rest goes on."""
     given = request.get("views")
     if not isinstance(given, list) or not all(isinstance(view, dict) for view in given) or len(given) > MAX_PAGE:
         raise EntryError(f"import needs 'views', a list of at most {MAX_PAGE} objects")
-    enrolments = [_enrolment(view) for view in given]
-    pictures = [_decoded(view, "picture", MAX_PICTURE) for view in given]
-    embeddings = _embeddings(context, given, pictures, same_model=request.get("model") == context.makers.embedding)
-    reliefs = _reliefs(context, given, pictures, same_model=request.get("relief_model") == context.makers.relief)
-    views = [
-        View(embedding, context.makers, picture, relief)
-        for embedding, picture, relief in zip(embeddings, pictures, reliefs, strict=True)
-    ]
-    return {"added": context.catalog.add(list(zip(enrolments, views, strict=True)))}
+    errors: dict[int, Exception] = {}
+    coming = []
+    for number, view in enumerate(given):
+        try:
+            coming.append(_coming(context, request, number, view))
+        except EntryError as error:
+            errors[number] = error
+    unembedded = [view for view in coming if view.embedding is None]
+    for view, made in zip(unembedded, _each(context.embed, [view.picture for view in unembedded]), strict=True):
+        if isinstance(made, EntryError):
+            errors[view.number] = made
+        else:
+            view.embedding = made
+    unmapped = [view for view in coming if view.relief is None and view.picture and view.number not in errors]
+    for view, made in zip(unmapped, _each(context.map_relief, [view.picture for view in unmapped]), strict=True):
+        if isinstance(made, EntryError):
+            errors[view.number] = made
+        else:
+            view.relief = made
+    added = _add(context, [view for view in coming if view.number not in errors], errors)
+    refused = [{**_named(given[number]), "view": number, "error": str(errors[number])} for number in sorted(errors)]
+    return _with({"added": added}, refused)
 
 
-def _reliefs(
-    context: Context, given: list[Request], pictures: list[bytes], same_model: bool
-) -> list[np.ndarray | None]:
-    """The map of each view: the one that came with it if it is by the same model, else one of its picture, if any."""
-    reliefs = [_relief(view) if same_model else None for view in given]
-    lacking = [n for n, relief in enumerate(reliefs) if relief is None and pictures[n]]
-    made = dict(zip(lacking, context.map_relief([pictures[n] for n in lacking]) if lacking else (), strict=True))
-    return [made.get(n) if relief is None else relief for n, relief in enumerate(reliefs)]
+def _coming(context: Context, request: Request, number: int, view: Request) -> _Coming:
+    enrolment = _enrolment(view)
+    picture = _decoded(view, "picture", MAX_PICTURE)
+    embedding = _embedding(view) if request.get("model") == context.makers.embedding else None
+    relief = _relief(view) if request.get("relief_model") == context.makers.relief else None
+    if picture:
+        context.check(picture)
+    elif embedding is None:
+        raise EntryError(f"view {number} has neither a picture nor an embedding of model {context.makers.embedding}")
+    return _Coming(number, enrolment, picture, embedding, relief)
 
 
-def _embeddings(context: Context, given: list[Request], pictures: list[bytes], same_model: bool) -> list[np.ndarray]:
-    """The embedding of each view: the one that came with it if it is by the same model, else one of its picture."""
-    embeddings = [_embedding(view) if same_model else None for view in given]
-    lacking = [n for n, embedding in enumerate(embeddings) if embedding is None]
-    if blind := [n for n in lacking if not pictures[n]]:
-        raise EntryError(f"view {blind[0]} has neither a picture nor an embedding of model {context.makers.embedding}")
-    made = dict(zip(lacking, context.embed([pictures[n] for n in lacking]) if lacking else (), strict=True))
-    return [made[n] if embedding is None else embedding for n, embedding in enumerate(embeddings)]
+def _add(context: Context, coming: Sequence[_Coming], errors: dict[int, Exception]) -> int:
+    """Store views, all at once if none is refused; returns how many are new. Errors go by the number of the view."""
+    batch = []
+    for view in coming:
+        assert view.embedding is not None
+        batch.append((view.enrolment, View(view.embedding, context.makers, view.picture, view.relief)))
+    try:
+        return context.catalog.add(batch)
+    except (EntryError, EntryNotFoundError):
+        added = 0
+        for view, one in zip(coming, batch, strict=True):
+            try:
+                added += context.catalog.add([one])
+            except (EntryError, EntryNotFoundError) as error:
+                errors[view.number] = error
+        return added
+
+
+def _named(view: Request) -> dict[str, str]:
+    """Entry and side of a view that a client sent, as far as it says them."""
+    entry = view.get("entry")
+    names = {"entry": entry.get("id") if isinstance(entry, dict) else None, "side": view.get("side")}
+    return {name: value if isinstance(value, str) else "" for name, value in names.items()}
+
+
+def _each(make: Callable[[Sequence[bytes]], np.ndarray], pictures: Sequence[bytes]) -> list[np.ndarray | EntryError]:
+    """What a model makes of each picture; its error for one that cannot be used."""
+    try:
+        return list(make(pictures)) if pictures else []
+    except EntryError as error:
+        if len(pictures) == 1:
+            return [error]
+        return [each for picture in pictures for each in _each(make, [picture])]
 
 
 def _reembed(context: Context, request: Request) -> dict[str, Any]:
     """Embed some stale views and map some reliefs, from their pictures; returns how many were done, and are left.
 
-    When none can be done, the missing ones are `lost`: a view without a picture stays stale for good.
+    When none can be done, the missing ones are `lost`: a view without a usable picture stays stale for good. Views
+    whose picture cannot be used are reported, once by each server.
     """
     limit = _number(request, "limit", MAX_REEMBEDDED, MAX_REEMBEDDED)
-    views, unmapped = context.catalog.stale(limit), context.catalog.unmapped(limit)
-    if views:
-        embeddings = context.embed([view.picture for view in views])
-        context.catalog.stage([(view.id, embedding) for view, embedding in zip(views, embeddings, strict=True)])
-    if unmapped:
-        maps = context.map_relief([view.picture for view in unmapped])
-        context.catalog.put_reliefs([(view.id, relief) for view, relief in zip(unmapped, maps, strict=True)])
+    refused: dict[str, dict[str, Any]] = {}
+    embedded = _made(context, context.catalog.stale, context.embed, limit, refused)
+    context.catalog.stage(embedded)
+    mapped = _made(context, context.catalog.unmapped, context.map_relief, limit, refused)
+    context.catalog.put_reliefs(mapped)
     status = context.catalog.status()
     missing = max(status.stale_views - status.staged, status.without_relief)
-    done = max(len(views), len(unmapped))
-    return {"done": done, "left": missing if done else 0, "lost": 0 if done else missing}
+    done = max(len(embedded), len(mapped))
+    reply = {"done": done, "left": missing if done else 0, "lost": 0 if done else missing}
+    return _with(reply, list(refused.values()))
+
+
+def _made(
+    context: Context,
+    lacking: Callable[[int], Sequence[StoredView]],
+    make: Callable[[Sequence[bytes]], np.ndarray],
+    limit: int,
+    refused: dict[str, dict[str, Any]],
+) -> list[tuple[str, np.ndarray]]:
+    """What a model makes of the first views that lack it, by their ids; goes on until one can be used, or none is left.
+
+    Views whose picture cannot be used go into `refused`.
+    """
+    made: list[tuple[str, np.ndarray]] = []
+    while not made:
+        found = lacking(limit + len(context.unusable))
+        views = [view for view in found if view.id not in context.unusable][:limit]
+        if not views:
+            break
+        for view, one in zip(views, _each(make, [view.picture for view in views]), strict=True):
+            wrong = str(one) if isinstance(one, EntryError) else _wrong(one) if one.dtype != np.int8 else ""
+            if wrong:
+                context.unusable.add(view.id)
+                refused[view.id] = {"view": view.id, "entry": view.entry_id, "side": view.side, "error": wrong}
+            else:
+                made.append((view.id, np.asarray(one)))
+    return made
 
 
 def _switch(context: Context, request: Request) -> dict[str, Any]:
@@ -252,9 +360,7 @@ def _embedding(view: Request) -> np.ndarray | None:
     if len(data) != 4 * EMBEDDING_SIZE:
         raise EntryError(f"an embedding has {len(data)} bytes; it must be {EMBEDDING_SIZE} float32, little endian")
     vector = np.frombuffer(data, "<f4")
-    length = float(np.linalg.norm(vector))
-    if not abs(length - 1) <= UNIT_TOLERANCE:
-        raise EntryError(f"an embedding has the length {length:.4f}; it must be a unit vector")
+    check_embedding(vector)
     return vector
 
 

@@ -4,7 +4,8 @@ import cv2
 import numpy as np
 
 from ensemble.contract import COIN_RADIUS, IMAGE_MEAN, IMAGE_SIZE, IMAGE_STD
-from ensemble.errors import EntryError
+from ensemble.errors import EntryError, PhotoError
+from ensemble.photo import read_header
 
 JPEG_QUALITY = 92
 _MEAN, _STD = (np.array(values, np.float32).reshape(3, 1, 1) for values in (IMAGE_MEAN, IMAGE_STD))
@@ -19,24 +20,38 @@ def coin_jpeg(coin: np.ndarray) -> bytes:
     return data.tobytes()
 
 
+def check_picture(picture: bytes) -> None:
+    """Refuse what cannot be embedded again. Raises EntryError as `coin_tensor`."""
+    _decoded(picture)
+
+
 def coin_tensor(picture: bytes) -> np.ndarray:
     """The coin of a picture that `coin_jpeg` made: [3, IMAGE_SIZE, IMAGE_SIZE] float32, normalized, zero outside.
 
     Raises:
         EntryError: it is not a picture, or has another size.
     """
-    try:
-        bgr = cv2.imdecode(np.frombuffer(picture, np.uint8), cv2.IMREAD_COLOR) if picture else None
-    except cv2.error:  # more pixels than OpenCV takes
-        bgr = None
-    if bgr is None:
-        raise EntryError("the picture of a view cannot be read: it must be the JPEG of a rectified coin")
-    if bgr.shape[:2] != (IMAGE_SIZE, IMAGE_SIZE):
-        raise EntryError(
-            f"the picture of a view has {bgr.shape[1]}x{bgr.shape[0]} pixels, not {IMAGE_SIZE}x{IMAGE_SIZE}"
-        )
+    bgr = _decoded(picture)
     coin = (bgr[:, :, ::-1].transpose(2, 0, 1).astype(np.float32) / 255 - _MEAN) / _STD
     return np.where(_inside(), coin, np.float32(0))
+
+
+def _decoded(picture: bytes) -> np.ndarray:
+    """[IMAGE_SIZE, IMAGE_SIZE, 3] uint8 BGR. Its size and its scans are read from the header before it is decoded."""
+    unreadable = "the picture of a view cannot be read: it must be the JPEG of a rectified coin"
+    try:
+        header = read_header(picture)
+    except PhotoError as error:
+        raise EntryError(f"{unreadable} ({error})") from error
+    if header.format != "JPEG":
+        raise EntryError(f"the picture of a view is a {header.format}; it must be the JPEG of a rectified coin")
+    if header.size != (IMAGE_SIZE, IMAGE_SIZE):
+        width, height = header.size
+        raise EntryError(f"the picture of a view has {width}x{height} pixels, not {IMAGE_SIZE}x{IMAGE_SIZE}")
+    bgr = cv2.imdecode(np.frombuffer(picture, np.uint8), cv2.IMREAD_COLOR)
+    if bgr is None or bgr.shape != (IMAGE_SIZE, IMAGE_SIZE, 3):
+        raise EntryError(unreadable)
+    return bgr
 
 
 def _inside() -> np.ndarray:

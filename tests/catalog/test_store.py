@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from catalog import Catalog, Enrolment, Entry, StoredView
+from ensemble.contract import EMBEDDING_SIZE
 from ensemble.errors import EntryError, EntryNotFoundError
 from tests.catalog.samples import MODEL, OTHER, THEIRS, coin, embedding_of, ids, photo, unit_vectors
 from tests.catalog.stores import NASTY, Open, counts, more, new
@@ -254,3 +255,48 @@ def test_reopening_finds_everything(open_store: Open) -> None:
     assert [ids(matches) for matches in after.search(kept, 1)] == [[entry_id] for entry_id in enrolled]
     assert [entry.id for entry in after.page("", 100).entries] == enrolled
     assert counts(after) == (19, 19, 0, 0)
+
+
+BAD_EMBEDDINGS = {
+    "not a number": np.full(EMBEDDING_SIZE, np.nan, np.float32),
+    "infinite": np.full(EMBEDDING_SIZE, np.inf, np.float32),
+    "zero": np.zeros(EMBEDDING_SIZE, np.float32),
+    "a thousand times too long": 1000 * unit_vectors(1)[0],
+    "too short": unit_vectors(1)[0, :-1],
+}
+
+
+@pytest.mark.parametrize("name", BAD_EMBEDDINGS)
+def test_a_vector_that_cannot_be_compared_is_refused_at_every_door(store: Catalog, name: str) -> None:
+    vector = BAD_EMBEDDINGS[name]
+    store.enroll(new(coin("a"), "obverse", "coin-0"), photo(unit_vectors(1)[0]))
+    enrolment = Enrolment("obverse", coin(id="bad"), "bad")
+    doors = (
+        lambda: store.enroll(enrolment, photo(vector)),
+        lambda: store.add([(enrolment, photo(vector))]),
+        lambda: store.stage([(store.export("", 1).views[0][1].id, vector)]),
+    )
+    for door in doors:
+        with pytest.raises(EntryError, match=r"an embedding (has the length|is)"):
+            door()
+    assert (store.status().entries, store.status().views, store.status().staged) == (1, 1, 0)
+
+
+@pytest.mark.parametrize("relief", [np.full((3, 4), np.nan, np.float32), np.zeros((3, 4), np.int8)])
+def test_what_is_no_relief_map_is_refused_at_every_door(store: Catalog, relief: np.ndarray) -> None:
+    store.enroll(new(coin("a"), "obverse", "coin-0"), photo(unit_vectors(1)[0]))
+    view = store.export("", 1).views[0][1].id
+    for door in (
+        lambda: store.enroll(Enrolment("obverse", coin()), photo(unit_vectors(1)[0], relief=relief)),
+        lambda: store.put_reliefs([(view, relief)]),
+    ):
+        with pytest.raises(EntryError, match="a relief map is"):
+            door()
+    assert store.status().without_relief == 1
+
+
+@pytest.mark.parametrize("value", [float("inf"), float("nan"), [{"a": float("-inf")}]])
+def test_metadata_have_finite_numbers_alone(store: Catalog, value: object) -> None:
+    store.enroll(new(coin("a"), "obverse", "coin-0"), photo(unit_vectors(1)[0]))
+    with pytest.raises(EntryError, match="metadata cannot be written as JSON"):
+        store.update("coin-0", {"metadata": {"a": value}})

@@ -142,4 +142,5 @@ class Generations:
 
 
 def _vector(blob: bytes | None) -> np.ndarray | None:
-    return None if blob is None else np.frombuffer(blob, np.float32).reshape(EMBEDDING_SIZE)
+    """None for a damaged one, too: `python -m catalog check` finds it."""
+    return None if blob is None or len(blob) != 4 * EMBEDDING_SIZE else np.frombuffer(blob, np.float32)

@@ -5,13 +5,11 @@ from typing import Any
 import numpy as np
 
 from backends.adapter import Answer, answer_each, array, parameters, settings, texts
-from catalog import Enrolment, Makers, View, open_configured
-from catalog.service.picture import coin_jpeg
+from catalog import Enrolment, Makers, open_configured
+from catalog.service.enrolling import views_of
 from ensemble.access import check_change
 from ensemble.contract import COIN, EMBEDDING, ENROLLED_ID, FOUND, METADATA, RELIEF
-from ensemble.errors import NoCoinError
 from ensemble.limits import Limits
-from ensemble.verification import stored
 
 
 class TritonPythonModel:
@@ -30,12 +28,8 @@ class TritonPythonModel:
     def _answer(self, request: Any) -> Answer:
         check_change(parameters(request))
         enrolments = [Enrolment.from_json(text) for text in texts(request, METADATA, self.limits.request_bytes)]
-        if not (array(request, FOUND) > 0.5).all():
-            raise NoCoinError("no coin found in the photo: nothing was enrolled")
-        views = [
-            View(embedding, self.makers, coin_jpeg(coin), stored(reliefs[0]))
-            for embedding, coin, reliefs in zip(*(array(request, t) for t in (EMBEDDING, COIN, RELIEF)), strict=True)
-        ]
+        coins, embeddings, reliefs, found = (array(request, tensor) for tensor in (COIN, EMBEDDING, RELIEF, FOUND))
+        views = views_of(coins, embeddings, reliefs, found, self.makers)
         ids = [self.catalog.enroll(*pair) for pair in zip(enrolments, views, strict=True)]
         return {ENROLLED_ID: np.array([[entry_id.encode()] for entry_id in ids], object)}
 

@@ -1,5 +1,7 @@
 """`python -m catalog check` finds what is wrong with a folder, and nothing if all is well."""
 
+import base64
+import json
 import os
 import sqlite3
 from collections.abc import Callable
@@ -14,8 +16,9 @@ from catalog.folder.index.builder import build
 from catalog.folder.index.saved import read_stamp
 from catalog.folder.index.spec import parse_spec
 from catalog.folder.store import FolderCatalog
-from ensemble.errors import CatalogError
-from tests.catalog.samples import MODEL, OWN, THEIRS, enroll, fill, photo, relief_maps, unit_vectors
+from ensemble.contract import EMBEDDING_SIZE
+from ensemble.errors import CatalogError, EntryError, EntryNotFoundError
+from tests.catalog.samples import MODEL, OWN, THEIRS, enroll, fill, ids, photo, relief_maps, unit_vectors
 
 Open = Callable[..., FolderCatalog]
 
@@ -52,6 +55,17 @@ def spoil(folder: Path, *statements: str) -> None:
     connection.close()
 
 
+@pytest.fixture(autouse=True)
+def any_picture(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The pictures of these catalogs are no pictures, and that is no matter unless a test says so."""
+
+    def check(picture: bytes) -> None:
+        if picture == b"unreadable":
+            raise EntryError("the picture of a view cannot be read")
+
+    monkeypatch.setattr("catalog.__main__.check_picture", check)
+
+
 def test_all_is_well(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert problems(folder) == []
     assert main(["check", str(folder)]) == 0
@@ -68,10 +82,10 @@ def test_an_empty_catalog_is_well(open_at: Open, tmp_path: Path) -> None:
     [
         ("DELETE FROM views WHERE number = 6", ["1 entries have no view", "embeddings refers to one of views"]),
         ("DELETE FROM entries WHERE id = 'coin-5'", ["views refers to one of entries that is not there"]),
-        ("DELETE FROM embeddings WHERE view = 6", ["1 views have no embedding", "disagree about 1 views"]),
+        ("DELETE FROM embeddings WHERE view = 6", ["disagree about 1 views"]),
         (
             "UPDATE embeddings SET embedding = x'00' WHERE view = 65",
-            ["1 embeddings have another length", "cannot be compared"],
+            ["view 65: an embedding has 1 bytes", "cannot be compared"],
         ),
         ("DELETE FROM changes WHERE sequence = 2", []),  # an old removal that every index has seen
         ("DELETE FROM changes WHERE sequence = 1", ["52 views are in no change"]),
@@ -82,7 +96,7 @@ def test_an_empty_catalog_is_well(open_at: Open, tmp_path: Path) -> None:
         ),
         (
             "UPDATE reliefs SET map = x'00' WHERE view = 6",
-            ["1 relief maps have another length", "cannot be compared: relief maps have another length"],
+            ["view 6: a relief map has 1 bytes, not 2400", "cannot be compared: relief maps have another length"],
         ),
         ("UPDATE reliefs SET map = zeroblob(2400) WHERE view = 6", ["disagree about 1 relief maps"]),
         ("DELETE FROM reliefs WHERE view = 6", []),  # judged by its embedding, until it is mapped again
@@ -161,3 +175,56 @@ def test_no_catalog(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["check", str(tmp_path)]) == 1
     assert "error: " in capsys.readouterr().err
     assert list(tmp_path.iterdir()) == []
+
+
+SPOILED = (
+    "UPDATE entries SET metadata = '{\"a\": Infinity, \"b\": 5}' WHERE id = 'coin-6'",
+    "UPDATE entries SET metadata = 'no JSON' WHERE id = 'coin-7'",
+    f"UPDATE embeddings SET embedding = zeroblob({4 * EMBEDDING_SIZE}) WHERE view = 9",
+    f"UPDATE embeddings SET embedding = x'{'0000c07f' * EMBEDDING_SIZE}' WHERE view = 10",  # not a number
+    "UPDATE embeddings SET embedding = x'0000' WHERE view = 11",
+    "DELETE FROM pictures WHERE view = 11",
+    "UPDATE pictures SET jpeg = CAST('unreadable' AS BLOB) WHERE view IN (10, 12)",
+    "UPDATE reliefs SET map = x'00' WHERE view = 15",
+)
+
+
+def test_what_cannot_be_used_is_found_and_set_aside(
+    folder: Path, open_at: Open, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The server that has the catalog open goes on, and no longer finds what is gone."""
+    catalog = open_at()
+    assert ids(catalog.search(unit_vectors(60)[[8, 9]], 1)[0]) == ["coin-8"]
+    spoil(folder, *SPOILED)
+    assert main(["check", str(folder)]) == 1
+    found = capsys.readouterr().out
+    for what in (
+        "entry coin-6: the metadata are not JSON",
+        "entry coin-7: the metadata are not JSON",
+        "entry coin-8, view 9: an embedding has the length 0.0000",
+        "entry coin-9, view 10: an embedding has the length nan",
+        "entry coin-10, view 11: an embedding has 2 bytes",
+        "entry coin-9, view 10: the picture of a view cannot be read",
+        "entry coin-11, view 12: the picture of a view cannot be read",
+        "entry coin-14, view 15: a relief map has 1 bytes",
+    ):
+        assert what in found
+    assert main(["check", "--repair", str(folder)]) == 0
+    assert "all is well" in capsys.readouterr().out
+    aside = [json.loads(path.read_text()) for path in (folder / "set-aside").iterdir()]
+    assert len(aside) == 8
+    assert sorted(each["what"] for each in aside) == ["embedding"] * 3 + ["jpeg"] * 2 + ["map"] + ["metadata"] * 2
+    assert {each["entry"]["id"] for each in aside} == {f"coin-{n}" for n in (6, 7, 8, 9, 10, 11, 14)}
+    kept = next(each for each in aside if each["entry"]["id"] == "coin-6")
+    assert "Infinity" in base64.b64decode(kept["value"]).decode()
+    assert (folder / "set-aside").stat().st_mode & 0o777 == 0o700
+    assert catalog.show("coin-6").metadata == {"b": 5} and catalog.show("coin-7").metadata == {}
+    for gone in ("coin-9", "coin-10"):  # neither picture nor embedding is left
+        with pytest.raises(EntryNotFoundError):
+            catalog.show(gone)
+    assert ids(catalog.search(unit_vectors(60)[8:9], 1)[0]) != ["coin-8"]
+    assert ids(catalog.search(unit_vectors(60)[11:12], 1)[0]) == ["coin-11"]
+    assert [view.entry_id for view in catalog.stale(9) if view.entry_id == "coin-8"] == ["coin-8"]
+    assert [view.entry_id for view in catalog.unmapped(9) if view.entry_id == "coin-14"] == ["coin-14"]
+    assert main(["check", "--repair", str(folder)]) == 0  # nothing is left to do
+    assert len(list((folder / "set-aside").iterdir())) == 8

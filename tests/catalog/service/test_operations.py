@@ -2,6 +2,7 @@
 
 import base64
 import json
+import re
 from collections.abc import Callable, Sequence
 from dataclasses import asdict
 from typing import Any
@@ -53,6 +54,12 @@ def embed(pictures: Sequence[bytes]) -> np.ndarray:
     return np.concatenate([unit_vectors(0), *(unit_vectors(1, len(picture)) for picture in pictures)])
 
 
+def check(picture: bytes) -> None:
+    """Pictures that cannot be read later."""
+    if picture == b"unreadable":
+        raise EntryError("the picture of a view cannot be read")
+
+
 def map_relief(pictures: Sequence[bytes]) -> np.ndarray:
     """Likewise."""
     return np.concatenate([relief_maps(0), *(relief_maps(1, len(picture)) for picture in pictures)])
@@ -66,7 +73,7 @@ def enrolled(catalog: FolderCatalog) -> list[str]:
 @pytest.fixture
 def ask(catalog: FolderCatalog) -> Callable[..., dict[str, Any]]:
     """One operation, from text to text."""
-    context = Context(catalog, OWN, embed, map_relief, JUDGE)
+    context = Context(catalog, OWN, embed, map_relief, JUDGE, check)
 
     def perform_one(operation: str, **request: object) -> dict[str, Any]:
         parsed = parse(json.dumps({"operation": operation, **request}))
@@ -258,22 +265,65 @@ def test_an_export_of_release_0_1_can_be_imported(ask: Ask, catalog: FolderCatal
         ([view("a", 1.008 * unit_vectors(1)[0])], r"an embedding has the length 1\.0080"),
         ([view("a", unit_vectors(1)[0]), view("b", picture=b"")], "view 1 has neither a picture nor an embedding of"),
         ([view("a", picture=b"no picture")], "the picture of a view cannot be read"),
+        ([view("a", unit_vectors(1)[0], picture=b"unreadable")], "the picture of a view cannot be read"),
     ],
 )
-def test_an_import_that_is_refused_adds_nothing(ask: Ask, views: object, reason: str) -> None:
-    good = view("good", unit_vectors(1, seed=3)[0])
-    given = [good, *views] if isinstance(views, list) and len(views) == 1 else views
-    with pytest.raises(EntryError, match=reason):
-        ask("import", model=MODEL, relief_model=OWN.relief, views=given)
-    assert ask("status")["entries"] == 0
+def test_one_bad_view_does_not_stop_an_import(ask: Ask, views: object, reason: str) -> None:
+    good, more = (view(name, unit_vectors(1, seed=seed)[0]) for name, seed in (("good", 3), ("more", 4)))
+    if isinstance(views, list) and len(views) <= 2 and all(isinstance(each, dict) for each in views):
+        answer = ask("import", model=MODEL, relief_model=OWN.relief, views=[good, *views, more])
+        assert answer["added"] == 1 + len(views)
+        [refused] = answer["refused"]
+        assert re.search(reason.replace("view 1", "view 2"), refused["error"])
+        assert refused["view"] == len(views)
+        assert ask("status")["entries"] == 1 + len(views)
+    else:
+        with pytest.raises(EntryError, match=reason):
+            ask("import", model=MODEL, relief_model=OWN.relief, views=views)
+        assert ask("status")["entries"] == 0
 
 
 def test_an_import_of_an_entry_that_is_there_with_other_fields(ask: Ask, enrolled: list[str]) -> None:
     other = view(enrolled[0], unit_vectors(1, seed=8)[0])
     other["entry"]["name"] = "100 won"
-    with pytest.raises(EntryError, match=f"entry {enrolled[0]} is there with other fields"):
-        ask("import", model=MODEL, views=[view("new", unit_vectors(1, seed=9)[0]), other])
-    assert ask("status")["entries"] == 5
+    good = [view(name, unit_vectors(1, seed=seed)[0]) for name, seed in (("new", 9), ("newer", 10))]
+    answer = ask("import", model=MODEL, views=[good[0], other, good[1]])
+    assert answer["added"] == 2
+    [refused] = answer["refused"]
+    assert f"entry {enrolled[0]} is there with other fields" in refused.pop("error")
+    assert refused == {"view": 1, "entry": enrolled[0], "side": "obverse"}
+    assert ask("status")["entries"] == 7
+
+
+def test_a_picture_that_cannot_be_read_does_not_stop_a_reembedding(
+    ask: Ask, open_at: Callable[..., FolderCatalog]
+) -> None:
+    old = open_at(THEIRS)
+    for number in range(6):
+        picture = b"no picture" if number < 4 else b"own" + bytes(number)
+        old.enroll(
+            Enrolment("obverse", coin(id=f"c{number}"), f"c{number}"),
+            photo(unit_vectors(1, number)[0], picture, THEIRS),
+        )
+    first = ask("reembed", limit=2)
+    assert (first["done"], first["left"]) == (2, 4)
+    assert [each["entry"] for each in first["refused"]] == ["c0", "c1", "c2", "c3"]
+    assert all("cannot be read" in each["error"] for each in first["refused"])
+    assert ask("reembed", limit=2) == {"done": 0, "left": 0, "lost": 4}
+    assert ask("switch") == {"switched": 2}
+
+
+def test_what_cannot_be_imported_does_not_stop_an_export(ask: Ask, catalog: FolderCatalog, enrolled: list[str]) -> None:
+    run = catalog._connection.run
+    run("UPDATE entries SET metadata = '{\"a\": Infinity}' WHERE id = ?", (enrolled[1],))
+    run("UPDATE embeddings SET embedding = ? WHERE view = 3", (np.full(EMBEDDING_SIZE, np.nan, np.float32).tobytes(),))
+    run("UPDATE embeddings SET embedding = x'00' WHERE view = 4")
+    run("UPDATE reliefs SET map = x'00' WHERE view = 4")
+    exported = ask("export")
+    assert [each["entry"]["id"] for each in exported["views"]] == [enrolled[n] for n in (0, 2, 3, 4)]
+    assert [each["embedding"] is None for each in exported["views"]] == [False, True, True, False]
+    assert [each["entry"] for each in exported["refused"]] == [enrolled[1], enrolled[2]]
+    assert "no JSON" in exported["refused"][0]["error"] and "length nan" in exported["refused"][1]["error"]
 
 
 def test_reembed_some_at_a_time_then_switch_and_forget(ask: Ask, open_at: Callable[..., FolderCatalog]) -> None:
