@@ -184,6 +184,12 @@ class FolderCatalog:
         verification: Verification | None = None,
     ) -> list[list[Match]]:
         """The k best entries per query; see `Catalog.search`."""
+        with self._connection.transaction("DEFERRED"):  # an entry that changes meanwhile could fail the filters
+            return self._search(embeddings, k, filters, verification)
+
+    def _search(
+        self, embeddings: Queries, k: int, filters: Filters, verification: Verification | None
+    ) -> list[list[Match]]:
         self._index.follow()
         first = expected_views(k) if verification is None else verification.candidates
         # The index comes first: a view that it finds has its map here.
@@ -198,7 +204,6 @@ class FolderCatalog:
 
         rows = best_entries(hits, k, self._index.ntotal, first)
         entries = self._entries.numbered(sorted({hit.entry for row in rows for hit in row}))
-        # An entry that another process has just removed is left out.
         found = [
             [
                 Match(

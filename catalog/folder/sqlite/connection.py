@@ -47,6 +47,7 @@ class Connection:
 
     def __init__(self, folder: Path) -> None:
         self._path = folder / FILE
+        self._files: dict[Path, tuple[int, int] | None] = {}  # that make the database
         try:
             self._open()
         except (sqlite3.Error, OSError, ValueError) as error:
@@ -63,6 +64,7 @@ class Connection:
         self._connection.execute("PRAGMA foreign_keys = ON")
         if self._schema() < _newest():
             self._migrate()
+        self._files = {path: _identity(path) for path in (self._path, self._path.with_name(f"{FILE}-wal"))}
 
     def _open_read_only(self) -> None:
         """Open the file for reading.
@@ -168,19 +170,46 @@ class Connection:
 
     @contextmanager
     def transaction(self, kind: str = "IMMEDIATE") -> Iterator[None]:
-        """All or nothing. A DEFERRED one that only reads sees one state of the file. Raises CatalogError."""
+        """All or nothing. A DEFERRED one that only reads sees one state of the file, and may be inside another one.
+
+        Raises:
+            CatalogError: the store fails, or the file was removed or replaced, so that nobody else would see a change.
+        """
+        if kind == "DEFERRED" and self._connection.in_transaction:
+            yield
+            return
         self.run(f"BEGIN {kind}")
         try:
             yield
+            if kind != "DEFERRED":
+                self._check_files()
             self.run("COMMIT")
         except BaseException:
             if self._connection.in_transaction:  # some errors, such as a full disk, have already rolled back
                 self._connection.execute("ROLLBACK")
             raise
 
+    def _check_files(self) -> None:
+        """Refuse to commit into a file that has no name any more: the change would be gone with this process."""
+        for path, identity in self._files.items():
+            if identity is not None and _identity(path) != identity:
+                raise CatalogError(
+                    f"{path} was removed or replaced while it was open, nothing was changed: restore it and restart the"
+                    " server"
+                )
+
     def version(self) -> tuple[int, int]:
         """Differs after every change, by this connection or another. Cheap enough for every search."""
         return int(self.value("PRAGMA data_version")), self._connection.total_changes
+
+
+def _identity(path: Path) -> tuple[int, int] | None:
+    """What tells a file from another one of the same name; None if there is none."""
+    try:
+        found = path.stat()
+    except OSError:
+        return None
+    return found.st_dev, found.st_ino
 
 
 def _newest() -> int:
