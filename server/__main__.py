@@ -13,13 +13,7 @@ from ensemble.contract import MODELS
 from ensemble.graph import Target
 from server import EmbeddedServer, Ports, ServerError, Tls
 
-
-def port(text: str) -> int:
-    """A port's number, 1 to 65535. Raises ArgumentTypeError."""
-    number = int(text) if text.isdecimal() and len(text) < 6 else 0
-    if not 0 < number < 65_536:
-        raise argparse.ArgumentTypeError(f"{text!r} is no port: 1 to 65535")
-    return number
+MOST_PORT = 65_535
 
 
 def parse(argv: list[str] | None) -> argparse.Namespace:
@@ -31,10 +25,10 @@ def parse(argv: list[str] | None) -> argparse.Namespace:
         help="folder of the catalog, or milvus://HOST:PORT/COLLECTION (%(default)s)",
     )
     parser.add_argument("--index", default="", help=f"kind of the index, such as HNSW32 ({variables.INDEX}, else Flat)")
-    parser.add_argument("--grpc-port", type=port, default=Ports.grpc, help="%(default)s")
+    parser.add_argument("--grpc-port", type=_port, default=Ports.grpc, help="%(default)s")
     parser.add_argument("--http", action="store_true", help="HTTP as well, for programs of this machine")
-    parser.add_argument("--http-port", type=port, default=Ports.http, help="%(default)s")
-    parser.add_argument("--metrics-port", type=port, default=Ports.metrics, help="%(default)s")
+    parser.add_argument("--http-port", type=_port, default=Ports.http, help="%(default)s")
+    parser.add_argument("--metrics-port", type=_port, default=Ports.metrics, help="%(default)s")
     parser.add_argument("--free-ports", action="store_true", help="pick free ports")
     parser.add_argument(
         "--target",
@@ -58,6 +52,13 @@ def parse(argv: list[str] | None) -> argparse.Namespace:
     if (options.tls_cert is None) != (options.tls_key is None) or (options.tls_client_ca and not options.tls_cert):
         parser.error("--tls-cert and --tls-key belong together, and --tls-client-ca to them")
     return options
+
+
+def _port(text: str) -> int:
+    """A port, for argparse."""
+    if not (text.isdecimal() and len(text) <= 5 and 1 <= int(text) <= MOST_PORT):
+        raise argparse.ArgumentTypeError(f"must be a port from 1 to {MOST_PORT}, not {text[:20]!r}")
+    return int(text)
 
 
 def _tls(options: argparse.Namespace) -> Tls | None:

@@ -138,5 +138,5 @@ def test_parquet_of_someone_else(tmp_path: Path) -> None:
         open_archive(path)
     footer = json.dumps({"format": 1, "views": 1, "sha256": "0"})
     parquet.write_table(arrow.table({"a": [1]}).replace_schema_metadata({"mintmark": footer}), path)
-    with pytest.raises(InvalidRequest, match="not one of an export's"):
+    with pytest.raises(InvalidRequest, match="it lacks the column entry"):
         verify(open_archive(path), lambda: None)

@@ -56,6 +56,7 @@ def test_public_names() -> None:
         "Photo",
         "Recognition",
         "Reembedding",
+        "RefusedView",
         "RequestTimeout",
         "ServerBusy",
         "ServerError",

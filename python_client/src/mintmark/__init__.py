@@ -28,6 +28,7 @@ from mintmark._types import (
     Match,
     Recognition,
     Reembedding,
+    RefusedView,
     View,
     ViewRecord,
 )
@@ -57,6 +58,7 @@ __all__ = [
     "Photo",
     "Recognition",
     "Reembedding",
+    "RefusedView",
     "RequestTimeout",
     "ServerBusy",
     "ServerError",

@@ -25,6 +25,7 @@ from mintmark._types import (
     Match,
     Recognition,
     Reembedding,
+    RefusedView,
     View,
     ViewRecord,
 )
@@ -178,7 +179,13 @@ def catalog_status(record: Mapping[str, Any]) -> CatalogStatus:
 
 def reembedding(answer: Mapping[str, Any]) -> Reembedding:
     """The progress from the answer to `reembed`."""
-    return Reembedding(count(answer, "done"), count(answer, "left"), count(answer, "lost"))
+    return Reembedding(count(answer, "done"), count(answer, "left"), count(answer, "lost"), refused(answer))
+
+
+def refused(answer: Mapping[str, Any]) -> tuple[RefusedView, ...]:
+    """The views that were refused; earlier servers refuse all or none."""
+    named = records(answer, "refused") if "refused" in answer else ()
+    return tuple(RefusedView(*(string(record, key) for key in ("entry", "side", "error"))) for record in named)
 
 
 def records(answer: Mapping[str, Any], key: str) -> list[dict[str, Any]]:

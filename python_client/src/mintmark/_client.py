@@ -1,6 +1,6 @@
 """The client: one method for each thing that a Mintmark server can do."""
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from types import TracebackType
 from typing import Any
 
@@ -13,7 +13,17 @@ from mintmark._retry import Retry
 from mintmark._transports.base import Tensors, Transport, bytes_tensor
 from mintmark._transports.tls import Tls
 from mintmark._transports.triton import TritonTransport
-from mintmark._types import CatalogStatus, CoinEmbedding, Entry, EntryFields, Recognition, Reembedding, View, ViewRecord
+from mintmark._types import (
+    CatalogStatus,
+    CoinEmbedding,
+    Entry,
+    EntryFields,
+    Recognition,
+    Reembedding,
+    RefusedView,
+    View,
+    ViewRecord,
+)
 
 DEFAULT_URL = "localhost:8001"
 DEFAULT_TIMEOUT = 30.0  # s
@@ -135,24 +145,41 @@ class Client:
 
     # --- the whole catalog ------------------------------------------------------------------------------------------
 
-    def export(self, *, pictures: bool = True) -> Iterator[ViewRecord]:
+    def export(
+        self, *, pictures: bool = True, on_refused: Callable[[RefusedView], None] | None = None
+    ) -> Iterator[ViewRecord]:
         """All views with entries, embeddings and relief maps, in the order of enrolment, fetched a page at a time.
 
-        Without `pictures` the views are smaller, but other weights cannot embed them again.
+        Without `pictures` the views are smaller, but other weights cannot embed them again. What is stored and could
+        not be imported again is left out: `on_refused` is called for each such view. Without it, InvalidRequest comes
+        at the end, after all other views.
         """
+        report = _Report("exported", on_refused)
         for page in self._pages("export", limit=_VIEWS, pictures=pictures):
+            for view in answers.refused(page):
+                report(view)
             models = answers.string(page, "model"), answers.string(page, "relief_model")
             for record in answers.records(page, "views"):
                 yield answers.view_record(record, *models)
+        report.finish()
 
-    def import_views(self, records: Iterable[ViewRecord]) -> int:
+    def import_views(
+        self, records: Iterable[ViewRecord], *, on_refused: Callable[[RefusedView], None] | None = None
+    ) -> int:
         """Add exported views, and their entries if the catalog lacks them; returns how many views are new.
 
         The catalog skips views that it has already, so an import can be repeated. It embeds the pictures of views that
-        have no embedding by the server's weights, or no relief map.
+        have no embedding by the server's weights, or no relief map. A view that is refused does not stop the others:
+        `on_refused` is called for it. Without it, InvalidRequest comes at the end, after all others were added.
         """
-        batches = requests.import_batches(records)
-        return sum(answers.count(self._catalog("import", **batch), "added") for batch in batches)
+        report, added = _Report("imported", on_refused), 0
+        for batch in requests.import_batches(records, report):
+            answer = self._catalog("import", **batch)
+            added += answers.count(answer, "added")
+            for view in answers.refused(answer):
+                report(view)
+        report.finish()
+        return added
 
     def status(self) -> CatalogStatus:
         """How much the catalog holds, which weights the server has, and the score from which a coin counts as known."""
@@ -223,3 +250,23 @@ class Client:
         if self._retry is None:
             return send(self._timeout)
         return self._retry.call(send, timeout=self._timeout, repeatable=repeatable)
+
+
+class _Report:
+    """Collects refused views, or hands them on. `finish` raises InvalidRequest if any were collected."""
+
+    def __init__(self, doing: str, on_refused: Callable[[RefusedView], None] | None) -> None:
+        self._doing = doing
+        self._on_refused = on_refused
+        self._collected: list[RefusedView] = []
+
+    def __call__(self, view: RefusedView) -> None:
+        (self._on_refused or self._collected.append)(view)
+
+    def finish(self) -> None:
+        if self._collected:
+            first, number = self._collected[0], len(self._collected)
+            where = f"entry {first.entry!r}, side {first.side!r}"
+            raise InvalidRequest(
+                f"{number} views could not be {self._doing}, the others were; the first, {where}: {first.error}"
+            )

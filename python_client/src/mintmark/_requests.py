@@ -1,19 +1,20 @@
 """Requests to the server: checked as far as the client can, and written as the contract wants them."""
 
 import base64
+import errno
 import json
 import os
-from collections.abc import Iterable, Iterator, Mapping
+import stat
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import fields as fields_of
-from itertools import groupby, islice
-from pathlib import Path
+from itertools import groupby
 from typing import Any
 
 import numpy as np
 
 from mintmark import _contract as contract
 from mintmark._errors import InvalidPhoto, InvalidRequest
-from mintmark._types import Entry, EntryFields, ViewRecord
+from mintmark._types import Entry, EntryFields, RefusedView, ViewRecord
 
 Photo = bytes | str | os.PathLike[str]
 """A photo: the bytes of its file, or the path to it. One of PHOTO_FORMATS, up to MAX_MEGAPIXELS."""
@@ -21,8 +22,11 @@ Photo = bytes | str | os.PathLike[str]
 Filters = Mapping[str, str | int | float | bool]
 """The value that a match must have, by the name of a filter: 'country', 'year', or 'metadata.KEY'."""
 
+MOST_DIGITS = 18  # of a whole number
+
 CHANGEABLE = (*contract.REQUIRED, *contract.OPTIONAL, "metadata")
 IMPORT_BATCH = 100  # views with pictures, of some 10 kB each, in one request
+IMPORT_BYTES = 8_000_000  # of one request; servers take twice as much unless their operator says otherwise
 
 
 def read_photo(photo: Photo) -> bytes:
@@ -32,12 +36,31 @@ def read_photo(photo: Photo) -> bytes:
     else:
         name = os.fspath(photo)
         try:
-            data = Path(name).read_bytes()
+            data = read_file(name)
         except OSError as error:
             raise InvalidPhoto(f"cannot open photo {name}: {error.strerror or error}") from error
+        except ValueError as error:  # a name with a zero byte
+            raise InvalidPhoto(f"cannot open photo {name!r}: {error}") from error
     if not data:
         raise InvalidPhoto(f"{name} is empty")
     return data
+
+
+def read_file(name: str | os.PathLike[str]) -> bytes:
+    """The bytes of a regular file. OSError for anything else: reading a FIFO would wait for its writer."""
+    descriptor = os.open(name, os.O_RDONLY | os.O_NONBLOCK)
+    with open(descriptor, "rb") as file:
+        if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+            raise OSError(errno.EINVAL, "it is no regular file", os.fspath(name))
+        return file.read()
+
+
+def whole_number(text: str) -> int:
+    """A whole number from its text. ValueError if it is none, or has so many digits that no field holds it."""
+    if len(text) > MOST_DIGITS or not text.removeprefix("-").isdecimal():
+        shown = text if len(text) <= 2 * MOST_DIGITS else f"{text[:MOST_DIGITS]}…"
+        raise ValueError(f"{shown!r}; it must be a whole number of at most {MOST_DIGITS} digits")
+    return int(text)
 
 
 def search_parameters(
@@ -70,11 +93,17 @@ def _is_filter(name: str) -> bool:
 
 def _filter_text(name: str, value: str | int | float | bool) -> str:
     """The value as the server compares it: text as it is, numbers and booleans as in JSON."""
-    text = value if isinstance(value, str) else json.dumps(value) if isinstance(value, bool | int | float) else ""
+    try:
+        text = value if isinstance(value, str) else json.dumps(value) if isinstance(value, bool | int | float) else ""
+    except ValueError as error:  # an int of thousands of digits
+        raise InvalidRequest(f"the filter {name} is too large: {error}") from error
     if not text:
         raise InvalidRequest(f"the filter {name} is {value!r}; it must be text, a number, true or false")
-    if name in contract.WHOLE_NUMBERS and not text.removeprefix("-").isdecimal():
-        raise InvalidRequest(f"the filter {name} is {value!r}; it must be a whole number")
+    if name in contract.WHOLE_NUMBERS:
+        try:
+            whole_number(text)
+        except ValueError as error:
+            raise InvalidRequest(f"the filter {name} is {error}") from error
     return text
 
 
@@ -95,10 +124,28 @@ def changes(given: Mapping[str, Any]) -> dict[str, Any]:
     return dict(given)
 
 
-def import_batches(records: Iterable[ViewRecord]) -> Iterator[dict[str, Any]]:
-    """The arguments of `import`: at most IMPORT_BATCH views as JSON, and the fingerprints of the models of all."""
+def import_batches(records: Iterable[ViewRecord], refuse: Callable[[RefusedView], None]) -> Iterator[dict[str, Any]]:
+    """The arguments of `import`: at most IMPORT_BATCH views as JSON, and the fingerprints of the models of all.
+
+    A batch has at most IMPORT_BYTES, unless one view alone has more. What JSON cannot hold, such as a number that is
+    not finite, is refused here.
+    """
     for (model, relief_model), group in groupby(records, key=lambda record: (record.model, record.relief_model)):
-        while batch := [_import_view(record) for record in islice(group, IMPORT_BATCH)]:
+        batch: list[dict[str, Any]] = []
+        size = 0
+        for record in group:
+            try:
+                view = _import_view(record)
+                length = len(json_bytes(view))
+            except InvalidRequest as error:
+                refuse(RefusedView(record.entry.id, record.side, str(error)))
+                continue
+            if batch and (len(batch) == IMPORT_BATCH or size + length > IMPORT_BYTES):
+                yield {"model": model, "relief_model": relief_model, "views": batch}
+                batch, size = [], 0
+            batch.append(view)
+            size += length
+        if batch:
             yield {"model": model, "relief_model": relief_model, "views": batch}
 
 

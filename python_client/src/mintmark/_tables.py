@@ -1,11 +1,13 @@
 """CSV files with a header, as people write them."""
 
 import csv
+import io
 from collections.abc import Iterator, Sequence
 from typing import Any
 
 from mintmark._contract import WHOLE_NUMBERS
 from mintmark._errors import InvalidRequest
+from mintmark._requests import read_file, whole_number
 
 
 def read_rows(path: str, required: Sequence[str], *, strip: bool = True) -> Iterator[tuple[int, dict[str, str]]]:
@@ -15,7 +17,7 @@ def read_rows(path: str, required: Sequence[str], *, strip: bool = True) -> Iter
     required column.
     """
     try:
-        with open(path, newline="", encoding="utf-8-sig") as file:
+        with io.StringIO(read_file(path).decode("utf-8-sig"), newline="") as file:
             reader = csv.DictReader(file, restval="")
             missing = [column for column in required if column not in (reader.fieldnames or ())]
             if missing:
@@ -35,6 +37,7 @@ def optional_value(name: str, text: str) -> Any:
         return None
     if name not in WHOLE_NUMBERS:
         return text
-    if not text.removeprefix("-").isdecimal():
-        raise InvalidRequest(f"the {name} is {text!r}, no whole number")
-    return int(text)
+    try:
+        return whole_number(text)
+    except ValueError as error:
+        raise InvalidRequest(f"the {name} is {error}") from error

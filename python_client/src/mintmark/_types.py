@@ -136,13 +136,27 @@ class CatalogStatus:
 
 
 @dataclass(frozen=True, slots=True)
+class RefusedView:
+    """A view that could not be exported, imported or embedded again, and why; the others go on.
+
+    `entry` and `side` are '' where even they cannot be read.
+    """
+
+    entry: str
+    side: str
+    error: str
+
+
+@dataclass(frozen=True, slots=True)
 class Reembedding:
     """How far the embedding of stale views, and the mapping of reliefs, has come, in views.
 
     `done`: by this request. `left`: still to embed, as far as the server knows. `lost`: stale views without a
-    picture, which cannot be embedded (enroll their photos again); counted only when nothing is left.
+    picture, which cannot be embedded (enroll their photos again); counted only when nothing is left. `refused`: views
+    whose picture turned out unusable; a server names each once.
     """
 
     done: int
     left: int
     lost: int
+    refused: tuple[RefusedView, ...] = ()

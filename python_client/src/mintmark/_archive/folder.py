@@ -13,6 +13,7 @@ from typing import Any
 from mintmark._archive.base import Checksum, Footer, Written, parsed
 from mintmark._contract import OPTIONAL, REQUIRED, SIDE
 from mintmark._errors import InvalidRequest
+from mintmark._requests import read_file
 from mintmark._tables import optional_value, read_rows
 from mintmark._types import Entry, ViewRecord
 
@@ -58,7 +59,7 @@ class FolderArchive:
     def __init__(self, folder: Path) -> None:
         self.path = folder
         try:
-            text = (folder / FOOTER).read_text(encoding="utf-8")
+            text = read_file(folder / FOOTER).decode()
         except (OSError, UnicodeDecodeError) as error:
             raise InvalidRequest(
                 f"{folder} is no complete export: it lacks {FOOTER}, which `mintmark export` writes last"
@@ -87,6 +88,6 @@ class FolderArchive:
         if Path(path).parent != Path(PHOTOS):
             raise InvalidRequest(f"{self.path / TABLE} was altered: {path!r} is not a file in {PHOTOS}/")
         try:
-            return (self.path / path).read_bytes()
+            return read_file(self.path / path)
         except OSError as error:
             raise InvalidRequest(f"{self.path} is not whole: cannot open {path}: {error.strerror or error}") from error

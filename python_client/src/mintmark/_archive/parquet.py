@@ -5,7 +5,7 @@ Only this module needs pyarrow, and imports it only when a file is read or writt
 
 import importlib
 import json
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -14,7 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from mintmark._archive.base import Checksum, Footer, Written, parsed
-from mintmark._contract import OPTIONAL, RELIEF_HARMONICS, RELIEF_NUMBERS, REQUIRED, SIDE, WHOLE_NUMBERS
+from mintmark._contract import EMBEDDING_SIZE, OPTIONAL, RELIEF_HARMONICS, RELIEF_NUMBERS, REQUIRED, SIDE, WHOLE_NUMBERS
 from mintmark._errors import InvalidRequest, MintmarkError
 from mintmark._requests import relief_bytes
 from mintmark._types import Entry, ViewRecord
@@ -25,6 +25,17 @@ KEY = b"mintmark"  # the footer, as JSON, has this key in the file's metadata
 _ROWS = 1000  # views in one row group: about 10 MB with pictures
 _BATCH = 100  # views that are read at a time
 _TEXTS = ("entry", *REQUIRED, SIDE)
+_LATER = (*OPTIONAL, "relief", "relief_model")  # columns that exports of release 0.1 may lack
+_MOST_ROWS, _MOST_BYTES = 10_000, 128_000_000  # of one row group, unpacked
+_SHORT = (*_TEXTS, *(name for name in OPTIONAL if name not in WHOLE_NUMBERS), "model", "relief_model")
+_LONGEST = {  # bytes of a value, numbers of an embedding
+    **dict.fromkeys(_SHORT, 4_000),
+    "metadata": 200_000,
+    "picture": 1 << 20,
+    "relief": RELIEF_HARMONICS * RELIEF_NUMBERS,
+    "embedding": EMBEDDING_SIZE,
+}
+_REPEATING = (*_SHORT, "metadata", "picture", "relief")
 _ALWAYS = (*_TEXTS, "metadata", "picture", "model")  # columns that are never null
 
 
@@ -126,17 +137,54 @@ class ParquetArchive:
             if not text:
                 raise InvalidRequest(f"{path} is no export of a Mintmark catalog, or not a complete one")
             self.footer = Footer.read(path, parsed(path, text))
+            self._check(file)
+            self._repeating = [name for name in _REPEATING if name in file.schema_arrow.names]
 
     def records(self) -> Iterator[ViewRecord]:
         """See Archive."""
-        with self._read() as file:
+        with self._read(self._repeating) as file:
             batches = file.iter_batches(_BATCH)
             while rows := self._next(batches):
                 yield from (self._record(row) for row in rows)
 
-    def _read(self) -> Any:
+    def _check(self, file: Any) -> None:
+        """Refuse columns of other types, and a file that would take much more memory than an export does."""
+        found = dict(zip(file.schema_arrow.names, file.schema_arrow.types, strict=True))
+        for column in _schema(self._arrow):
+            kind = found.get(column.name)
+            kind = kind.value_type if kind is not None and self._arrow.types.is_dictionary(kind) else kind
+            if kind is None and column.name not in _LATER:
+                raise InvalidRequest(f"{self.path} was altered: it lacks the column {column.name}")
+            if kind is not None and kind != column.type:
+                raise InvalidRequest(f"{self.path} was altered: {column.name} is {kind}, not {column.type}")
+        for number in range(file.metadata.num_row_groups):
+            group = file.metadata.row_group(number)
+            if group.num_rows > _MOST_ROWS or group.total_byte_size > _MOST_BYTES:
+                raise InvalidRequest(
+                    f"{self.path} was altered: {group.num_rows} of its views have {group.total_byte_size} bytes in one"
+                    f" group; an export has at most {_MOST_ROWS} and {_MOST_BYTES}"
+                )
+            for column in map(group.column, range(group.num_columns)):
+                if column.num_values > EMBEDDING_SIZE * group.num_rows:
+                    raise InvalidRequest(f"{self.path} was altered: {column.path_in_schema} has too many values")
+
+    def _check_lengths(self, batch: Any) -> None:
+        """ValueError if a value is longer than an export's. Values that repeat are still stored once."""
+        compute = importlib.import_module("pyarrow.compute")
+        for name, most in _LONGEST.items():
+            if name in batch.schema.names:
+                column = batch.column(name)
+                values = column.dictionary if self._arrow.types.is_dictionary(column.type) else column
+                lengths = compute.list_value_length if name == "embedding" else compute.binary_length
+                if (longest := compute.max(lengths(values)).as_py() or 0) > most:
+                    raise ValueError(f"{name} has {longest} bytes or numbers, more than {most}")
+
+    def _read(self, repeating: Sequence[str] = ()) -> Any:
+        """Open the file. Of the columns in `repeating`, each different value is read once."""
         try:
-            return self._parquet.ParquetFile(self.path, page_checksum_verification=True)
+            return self._parquet.ParquetFile(
+                self.path, page_checksum_verification=True, read_dictionary=list(repeating)
+            )
         except (self._arrow.ArrowException, OSError, ValueError) as error:
             raise InvalidRequest(f"{self.path} is truncated, or no Parquet file: {_line(error)}") from error
 
@@ -144,7 +192,10 @@ class ParquetArchive:
         """The rows of the next batch; none after the last."""
         try:
             batch = next(batches, None)
-            return [] if batch is None else batch.to_pylist()
+            if batch is None:
+                return []
+            self._check_lengths(batch)
+            return list(batch.to_pylist())
         except (self._arrow.ArrowException, OSError, ValueError) as error:
             raise InvalidRequest(f"{self.path} is truncated, or was altered: {_line(error)}") from error
 

@@ -8,7 +8,7 @@ from itertools import islice
 from pathlib import Path
 from typing import Any
 
-from mintmark._cli.options import Commands, add_command, key_value, option
+from mintmark._cli.options import Commands, add_command, key_value, option, whole
 from mintmark._cli.output import ENTRY_COLUMNS, cells, complain, counted, print_json, print_json_array, print_table
 from mintmark._client import Client
 from mintmark._contract import FIELD_DOCS, OPTIONAL, REQUIRED, WHOLE_NUMBERS
@@ -68,7 +68,7 @@ def _add_update(commands: Commands, common: argparse.ArgumentParser) -> None:
 
 
 def _whole_or_none(text: str) -> int | None:
-    return int(text) if text else None
+    return whole(text) if text else None
 
 
 def _text_or_none(text: str) -> str | None:

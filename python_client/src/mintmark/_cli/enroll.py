@@ -5,7 +5,7 @@ import json
 from pathlib import Path
 from typing import Any
 
-from mintmark._cli.options import Commands, add_command, option
+from mintmark._cli.options import Commands, add_command, option, whole
 from mintmark._cli.output import Progress
 from mintmark._client import Client
 from mintmark._contract import FIELD_DOCS, OPTIONAL, REQUIRED, SIDE, WHOLE_NUMBERS
@@ -23,7 +23,7 @@ def add_commands(commands: Commands, common: argparse.ArgumentParser) -> None:
     parser = add_command(commands, common, "enroll", "Add coins to the catalog: one photo, or a table of photos.")
     parser.add_argument("photo", nargs="?", metavar="PHOTO", help="photo of the coin")
     for name in (*_NEEDED, *OPTIONAL):
-        parser.add_argument(option(name), type=int if name in WHOLE_NUMBERS else str, help=FIELD_DOCS[name])
+        parser.add_argument(option(name), type=whole if name in WHOLE_NUMBERS else str, help=FIELD_DOCS[name])
     parser.add_argument(
         "--entry",
         metavar="ID",

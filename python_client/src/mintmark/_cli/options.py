@@ -3,6 +3,8 @@
 import argparse
 from typing import Any
 
+from mintmark._requests import whole_number
+
 Commands = Any  # argparse's own type for the group of commands is private
 
 
@@ -15,9 +17,17 @@ def add_command(
     return parser
 
 
+def whole(text: str) -> int:
+    """A whole number, for argparse."""
+    try:
+        return whole_number(text)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(str(error)) from error
+
+
 def positive(text: str) -> int:
     """A whole number of at least 1, for argparse."""
-    number = int(text)
+    number = whole(text)
     if number < 1:
         raise argparse.ArgumentTypeError(f"must be at least 1, not {number}")
     return number

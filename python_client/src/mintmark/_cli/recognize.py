@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from mintmark._cli.options import Commands, add_command, key_value, option, positive
+from mintmark._cli.options import Commands, add_command, key_value, option, positive, whole
 from mintmark._cli.output import cells, complain, print_json, print_table
 from mintmark._client import Client
 from mintmark._contract import DEFAULT_K, FILTERS, METADATA_FILTER, PHOTO_FORMATS, WHOLE_NUMBERS
@@ -37,7 +37,7 @@ def add_commands(commands: Commands, common: argparse.ArgumentParser) -> None:
     )
     filters = parser.add_argument_group("filters", "Search only the coins that pass all filters.")
     for name in FILTERS:
-        filters.add_argument(option(name), type=int if name in WHOLE_NUMBERS else str, metavar=name.upper())
+        filters.add_argument(option(name), type=whole if name in WHOLE_NUMBERS else str, metavar=name.upper())
     filters.add_argument(
         "--where",
         action="append",

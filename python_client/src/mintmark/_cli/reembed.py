@@ -39,13 +39,15 @@ def run(client: Client, args: argparse.Namespace) -> int:
 
 
 def _reembed(client: Client, batch: int) -> tuple[int, int]:
-    """How many views were brought up to date, and how many cannot be because they have no picture."""
+    """How many views were brought up to date, and how many cannot be because they have no usable picture."""
     done = 0
     status = client.status()
     with Progress("brought up to date", max(status.stale_views, status.without_relief)) as progress:
         while True:
             step = client.reembed(batch)
             done += step.done
+            for view in step.refused:
+                progress.note(f"mintmark: entry {view.entry}, side {view.side}: {view.error}")
             progress.expect(done + step.left)
             progress.advance(step.done)
             if not step.left:

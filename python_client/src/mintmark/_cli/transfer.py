@@ -10,7 +10,7 @@ from mintmark._cli.options import Commands, add_command
 from mintmark._cli.output import Progress, complain, counted
 from mintmark._client import Client
 from mintmark._requests import IMPORT_BATCH
-from mintmark._types import ViewRecord
+from mintmark._types import RefusedView, ViewRecord
 
 
 def add_commands(commands: Commands, common: argparse.ArgumentParser) -> None:
@@ -33,12 +33,14 @@ def add_commands(commands: Commands, common: argparse.ArgumentParser) -> None:
 def run_export(client: Client, args: argparse.Namespace) -> int:
     """Write all views."""
     status = client.status()
+    refused = _Refused("exported")
     with Progress("exported", status.views + status.stale_views) as progress:
-        written = write_archive(args.target, _counted(client.export(), progress.advance))
+        views = client.export(on_refused=lambda view: refused.note(view, progress))
+        written = write_archive(args.target, _counted(views, progress.advance))
     if written.left_out:
         complain(f"left out {counted(written.left_out, 'view')} without a stored picture: an import could not use them")
     print(f"exported {counted(written.views, 'view')} to {args.target}")
-    return 0
+    return refused.status()
 
 
 def _counted(records: Iterable[ViewRecord], advance: Callable[[], None]) -> Iterator[ViewRecord]:
@@ -52,14 +54,34 @@ def run_import(client: Client, args: argparse.Namespace) -> int:
     archive = open_archive(args.source)
     with Progress("verified", archive.footer.views) as progress:
         verify(archive, progress.advance)
-    added, lost = _send(client, archive)
+    refused = _Refused("imported")
+    added, lost = _send(client, archive, refused)
     if lost:
         complain(f"left out {counted(lost, 'view')} without a picture or an embedding by the server's weights")
     print(f"imported {counted(added, 'new view')} of {archive.footer.views}")
-    return 0
+    return refused.status()
 
 
-def _send(client: Client, archive: Archive) -> tuple[int, int]:
+class _Refused:
+    """Says which views were refused; the command goes on with the rest and ends with status 1."""
+
+    def __init__(self, doing: str) -> None:
+        self._doing = doing
+        self._count = 0
+
+    def note(self, view: RefusedView, progress: Progress) -> None:
+        """Say it of one view."""
+        self._count += 1
+        progress.note(f"mintmark: entry {view.entry}, side {view.side}: {view.error}")
+
+    def status(self) -> int:
+        """Exit status of the command."""
+        if self._count:
+            complain(f"{counted(self._count, 'view')} could not be {self._doing} as they were, see above")
+        return int(self._count > 0)
+
+
+def _send(client: Client, archive: Archive, refused: _Refused) -> tuple[int, int]:
     """How many views are new, and how many the server cannot use."""
     model = client.status().model
     added = lost = 0
@@ -68,6 +90,6 @@ def _send(client: Client, archive: Archive) -> tuple[int, int]:
         while batch := list(islice(records, IMPORT_BATCH)):
             usable = [record for record in batch if record.picture or record.model == model]
             lost += len(batch) - len(usable)
-            added += client.import_views(usable)
+            added += client.import_views(usable, on_refused=lambda view: refused.note(view, progress))
             progress.advance(len(batch))
     return added, lost

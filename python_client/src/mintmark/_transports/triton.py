@@ -22,6 +22,8 @@ from mintmark._errors import (
 from mintmark._transports.base import Tensors
 from mintmark._transports.tls import Tls
 
+MOST_PORT = 65_535
+
 
 class TritonTransport:
     """Asks a Triton server over gRPC.
@@ -33,6 +35,9 @@ class TritonTransport:
     def __init__(self, url: str, *, token: str | None = None, tls: bool | Tls = False) -> None:
         if "://" in url:
             raise InvalidRequest(f"the server's address is HOST:PORT without a scheme, not {url!r}")
+        port = url.rpartition(":")[2] if ":" in url else ""
+        if port.isdecimal() and (len(port) > 5 or not 1 <= int(port) <= MOST_PORT):
+            raise InvalidRequest(f"the server's address has the port {port[:20]}; ports are 1 to {MOST_PORT}")
         self._url = url
         self._headers = {"authorization": f"Bearer {_checked(token)}"} if token else None
         certificates = Tls() if isinstance(tls, bool) else tls
