@@ -4,7 +4,6 @@ import contextlib
 import os
 import secrets
 import sys
-import tempfile
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from types import TracebackType
@@ -21,13 +20,13 @@ from server.gate.settings import GateSettings
 from server.gates import Gates
 from server.launch import LOOPBACK, Launch, Ports, triton_command, triton_environment
 from server.log import TritonLog
+from server.staging import drop_regions, staging
 from server.supervision import Supervised
 from server.tls import Tls
 from server.triton import Triton
 from server.wheel import ServerError, Wheel, check_numpy, find_wheel
 
 _LOADED = "successfully loaded"  # in Triton's log, once for each model
-_SHARED_MEMORY = Path("/dev/shm")
 
 
 class EmbeddedServer:
@@ -134,8 +133,8 @@ class EmbeddedServer:
     def _start(self, wheel: Wheel) -> None:
         if self._folder is not None:
             self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        folder = Path(self._resources.enter_context(tempfile.TemporaryDirectory(prefix="mintmark-")))
-        self._resources.callback(_drop_shared_memory, folder.name)
+        made = self._resources.enter_context(staging())
+        folder = made.folder
         assemble_backends(wheel, folder / "backends")
         assemble_models(self._repository, folder / "models", self._models)
         write_configs(folder / "models", self._target, self.cpu, self._models)
@@ -146,9 +145,9 @@ class EmbeddedServer:
         gates.open()
 
         def start() -> Triton:
-            _drop_shared_memory(folder.name)
+            drop_regions(folder.name)
             command = triton_command(self._describe(wheel, folder))
-            triton = Triton(command, self._environment(wheel, folder), folder / "sockets", log)
+            triton = Triton(command, self._environment(wheel, folder), folder / "sockets", log, [made.lock])
             try:
                 triton.wait_until_ready(self._models)
             except BaseException:
@@ -228,8 +227,3 @@ class EmbeddedServer:
     ) -> None:
         """Stop it."""
         self.stop()
-
-
-def _drop_shared_memory(prefix: str) -> None:
-    for region in _SHARED_MEMORY.glob(f"{prefix}_*"):
-        region.unlink(missing_ok=True)

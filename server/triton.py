@@ -38,10 +38,16 @@ class Triton:
         environment: its variables.
         sockets: folder of its sockets; emptied.
         log: takes what it writes; None leaves that to the output of this process.
+        inherited: descriptors that it and its models keep open.
     """
 
     def __init__(
-        self, command: Sequence[str], environment: Mapping[str, str], sockets: Path, log: TritonLog | None = None
+        self,
+        command: Sequence[str],
+        environment: Mapping[str, str],
+        sockets: Path,
+        log: TritonLog | None = None,
+        inherited: Collection[int] = (),
     ) -> None:
         if len(os.fsencode(sockets / HTTP_SOCKET)) > _LONGEST_SOCKET:
             raise ServerError(f"the path of {sockets} is too long for a socket: set TMPDIR to a shorter one")
@@ -57,6 +63,7 @@ class Triton:
             stdout=None if log is None else subprocess.PIPE,
             stderr=None if log is None else subprocess.STDOUT,
             stdin=subprocess.DEVNULL,
+            pass_fds=inherited,
             start_new_session=True,  # Ctrl-C reaches this process alone, which then stops Triton in order
             umask=_PRIVATE,
             preexec_fn=lambda: libc.prctl(_DIE_WITH_PARENT, signal.SIGTERM),
