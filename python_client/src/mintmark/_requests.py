@@ -39,8 +39,6 @@ def read_photo(photo: Photo) -> bytes:
             data = read_file(name)
         except OSError as error:
             raise InvalidPhoto(f"cannot open photo {name}: {error.strerror or error}") from error
-        except ValueError as error:  # a name with a zero byte
-            raise InvalidPhoto(f"cannot open photo {name!r}: {error}") from error
     if not data:
         raise InvalidPhoto(f"{name} is empty")
     return data
@@ -48,7 +46,10 @@ def read_photo(photo: Photo) -> bytes:
 
 def read_file(name: str | os.PathLike[str]) -> bytes:
     """The bytes of a regular file. OSError for anything else: reading a FIFO would wait for its writer."""
-    descriptor = os.open(name, os.O_RDONLY | os.O_NONBLOCK)
+    try:
+        descriptor = os.open(name, os.O_RDONLY | os.O_NONBLOCK)
+    except ValueError as error:
+        raise OSError(errno.EINVAL, "its name has a zero byte", os.fspath(name)) from error
     with open(descriptor, "rb") as file:
         if not stat.S_ISREG(os.fstat(descriptor).st_mode):
             raise OSError(errno.EINVAL, "it is no regular file", os.fspath(name))

@@ -164,9 +164,20 @@ class ParquetArchive:
                     f"{self.path} was altered: {group.num_rows} of its views have {group.total_byte_size} bytes in one"
                     f" group; an export has at most {_MOST_ROWS} and {_MOST_BYTES}"
                 )
-            for column in map(group.column, range(group.num_columns)):
-                if column.num_values > EMBEDDING_SIZE * group.num_rows:
-                    raise InvalidRequest(f"{self.path} was altered: {column.path_in_schema} has too many values")
+        self._check_embeddings(file)
+
+    def _check_embeddings(self, file: Any) -> None:
+        """Refuse lists of more numbers than an embedding has: equal ones take no room in a file."""
+        column = next(n for n in range(len(file.schema)) if file.schema.column(n).path.startswith("embedding."))
+        try:
+            # pyarrow ends the process where it is asked about a column whose description is damaged. This is an error.
+            file.scan_contents(columns=["embedding"], batch_size=_BATCH)
+        except (self._arrow.ArrowException, OSError, ValueError) as error:
+            raise InvalidRequest(f"{self.path} was altered: {_line(error)}") from error
+        for number in range(file.metadata.num_row_groups):
+            group = file.metadata.row_group(number)
+            if group.column(column).num_values > EMBEDDING_SIZE * group.num_rows:
+                raise InvalidRequest(f"{self.path} was altered: embedding has more than {EMBEDDING_SIZE} numbers")
 
     def _check_lengths(self, batch: Any) -> None:
         """ValueError if a value is longer than an export's. Values that repeat are still stored once."""
