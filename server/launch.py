@@ -83,6 +83,7 @@ def triton_command(launch: Launch) -> list[str]:
         "exit-on-error": str(launch.exit_on_error).lower(),
         "exit-timeout-secs": STOP_TIMEOUT,
         **triton_options(launch.sockets),
+        "grpc-infer-allocation-pool-size": 0,  # keep no request's memory: four of 400 MB would leave 2.4 GB
         "allow-sagemaker": "false",
         "allow-vertex-ai": "false",
         # The Python models read the catalog's token from this header.
