@@ -26,6 +26,7 @@ from deploy.command import EVERY_ADDRESS, hardened
 from deploy.environment import SettingsError
 from deploy.settings import ROOT, Settings, read_settings
 from ensemble import variables
+from ensemble.limits import Limits
 from server import Ports, ServerError, machine
 from server.assembly import assemble_models
 from server.gate.settings import GateSettings
@@ -172,6 +173,8 @@ def gates_of(settings: Settings, ports: Ports, address: str) -> Gates:
         hosts=settings.hosts,
         origins=settings.origins,
         admin_key=settings.admin_key,
+        message_bytes=Limits.of(os.environ).message_bytes,
+        reading=(settings.read_token, settings.token) if settings.read_token else (),
     )
     return Gates(gate, max(1, machine.usable_cores() // CORES_OF_A_GATE))
 

@@ -20,7 +20,7 @@ from pathlib import Path
 from deploy.environment import SettingsError, read_token
 from deploy.settings import sockets_of
 from ensemble import variables
-from ensemble.contract import EMBEDDING, FOUND, KNOWN, RELIEF, SEARCH, Tensor
+from ensemble.contract import EMBEDDING, EMBEDDING_SIZE, FOUND, KNOWN, RELIEF, SEARCH, Tensor
 from server.gate.settings import HTTP_SOCKET
 from server.stubs import dead_stubs, stopped_stubs
 from server.triton import ask
@@ -68,8 +68,9 @@ def check_processes(processes: Path = Path("/proc")) -> None:
 
 
 def search_request() -> bytes:
-    """A search for the best entry, as Triton's HTTP interface takes it. Its vectors, all zeros, match nothing."""
-    inputs = [_input(tensor, 0) for tensor in (EMBEDDING, RELIEF)] + [_input(FOUND, 1)]
+    """A search for the best entry, as Triton's HTTP interface takes it. Its vector is of unit length, its map empty."""
+    inputs = [_input(EMBEDDING, 0), _input(RELIEF, 0), _input(FOUND, 1)]
+    inputs[0]["data"] = [1] + [0] * (EMBEDDING_SIZE - 1)
     request = {"inputs": inputs, "outputs": [{"name": KNOWN.name}], "parameters": {"k": 1}}
     return json.dumps(request).encode()
 

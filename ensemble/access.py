@@ -2,7 +2,7 @@
 
 import hmac
 import os
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 
 from ensemble.errors import AccessError
 from ensemble.variables import READ_TOKEN, TOKEN
@@ -41,16 +41,26 @@ def check_change(parameters: Mapping[str, object], environment: Mapping[str, str
         AccessError: missing or wrong token.
     """
     token = environment.get(TOKEN, "")
-    _check(parameters, [token] if token else [], "changing")
+    check_token(parameters, [token] if token else [], "changing")
+
+
+def reading(environment: Mapping[str, str] = os.environ) -> tuple[str, ...]:
+    """The tokens that reading takes; none where everyone may read."""
+    tokens = [environment.get(variable, "") for variable in (READ_TOKEN, TOKEN)]
+    return tuple(token for token in tokens if token) if tokens[0] else ()
 
 
 def check_read(parameters: Mapping[str, object], environment: Mapping[str, str] = os.environ) -> None:
     """As `check_change`, for reading. It needs a token only if one for reading is set, and takes either token."""
-    tokens = [environment.get(variable, "") for variable in (READ_TOKEN, TOKEN)]
-    _check(parameters, [token for token in tokens if token] if tokens[0] else [], "reading")
+    check_token(parameters, reading(environment), "reading")
 
 
-def _check(parameters: Mapping[str, object], accepted: list[str], doing: str) -> None:
+def check_token(parameters: Mapping[str, object], accepted: Collection[str], doing: str) -> None:
+    """Let a request pass that carries one of the accepted tokens; if there is none, every request.
+
+    Raises:
+        AccessError: missing or wrong token.
+    """
     if not accepted:
         return
     given = next((str(value) for name, value in parameters.items() if name.lower() == HEADER), "")

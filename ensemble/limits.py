@@ -13,8 +13,9 @@ _SETTING = re.compile(r"([a-z_]+)=([0-9]{1,18})")
 
 @dataclass(frozen=True)
 class Limits:
-    """Each limit, with its default. All but the first two are read from a photo's header, before it is decoded."""
+    """Each limit, with its default. All but the first three are read from a photo's header, before it is decoded."""
 
+    message_bytes: int = field(default=128_000_000, metadata={"doc": "bytes of a whole request, or of an answer"})
     photo_bytes: int = field(default=32_000_000, metadata={"doc": "bytes of a photo's file"})
     request_bytes: int = field(
         default=16_000_000, metadata={"doc": "bytes of the JSON text of an enrolment or of a catalog operation"}

@@ -10,10 +10,12 @@ from types import TracebackType
 
 from catalog.opening import kind_of
 from ensemble import variables
+from ensemble.access import reading
 from ensemble.configs import REPOSITORY, ROOT
 from ensemble.contract import MODELS, Model
 from ensemble.cpu import Cpu
 from ensemble.graph import Target
+from ensemble.limits import Limits
 from server import machine
 from server.assembly import assemble_backends, assemble_models, write_configs
 from server.gate.settings import GateSettings
@@ -159,7 +161,7 @@ class EmbeddedServer:
         self._supervised.start()
 
     def _gate(self, folder: Path) -> GateSettings:
-        tls = self._tls
+        tls, environment = self._tls, {**os.environ, **self._extra}
         return GateSettings(
             str(folder / "sockets"),
             LOOPBACK,
@@ -170,6 +172,8 @@ class EmbeddedServer:
             key=str(tls.key) if tls else "",
             client_authority=str(tls.client_authority or "") if tls else "",
             admin_key=self.admin_key,
+            message_bytes=Limits.of(environment).message_bytes,
+            reading=reading(environment),
         )
 
     def _hear(self, line: str) -> None:

@@ -22,7 +22,7 @@ COLUMNS = (
 METHOD = (
     "- database: SQLite's file, with embeddings and maps; maps: the file beside it that searches read.",
     "- first start: makes that file from the database. start: finds it there.",
-    "- memory: peak of a process that does nothing else. It holds up to 65,536 maps, those that were read last (157 MB).",
+    "- memory: peak of a process that does nothing else. It holds up to 65,536 maps that were read last, 157 MB.",
     "- search, verified: CPU time of one query, exact nearest neighbours, without and with 1,000 candidates compared.",
     "- the last column adds the relief maps of the query, made by OpenVINO on one thread.",
     "- queries are random, so of more than 65,536 views most candidates' maps are read from the file, 4 us each.",

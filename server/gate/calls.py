@@ -9,7 +9,8 @@ from google.protobuf.message import DecodeError
 from grpc import aio
 from tritonclient.grpc import service_pb2
 
-from ensemble.errors import StartingError, shortened
+from ensemble.access import check_token
+from ensemble.errors import AccessError, StartingError, shortened
 from server.gate.rules import ADMIN_HEADER, Asked, RefusedError, check, is_operator
 from server.gate.settings import GateSettings, grpc_target
 from server.gate.state import State
@@ -57,12 +58,13 @@ class Calls(grpc.GenericRpcHandler):
     Args:
         channel: to Triton.
         state: of Triton.
-        admin_key: of the operator.
+        settings: of the gate.
     """
 
-    def __init__(self, channel: aio.Channel, state: State, admin_key: str) -> None:
+    def __init__(self, channel: aio.Channel, state: State, settings: GateSettings) -> None:
         self._state = state
-        self._admin_key = admin_key
+        self._admin_key = settings.admin_key
+        self._reading = settings.reading
         self._calls = {name: channel.unary_unary(name) for name in self._methods()}
         self._handlers: dict[str, Handler] = {
             HEALTH: self._pass_on(HEALTH),
@@ -102,7 +104,10 @@ class Calls(grpc.GenericRpcHandler):
 
     async def _infer(self, request: bytes, context: aio.ServicerContext) -> bytes:
         try:
+            check_token(_headers(context), self._reading, "reading")
             check(asked(request))
+        except AccessError as error:
+            await context.abort(grpc.StatusCode.UNAUTHENTICATED, error.answer)
         except RefusedError as error:
             await context.abort(grpc.StatusCode.INVALID_ARGUMENT, str(error))
         return await self._forward(SERVICE + "ModelInfer", request, context)
@@ -154,7 +159,7 @@ async def serve(settings: GateSettings, state: State) -> aio.Server:
     """
     channel = aio.insecure_channel(grpc_target(Path(settings.sockets)), options=_TO_TRITON)
     server = aio.server(options=server_options(settings))
-    server.add_generic_rpc_handlers([Calls(channel, state, settings.admin_key)])
+    server.add_generic_rpc_handlers([Calls(channel, state, settings)])
     where = f"{settings.address}:{settings.grpc}"
     try:
         if settings.certificate:

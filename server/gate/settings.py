@@ -4,9 +4,10 @@ import json
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
+from ensemble.limits import DEFAULT
+
 GRPC_SOCKET, HTTP_SOCKET, METRICS_SOCKET = "grpc", "http", "metrics"
 _PORT = 1  # Triton puts a port behind the name of its gRPC socket
-MESSAGE_BYTES = 128_000_000  # of a request or an answer
 
 
 @dataclass(frozen=True)
@@ -24,7 +25,8 @@ class GateSettings:
         hosts: names under which HTTP is asked, besides those of loopback.
         origins: web pages that may ask over HTTP, such as 'https://coins.example'.
         admin_key: opens the operator's endpoints to who sends it; '' leaves them closed.
-        message_bytes: of a request.
+        message_bytes: of a request or an answer.
+        reading: tokens of those who may read; none lets everyone.
         shared: whether other gates listen on the same ports.
     """
 
@@ -40,7 +42,8 @@ class GateSettings:
     hosts: tuple[str, ...] = ()
     origins: tuple[str, ...] = ()
     admin_key: str = field(default="", repr=False)
-    message_bytes: int = MESSAGE_BYTES
+    message_bytes: int = DEFAULT.message_bytes
+    reading: tuple[str, ...] = field(default=(), repr=False)
     shared: bool = False
 
     def to_json(self) -> str:
@@ -51,7 +54,7 @@ class GateSettings:
     def from_json(cls, text: str) -> "GateSettings":
         """Read what `to_json` wrote."""
         values = json.loads(text)
-        return cls(**values | {"hosts": tuple(values["hosts"]), "origins": tuple(values["origins"])})
+        return cls(**values | {name: tuple(values[name]) for name in ("hosts", "origins", "reading")})
 
 
 def triton_options(sockets: Path) -> dict[str, object]:

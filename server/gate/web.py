@@ -12,6 +12,8 @@ from typing import Any
 
 from aiohttp import ClientSession, ClientTimeout, UnixConnector, web
 
+from ensemble.access import check_token
+from ensemble.errors import AccessError
 from server.gate.calls import STARTING
 from server.gate.rules import ADMIN_HEADER, Asked, RefusedError, check, is_operator
 from server.gate.settings import HTTP_SOCKET, METRICS_SOCKET, GateSettings
@@ -107,6 +109,10 @@ class Web:
         return await self._forward(request, HTTP_SOCKET, request.rel_url.raw_path, body, {})
 
     async def _infer(self, request: web.Request) -> web.StreamResponse:
+        try:
+            check_token(request.headers, self._settings.reading, "reading")
+        except AccessError as error:
+            return _error(401, error.answer)
         try:
             body = await asyncio.wait_for(request.read(), BODY_TIMEOUT)
         except asyncio.TimeoutError:
