@@ -6,10 +6,12 @@ import cv2
 import numpy as np
 
 from .background import SURFACES, Picture, clutter, plain
+from .blanks import points
 from .camera import PHONE, STUDIO, Camera, Ellipse, Quality, aim, expose, project_circle, uneven
 from .light import Lighting, draw_lighting, shade
 from .relief import MAP_RADIUS, MAP_SIZE
 from .specimen import Specimen
+from .staging import Staging, finish, holder, mirrored
 
 HEAP_SHARE = 0.5  # of the photos with several coins: the coins touch
 _SHIFT = 4  # fractional bits of cv2's drawing coordinates
@@ -56,24 +58,27 @@ class _Place:
         return plane @ np.array([[c, -s, self.x], [s, c, self.y], [0, 0, 1]])
 
 
-def _places(count: int, rng: np.random.Generator, reach: float, upright: bool) -> list[_Place]:
-    """The main coin at the origin and up to `count` smaller ones: apart, or in a heap where they touch."""
+def _places(count: int, rng: np.random.Generator, reach: float, upright: bool, nearest: float = 1.0) -> list[_Place]:
+    """The main coin at the origin and up to `count` smaller ones: apart, or in a heap where they touch.
+
+    `nearest`: least distance of two coins of a heap over the sum of their radii; below 1 they lie on each other.
+    """
     heap = rng.random() < HEAP_SHARE
     places = [_Place(0, 0, 1, rng.normal(0, 0.05) if upright else rng.uniform(0, 2 * np.pi))]
     for _ in range(6 * count):
         if len(places) > count:
             break
         radius = rng.uniform(0.55, 0.97)
-        x, y = _beside(places, radius, rng) if heap else rng.uniform(-reach, reach, 2)
-        if all(np.hypot(x - p.x, y - p.y) > (1.0 if heap else 1.04) * (radius + p.radius) for p in places):
+        x, y = _beside(places, radius, rng, nearest) if heap else rng.uniform(-reach, reach, 2)
+        if all(np.hypot(x - p.x, y - p.y) > (nearest if heap else 1.04) * (radius + p.radius) for p in places):
             places.append(_Place(x, y, radius, rng.uniform(0, 2 * np.pi)))
     return places
 
 
-def _beside(places: list[_Place], radius: float, rng: np.random.Generator) -> tuple[float, float]:
+def _beside(places: list[_Place], radius: float, rng: np.random.Generator, nearest: float) -> tuple[float, float]:
     """A place where a coin of this radius touches, or almost touches, one that lies there."""
     other, turn = places[int(rng.integers(len(places)))], rng.uniform(0, 2 * np.pi)
-    distance = (radius + other.radius) * rng.uniform(1.001, 1.05)
+    distance = (radius + other.radius) * (nearest + rng.uniform(0.001, 0.05))
     return other.x + distance * np.cos(turn), other.y + distance * np.sin(turn)
 
 
@@ -86,6 +91,15 @@ def _cover(points: np.ndarray, shape: tuple[int, int]) -> np.ndarray:
     mask = np.zeros(shape, np.uint8)
     cv2.fillPoly(mask, [_polygon(points)], (255,), cv2.LINE_AA, _SHIFT)
     return mask
+
+
+def _rim(specimen: Specimen, homography: np.ndarray, n: int = 180) -> np.ndarray:
+    """The coin's outline in px, [m, 2]."""
+    if specimen.outline is None:
+        return project_circle(homography).outline(n)
+    corners = points(specimen.outline)
+    seen = np.column_stack([corners, np.ones(len(corners))]) @ homography.T
+    return seen[:, :2] / seen[:, 2:]
 
 
 def _hull(*outlines: np.ndarray) -> np.ndarray:
@@ -103,31 +117,36 @@ def _blend(picture: Picture, cover: np.ndarray, paint: Picture | np.ndarray) -> 
     picture[box] += alpha * (layer - picture[box])
 
 
-def _shadow(
-    picture: Picture, base: Ellipse, camera: Camera, lighting: Lighting, place: _Place, thickness: float
-) -> None:
+def _shadow(picture: Picture, specimen: Specimen, camera: Camera, lighting: Lighting, place: _Place) -> None:
     """Darken the table where each lamp's light is kept off, softly."""
+    plane = camera.plane(-specimen.thickness * place.radius)
+    base = project_circle(place.on(plane))
     total = lighting.ambient + sum(lamp.strength * lamp.direction[2] for lamp in lighting.lamps)
     for lamp in lighting.lamps:
-        throw = -lamp.direction[:2] / max(lamp.direction[2], 0.3) * thickness * place.radius
-        moved = _Place(place.x + throw[0], place.y + throw[1], place.radius, 0)
-        fallen = project_circle(moved.on(camera.plane(-thickness * place.radius)))
+        throw = -lamp.direction[:2] / max(lamp.direction[2], 0.3) * specimen.thickness * place.radius
+        moved = _Place(place.x + throw[0], place.y + throw[1], place.radius, place.angle)
+        hull = _hull(_rim(specimen, place.on(plane), 60), _rim(specimen, moved.on(plane), 60))
         rows, columns = picture.shape[:2]
-        cover = _cover(_hull(base.outline(60), fallen.outline(60)) / 2, (rows // 2, columns // 2))
+        cover = _cover(hull / 2, (rows // 2, columns // 2))
         cover = cv2.GaussianBlur(cover, (0, 0), 0.4 + base.a * (0.01 + 0.07 * lamp.spread))
         cover = cv2.resize(cover, (columns, rows), interpolation=cv2.INTER_LINEAR)
         share = 0.85 * lamp.strength * lamp.direction[2] / total
         picture *= 1 - np.float32(share / 255) * cover[..., None].astype(np.float32)
 
 
-def _wall(specimen: Specimen, top: Ellipse, base: Ellipse, picture: Picture, rng: np.random.Generator) -> None:
+def _wall(
+    specimen: Specimen, camera: Camera, place: _Place, top: Ellipse, picture: Picture, rng: np.random.Generator
+) -> None:
     """The side of the coin where the tilt shows it."""
+    plane = camera.plane(-specimen.thickness * place.radius)
+    base = project_circle(place.on(plane))
     if np.hypot(top.cx - base.cx, top.cy - base.cy) < 0.4:
         return
     tone = specimen.colour.mean((0, 1)) * rng.uniform(0.15, 0.9)
-    cover = _cover(_hull(top.outline(90), base.outline(90)), (picture.shape[0], picture.shape[1]))
+    hull = _hull(_rim(specimen, place.on(camera.plane(0)), 90), _rim(specimen, place.on(plane), 90))
+    cover = _cover(hull, (picture.shape[0], picture.shape[1]))
     _blend(picture, cover, tone)
-    if specimen.reeds:
+    if specimen.reeds and specimen.outline is None:
         upper, lower = top.outline(2 * specimen.reeds), base.outline(2 * specimen.reeds)
         reeds = np.zeros_like(cover)
         for p, q in zip(_polygon(upper)[::2], _polygon(lower)[::2], strict=True):
@@ -136,12 +155,20 @@ def _wall(specimen: Specimen, top: Ellipse, base: Ellipse, picture: Picture, rng
 
 
 def _face(
-    specimen: Specimen, lighting: Lighting, camera: Camera, place: _Place, rim: Ellipse, shape: tuple[int, int]
+    specimen: Specimen,
+    lighting: Lighting,
+    camera: Camera,
+    place: _Place,
+    rim: Ellipse,
+    shape: tuple[int, int],
+    staging: Staging,
 ) -> Picture:
     """The shaded face, warped into the picture's frame."""
     size = int(np.clip(2.3 * rim.a, 24, MAP_SIZE))
     eye = (camera.eye - (place.x, place.y, 0)) / place.radius
     colours = shade(specimen, lighting, eye, place.angle, size)
+    if staging.reflection is not None:
+        colours = mirrored(colours, specimen, staging.reflection, staging.polish)
     scale = MAP_SIZE / size / MAP_RADIUS
     to_coin = np.array([[scale, 0, -scale * (size - 1) / 2], [0, scale, -scale * (size - 1) / 2], [0, 0, 1]])
     matrix = place.on(camera.plane(0)) @ to_coin
@@ -158,14 +185,28 @@ def _ground(shot: Shot, things: int, rng: np.random.Generator) -> Picture:
     return picture
 
 
-def _camera(shot: Shot, rng: np.random.Generator) -> Camera:
+def _camera(shot: Shot, rng: np.random.Generator, cut: float) -> Camera:
     short = min(shot.height, shot.width)
     radius = short * np.exp(rng.uniform(*np.log(shot.coin)))
     room = np.array([shot.width, shot.height]) / 2 - radius * 1.03
     cx, cy = np.array([shot.width, shot.height]) / 2 - 0.5 + shot.spread * rng.uniform(-1, 1, 2) * np.maximum(room, 0)
+    if cut > 0:  # over one edge of the photo
+        cx, cy = _over_edge(shot, radius, cut, rng, (cx, cy))
     tilt = np.radians(shot.tilt) * rng.beta(1.2, 1.6)
     focal = max(shot.height, shot.width) * np.exp(rng.uniform(np.log(0.9), np.log(2.5)))  # px; a phone has about 0.8
     return aim(cx, cy, radius, tilt, rng.uniform(0, 2 * np.pi), max(focal / radius, 5.0))
+
+
+def _over_edge(
+    shot: Shot, radius: float, cut: float, rng: np.random.Generator, centre: tuple[float, float]
+) -> tuple[float, float]:
+    """A centre from which the coin reaches beyond an edge by up to `cut` of its radius."""
+    cx, cy = centre
+    inside = radius * (1 - cut * rng.random())
+    side = int(rng.integers(4))
+    if side % 2:
+        return (inside if side == 1 else shot.width - inside), cy
+    return cx, (inside if side == 0 else shot.height - inside)
 
 
 def _separate(own: np.ndarray, others: np.ndarray) -> np.ndarray:
@@ -174,34 +215,63 @@ def _separate(own: np.ndarray, others: np.ndarray) -> np.ndarray:
     return (own & ~cv2.dilate(others, square)) | (others & ~cv2.dilate(own, square))
 
 
-def photograph(specimens: list[Specimen], shot: Shot, rng: np.random.Generator, things: int = 0) -> Photo:
-    """A photo of coins, if any: the first is the main one, the others are smaller; `things`: count of other objects."""
+def _lay(own: np.ndarray, others: np.ndarray, overlapping: bool) -> np.ndarray:
+    """The union of a coin's mask and those below or beside it, with a line of background between them."""
+    if not overlapping:
+        return _separate(own, others)
+    return own | (others & ~cv2.dilate(own, np.ones((5, 5), np.uint8)))
+
+
+def photograph(
+    specimens: list[Specimen],
+    shot: Shot,
+    rng: np.random.Generator,
+    things: int = 0,
+    staging: Staging = Staging(),  # noqa: B008  immutable
+) -> Photo:
+    """A photo of coins, if any: the first is the main one, the others are smaller.
+
+    Args:
+        specimens: the coins.
+        shot: how the photo is taken.
+        rng: of everything that is drawn.
+        things: count of other objects.
+        staging: what real tables have besides.
+    """
     shape = (shot.height, shot.width)
-    lighting, camera = draw_lighting(rng, shot.studio), _camera(shot, rng)
-    picture = _ground(shot, things, rng)
+    lighting, camera = draw_lighting(rng, shot.studio), _camera(shot, rng, staging.cut)
+    picture = _ground(shot, things, rng) if staging.ground is None else staging.ground.copy()
     light = lighting.ambient + sum(lamp.strength * lamp.direction[2] for lamp in lighting.lamps)
-    picture *= np.float32(light * rng.uniform(0.7, 2.8))  # relative to the coins, which set the exposure
+    # Relative to the coins, which set the exposure.
+    picture *= np.float32(light * rng.uniform(*((0.7, 2.8) if staging.ground is None else (0.3, 2.4))))
     all_coins, main, rim = np.zeros(shape, np.uint8), np.zeros(shape, np.uint8), _NO_RIM
     main_size = np.sqrt(abs(np.linalg.det(camera.plane(0)[:2, :2] / camera.plane(0)[2, 2])))
-    places = _places(len(specimens) - 1, rng, max(shape) / main_size, shot.studio)
+    places = _places(len(specimens) - 1, rng, max(shape) / main_size, shot.studio, staging.nearest)
     pairs = zip(places, specimens, strict=False)
     seen = [(place, specimen) for place, specimen in pairs if camera.sees(place.x, place.y)]
     rims = [project_circle(place.on(camera.plane(0))) for place, _ in seen]
+    for place, _ in seen if staging.holder else ():
+        holder(picture, staging.holder, place.on(camera.plane(0)), light, rng)
     # Walls and shadows come first, so that none of a neighbour falls on a face.
     for place, specimen in seen:
-        base = project_circle(place.on(camera.plane(-specimen.thickness * place.radius)))
-        _shadow(picture, base, camera, lighting, place, specimen.thickness)
+        _shadow(picture, specimen, camera, lighting, place)
+    bare = picture.copy() if any(specimen.hole for _, specimen in seen) else picture
     for (place, specimen), top in zip(seen, rims, strict=True):
-        base = project_circle(place.on(camera.plane(-specimen.thickness * place.radius)))
-        _wall(specimen, top, base, picture, rng)
+        _wall(specimen, camera, place, top, picture, rng)
     for (place, specimen), top in zip(seen, rims, strict=True):
-        cover = _cover(top.outline(), shape)
-        _blend(picture, cover, _face(specimen, lighting, camera, place, top, shape))
+        cover = _cover(_rim(specimen, place.on(camera.plane(0))), shape)
         solid = np.where(cover > 127, 255, 0).astype(np.uint8)
-        all_coins = _separate(solid, all_coins)
+        face = _face(specimen, lighting, camera, place, top, shape, staging)
+        _blend(picture, cover, face)
+        if specimen.hole:
+            size = specimen.hole * place.radius
+            hole = project_circle(_Place(place.x, place.y, size, 0).on(camera.plane(0)))
+            _blend(picture, _cover(hole.outline(), shape), bare * np.float32(rng.uniform(0.4, 0.9)))
+        all_coins = _lay(solid, all_coins, staging.nearest < 1)
         if rim is _NO_RIM:
             main, rim = solid, top
     if not shot.studio:
         picture *= uneven(max(shape), 0.12, rng)[: shape[0], : shape[1], None]
+    finish(picture, staging, rng)
     brightness = float(cv2.mean(picture, main)[1]) if rim is not _NO_RIM else float(picture.mean())
     return Photo(expose(picture, brightness, shot.quality, rng), main, all_coins, rim)

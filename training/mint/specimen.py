@@ -5,6 +5,7 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
+from .blanks import Outline, fit_relief
 from .design import Design
 from .relief import MAP_SIZE, FloatMap, polar, scratch, smooth_noise, wear
 
@@ -37,6 +38,8 @@ class Specimen:
     bulge: float  # slope of the field at the rim: struck coins are not quite flat
     thickness: float  # radii
     reeds: int  # notches of the edge
+    outline: Outline | None = None  # of a coin that is no disc
+    hole: float = 0.0  # radius of a hole through the middle, radii
 
 
 def _metal(design: Design, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
@@ -62,8 +65,24 @@ def _toning(height: FloatMap, amount: float, rng: np.random.Generator) -> FloatM
     return np.clip(np.float32(amount) * (np.float32(grime) * recess + np.float32(1 - grime * 0.5) * blotch), 0, 0.95)
 
 
-def strike(design: Design, rng: np.random.Generator, mint_state: bool = False) -> Specimen:
-    """A coin of this design; `mint_state`: hardly used, as in catalogs."""
+def strike(
+    design: Design,
+    rng: np.random.Generator,
+    mint_state: bool = False,
+    outline: Outline | None = None,
+    hole: float = 0.0,
+    shift: tuple[float, float] = (0.0, 0.0),
+) -> Specimen:
+    """A coin of this design.
+
+    Args:
+        design: what is struck.
+        rng: of wear and toning.
+        mint_state: hardly used, as in catalogs.
+        outline: of a blank that is no disc, see `blanks`.
+        hole: radius of a hole through the middle, radii.
+        shift: of the die off the middle of such a blank, radii.
+    """
     use = rng.uniform(0, 0.25) if mint_state else rng.beta(1.3, 2.2)
     height = wear(design.height, use)
     if use > 0.05:
@@ -71,6 +90,11 @@ def strike(design: Design, rng: np.random.Generator, mint_state: bool = False) -
     if design.ring_metal is not None:
         rho, _ = polar()
         height = height - np.float32(0.006) * np.exp(-(((rho - np.float32(design.ring_radius)) / 0.008) ** 2))
+    if outline is not None:
+        height = fit_relief(height, outline, shift)
+    if hole > 0:
+        rho, _ = polar()
+        height = np.maximum(height, np.float32(0.02) * np.exp(-(((rho - np.float32(hole + 0.05)) / 0.03) ** 4)))
     clean, dark = _metal(design, rng)
     toning = _toning(height, rng.uniform(0, 0.35) if mint_state else rng.uniform(0.05, 1.0), rng)[..., None]
     colour = (clean * (1 - toning) + dark * toning).astype(np.float32)
@@ -84,4 +108,6 @@ def strike(design: Design, rng: np.random.Generator, mint_state: bool = False) -
         bulge=rng.normal(0.02, 0.06),
         thickness=rng.uniform(0.1, 0.22),
         reeds=design.reeds,
+        outline=outline,
+        hole=hole,
     )
