@@ -98,7 +98,7 @@ def _close_up(pool: list[mint.Specimen], rng: np.random.Generator) -> mint.Photo
     return mint.photograph([pool[int(rng.integers(len(pool)))]], shot, rng)
 
 
-def _letterbox(photo: mint.Photo, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
+def letterbox(photo: mint.Photo, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
     """The photo and its mask on a square of the mean colour, at the top left or anywhere."""
     h, w = photo.all_coins.shape
     down, right = (0.0, 0.0) if rng.random() < 0.5 else rng.random(2)
@@ -118,7 +118,7 @@ def render_scenes(seed: int) -> tuple[np.ndarray, np.ndarray]:
     pool = [mint.strike(design, rng) for design in designs]
     views = (_whole, _zoomed, _whole, _zoomed, _close_up)
     photos = [views[k % len(views)](pool, rng) for k in range(SCENES_PER_TASK)]
-    pictures, masks = zip(*(_letterbox(photo, rng) for photo in photos), strict=True)
+    pictures, masks = zip(*(letterbox(photo, rng) for photo in photos), strict=True)
     return np.stack(pictures), np.stack(masks)
 
 
