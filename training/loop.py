@@ -159,14 +159,15 @@ class Average:
 def recalibrate(network: nn.Module, batches: list[Any], forward: Callable[[Any], Any]) -> None:
     """Measure the statistics of batch normalization again: averaged weights and another picture size need it.
 
-    Izmailov et al. 2018 (stochastic weight averaging), section 3.2. Leaves the network in evaluation mode.
+    Izmailov et al. 2018 (stochastic weight averaging), section 3.2. Layers that do not train keep theirs. Leaves the
+    network in evaluation mode.
     """
-    layers = [m for m in network.modules() if isinstance(m, nn.BatchNorm1d | nn.BatchNorm2d)]
+    network.train()
+    layers = [m for m in network.modules() if isinstance(m, nn.BatchNorm1d | nn.BatchNorm2d) and m.training]
     momenta = [layer.momentum for layer in layers]
     for layer in layers:
         layer.reset_running_stats()
         layer.momentum = None  # a plain mean over the batches
-    network.train()
     for batch in batches:
         forward(batch.to(device(), memory_format=torch.channels_last))
     for layer, momentum in zip(layers, momenta, strict=True):
