@@ -1,6 +1,7 @@
 """Stored pictures as training samples: augmentation and normalization."""
 
 from collections.abc import Iterator
+from itertools import count
 from pathlib import Path
 
 import cv2
@@ -19,6 +20,8 @@ Bytes = np.ndarray
 PHOTO_SHARE = 0.25  # of a batch of crops, where there are photos
 PASTED_SHARE = 0.25  # of the training scenes, where there are cutouts
 WHITE_SHARE = 0.3  # of these, on a white ground as in catalogs
+TILTED_SHARE = 0.3  # of the augmented scenes: turned by any angle, the others by quarters
+MORE_SCENES = ("photos", "pasted")  # stores that training takes besides `train`, where they are
 STRETCH, SCALE = 0.03, 0.035  # how far outlines are off: of one axis, and of the radius
 _MEAN = np.array(IMAGE_MEAN, np.float32) * 255
 _STD = np.array(IMAGE_STD, np.float32) * 255
@@ -166,28 +169,29 @@ class PairSampler(Sampler[list[int]]):
 class SceneDataset(Dataset):
     """Photos and zoomed views with the mask of all coins: (image [3, size, size], mask [1, size, size] of 0 and 1).
 
-    Training mixes rendered scenes with outlined photos, if there are any: windows of them, and their coins pasted onto
-    rendered grounds.
+    Training mixes rendered scenes with whatever else there is: windows of outlined photos, their coins pasted onto
+    rendered grounds, and pictures of `training.backgrounds`.
+
+    A key is an index and a number that decides the augmentation: the same key gives the same picture in any process.
 
     Args:
-        folder: of `training.render scenes` and `training.photos`.
-        split: train, test (rendered) or photos_test (photos kept apart).
+        folder: of `training.render scenes`, `training.photos` and `training.backgrounds.compose`.
+        split: train, test (rendered), photos_test (photos kept apart) or pasted_test (backgrounds kept apart).
         size: px, side of the pictures.
         augment: paste, flip, turn, scale, shift and recolour; without it, pictures as they are stored.
-        seed: of the augmentation.
 
     """
 
-    def __init__(self, folder: Path, split: str, size: int, augment: bool, seed: int = 0) -> None:
-        names = [split, "photos"] if split == "train" and (folder / "photos.npy").exists() else [split]
+    def __init__(self, folder: Path, split: str, size: int, augment: bool) -> None:
+        more = [name for name in MORE_SCENES if split == "train" and (folder / f"{name}.npy").exists()]
         self.stores = [
-            tuple(np.load(folder / f"{name}{kind}.npy", mmap_mode="r") for kind in ("", "_masks")) for name in names
+            tuple(np.load(folder / f"{name}{kind}.npy", mmap_mode="r") for kind in ("", "_masks"))
+            for name in (split, *more)
         ]
         cutouts = folder / "cutouts.npy"
         pasted = augment and split == "train" and cutouts.exists()
         self.cutouts: Bytes = np.load(cutouts, mmap_mode="r") if pasted else np.zeros((0, 1, 1, 4), np.uint8)
-        self.size, self.augment, self.seed = size, augment, seed
-        self.rng = np.random.default_rng(seed)
+        self.size, self.augment = size, augment
 
     def __len__(self) -> int:
         return sum(len(pictures) for pictures, _ in self.stores)
@@ -199,22 +203,25 @@ class SceneDataset(Dataset):
             index -= len(pictures)
         raise IndexError(index)
 
-    def _pasted(self, cutouts: Bytes) -> tuple[Bytes, Bytes]:
-        if self.rng.random() < WHITE_SHARE:
-            ground = np.full((IMAGE_SIZE, IMAGE_SIZE, 3), self.rng.uniform(215, 255), np.float32)
+    def _pasted(self, rng: np.random.Generator) -> tuple[Bytes, Bytes]:
+        if rng.random() < WHITE_SHARE:
+            ground = np.full((IMAGE_SIZE, IMAGE_SIZE, 3), rng.uniform(215, 255), np.float32)
         else:
-            surface = SURFACES[int(self.rng.integers(len(SURFACES)))](self.rng, IMAGE_SIZE)
+            surface = SURFACES[int(rng.integers(len(SURFACES)))](rng, IMAGE_SIZE)
             ground = 255 * np.sqrt(np.clip(surface, 0, 1))  # linear light to a picture, as `mint` exposes
-        count = 1 if self.rng.random() < 0.5 else int(self.rng.integers(2, 6))
-        chosen = (np.asarray(cutouts[i]) for i in self.rng.integers(0, len(cutouts), count))
-        picture, mask = compose([Cutout(c[..., :3], c[..., 3]) for c in chosen], ground, IMAGE_SIZE, self.rng)
+        coins = 1 if rng.random() < 0.5 else int(rng.integers(2, 6))
+        chosen = (np.asarray(self.cutouts[i]) for i in rng.integers(0, len(self.cutouts), coins))
+        picture, mask = compose([Cutout(c[..., :3], c[..., 3]) for c in chosen], ground, IMAGE_SIZE, rng)
         return picture.astype(np.uint8), mask
 
-    def _warp(self, picture: Bytes, mask: Bytes) -> tuple[Bytes, Bytes]:
-        turn = [np.eye(2), np.array([[0.0, -1], [1, 0]])][int(self.rng.integers(2))]
-        flip = np.diag(self.rng.choice((-1.0, 1.0), 2))
-        scale = np.exp(self.rng.normal(0, 0.12))
-        shift = self.rng.normal(0, 0.03, 2) * self.size
+    def _warp(self, picture: Bytes, mask: Bytes, rng: np.random.Generator) -> tuple[Bytes, Bytes]:
+        turn = [np.eye(2), np.array([[0.0, -1], [1, 0]])][int(rng.integers(2))]
+        flip = np.diag(rng.choice((-1.0, 1.0), 2))
+        if rng.random() < TILTED_SHARE:
+            t = rng.uniform(-np.pi / 4, np.pi / 4)
+            turn = turn @ np.array([[np.cos(t), -np.sin(t)], [np.sin(t), np.cos(t)]])
+        scale = np.exp(rng.normal(0, 0.12))
+        shift = rng.normal(0, 0.03, 2) * self.size
         matrix = _about_centre(scale * turn @ flip, shift, self.size, self.size)
         fill = tuple(float(c) for c in _MEAN)
         size, flags = (self.size, self.size), cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
@@ -222,9 +229,11 @@ class SceneDataset(Dataset):
             mask, matrix, size, flags=flags
         )
 
-    def __getitem__(self, index: int) -> tuple[Tensor, Tensor]:
-        if len(self.cutouts) and self.rng.random() < PASTED_SHARE:
-            picture, mask = self._pasted(self.cutouts)
+    def __getitem__(self, key: int | tuple[int, int]) -> tuple[Tensor, Tensor]:
+        index, number = key if isinstance(key, tuple) else (key, 0)
+        rng = np.random.default_rng([index, number])
+        if len(self.cutouts) and rng.random() < PASTED_SHARE:
+            picture, mask = self._pasted(rng)
         else:
             picture, mask = self._stored(index)
         if self.size != picture.shape[0]:
@@ -232,8 +241,28 @@ class SceneDataset(Dataset):
                 cv2.resize(x, (self.size, self.size), interpolation=cv2.INTER_AREA) for x in (picture, mask)
             )
         if self.augment:
-            picture, mask = self._warp(picture, mask)
-            image = normalize(recolour(picture, self.rng, 0.7))
+            picture, mask = self._warp(picture, mask, rng)
+            image = normalize(recolour(picture, rng, 0.7))
         else:
             image = normalize(picture.astype(np.float32))
         return image, torch.from_numpy((mask > 127).astype(np.float32))[None]
+
+
+class KeySampler(Sampler[list[tuple[int, int]]]):
+    """Batches of keys of a `SceneDataset`, drawn at random, for ever: each depends on its number alone.
+
+    Args:
+        data: what to draw from.
+        batch: keys in each.
+        seed: of the draws.
+        first: number of the first batch: a resumed training goes on with the batch it would have come to.
+    """
+
+    def __init__(self, data: SceneDataset, batch: int, seed: int, first: int = 0) -> None:
+        self.data, self.batch, self.seed, self.first = data, batch, seed, first
+
+    def __iter__(self) -> Iterator[list[tuple[int, int]]]:
+        for number in count(self.first):
+            rng = np.random.default_rng([self.seed, number])
+            chosen = rng.integers(0, (len(self.data), 1 << 31), (self.batch, 2))
+            yield [(int(index), int(draw)) for index, draw in chosen]

@@ -43,6 +43,7 @@ def start(
     parser = argparse.ArgumentParser(description=description, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--data", type=Path, required=True, help=f"folder of `training.render {data}`")
     parser.add_argument("--name", default=name, help="of the run (%(default)s)")
+    parser.add_argument("--runs", type=Path, default=RUNS, help="folder of all runs (%(default)s)")
     parser.add_argument("--network", choices=registry.names, default=network, help="(%(default)s)")
     parser.add_argument(
         "--network-set", nargs="+", default=[], metavar="NAME=VALUE", help="change settings of the network"
@@ -52,7 +53,7 @@ def start(
     parser.add_argument("--threads", type=int, default=torch.get_num_threads())
     workers = min(os.cpu_count() or 1, 16) if torch.cuda.is_available() else 0
     parser.add_argument("--workers", type=int, default=workers, help="processes that load data (%(default)s)")
-    parser.add_argument("--pretrained", action="store_true", help="start from ImageNet weights, from the model hub")
+    parser.add_argument("--pretrained", action="store_true", help="start from ImageNet weights")
     parser.add_argument("--shipped", action="store_true", help="start from the weights in weights/")
     parser.add_argument("--plain", action="store_true", help="train on the pictures as stored, without augmentation")
     parser.add_argument("--resume", action="store_true", help="continue from last.pt")
@@ -131,9 +132,9 @@ def cosine(progress: float, warmup: float) -> float:
 
 
 def set_rate(optimizer: Optimizer, rate: float) -> None:
-    """One learning rate for all of an optimizer's parameters."""
+    """One learning rate for all of an optimizer's parameters, times the `factor` of a group that has one."""
     for group in optimizer.param_groups:
-        group["lr"] = rate
+        group["lr"] = rate * group.get("factor", 1.0)
 
 
 class Average:
@@ -179,12 +180,13 @@ class Run:
     """The folder of one training: best.pt (a checkpoint, see `training.weights`), last.pt (to resume), log.csv.
 
     Args:
-        name: of the folder under RUNS.
+        name: of the run's folder.
         spec: the network that is trained.
+        runs: folder of all runs.
     """
 
-    def __init__(self, name: str, spec: Spec[Any]) -> None:
-        self.spec, self.folder = spec, RUNS / name
+    def __init__(self, name: str, spec: Spec[Any], runs: Path | None = None) -> None:
+        self.spec, self.folder = spec, (runs or RUNS) / name
         self.folder.mkdir(parents=True, exist_ok=True)
 
     def save_best(self, state: dict[str, torch.Tensor]) -> None:
@@ -212,15 +214,20 @@ class Run:
         return last
 
     def log(self, row: dict[str, float | int]) -> None:
-        """Append to log.csv and print."""
+        """Add a row to log.csv and print it; a column that is new is empty in the rows before."""
         path = self.folder / "log.csv"
-        fresh = not path.exists()
         rounded = {key: round(value, 4) for key, value in row.items()}
-        with path.open("a", newline="") as file:
-            writer = csv.DictWriter(file, list(rounded))
-            if fresh:
-                writer.writeheader()
-            writer.writerow(rounded)
+        rows: list[dict[str, Any]] = []
+        if path.exists():
+            with path.open(newline="") as file:
+                rows = list(csv.DictReader(file))
+        rows.append(rounded)
+        part = self.folder / "log.csv.part"
+        with part.open("w", newline="") as file:
+            writer = csv.DictWriter(file, list(dict.fromkeys(name for row in rows for name in row)))
+            writer.writeheader()
+            writer.writerows(rows)
+        part.replace(path)
         print(" ".join(f"{key} {value}" for key, value in rounded.items()), flush=True)
 
 

@@ -57,3 +57,11 @@ def dice_loss(logits: Tensor, mask: Tensor, smooth: float = 1.0) -> Tensor:
     probability = torch.sigmoid(logits)
     overlap = (probability * mask).sum()
     return 1 - (2 * overlap + smooth) / (probability.sum() + mask.sum() + smooth)
+
+
+def pixel_loss(logits: Tensor, mask: Tensor) -> Tensor:
+    """Binary cross entropy, mean over pictures and pixels; logits and mask [B, 1, H, W].
+
+    Beside the Dice loss: on pictures without a coin that one has hardly a slope.
+    """
+    return functional.binary_cross_entropy_with_logits(logits, mask)

@@ -81,7 +81,7 @@ class Training:
 
     def __init__(self, spec: Spec[Embedder], settings: Settings, args: argparse.Namespace) -> None:
         self.settings, self.data, self.augment = settings, args.data, not args.plain
-        self.run = loop.Run(args.name, spec)
+        self.run = loop.Run(args.name, spec, args.runs)
         self.network = loop.place(spec.build(args.pretrained))
         full = self._crops(seed=0)
         self.arcface = ArcFace(full.labels, EMBEDDING_SIZE, settings.margin, settings.scale).to(loop.device())

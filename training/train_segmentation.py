@@ -1,7 +1,8 @@
-"""Train the segmenter on rendered scenes.
+"""Train the segmenter on rendered scenes and whatever else there is.
 
 python -m training.render scenes --out DATA
 python -m training.photos PHOTOS/ellipses.csv --out DATA      outlined photos, if there are any
+python -m training.backgrounds.compose BACKGROUNDS --out DATA coins on photographed grounds, and pictures without any
 python -m training.train_segmentation --data DATA --name segmentation --minutes 75
 """
 
@@ -9,6 +10,7 @@ import argparse
 from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import islice
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -17,10 +19,14 @@ from tqdm import tqdm
 
 from ensemble.contract import IMAGE_SIZE, SEGMENTATION
 from training import loop
-from training.data import SceneDataset
-from training.losses import dice_loss
+from training.data import KeySampler, SceneDataset
+from training.losses import dice_loss, pixel_loss
 from training.networks import SEGMENTERS, Segmenter, Spec
 from training.weights import start_from_kept
+
+TEST_SPLITS = ("test", "photos_test", "pasted_test")  # those that are there are evaluated on
+SPOT = 0.001  # of a picture's pixels: what is smaller is no coin
+CALIBRATION_SEED = 1
 
 
 @dataclass(frozen=True)
@@ -29,13 +35,16 @@ class Settings:
 
     rate: float = 1.5e-3  # peak learning rate of AdamW
     shipped_rate: float = 5e-4  # the same where training goes on from shipped weights
+    pretrained_factor: float = 0.3  # on the rate of an encoder that starts from ImageNet weights
     decay: float = 0.01  # weight decay
     warmup: float = 0.04  # share of the time budget
     pixels: int = 16 * 128 * 128  # per batch: smaller pictures come in larger batches
     sizes: tuple[tuple[float, int], ...] = ((0.6, 128), (1.0, 256))  # (end of phase as a share of the time, px)
     large: int = 4  # while pictures are small, every `large`-th batch has full size: coins of every scale
+    pixel_weight: float = 0.5  # of the cross entropy beside the Dice loss
     average: float = 0.99  # decay of the averaged weights, per step
     evaluations: int = 8  # over the whole budget
+    checkpoint: float = 5.0  # minutes between two states that a stopped training goes on from
     held_out: int = 100  # pictures of each kind per evaluation
     calibration_batch: int = 8  # pictures that the batch normalization is measured on at a time
     calibration_batches: int = 10
@@ -43,21 +52,33 @@ class Settings:
 
 @torch.no_grad()
 def evaluate(network: nn.Module, data: SceneDataset, count: int) -> dict[str, float]:
-    """Mean intersection over union of masks at two thresholds, over held-out pictures with a coin.
+    """How good the masks of held-out pictures are; the network is in evaluation mode.
 
-    The network is in evaluation mode.
+    Returns:
+        Mean intersection over union at two thresholds over the pictures with a coin, and `false`: the share of those
+        without one in which more than SPOT of the pixels are said to be coin.
     """
-    scores: dict[str, list[float]] = {"iou_0.3": [], "iou_0.5": []}
+    scores: dict[str, list[float]] = {"iou_0.3": [], "iou_0.5": [], "false": []}
     for index in range(min(count, len(data))):
         image, mask = data[index]
         truth = mask.to(loop.device()) > 0.5
-        if not truth.any():
-            continue
         probability = network(image[None].to(loop.device()))[0]
+        if not truth.any():
+            scores["false"].append(float((probability > 0.5).float().mean() > SPOT))
+            continue
         for threshold in (0.3, 0.5):
             found = probability > threshold
             scores[f"iou_{threshold}"].append(float((found & truth).sum() / (found | truth).sum()))
-    return {name: sum(values) / len(values) for name, values in scores.items()}
+    return {name: sum(values) / len(values) for name, values in scores.items() if values}
+
+
+def parameters(network: Segmenter, settings: Settings, pretrained: bool) -> list[dict[str, Any]]:
+    """Groups of parameters for the optimizer: an encoder that knows something already learns more slowly."""
+    encoder = [value for name, value in network.named_parameters() if name.startswith(network.encoder_prefix)]
+    known = {id(value) for value in encoder}
+    others = [value for value in network.parameters() if id(value) not in known]
+    factor = settings.pretrained_factor if pretrained else 1.0
+    return [{"params": encoder, "factor": factor}, {"params": others, "factor": 1.0}]
 
 
 class Training:
@@ -65,50 +86,47 @@ class Training:
 
     def __init__(self, spec: Spec[Segmenter], settings: Settings, args: argparse.Namespace) -> None:
         self.settings, self.data, self.augment = settings, args.data, not args.plain
-        self.run = loop.Run(args.name, spec)
-        self.network = loop.place(spec.build(args.pretrained))
-        self.optimizer = torch.optim.AdamW(self.network.parameters(), settings.rate, weight_decay=settings.decay)
+        self.run = loop.Run(args.name, spec, args.runs)
+        last = self.run.load_last() if args.resume else None
+        self.network = loop.place(spec.build(args.pretrained and last is None))
+        groups = parameters(self.network, settings, args.pretrained)
+        self.optimizer = torch.optim.AdamW(groups, settings.rate, weight_decay=settings.decay)
         self.average = loop.Average(self.network, settings.average)
         self.shadow = loop.place(spec.build())
-        splits = ["test", "photos_test"] if (args.data / "photos_test.npy").exists() else ["test"]
+        splits = [name for name in TEST_SPLITS if (args.data / f"{name}.npy").exists()]
         self.held_out = {split: SceneDataset(args.data, split, IMAGE_SIZE, augment=False) for split in splits}
         full = SceneDataset(args.data, "train", IMAGE_SIZE, self.augment)
-        some = DataLoader(full, settings.calibration_batch, shuffle=True)
-        self.calibration = [batch[0] for batch in islice(some, settings.calibration_batches)]
-        self.best, self.step, spent = 0.0, 0, 0.0
+        some = KeySampler(full, settings.calibration_batch, CALIBRATION_SEED)
+        loader = DataLoader(full, batch_sampler=some)
+        self.calibration = [batch[0] for batch in islice(loader, settings.calibration_batches)]
+        self.best, self.step, self.drawn, spent = 0.0, 0, dict[int, int](), 0.0
         self.rate = settings.shipped_rate if args.shipped else settings.rate
-        if args.shipped:
+        if args.shipped and last is None:
             start_from_kept(self.network, spec, SEGMENTATION, self.calibration[0])
             self.average = loop.Average(self.network, settings.average)
-        last = self.run.load_last() if args.resume else None
         if last:
             self.network.load_state_dict(last["network"])
             self.optimizer.load_state_dict(last["optimizer"])
             self.average.state, self.average.steps = last["average"], last["step"]
-            self.best, self.step, spent = last["best"], last["step"], last["spent"]
+            self.step, self.drawn, spent = last["step"], last["drawn"], last["spent"]
+            self.best = last["best"] if last.get("splits") == splits else 0.0  # else it was another measure
         self.workers, self.clock = args.workers, loop.Clock(args.minutes, args.steps, spent, self.step)
+        self.saved = self.clock.spent
 
     def _batches(self, size: int) -> Iterator[tuple[Tensor, Tensor]]:
-        data = SceneDataset(self.data, "train", size, self.augment, seed=self.step + size)
+        data = SceneDataset(self.data, "train", size, self.augment)
         batch = max(self.settings.pixels // size**2, 2)
-        loader = DataLoader(
-            data,
-            batch,
-            shuffle=True,
-            drop_last=True,
-            num_workers=self.workers,
-            worker_init_fn=loop.reseed,
-            generator=torch.Generator().manual_seed(self.step + size),
-        )
-        while True:
-            yield from loader
+        sampler = KeySampler(data, batch, size, self.drawn.get(size, 0))
+        for pair in DataLoader(data, batch_sampler=sampler, num_workers=self.workers):
+            self.drawn[size] = self.drawn.get(size, 0) + 1
+            yield pair
 
     def _learn(self, image: Tensor, mask: Tensor) -> float:
         loop.set_rate(self.optimizer, self.rate * loop.cosine(self.clock.progress, self.settings.warmup))
-        image = image.to(loop.device(), memory_format=torch.channels_last)
+        image, mask = image.to(loop.device(), memory_format=torch.channels_last), mask.to(loop.device())
         with loop.autocast():
             logits = self.network.logits(image).float()
-        loss = dice_loss(logits, mask.to(loop.device()))
+        loss = dice_loss(logits, mask) + self.settings.pixel_weight * pixel_loss(logits, mask)
         self.optimizer.zero_grad()
         loss.backward()
         torch.nn.utils.clip_grad_norm_(self.network.parameters(), 5.0)
@@ -120,7 +138,7 @@ class Training:
     def epoch(self) -> dict[str, float]:
         """Train until the next evaluation is due; returns what happened.
 
-        What is drawn depends on the step alone, so that a resumed run goes on as it would have.
+        What is drawn depends on the number of the batch alone, so that a resumed run goes on as it would have.
         """
         self.network.train()
         batches = {size: self._batches(size) for size in {IMAGE_SIZE, *(size for _, size in self.settings.sizes)}}
@@ -131,6 +149,8 @@ class Training:
             losses.append(self._learn(*next(batches[now])))
             self.bar.set_postfix(loss=f"{losses[-1]:.3f}", px=now, refresh=False)
             self.bar.update(round(100 * self.clock.progress, 1) - self.bar.n)
+            if self.clock.spent - self.saved >= self.settings.checkpoint:
+                self.save()
         return {"minutes": self.clock.spent, "step": self.step, "size": size, "loss": sum(losses) / max(len(losses), 1)}
 
     def finish_epoch(self, row: dict[str, float]) -> None:
@@ -146,22 +166,30 @@ class Training:
         if sum(scores) / len(scores) >= self.best:
             self.best = sum(scores) / len(scores)
             self.run.save_best(self.shadow.state_dict())
+        self.save()
+
+    def save(self) -> None:
+        """Store all that a stopped training needs to go on."""
+        self.saved = self.clock.spent
         self.run.save_last(
             {
                 "network": self.network.state_dict(),
                 "optimizer": self.optimizer.state_dict(),
                 "average": self.average.state,
                 "best": self.best,
+                "splits": list(self.held_out),
                 "step": self.step,
+                "drawn": self.drawn,
                 "spent": self.clock.spent,
             }
         )
 
-    def fit(self) -> None:
-        """Train until the budget is used up."""
+    def fit(self, epochs: int | None = None) -> None:
+        """Train until the budget is used up, or for so many epochs."""
         with tqdm(total=100, desc="segmentation", unit="%", mininterval=10) as self.bar:
-            while not self.clock.over:
+            while not self.clock.over and epochs != 0:
                 self.finish_epoch(self.epoch())
+                epochs = None if epochs is None else epochs - 1
 
 
 def main() -> None:

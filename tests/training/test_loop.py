@@ -82,7 +82,7 @@ def settings() -> Settings:
 
 def options(crops: Path, name: str, resume: bool = False) -> Namespace:
     flags = {"pretrained": False, "shipped": False, "plain": False, "resume": resume}
-    return Namespace(data=crops, name=name, minutes=1.0, steps=4, workers=0, **flags)
+    return Namespace(data=crops, name=name, runs=None, minutes=1.0, steps=4, workers=0, **flags)
 
 
 def test_a_resumed_training_ends_with_the_same_weights(
@@ -156,3 +156,19 @@ def test_the_command_line_chooses_a_network_and_its_settings(
         with pytest.raises(SystemExit):
             started(*wrong)
     assert "there is no setting 'radii'; there are encoder, size" in capsys.readouterr().err
+
+
+def test_a_log_takes_new_columns(tmp_path: Path) -> None:
+    run = loop.Run("log", POLAR, tmp_path)
+    run.log({"step": 1, "loss": 0.5})
+    run.log({"step": 2, "loss": 0.25, "new": 0.125})
+    lines = (tmp_path / "log" / "log.csv").read_text().splitlines()
+    assert lines == ["step,loss,new", "1,0.5,", "2,0.25,0.125"]
+
+
+def test_a_group_of_parameters_learns_by_its_factor() -> None:
+    one, two = (torch.nn.Parameter(torch.zeros(1)) for _ in range(2))
+    groups: list[dict[str, object]] = [{"params": [one], "factor": 0.1}, {"params": [two]}]
+    optimizer = torch.optim.SGD(groups, 1.0)
+    loop.set_rate(optimizer, 0.5)
+    assert [group["lr"] for group in optimizer.param_groups] == [pytest.approx(0.05), 0.5]

@@ -13,7 +13,13 @@ Grid = tuple[int, int]  # radii and angles of an unrolled coin, samples
 
 
 class Segmenter(nn.Module, ABC):
-    """Which pixels are coin."""
+    """Which pixels are coin.
+
+    Attributes:
+        encoder_prefix: with which the names of the encoder's parameters begin; it may start from ImageNet weights.
+    """
+
+    encoder_prefix = "encoder."
 
     @abstractmethod
     def logits(self, image: Tensor) -> Tensor:

@@ -33,7 +33,7 @@ class Spec(Generic[Module]):
         """The untrained network.
 
         Args:
-            pretrained: start the encoder from ImageNet weights, fetched from the model hub.
+            pretrained: start the encoder from ImageNet weights; the network says where they come from.
         """
         return self.builder(self.settings, pretrained)
 

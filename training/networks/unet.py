@@ -28,6 +28,8 @@ class UNet(Segmenter):
         pretrained: start the encoder from ImageNet weights, fetched from the model hub.
     """
 
+    encoder_prefix = "unet.encoder."
+
     def __init__(self, settings: UNetSettings, pretrained: bool = False) -> None:
         super().__init__()
         self.unet = smp.Unet(settings.encoder, encoder_weights="imagenet" if pretrained else None)
