@@ -20,7 +20,7 @@ from tqdm import tqdm
 from ensemble.contract import IMAGE_SIZE, SEGMENTATION
 from training import loop
 from training.data import KeySampler, SceneDataset
-from training.losses import dice_loss, pixel_loss
+from training.losses import dice_loss, false_find_loss, pixel_loss
 from training.networks import SEGMENTERS, Segmenter, Spec
 from training.weights import start_from_kept
 
@@ -42,6 +42,7 @@ class Settings:
     sizes: tuple[tuple[float, int], ...] = ((0.6, 128), (1.0, 256))  # (end of phase as a share of the time, px)
     large: int = 4  # while pictures are small, every `large`-th batch has full size: coins of every scale
     pixel_weight: float = 0.5  # of the cross entropy beside the Dice loss
+    false_find_weight: float = 0.5  # of coins seen where there are none, beside the Dice loss
     average: float = 0.99  # decay of the averaged weights, per step
     evaluations: int = 8  # over the whole budget
     checkpoint: float = 5.0  # minutes between two states that a stopped training goes on from
@@ -126,7 +127,9 @@ class Training:
         image, mask = image.to(loop.device(), memory_format=torch.channels_last), mask.to(loop.device())
         with loop.autocast():
             logits = self.network.logits(image).float()
-        loss = dice_loss(logits, mask) + self.settings.pixel_weight * pixel_loss(logits, mask)
+        settings = self.settings
+        loss = dice_loss(logits, mask) + settings.pixel_weight * pixel_loss(logits, mask)
+        loss = loss + settings.false_find_weight * false_find_loss(logits, mask)
         self.optimizer.zero_grad()
         loss.backward()
         torch.nn.utils.clip_grad_norm_(self.network.parameters(), 5.0)

@@ -13,6 +13,7 @@ from torch import Tensor, nn  # noqa: E402
 from ensemble.contract import IMAGE_SIZE  # noqa: E402
 from training import loop, train_segmentation  # noqa: E402
 from training.data import SceneDataset  # noqa: E402
+from training.losses import false_find_loss  # noqa: E402
 from training.networks import SEGMENTERS  # noqa: E402
 from training.train_segmentation import Settings, Training, evaluate, parameters  # noqa: E402
 from training.weights import load_checkpoint  # noqa: E402
@@ -107,3 +108,17 @@ def test_only_a_pretrained_encoder_learns_more_slowly() -> None:
         assert len(encoder["params"]) > len(others["params"]) > 0
         assert len(encoder["params"]) + len(others["params"]) == len(list(network.parameters()))
         assert parameters(network, Settings(), pretrained=False)[0]["factor"] == 1.0
+
+
+def test_a_false_find_counts_on_empty_pictures_alone() -> None:
+    mask = torch.zeros(2, 1, 32, 32)
+    mask[1, :, 8:24, 8:24] = 1
+    nothing = torch.full_like(mask, -20.0)
+    assert float(false_find_loss(nothing, mask)) == pytest.approx(0.0, abs=1e-4)
+    few, many = nothing.clone(), nothing.clone()
+    few[0, :, :2, :2] = 20.0
+    many[0] = 20.0
+    assert 0.2 < float(false_find_loss(few, mask)) < float(false_find_loss(many, mask)) < 0.5
+    coin = nothing.clone()
+    coin[1] = 20.0  # wherever it is seen there
+    assert float(false_find_loss(coin, mask)) == pytest.approx(0.0, abs=1e-4)
