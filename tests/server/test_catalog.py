@@ -10,6 +10,7 @@ import pytest
 from tritonclient.utils import InferenceServerException
 
 from catalog import Enrolment, Entry, Makers, View
+from catalog.folder.reliefs.store import SIZE
 from catalog.folder.store import FolderCatalog
 from ensemble.artifacts import fingerprint, relief_fingerprint
 from ensemble.contract import EMBEDDING_SIZE
@@ -21,8 +22,9 @@ pytestmark = pytest.mark.server
 
 ENROLMENTS = 10_000
 PAGE = 4096  # bytes
-# Memory that 10,000 views may take in the server: their embeddings twice, as an index grows, plus as much for heaps.
-MOST_GROWTH = 32 << 20
+# Memory that 10,000 views may take in the server: their embeddings twice, as an index grows, plus as much for heaps,
+# and their relief maps, which searches hold.
+MOST_GROWTH = (32 << 20) + ENROLMENTS * SIZE
 
 
 @pytest.fixture(scope="module")

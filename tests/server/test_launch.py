@@ -22,7 +22,7 @@ def test_it_listens_on_sockets_alone() -> None:
     assert all(value.startswith("unix:/run/sockets/") for value in addresses.values())
     assert given["strict-readiness"] == "true" and given["model-control-mode"] == "none"
     assert given["exit-on-error"] == "false"
-    assert not [name for name in given if "restricted" in name or "ssl" in name or "pool" in name]
+    assert not [name for name in given if "restricted" in name or "ssl" in name or "memory-pool" in name]
 
 
 def test_traces_are_written_where_a_file_is_named() -> None:
