@@ -35,8 +35,8 @@ from server.launch import LOOPBACK, Launch, triton_command, triton_environment
 from server.supervision import Supervised
 from server.triton import Triton
 
-# Triton and its models get the tokens themselves, and have no use for the operator's key, which is the gate's.
-FOR_ENTRYPOINT_ONLY = (variables.ADMIN_KEY, *(secret + variables.FILE for secret in variables.SECRETS))
+# Triton and its models get the tokens themselves, and have no use for those of the gate.
+FOR_ENTRYPOINT_ONLY = (*variables.GATE_ONLY, *(secret + variables.FILE for secret in variables.SECRETS))
 
 CORES_OF_A_GATE = 4  # one process of it for so many cores: it passes on some thousand photos a second
 
@@ -109,7 +109,7 @@ def run_builder(command: Sequence[str]) -> int:
 
 
 def server_environment(settings: Settings, environment: Mapping[str, str]) -> dict[str, str]:
-    """The environment of Triton and its Python models: with the tokens, without the key of the operator's endpoints."""
+    """The environment of Triton and its Python models: with the tokens, without those of the gate."""
     kept = {name: value for name, value in environment.items() if name not in FOR_ENTRYPOINT_ONLY}
     locks = Path(tempfile.gettempdir()) / "mintmark-slots"
     return {
@@ -159,24 +159,21 @@ def launch_of(settings: Settings) -> Launch:
 
 def gates_of(settings: Settings, ports: Ports, address: str) -> Gates:
     """The gate with these settings."""
-    tls = settings.tls
     gate = GateSettings(
         str(settings.sockets),
         address,
         ports.grpc,
         ports.http if settings.http else 0,
         ports.metrics,
-        http_address=address if tls is None else LOOPBACK,
-        certificate=str(tls.certificate) if tls else "",
-        key=str(tls.key) if tls else "",
-        client_authority=str(tls.client_authority or "") if tls else "",
+        http_address=address if settings.tls is None else LOOPBACK,
         hosts=settings.hosts,
         origins=settings.origins,
         admin_key=settings.admin_key,
+        priority_token=settings.priority_token,
         message_bytes=Limits.of(os.environ).message_bytes,
         reading=(settings.read_token, settings.token) if settings.read_token else (),
     )
-    return Gates(gate, max(1, machine.usable_cores() // CORES_OF_A_GATE))
+    return Gates(gate, max(1, machine.usable_cores() // CORES_OF_A_GATE), settings.tls)
 
 
 def serve(settings: Settings, ports: Ports, address: str) -> None:
@@ -190,13 +187,7 @@ def serve(settings: Settings, ports: Ports, address: str) -> None:
     gates = gates_of(settings, ports, address)
 
     def start() -> Triton:
-        triton = Triton(command, environment, settings.sockets)
-        try:
-            triton.wait_until_ready()
-        except BaseException:
-            triton.end()
-            raise
-        return triton
+        return Triton.ready(command, environment, settings.sockets)
 
     supervised = Supervised(start, gates, restart=False)  # Docker starts the container again
     try:

@@ -38,6 +38,7 @@ class Settings:
     read_token: str = field(repr=False)  # of those who may only read; '' lets everyone read
     store_secrets: Mapping[str, str] = field(repr=False)  # of the kinds of store, by variable; '' where none is set
     admin_key: str = field(repr=False)  # of the operator's endpoints
+    priority_token: str = field(repr=False)  # of those who may overtake others; '' lets nobody
     tls: Tls | None  # None leaves gRPC in plain text
     builder: tuple[str, ...]  # command that makes what the target lacks; running it again changes nothing
     binary: str  # tritonserver
@@ -74,6 +75,7 @@ def read_settings(environment: Mapping[str, str]) -> Settings:
         read_token=read_token(environment, variables.READ_TOKEN),
         store_secrets={name: read_secret(environment, name) for kind in KINDS for name in kind.secrets},
         admin_key=_admin_key(environment),
+        priority_token=read_token(environment, variables.PRIORITY_TOKEN),
         tls=_tls(environment),
         builder=tuple(shlex.split(builder)) or default_builder(target, repository, cache),
         binary=environment.get(variables.TRITONSERVER, "tritonserver"),

@@ -57,6 +57,7 @@ def _add_placement(config: pb.ModelConfig, place: Placement) -> None:
         config.dynamic_batching.max_queue_delay_microseconds = place.queue_delay_us
         config.dynamic_batching.SetInParent()
     if place.queue:
+        config.dynamic_batching.priority_levels = config.dynamic_batching.default_priority_level = 2
         policy = config.dynamic_batching.default_queue_policy
         policy.timeout_action = pb.ModelQueuePolicy.TimeoutAction.REJECT
         policy.default_timeout_microseconds = place.queue.timeout_us

@@ -22,11 +22,11 @@ from ensemble.graph import Target, steps_of
 class Queue:
     """How many requests may wait for a model, and for how long. More are refused at once, with a clear error.
 
-    There are no priorities: Triton takes a request's own word for them before any model could ask for a right to them,
-    so that whoever claims one overtakes everybody else.
+    Requests of priority 1 overtake those of priority 2. A request that names no priority has 2. The server's gate lets
+    nobody name one without a right to it.
     """
 
-    size: int  # requests
+    size: int  # requests of each priority
     timeout_us: int  # a request may set a shorter one, not a longer one
 
 

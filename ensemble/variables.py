@@ -10,9 +10,11 @@ MOST_CANDIDATES = "MINTMARK_MOST_CANDIDATES"  # the most that a request may ask 
 TOKEN = "MINTMARK_TOKEN"  # lets its holder change the catalog; for the client, the token that it sends
 READ_TOKEN = "MINTMARK_READ_TOKEN"  # lets its holder only read
 MILVUS_TOKEN = "MINTMARK_MILVUS_TOKEN"  # the server sends it to Milvus
-ADMIN_KEY = "MINTMARK_ADMIN_KEY"  # opens the operator's endpoints of a container
+ADMIN_KEY = "MINTMARK_ADMIN_KEY"  # opens the operator's endpoints
+PRIORITY_TOKEN = "MINTMARK_PRIORITY_TOKEN"  # lets its holder overtake others
 
-SECRETS = (TOKEN, READ_TOKEN, MILVUS_TOKEN, ADMIN_KEY)  # never written to a log
+GATE_ONLY = (ADMIN_KEY, PRIORITY_TOKEN)  # Triton and its models have no use for them
+SECRETS = (TOKEN, READ_TOKEN, MILVUS_TOKEN, *GATE_ONLY)  # never written to a log
 FILE = "_FILE"  # after the name of a secret: the name of the variable that holds a file with the secret
 
 # The server

@@ -142,36 +142,29 @@ class EmbeddedServer:
         write_configs(folder / "models", self._target, self.cpu, self._models)
         log = TritonLog(self.log, self._hear)
         self._resources.callback(log.close)
-        gates = Gates(self._gate(folder))
+        gates = Gates(self._gate(folder), tls=self._tls)
         self._resources.callback(gates.close)
         gates.open()
 
         def start() -> Triton:
             drop_regions(folder.name)
             command = triton_command(self._describe(wheel, folder))
-            triton = Triton(command, self._environment(wheel, folder), folder / "sockets", log, [made.lock])
-            try:
-                triton.wait_until_ready(self._models)
-            except BaseException:
-                triton.end()
-                raise
-            return triton
+            environment = self._environment(wheel, folder)
+            return Triton.ready(command, environment, folder / "sockets", log, [made.lock], self._models)
 
         self._supervised = Supervised(start, gates, log, self._restart, self._say)
         self._supervised.start()
 
     def _gate(self, folder: Path) -> GateSettings:
-        tls, environment = self._tls, {**os.environ, **self._extra}
+        environment = {**os.environ, **self._extra}
         return GateSettings(
             str(folder / "sockets"),
             LOOPBACK,
             self.ports.grpc,
             self.ports.http if self._http else 0,
             self.ports.metrics,
-            certificate=str(tls.certificate) if tls else "",
-            key=str(tls.key) if tls else "",
-            client_authority=str(tls.client_authority or "") if tls else "",
             admin_key=self.admin_key,
+            priority_token=environment.get(variables.PRIORITY_TOKEN, ""),
             message_bytes=Limits.of(environment).message_bytes,
             reading=reading(environment),
         )
@@ -197,7 +190,7 @@ class EmbeddedServer:
     def _environment(self, wheel: Wheel, folder: Path) -> dict[str, str]:
         cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "mintmark"
         cache.mkdir(mode=0o700, parents=True, exist_ok=True)
-        inherited = {name: value for name, value in os.environ.items() if name != variables.ADMIN_KEY}  # the gate's
+        inherited = {name: value for name, value in os.environ.items() if name not in variables.GATE_ONLY}
         libraries = [str(wheel.libraries), os.environ.get("LD_LIBRARY_PATH", "")]
         return {
             **triton_environment(inherited, self.location, cache, folder / "slots"),

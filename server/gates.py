@@ -11,6 +11,7 @@ from ensemble import variables
 from ensemble.configs import ROOT
 from server.gate.settings import GateSettings
 from server.gate.state import State
+from server.tls import Tls
 from server.wheel import ServerError
 
 _END_TIMEOUT = 10.0  # s
@@ -22,12 +23,17 @@ class Gates:
     Args:
         settings: of each.
         count: processes for gRPC, which share its port.
+        tls: of the gRPC port; None leaves it in plain text.
     """
 
-    def __init__(self, settings: GateSettings, count: int = 1) -> None:
+    def __init__(self, settings: GateSettings, count: int = 1, tls: Tls | None = None) -> None:
+        if tls is not None:
+            authority = str(tls.client_authority or "")
+            settings = replace(settings, certificate=str(tls.certificate), key=str(tls.key), client_authority=authority)
         self._settings = replace(settings, shared=count > 1)
         self._kinds = ["web", *["grpc"] * count]
         self._processes: list[subprocess.Popen[bytes]] = []
+        self._environment: dict[str, str] = {}
         self.state = State()
 
     def open(self, environment: Mapping[str, str] = os.environ) -> None:
@@ -38,22 +44,28 @@ class Gates:
         """
         kept = {name: value for name, value in environment.items() if name not in variables.SECRETS}
         kept |= {"GRPC_VERBOSITY": "NONE", "GRPC_ENABLE_FORK_SUPPORT": "false"}
-        for kind in self._kinds:
-            process = subprocess.Popen(
-                [sys.executable, "-m", "server.gate", kind],
-                cwd=ROOT,
-                env={**kept, "PYTHONPATH": str(ROOT)},
-                stdin=subprocess.PIPE,
-                stdout=subprocess.PIPE,
-                start_new_session=True,
-            )
-            self._processes.append(process)
-            self._write(process, self._settings.to_json())
+        self._environment = {**kept, "PYTHONPATH": str(ROOT)}
+        self._processes = [self._begin(kind) for kind in self._kinds]
         for process in self._processes:
-            answer = process.stdout.readline().decode().strip() if process.stdout else ""
-            if answer != "open":
-                self.close()
-                raise ServerError(answer.removeprefix("error: ") or "a process of the gate ended while it started")
+            self._wait(process)
+
+    def _begin(self, kind: str) -> "subprocess.Popen[bytes]":
+        process = subprocess.Popen(
+            [sys.executable, "-m", "server.gate", kind],
+            cwd=ROOT,
+            env=self._environment,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            start_new_session=True,
+        )
+        self._write(process, self._settings.to_json())
+        return process
+
+    def _wait(self, process: "subprocess.Popen[bytes]") -> None:
+        answer = process.stdout.readline().decode().strip() if process.stdout else ""
+        if answer != "open":
+            self.close()
+            raise ServerError(answer.removeprefix("error: ") or "a process of the gate ended while it started")
 
     @property
     def pids(self) -> list[int]:
@@ -77,6 +89,18 @@ class Gates:
     def ended(self) -> bool:
         """Whether one of them has ended by itself."""
         return any(process.poll() is not None for process in self._processes)
+
+    def mend(self) -> None:
+        """Start those again that have ended by themselves.
+
+        Raises:
+            ServerError: one cannot listen; all are closed.
+        """
+        for number, process in enumerate(self._processes):
+            if process.poll() is not None:
+                self._processes[number] = self._begin(self._kinds[number])
+                self._wait(self._processes[number])
+                self._write(self._processes[number], self.state.to_json())
 
     def close(self) -> None:
         """End them; Triton has ended before."""

@@ -62,13 +62,16 @@ class Supervised:
         """Watch until an exception ends this, such as KeyboardInterrupt.
 
         Raises:
-            ServerError: a part has ended by itself, and `restart` is off, or it is the gate.
+            ServerError: a part has ended by itself, and `restart` is off; or the gate could not be opened again.
         """
         pause, since = _FIRST_PAUSE, time.monotonic()
         while True:
             time.sleep(_LOOK)
             if self._gates.ended():
-                raise ServerError("a process of the gate has ended")
+                if not self._restart:
+                    raise ServerError("a process of the gate has ended")
+                self._gates.mend()
+                self._say("a process of the gate had ended; it is open again")
             fault = "tritonserver does not run" if self._triton is None else self._triton.fault()
             if not fault:
                 self._tell()

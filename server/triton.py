@@ -71,6 +71,29 @@ class Triton:
         if log is not None and self._process.stdout is not None:
             log.follow(self._process.stdout)
 
+    @classmethod
+    def ready(
+        cls,
+        command: Sequence[str],
+        environment: Mapping[str, str],
+        sockets: Path,
+        log: TritonLog | None = None,
+        inherited: Collection[int] = (),
+        models: Collection[Model] = (),
+    ) -> "Triton":
+        """Start one, with the arguments of the class, and wait as `wait_until_ready` does.
+
+        Raises:
+            ServerError: it did not become ready; it has ended.
+        """
+        triton = cls(command, environment, sockets, log, inherited)
+        try:
+            triton.wait_until_ready(models)
+        except BaseException:
+            triton.end()
+            raise
+        return triton
+
     @property
     def pid(self) -> int:
         """Its process id, which is that of its group too."""

@@ -11,7 +11,7 @@ from tritonclient.grpc import service_pb2
 
 from ensemble.access import check_token
 from ensemble.errors import AccessError, StartingError, shortened
-from server.gate.rules import ADMIN_HEADER, Asked, RefusedError, check, is_operator
+from server.gate.rules import ADMIN_HEADER, PRIORITY_HEADER, Asked, RefusedError, check, has_right
 from server.gate.settings import GateSettings, grpc_target
 from server.gate.state import State
 
@@ -64,6 +64,7 @@ class Calls(grpc.GenericRpcHandler):
     def __init__(self, channel: aio.Channel, state: State, settings: GateSettings) -> None:
         self._state = state
         self._admin_key = settings.admin_key
+        self._priority_token = settings.priority_token
         self._reading = settings.reading
         self._calls = {name: channel.unary_unary(name) for name in self._methods()}
         self._handlers: dict[str, Handler] = {
@@ -91,7 +92,7 @@ class Calls(grpc.GenericRpcHandler):
 
     def _for_operator(self, method: str) -> Handler:
         async def handle(request: bytes, context: aio.ServicerContext) -> bytes:
-            if not is_operator(_headers(context).get(ADMIN_HEADER, ""), self._admin_key):
+            if not has_right(_headers(context).get(ADMIN_HEADER, ""), self._admin_key):
                 await context.abort(grpc.StatusCode.PERMISSION_DENIED, "this endpoint is the operator's")
             return await self._forward(method, request, context)
 
@@ -103,9 +104,10 @@ class Calls(grpc.GenericRpcHandler):
         return await self._forward(SERVICE + "ServerReady", request, context)
 
     async def _infer(self, request: bytes, context: aio.ServicerContext) -> bytes:
+        headers = _headers(context)
         try:
-            check_token(_headers(context), self._reading, "reading")
-            check(asked(request))
+            check_token(headers, self._reading, "reading")
+            check(asked(request, has_right(headers.get(PRIORITY_HEADER, ""), self._priority_token)))
         except AccessError as error:
             await context.abort(grpc.StatusCode.UNAUTHENTICATED, error.answer)
         except RefusedError as error:
@@ -128,7 +130,7 @@ class Calls(grpc.GenericRpcHandler):
             raise  # never reached: abort raises
 
 
-def asked(request: bytes) -> Asked:
+def asked(request: bytes, may_overtake: bool = False) -> Asked:
     """What the rules look at in a message `ModelInferRequest`.
 
     Raises:
@@ -144,6 +146,7 @@ def asked(request: bytes) -> Asked:
         [list(one.parameters) for one in message.inputs],
         [list(one.parameters) for one in message.outputs],
         len(request),
+        may_overtake,
     )
 
 

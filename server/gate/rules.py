@@ -5,10 +5,12 @@ from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 
 ADMIN_HEADER = "mintmark-admin"  # holds the operator's key, over gRPC and over HTTP
+PRIORITY_HEADER = "mintmark-priority"  # holds the right to overtake others
 MOST_TENSORS = 64  # inputs, or outputs, of a request
 MOST_PARAMETERS = 64  # of a request, an input or an output
 _SHARED_MEMORY = "shared_memory"  # begins the names of parameters that put a tensor into shared memory
 _CLASSIFICATION = "classification"
+_PRIORITY = "priority"
 
 
 class RefusedError(Exception):
@@ -25,6 +27,7 @@ class Asked:
         input_parameters: names of the parameters of each input.
         output_parameters: the same of each output.
         size: bytes of the whole request.
+        may_overtake: whether its sender has the right to a priority.
     """
 
     parameters: Collection[str]
@@ -32,13 +35,15 @@ class Asked:
     input_parameters: Sequence[Collection[str]]
     output_parameters: Sequence[Collection[str]]
     size: int
+    may_overtake: bool = False
 
 
 def check(asked: Asked) -> None:
     """Let a request pass.
 
     Raises:
-        RefusedError: Triton itself would crash, read shared memory, or reserve more than was sent.
+        RefusedError: Triton itself would crash, read shared memory, reserve more than was sent, or let it overtake
+            others without a right to it.
     """
     tensors = (asked.input_parameters, asked.output_parameters)
     if max(map(len, tensors)) > MOST_TENSORS:
@@ -52,6 +57,8 @@ def check(asked: Asked) -> None:
     # On an output of text Triton divides by zero: it asks how many of the largest numbers are wanted.
     if any(_CLASSIFICATION in names for names in everywhere):
         raise RefusedError("no output of this server is a classification: leave out class_count")
+    if _PRIORITY in asked.parameters and not asked.may_overtake:
+        raise RefusedError(f"a priority needs the right to it: send the header '{PRIORITY_HEADER}', or no priority")
     _check_shapes(asked.shapes, asked.size)
 
 
@@ -66,6 +73,6 @@ def _check_shapes(shapes: Iterable[Sequence[int]], size: int) -> None:
                 raise RefusedError("the shape of an input has more elements than the request has bytes")
 
 
-def is_operator(given: str, key: str) -> bool:
-    """Whether a request carries the operator's key; where none is set, no request does."""
+def has_right(given: str, key: str) -> bool:
+    """Whether a request carries a key; where none is set, no request does."""
     return bool(key) and hmac.compare_digest(given.encode(), key.encode())

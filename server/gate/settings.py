@@ -25,6 +25,7 @@ class GateSettings:
         hosts: names under which HTTP is asked, besides those of loopback.
         origins: web pages that may ask over HTTP, such as 'https://coins.example'.
         admin_key: opens the operator's endpoints to who sends it; '' leaves them closed.
+        priority_token: lets who sends it give a request a priority; '' lets nobody.
         message_bytes: of a request or an answer.
         reading: tokens of those who may read; none lets everyone.
         shared: whether other gates listen on the same ports.
@@ -42,6 +43,7 @@ class GateSettings:
     hosts: tuple[str, ...] = ()
     origins: tuple[str, ...] = ()
     admin_key: str = field(default="", repr=False)
+    priority_token: str = field(default="", repr=False)
     message_bytes: int = DEFAULT.message_bytes
     reading: tuple[str, ...] = field(default=(), repr=False)
     shared: bool = False

@@ -15,7 +15,7 @@ from aiohttp import ClientSession, ClientTimeout, UnixConnector, web
 from ensemble.access import check_token
 from ensemble.errors import AccessError
 from server.gate.calls import STARTING
-from server.gate.rules import ADMIN_HEADER, Asked, RefusedError, check, is_operator
+from server.gate.rules import ADMIN_HEADER, PRIORITY_HEADER, Asked, RefusedError, check, has_right
 from server.gate.settings import HTTP_SOCKET, METRICS_SOCKET, GateSettings
 from server.gate.state import State
 
@@ -103,7 +103,7 @@ class Web:
         return await self._pass_on(request) if self._state.healthy else web.Response(status=503)
 
     async def _for_operator(self, request: web.Request) -> web.StreamResponse:
-        if not is_operator(request.headers.get(ADMIN_HEADER, ""), self._settings.admin_key):
+        if not has_right(request.headers.get(ADMIN_HEADER, ""), self._settings.admin_key):
             return _error(403, "this endpoint is the operator's")
         body = b"{}" if request.method == "POST" else b""
         return await self._forward(request, HTTP_SOCKET, request.rel_url.raw_path, body, {})
@@ -119,7 +119,8 @@ class Web:
             return _error(408, f"the request did not arrive in {BODY_TIMEOUT:.0f} s")
         try:
             said, tensors = parsed(body, request.headers.get(HEADER_LENGTH))
-            check(asked(said, len(body)))
+            may_overtake = has_right(request.headers.get(PRIORITY_HEADER, ""), self._settings.priority_token)
+            check(asked(said, len(body), may_overtake))
         except RefusedError as error:
             return _error(400, str(error))
         # Written again: Triton's reader might understand the client's text in another way.
@@ -212,7 +213,7 @@ def parsed(body: bytes, header_length: str | None) -> tuple[dict[str, Any], byte
     return said, body[length:]
 
 
-def asked(said: Mapping[str, Any], size: int) -> Asked:
+def asked(said: Mapping[str, Any], size: int, may_overtake: bool = False) -> Asked:
     """What the rules look at in the JSON of an inference request.
 
     Raises:
@@ -222,7 +223,8 @@ def asked(said: Mapping[str, Any], size: int) -> Asked:
     shapes = [one.get("shape", []) for one in inputs]
     if any(not isinstance(shape, list) or any(type(length) is not int for length in shape) for shape in shapes):
         raise RefusedError("the shape of an input is no list of whole numbers")
-    return Asked(_names(said), shapes, [_names(one) for one in inputs], [_names(one) for one in outputs], size)
+    of_inputs, of_outputs = ([_names(one) for one in tensors] for tensors in (inputs, outputs))
+    return Asked(_names(said), shapes, of_inputs, of_outputs, size, may_overtake)
 
 
 def _objects(values: Any) -> list[dict[str, Any]]:

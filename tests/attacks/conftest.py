@@ -12,14 +12,15 @@ from ensemble.contract import CATALOG, DType, Model, Tensor
 from mintmark import Client
 from tests.server.conftest import Coin, Running, jpeg, launch, make_coin
 
-CHANGE, READ = "the-token-that-changes", "the-token-that-reads"
+CHANGE, READ, PRIORITY = "the-token-that-changes", "the-token-that-reads", "the-token-that-overtakes"
 BEARER = {"authorization": f"Bearer {CHANGE}"}
 
 
 @pytest.fixture(scope="session")
 def attacked(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
     """A server on which reading needs a token, too."""
-    running = launch(tmp_path_factory.mktemp("attacked"), MINTMARK_TOKEN=CHANGE, MINTMARK_READ_TOKEN=READ)
+    tokens = {"MINTMARK_TOKEN": CHANGE, "MINTMARK_READ_TOKEN": READ, "MINTMARK_PRIORITY_TOKEN": PRIORITY}
+    running = launch(tmp_path_factory.mktemp("attacked"), **tokens)
     yield running
     running.stop()
 

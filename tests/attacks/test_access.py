@@ -1,7 +1,8 @@
-"""Who may not read has nothing computed, and nobody claims a priority."""
+"""Who may not read has nothing computed, and who may not overtake waits."""
 
 import json
 import threading
+import time
 
 import numpy as np
 import pytest
@@ -20,7 +21,8 @@ from ensemble.contract import (
     REQUEST,
 )
 from mintmark import Client, InvalidRequest
-from tests.attacks.conftest import BEARER, READ, Raw, one
+from server.gate.rules import PRIORITY_HEADER
+from tests.attacks.conftest import BEARER, CHANGE, PRIORITY, READ, Raw, one
 from tests.server.conftest import Running
 
 pytestmark = pytest.mark.server
@@ -47,29 +49,40 @@ def test_another_header_beside_a_good_one_is_no_parameter(good: Client, raw: Raw
     raw.infer(COIN_SEARCH, {ENCODED: one(photo)}, headers)
 
 
-def test_a_claimed_priority_starves_nobody(attacked: Running, good: Client, photo: bytes) -> None:
-    """Twelve threads claim priority 1 without an end; others are answered among them, in the order of arrival."""
-    ended = threading.Event()
+@pytest.mark.parametrize("right", [None, "wrong", READ, CHANGE])
+def test_a_priority_needs_its_own_right(good: Client, raw: Raw, photo: bytes, right: str | None) -> None:
+    headers = BEARER if right is None else {**BEARER, PRIORITY_HEADER: right}
+    for model in (COIN_SEARCH, DECODE):
+        with pytest.raises(InferenceServerException, match="a priority needs the right to it"):
+            raw.infer(model, {ENCODED: one(photo)}, headers, priority=1)
 
-    def claim() -> None:
+
+def test_who_has_the_right_overtakes(attacked: Running, good: Client, photo: bytes) -> None:
+    """One after the other, such a request is answered before most of those that were there when it came."""
+    waiting, answered = 24, []
+    started = threading.Barrier(waiting + 1)
+
+    def ask(number: int) -> None:
         client = Raw(attacked.url)
-        while not ended.is_set():
-            try:
-                client.infer(COIN_SEARCH, {ENCODED: one(photo)}, BEARER, priority=1)
-            except InferenceServerException as error:  # the queue is full
-                assert "UNAVAILABLE" in str(error.status())
+        started.wait()
+        client.infer(COIN_SEARCH, {ENCODED: one(photo)}, BEARER)
+        answered.append(number)
         client.close()
 
-    threads = [threading.Thread(target=claim) for _ in range(12)]
+    threads = [threading.Thread(target=ask, args=(number,)) for number in range(waiting)]
     for thread in threads:
         thread.start()
-    try:
-        with Client(attacked.url, token=READ, timeout=60) as client:
-            assert client.recognize(photo).found
-    finally:
-        ended.set()
-        for thread in threads:
-            thread.join()
+    client = Raw(attacked.url)
+    started.wait()
+    while not answered:  # the others stand in the queues
+        time.sleep(0.01)
+    client.infer(COIN_SEARCH, {ENCODED: one(photo)}, {**BEARER, PRIORITY_HEADER: PRIORITY}, priority=1)
+    before = len(answered)
+    client.close()
+    for thread in threads:
+        thread.join()
+    assert len(answered) == waiting
+    assert before < waiting / 2
 
 
 @pytest.mark.parametrize("letter", ["x", "\u2026"])

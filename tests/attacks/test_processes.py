@@ -3,6 +3,7 @@
 import os
 import signal
 import time
+import urllib.request
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -13,7 +14,7 @@ from tritonclient.utils import InferenceServerException
 
 from mintmark import Client, ServerUnavailable
 from tests.server.conftest import Running, launch, start
-from tests.server.test_lifecycle import all_end, children
+from tests.server.test_lifecycle import alive, all_end, children
 
 pytestmark = pytest.mark.server
 
@@ -54,7 +55,7 @@ def running(tmp_path: Path) -> Iterator[Running]:
 def test_it_starts_again_by_itself(running: Running, tmp_path: Path) -> None:
     for victim in (triton, lambda server: stub(server, "search"), lambda server: stub(server, "catalog")):
         before = children(triton(running).pid)
-        gates = [one.pid for one in psutil.Process(running.process.pid).children() if "server.gate" in one.cmdline()]
+        standing = [one.pid for one in gates(running)]
         killed = victim(running)
         killed.kill()
         with Client(running.url, timeout=PATIENCE) as client:
@@ -62,7 +63,7 @@ def test_it_starts_again_by_itself(running: Running, tmp_path: Path) -> None:
             client.status()  # tried again until it starts
         assert ready(running)
         assert all_end(before), "processes of the Triton before are left"
-        assert all(psutil.pid_exists(gate) for gate in gates)
+        assert all(psutil.pid_exists(gate) for gate in standing)
     assert (tmp_path / "server.crash.log").read_text()
     assert (tmp_path / "server.log").read_text().count("Started GRPCInferenceService") == 4, "the log was appended to"
     assert oct((tmp_path / "server.log").stat().st_mode)[-3:] == "600"
@@ -83,10 +84,37 @@ def test_nothing_stays_behind_whatever_ends_first(tmp_path: Path) -> None:
     assert all_end(processes, seconds=90)
     running.process.wait()
 
-    running = launch(tmp_path)
+
+def gates(running: Running) -> list[psutil.Process]:
+    direct = [one for one in psutil.Process(running.process.pid).children() if alive(one.pid)]
+    return [one for one in direct if "server.gate" in one.cmdline()]
+
+
+def has_metrics(running: Running) -> bool:
+    try:
+        with urllib.request.urlopen(running.metrics, timeout=60) as metrics:
+            return bool(metrics.status == 200)
+    except OSError:
+        return False
+
+
+def test_the_gate_opens_again(running: Running) -> None:
+    of_models = triton(running)
+    for number in range(len(gates(running))):
+        before = {one.pid for one in gates(running)}
+        gates(running)[number].kill()
+        wait(lambda: len({one.pid for one in gates(running)} - before) == 1)  # noqa: B023
+        with Client(running.url, timeout=PATIENCE) as client:
+            client.status()
+        wait(lambda: has_metrics(running))
+    wait(lambda: ready(running))
+    assert triton(running).pid == of_models.pid, "its models served on"
+
+
+def test_a_gate_that_may_not_open_again_ends_the_server(tmp_path: Path) -> None:
+    running = launch(tmp_path, "--no-restart")
     processes = children(running.process.pid)
-    gate = next(one for one in psutil.Process(running.process.pid).children() if "server.gate" in one.cmdline())
-    gate.kill()
+    gates(running)[0].kill()
     assert running.process.wait(timeout=90) == 1
     assert all_end(processes)
 

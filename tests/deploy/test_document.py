@@ -7,7 +7,7 @@ from ensemble import variables
 from tests.deploy.conftest import ROOT
 
 DOCUMENT = (ROOT / "docs" / "deployment.md").read_text()
-LISTS = {variables.SECRETS, variables.FILE}  # in the module, but not names of variables
+LISTS = {variables.SECRETS, variables.GATE_ONLY, variables.FILE}  # in the module, but not names of variables
 SETTINGS = re.findall(r"^\| (`MINTMARK.*?) \|", DOCUMENT, flags=re.MULTILINE)
 
 

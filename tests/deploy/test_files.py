@@ -149,7 +149,7 @@ def test_token_comes_from_a_file(name: str) -> None:
     environment = service(name)["environment"]
     assert environment.pop("MINTMARK_TOKEN_FILE") == "/run/secrets/token"
     assert all(value == f"${{{variable}:-}}" for variable, value in environment.items())  # no secret in the file
-    passed_on = {variables.READ_TOKEN, variables.ADMIN_KEY, variables.CATALOG, variables.INDEX}
+    passed_on = {variables.READ_TOKEN, *variables.GATE_ONLY, variables.CATALOG, variables.INDEX}
     passed_on |= {secret for kind in KINDS for secret in kind.secrets}
     assert passed_on <= set(environment)
     assert service(name)["secrets"] == ["token"]

@@ -153,7 +153,7 @@ def test_overload_is_refused_instead_of_queued(target: Target) -> None:
     steps = (contract.DECODE, *contract.COMPUTE_MODELS, contract.SEARCH)
     for model in steps if target is not Target.CPU else (contract.COIN_EMBEDDING,):
         batching = parsed(model, target).dynamic_batching
-        assert (batching.priority_levels, batching.default_priority_level) == (0, 0)
+        assert (batching.priority_levels, batching.default_priority_level) == (2, 2)
         policy = batching.default_queue_policy
         queue = placement(model, target).queue
         assert queue is not None

@@ -8,7 +8,7 @@ import tritonclient.grpc as grpc
 from tritonclient.grpc import service_pb2
 
 from server.gate import calls, web
-from server.gate.rules import MOST_PARAMETERS, MOST_TENSORS, Asked, RefusedError, check, is_operator
+from server.gate.rules import MOST_PARAMETERS, MOST_TENSORS, Asked, RefusedError, check, has_right
 
 GOOD = Asked(["k"], [[1, 1]], [[]], [[]], 100)
 
@@ -43,16 +43,21 @@ def test_shapes_are_no_larger_than_what_was_sent(shape: list[int]) -> None:
     assert "shape" in refused(replace(GOOD, shapes=[[1], shape]))
 
 
+def test_a_priority_needs_a_right() -> None:
+    assert "priority" in refused(replace(GOOD, parameters=["priority"]))
+    check(replace(GOOD, parameters=["priority"], may_overtake=True))
+
+
 def test_there_are_not_too_many_of_anything() -> None:
     assert "inputs" in refused(replace(GOOD, input_parameters=[[]] * (MOST_TENSORS + 1)))
     assert "parameters" in refused(replace(GOOD, parameters=[str(n) for n in range(MOST_PARAMETERS + 1)]))
 
 
 def test_an_operator_without_a_key_is_nobody() -> None:
-    assert not is_operator("", "")
-    assert not is_operator("x", "")
-    assert not is_operator("", "key") and not is_operator("kex", "key")
-    assert is_operator("key", "key")
+    assert not has_right("", "")
+    assert not has_right("x", "")
+    assert not has_right("", "key") and not has_right("kex", "key")
+    assert has_right("key", "key")
 
 
 def test_grpc_and_http_are_read_alike() -> None:
