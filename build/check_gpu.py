@@ -26,7 +26,7 @@ from engine_builder import BuildError, Flavor, load_flavor
 from gpu_report import BATCHES, EngineSpeed, Parity, Report, ServerSpeed
 from tqdm import tqdm
 
-from backends.openvino.opening import open_runner
+from backends.openvino.opening import open_session
 from backends.tensorrt_rtx.device import CudaDevice, DeviceError
 from backends.tensorrt_rtx.session import DTYPES, EngineError, EngineSession, load_context
 from ensemble.chain import Arrays, Chain, Runner
@@ -133,6 +133,12 @@ def open_sessions(engines: Engines, flavor: Flavor, device: CudaDevice) -> dict[
     }
 
 
+def open_graph(model: Model) -> Runner:
+    """A model's own graph on the CPU, geometry included."""
+    session = open_session(model, Cpu(1, 1))
+    return lambda inputs, threads: session.run([inputs], threads)[0]
+
+
 def examine(flavor: Flavor, engines: Engines, folder: Path | None, url: str | None) -> Report:
     """Build, compare, measure.
 
@@ -143,7 +149,7 @@ def examine(flavor: Flavor, engines: Engines, folder: Path | None, url: str | No
         print(f"{model.name}: {engines.ensure(model, flavor)}", file=sys.stderr, flush=True)
     device, photos = CudaDevice(0), read_photos(folder)
     sessions = open_sessions(engines, flavor, device)
-    parity = check_parity(photos, sessions, lambda model: open_runner(model, Cpu(1, 1)))
+    parity = check_parity(photos, sessions, open_graph)
     runs = tqdm([(model, batch) for model in COMPUTE_MODELS for batch in BATCHES], desc="engines")
     speeds = [engine_speed(model, sessions[model], batch, SECONDS) for model, batch in runs]
     del sessions  # their memory is the server's now

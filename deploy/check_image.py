@@ -13,7 +13,7 @@ from server.wheel import ServerError, check_numpy
 
 MODULES = ("catalog", "ensemble.photo", "ensemble.configs", "mintmark")  # that the Python models and the builder import
 TARGET_MODULES = {
-    "cpu": ("backends.openvino.opening",),
+    "cpu": ("backends.cpu_steps", "backends.openvino.opening"),
     "gpu": ("onnx", "onnxruntime.transformers.float16", "tqdm", "tensorrt"),
 }
 NEEDS_DRIVER = {"cpu": (), "gpu": ("cupy",)}  # cannot be imported where the image is built

@@ -28,6 +28,8 @@ _UPRIGHT = {  # EXIF orientation to the operation that undoes it
 }
 _SIDEWAYS = (5, 6, 7, 8)
 _DRAFTED = ("JPEG", "MPO")
+_PARTS = (1 / 2, 1 / 4, 1 / 8)  # of its size, at which a JPEG can be decoded; the next larger one takes twice as long
+_ENOUGH = 0.9  # of the canvas
 # Bytes of memory for each decoded pixel, by Pillow's mode: the picture itself, what it is turned into, and the RGB.
 _PIXEL_BYTES = {
     "RGB": LEAST_PIXEL_BYTES,
@@ -74,7 +76,7 @@ def decode(encoded: bytes, limits: Limits = DEFAULT) -> Photo:
     factor = shrinking(width, height)
     try:
         # JPEG can be decoded at 1/2, 1/4 or 1/8, which saves most of the time. The rest is shrunk below.
-        image.draft(image.mode, (int(np.ceil(width * factor)), int(np.ceil(height * factor))))
+        image.draft(image.mode, (max(1, int(width * factor)), max(1, int(height * factor))))
         image.load()
         turn = orientation_of(image)
         picture = np.asarray(_to_rgb(image))
@@ -139,8 +141,12 @@ def upright(picture: np.ndarray, width: int, height: int, turn: int) -> Photo:
 
 
 def shrinking(width: int, height: int) -> float:
-    """Canvas pixels per photo pixel, at most 1."""
-    return min(1.0, CANVAS_SIZE / max(width, height))
+    """Canvas pixels per photo pixel, at most 1.
+
+    A half, a quarter or an eighth, if that nearly fills the canvas: so a JPEG of 4000 px is decoded at a quarter.
+    """
+    factor = min(1.0, CANVAS_SIZE / max(width, height))
+    return next((part for part in _PARTS if _ENOUGH * factor <= part <= factor), factor)
 
 
 def _open(encoded: bytes) -> Image.Image:
@@ -184,7 +190,8 @@ def _to_8_bit(values: np.ndarray) -> np.ndarray:
 def shrink(picture: np.ndarray, width: int, height: int, factor: float) -> np.ndarray:
     """Bring a decoded picture to canvas pixels, antialiased; width and height are those of the whole photo."""
     size = (max(1, round(width * factor)), max(1, round(height * factor)))
-    if (picture.shape[1], picture.shape[0]) == size:
+    off = max(abs(picture.shape[1] - size[0]), abs(picture.shape[0] - size[1]))
+    if off == 0 or (off == 1 and max(picture.shape) <= CANVAS_SIZE):  # JPEG decoded at a part of its size is rounded up
         return picture
     if picture.shape[1] <= 2 * size[0] and picture.shape[0] <= 2 * size[1]:
         # Sampling at twice the size skips no pixel, and blocks of 2 x 2 are averaged far faster than other areas.

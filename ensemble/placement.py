@@ -5,13 +5,16 @@ from dataclasses import dataclass, field
 from ensemble.contract import (
     COARSE_SEGMENTATION,
     COIN_EMBEDDING,
+    CROP,
     DECODE,
     EMBEDDER,
     MAX_BATCH,
     MODELS,
+    PREPROCESS,
     PYTHON_MODELS,
     SEARCH,
     SEGMENTATION,
+    ZOOM,
     Model,
 )
 from ensemble.cpu import REFERENCE, Cpu
@@ -59,6 +62,7 @@ class Placement:
 
 CPU_MAX_BATCH = 1  # a CPU gains nothing from batches: one core would compute many photos while other cores wait
 NETWORKS = (COARSE_SEGMENTATION, SEGMENTATION, EMBEDDER)  # may run entirely in less than float32
+GEOMETRY = (PREPROCESS, ZOOM, CROP)  # on CPUs there is something faster for them than their graphs
 
 PROFILE = Profile(1, 8, MAX_BATCH)
 PREFERRED_BATCHES = (8, 16, MAX_BATCH)
@@ -92,7 +96,7 @@ def placement(model: Model, target: Target, cpu: Cpu = REFERENCE) -> Placement:
     if model is COIN_EMBEDDING:
         return _chain(cpu)
     if target is Target.CPU:
-        return _openvino(model, cpu)
+        return _step(model, cpu)
     return _engine(target)
 
 
@@ -155,19 +159,21 @@ def _chain(cpu: Cpu) -> Placement:
     )
 
 
-def _openvino(model: Model, cpu: Cpu) -> Placement:
+def precision(model: Model) -> str:
+    """In which precision a CPU computes a graph, see backends/openvino/session.py."""
+    return "auto" if model in NETWORKS else "f32"
+
+
+def _step(model: Model, cpu: Cpu) -> Placement:
     """A single step, for clients that ask for it alone."""
+    network = model not in GEOMETRY
     return Placement(
-        "openvino",
+        "openvino" if network else "opencv",
         "KIND_CPU",
         1,
         CPU_MAX_BATCH,
-        artifact="model.onnx",
+        artifact="model.onnx" if network else "",
         batching=True,
         queue=CPU_QUEUE,
-        parameters={
-            **cpu.parameters,
-            # Elsewhere only pictures may be bfloat16, which would move windows by whole pixels.
-            "precision": "auto" if model in NETWORKS else "mixed",
-        },
+        parameters={**cpu.parameters, **({"precision": precision(model)} if network else {})},
     )

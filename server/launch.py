@@ -14,7 +14,7 @@ STOP_TIMEOUT = 30  # s that requests in flight have left when the server stops
 TRACED = 5  # one request in so many is traced
 PINNED_POOL_MIB = 1024  # canvases on their way to the GPU, 3 MB each
 
-_OWN_BACKENDS = ("python", "openvino", "tensorrt_rtx")  # that exchange tensors by shared memory
+_OWN_BACKENDS = ("python", "openvino", "opencv", "tensorrt_rtx")  # that exchange tensors by shared memory
 
 # Settings of libraries, for the processes of the models.
 LIBRARIES = {

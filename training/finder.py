@@ -1,6 +1,6 @@
 """Finds the coin of a photo as the server does, in this process: the same graphs, opened in the same way."""
 
-from backends.openvino.opening import open_runner
+from backends.cpu_steps import open_runner
 from ensemble.chain import Chain
 from ensemble.contract import ELLIPSE, EMBEDDER, FOUND
 from ensemble.cpu import Cpu

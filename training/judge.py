@@ -25,7 +25,7 @@ from pathlib import Path
 import numpy as np
 from tqdm import tqdm
 
-from backends.openvino.opening import open_runner
+from backends.cpu_steps import open_runner
 from ensemble import artifacts
 from ensemble.chain import Chain
 from ensemble.contract import EMBEDDING, FOUND, RELIEF

@@ -18,7 +18,7 @@ import numpy as np
 import torch
 from tqdm import tqdm
 
-from ensemble.geometry import Crop, Preprocess, Zoom
+from ensemble.geometry.graphs import Crop, Preprocess, Zoom
 from ensemble.photo import SUFFIXES, decode
 from training.backgrounds.fetch import TEST, read_pictures
 from training.backgrounds.sources import OBJECT

@@ -17,9 +17,9 @@ from torch.nn import functional
 from tqdm import tqdm
 
 from ensemble.contract import IMAGE_SIZE, MASK_THRESHOLD
-from ensemble.geometry import Preprocess, Zoom
-from ensemble.geometry.crop import ZOOM_MARGIN
-from ensemble.geometry.single import coin_mask
+from ensemble.geometry.graphs import Preprocess, Zoom
+from ensemble.geometry.graphs.single import coin_mask
+from ensemble.geometry.rules import ZOOM_MARGIN
 from ensemble.photo import decode
 from training import loop
 from training.mint import Ellipse

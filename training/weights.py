@@ -15,7 +15,7 @@ from torch import Tensor, nn
 
 from ensemble import artifacts
 from ensemble.contract import CROP, EMBEDDER, PREPROCESS, RELIEF_MAPPER, SEGMENTATION, ZOOM, Model
-from ensemble.geometry import Crop, Preprocess, Relief, Zoom
+from ensemble.geometry.graphs import Crop, Preprocess, Relief, Zoom
 from ensemble.placement import NETWORKS
 from training.fold import fold_batch_norm, unfold_batch_norm
 from training.networks import EMBEDDERS, SEGMENTERS, NetworkError, Registry, Spec

@@ -1,4 +1,4 @@
-"""Opens compute models of the repository in this process, compiled as a server on CPUs compiles them."""
+"""Opens the graphs of compute models in this process, compiled as a server on CPUs compiles them."""
 
 import fcntl
 from collections.abc import Iterator
@@ -6,12 +6,10 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from backends.openvino.session import OpenVinoSession
-from ensemble.chain import Runner
 from ensemble.configs import REPOSITORY, ROOT
 from ensemble.contract import Model
 from ensemble.cpu import Cpu
-from ensemble.graph import Target
-from ensemble.placement import placement
+from ensemble.placement import precision
 
 
 def open_session(model: Model, cpu: Cpu, repository: Path = ROOT / REPOSITORY, cache: str = "") -> OpenVinoSession:
@@ -29,22 +27,15 @@ def open_session(model: Model, cpu: Cpu, repository: Path = ROOT / REPOSITORY, c
     Raises:
         ValueError: the model's graph is not unpacked; `make models` does it.
     """
-    place = placement(model, Target.CPU, cpu)
     with _alone(cache, model.name):
         return OpenVinoSession(
-            repository / model.name / "1" / place.artifact,
+            repository / model.name / "1" / "model.onnx",
             [tensor.name for tensor in model.inputs],
             [tensor.name for tensor in model.outputs],
             threads=cpu.threads,
-            precision=place.parameters["precision"],
+            precision=precision(model),
             cache=cache,
         )
-
-
-def open_runner(model: Model, cpu: Cpu, repository: Path = ROOT / REPOSITORY, cache: str = "") -> Runner:
-    """Open a compute model as a step of a chain; arguments and errors are those of `open_session`."""
-    session = open_session(model, cpu, repository, cache)
-    return lambda inputs, threads: session.run([inputs], threads)[0]
 
 
 @contextmanager

@@ -10,10 +10,9 @@ from pathlib import Path
 import numpy as np
 import openvino
 
-from backends.openvino.resampling import resample_in_bf16
 from backends.session import Session
 
-PRECISIONS = ("f32", "mixed", "auto")
+PRECISIONS = ("f32", "auto")
 AGREEMENT = 0.1  # bfloat16 is used if it lies no farther from float32 than this, relative to the output's length
 
 Arrays = dict[str, np.ndarray]
@@ -26,8 +25,7 @@ class OpenVinoSession(Session):
         model: ONNX file.
         inputs, outputs: tensor names that the graph must have.
         threads: numbers of CPU threads to compile the graph for, most first; 0 lets OpenVINO choose.
-        precision: 'f32'; 'mixed' for float32 with the resampling of pictures in bfloat16 (resampling.py); or 'auto' for
-            bfloat16 throughout, if the CPU has it and the results agree.
+        precision: 'f32'; or 'auto' for bfloat16, if the CPU has it and the results agree.
         cache: folder for compiled models; '' for none.
 
     Raises:
@@ -54,8 +52,6 @@ class OpenVinoSession(Session):
         graph = self._core.read_model(model)  # not kept: it holds a second copy of all weights
         _check_names(model, graph, inputs, outputs)
         graph.reshape({port.get_any_name(): [1, *port.partial_shape[1:]] for port in graph.inputs})
-        if precision == "mixed":
-            resample_in_bf16(graph)
         self.precision = "f32"
         compiled = self._compile(graph, threads[0], "f32")
         if precision == "auto" and "BF16" in self._core.get_property("CPU", "OPTIMIZATION_CAPABILITIES"):

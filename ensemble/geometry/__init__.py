@@ -1,11 +1,5 @@
-"""What the pipeline computes without learned weights, as torch modules: find the coin, frame it, rectify it, map it.
+"""What the pipeline computes without learned weights: find the coin, frame it, rectify it, map its relief.
 
-The operators are those that export to ONNX and that TensorRT takes. This is the only part of `ensemble`
-that imports torch. Inputs and outputs are those of `ensemble.contract`, with a batch axis.
+`graphs` does it in torch modules, which are exported for GPUs; `opencv` does it for CPUs. `rules` is what both follow:
+the contract says what goes into a step and what comes out, and the tests of a step run on both.
 """
-
-from ensemble.geometry.crop import Crop, Zoom
-from ensemble.geometry.preprocess import Preprocess
-from ensemble.geometry.relief import Relief
-
-__all__ = ["Crop", "Preprocess", "Relief", "Zoom"]

@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 from tqdm import tqdm
 
-from backends.openvino.opening import open_runner
+from backends.cpu_steps import open_runner
 from catalog import Enrolment, Entry, Makers, Verification, View
 from catalog.folder.store import FolderCatalog
 from ensemble.artifacts import judge

@@ -12,7 +12,6 @@ from ensemble.contract import (
     COIN_ENROLL,
     COIN_SEARCH,
     COMPUTE_MODELS,
-    CROP,
     DECODE,
     EMBEDDER,
     EMBEDDING_SIZE,
@@ -23,14 +22,13 @@ from ensemble.contract import (
     PREPROCESS,
     PYTHON_MODELS,
     SEARCH,
-    ZOOM,
     DType,
     Model,
     Tensor,
 )
 from ensemble.cpu import Cpu
 from ensemble.graph import FIND_COIN, STEPS, Target, check_wiring, steps_of
-from ensemble.placement import NETWORKS, PROFILE, placement
+from ensemble.placement import GEOMETRY, NETWORKS, PROFILE, placement
 
 
 def with_step(number: int, model: Model) -> tuple[Model, ...]:
@@ -175,11 +173,15 @@ def test_an_engine_is_built_for_every_batch_that_it_is_given(target: Target) -> 
         assert place.queue is not None and place.queue.size >= place.max_batch
 
 
-def test_the_geometry_is_computed_in_float32_but_for_its_pictures() -> None:
+def test_a_cpu_computes_geometry_without_graphs_and_only_networks_in_less_than_float32() -> None:
     for model in COMPUTE_MODELS:
-        precision = placement(model, Target.CPU).parameters["precision"]
-        assert precision == ("auto" if model in NETWORKS else "mixed")
-    assert {PREPROCESS, ZOOM, CROP}.isdisjoint(NETWORKS)
+        place = placement(model, Target.CPU)
+        if model in GEOMETRY:
+            assert (place.backend, place.artifact) == ("opencv", "")
+        else:
+            assert (place.backend, place.artifact) == ("openvino", "model.onnx")
+            assert place.parameters["precision"] == ("auto" if model in NETWORKS else "f32")
+    assert set(GEOMETRY).isdisjoint(NETWORKS)
 
 
 def test_a_model_that_is_not_in_the_contract_has_no_place() -> None:

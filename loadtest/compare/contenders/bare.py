@@ -11,7 +11,7 @@ from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any, TypeVar
 
-from backends.openvino.opening import open_runner
+from backends.cpu_steps import open_runner
 from ensemble.chain import Arrays, Chain, Runner
 from ensemble.contract import COIN_SEARCH, SEARCH, Model
 from ensemble.cpu import Cpu

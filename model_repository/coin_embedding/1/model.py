@@ -13,7 +13,7 @@ import cv2
 import triton_python_backend_utils as pb_utils
 
 from backends.adapter import Answer, answer_each, array, parameters, settings
-from backends.openvino.opening import open_runner
+from backends.cpu_steps import open_runner
 from backends.slots import slots_of
 from backends.step_times import StepTimes
 from ensemble import variables

@@ -7,6 +7,7 @@ import pytest
 import torch
 
 from ensemble.photo import Photo, decode
+from tests.ensemble.geometry.ways import GRAPHS, OPENCV, Way
 
 torch.set_num_threads(1)  # small work; more threads only get in each other's way
 
@@ -39,3 +40,10 @@ def synthetic_photos() -> list[Photo]:
         canvas[:height, :width] = coarse[:height, :width] + rng.integers(0, 128, (height, width, 3))
         photos.append(Photo(canvas, np.array([height, width], np.int32), np.ones(1, np.float32)))
     return photos
+
+
+@pytest.fixture(params=[GRAPHS, OPENCV], ids=lambda way: way.name)
+def way(request: pytest.FixtureRequest) -> Way:
+    """Each of the two ways in which the geometry is computed."""
+    found: Way = request.param
+    return found

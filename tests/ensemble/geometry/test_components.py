@@ -5,7 +5,8 @@ import numpy as np
 import pytest
 import torch
 
-from ensemble.geometry.components import fill_holes, largest_component
+from ensemble.geometry.graphs.components import largest_component
+from tests.ensemble.geometry.ways import Way
 
 SIZE = 128
 
@@ -85,9 +86,9 @@ MASKS = {
 
 
 @pytest.mark.parametrize("name", MASKS)
-def test_agrees_with_opencv(name: str) -> None:
+def test_agrees_with_opencv(way: Way, name: str) -> None:
     mask = MASKS[name]
-    ours = largest_component(torch.from_numpy(mask)[None].float())[0].numpy()
+    ours = way.largest_component(mask)
     _, labels, stats, _ = cv2.connectedComponentsWithStats(mask, connectivity=4)
     sizes = stats[1:, cv2.CC_STAT_AREA]
     if sizes.size == 0:
@@ -106,10 +107,10 @@ def test_masks_of_a_batch_do_not_mix() -> None:
 
 
 @pytest.mark.parametrize("name", MASKS)
-def test_holes_are_the_background_that_opencvs_flood_does_not_reach(name: str) -> None:
+def test_holes_are_the_background_that_opencvs_flood_does_not_reach(way: Way, name: str) -> None:
     mask = MASKS[name].astype(np.uint8)
     outside = np.pad(1 - mask, 1, constant_values=1)
     cv2.floodFill(outside, None, (0, 0), (2,))
     expected = (outside != 2).astype(np.float32)[1:-1, 1:-1]
-    ours = fill_holes(torch.from_numpy(mask)[None].float())[0].numpy()
+    ours = way.fill_holes(mask)
     np.testing.assert_array_equal(ours, expected)

@@ -5,7 +5,8 @@ import numpy as np
 import pytest
 import torch
 
-from ensemble.geometry.distance import distance_to_background
+from ensemble.geometry.graphs.distance import distance_to_background
+from tests.ensemble.geometry.ways import Way
 
 SIZE = 128
 
@@ -25,10 +26,10 @@ MASKS = {"discs": discs(), "noise": noise(), "full": np.ones((SIZE, SIZE), np.ui
 
 
 @pytest.mark.parametrize("name", MASKS)
-def test_distances_are_opencvs(name: str) -> None:
+def test_distances_are_opencvs(way: Way, name: str) -> None:
     padded = np.pad(MASKS[name].astype(np.uint8), 1)
     expected = cv2.distanceTransform(padded, cv2.DIST_L2, cv2.DIST_MASK_PRECISE)[1:-1, 1:-1]
-    ours = distance_to_background(torch.from_numpy(MASKS[name])[None].float())[0].numpy()
+    ours = way.distance(MASKS[name])
     np.testing.assert_allclose(ours, expected, atol=1e-3)
 
 

@@ -5,8 +5,8 @@ import numpy as np
 import pytest
 import torch
 
-from ensemble.geometry.ellipse import Moments, angle, moments, semi_axes
-from ensemble.geometry.outline import hull_moments, outline
+from ensemble.geometry.graphs.outline import outline
+from tests.ensemble.geometry.ways import Way
 
 SIZE = 256
 Outline = tuple[float, float, float, float, float]  # centre, semi-axes, degrees
@@ -35,54 +35,45 @@ def rim(ellipse: Outline, turn: float) -> tuple[int, int]:
     return int(x + u * c - v * s), int(y + u * s + v * c)
 
 
-def axes(m: Moments) -> tuple[float, ...]:
-    a, b = semi_axes(m)
-    return m.x.item(), m.y.item(), a.item(), b.item()
-
-
-def found(mask: np.ndarray) -> Moments:
-    return outline(torch.from_numpy(mask)[None])
-
-
 @pytest.mark.parametrize("ellipse", OUTLINES)
-def test_the_hull_of_a_whole_mask(ellipse: Outline) -> None:
-    m = hull_moments(torch.from_numpy(painted(ellipse))[None])
-    assert axes(m) == pytest.approx(ellipse[:4], abs=0.7)
+def test_the_hull_of_a_whole_mask(way: Way, ellipse: Outline) -> None:
+    m = way.hull(painted(ellipse))
+    assert m.axes == pytest.approx(ellipse[:4], abs=0.7)
     if ellipse[2] > ellipse[3] + 10:
-        assert angle(m).item() == pytest.approx(ellipse[4], abs=0.7)
-    assert m.area.item() == pytest.approx(np.pi * ellipse[2] * ellipse[3], rel=0.02)
+        assert m.angle == pytest.approx(ellipse[4], abs=0.7)
+    assert m.area == pytest.approx(np.pi * ellipse[2] * ellipse[3], rel=0.02)
 
 
 @pytest.mark.parametrize("ellipse", OUTLINES)
-def test_a_whole_mask(ellipse: Outline) -> None:
-    assert axes(found(painted(ellipse))) == pytest.approx(ellipse[:4], abs=0.7)
+def test_a_whole_mask(way: Way, ellipse: Outline) -> None:
+    assert way.outline(painted(ellipse)).axes == pytest.approx(ellipse[:4], abs=0.7)
 
 
 @pytest.mark.parametrize("ellipse", OUTLINES)
 @pytest.mark.parametrize("side", range(0, 360, 60))
-def test_bites_out_of_the_rim_move_nothing(ellipse: Outline, side: int) -> None:
+def test_bites_out_of_the_rim_move_nothing(way: Way, ellipse: Outline, side: int) -> None:
     mask = painted(ellipse)
     for turn in (0, 40):
         cv2.circle(mask, rim(ellipse, side + turn), 14, (0,), -1)
-    bitten = moments(torch.from_numpy(mask)[None])
-    m = found(mask)
-    assert axes(m) == pytest.approx(ellipse[:4], abs=1.5)
-    off = [np.abs(np.subtract(axes(each), ellipse[:4])).max() for each in (m, bitten)]
+    bitten = way.moments(mask)
+    m = way.outline(mask)
+    assert m.axes == pytest.approx(ellipse[:4], abs=1.5)
+    off = [np.abs(np.subtract(each.axes, ellipse[:4])).max() for each in (m, bitten)]
     assert off[0] <= off[1]
 
 
 @pytest.mark.parametrize("ellipse", OUTLINES)
 @pytest.mark.parametrize("length", [4, 10, 20])
-def test_a_spur_beyond_the_rim_pulls_little(ellipse: Outline, length: int) -> None:
+def test_a_spur_beyond_the_rim_pulls_little(way: Way, ellipse: Outline, length: int) -> None:
     mask = painted(ellipse)
     x, y, a, b, degrees = ellipse
     cv2.line(mask, (int(x), int(y)), rim((x, y, a + length, b, degrees), 0), (1,), 3)
-    assert axes(found(mask)) == pytest.approx(ellipse[:4], abs=1.5)
+    assert way.outline(mask).axes == pytest.approx(ellipse[:4], abs=1.5)
 
 
-def test_an_empty_mask_gives_finite_numbers() -> None:
-    m = found(np.zeros((SIZE, SIZE), np.float32))
-    assert all(np.isfinite(value) for value in axes(m))
+def test_an_empty_mask_gives_finite_numbers(way: Way) -> None:
+    m = way.outline(np.zeros((SIZE, SIZE), np.float32))
+    assert all(np.isfinite(value) for value in m.axes)
 
 
 def test_masks_of_a_batch_do_not_see_each_other() -> None:

@@ -17,7 +17,7 @@ from ensemble.contract import (
     RELIEF_RADII,
     RELIEF_TRIALS,
 )
-from ensemble.geometry import Relief
+from ensemble.geometry.graphs import Relief
 from ensemble.verification import correlations, stored
 
 MIDDLE = (IMAGE_SIZE - 1) / 2

@@ -7,26 +7,23 @@ from PIL import Image
 from torch.nn import functional
 
 from ensemble.contract import COARSE_SIZE, IMAGE_MEAN, IMAGE_SIZE, IMAGE_STD
-from ensemble.geometry import Preprocess
-from ensemble.geometry.resize import axis_weights, resize_window, whole_window
+from ensemble.geometry.graphs.resize import axis_weights, resize_window
 from ensemble.photo import Photo
+from tests.ensemble.geometry.ways import GRAPHS, Way
 
 EXACT = 2e-3  # of 255: float32 sums
 PIL_STEP = 1.01  # of 255: PIL works in 8 bits and rounds after each axis
 
 
-def run(photo: Photo, window: list[float], size: int = IMAGE_SIZE) -> np.ndarray:
+def run(way: Way, photo: Photo, window: list[float], size: int = IMAGE_SIZE) -> np.ndarray:
     """[size, size, 3] in 0 … 255, mean colour where the photo ends."""
-    image = resize_window(
-        torch.from_numpy(photo.canvas)[None], torch.from_numpy(photo.extent)[None], torch.tensor([window]), size
-    )
-    assert image.shape == (1, 3, size, size) and image.dtype == torch.float32
-    return restored(image[0])
+    image = way.resize(photo.canvas, photo.extent, window, size)
+    assert image.shape == (3, size, size) and image.dtype == np.float32
+    return restored(image)
 
 
-def restored(image: torch.Tensor) -> np.ndarray:
-    mean, std = torch.tensor(IMAGE_MEAN).view(3, 1, 1), torch.tensor(IMAGE_STD).view(3, 1, 1)
-    return ((image * std + mean) * 255).permute(1, 2, 0).numpy()
+def restored(image: np.ndarray) -> np.ndarray:
+    return np.asarray((image.transpose(1, 2, 0) * np.array(IMAGE_STD) + np.array(IMAGE_MEAN)) * 255)
 
 
 def pil(photo: Photo, window: list[float], size: int) -> np.ndarray:
@@ -74,30 +71,32 @@ def all_inside(photo: Photo, window: list[float]) -> bool:
 
 
 @pytest.mark.parametrize(("window", "size"), INSIDE)
-def test_inside_synthetic_photos_it_is_pils(synthetic_photos: list[Photo], window: list[float], size: int) -> None:
+def test_inside_synthetic_photos_it_is_pils(
+    way: Way, synthetic_photos: list[Photo], window: list[float], size: int
+) -> None:
     fitting = [photo for photo in synthetic_photos if all_inside(photo, window)]
     assert fitting
     for photo in fitting:
-        assert np.abs(run(photo, window, size) - pil(photo, window, size)).max() < PIL_STEP
+        assert np.abs(run(way, photo, window, size) - pil(photo, window, size)).max() < PIL_STEP
 
 
 @pytest.mark.parametrize(("window", "size"), INSIDE)
-def test_inside_real_photos_it_is_pils(real_photos: list[Photo], window: list[float], size: int) -> None:
+def test_inside_real_photos_it_is_pils(way: Way, real_photos: list[Photo], window: list[float], size: int) -> None:
     fitting = [photo for photo in real_photos if all_inside(photo, window)]
     assert fitting
     for photo in fitting:
-        difference = run(photo, window, size) - pil(photo, window, size)
+        difference = run(way, photo, window, size) - pil(photo, window, size)
         assert np.abs(difference).max() < PIL_STEP
         assert abs(difference.mean()) < 0.3  # PIL rounds halves up, there is no other bias
 
 
 @pytest.mark.parametrize("size", [256, 320, 33])
-def test_it_is_torchs_antialiased_interpolation(synthetic_photos: list[Photo], size: int) -> None:
+def test_it_is_torchs_antialiased_interpolation(way: Way, synthetic_photos: list[Photo], size: int) -> None:
     photo = synthetic_photos[2]
     side = int(photo.extent[0])
     source = torch.from_numpy(photo.canvas[:side, :side]).float().permute(2, 0, 1)[None]
     expected = functional.interpolate(source, size=(size, size), mode="bilinear", antialias=True, align_corners=False)
-    ours = run(photo, [-0.5, -0.5, side - 0.5, side - 0.5], size)
+    ours = run(way, photo, [-0.5, -0.5, side - 0.5, side - 0.5], size)
     assert np.abs(ours - expected[0].permute(1, 2, 0).numpy()).max() < EXACT * 5
 
 
@@ -114,17 +113,19 @@ PARTLY = [
 @pytest.mark.parametrize("window", PARTLY)
 @pytest.mark.parametrize("size", [256, 65])
 def test_partly_outside_it_is_the_triangle_filter(
-    synthetic_photos: list[Photo], window: list[float], size: int
+    way: Way, synthetic_photos: list[Photo], window: list[float], size: int
 ) -> None:
     for photo in synthetic_photos:
-        assert np.abs(run(photo, window, size) - triangle(photo, window, size)).max() < EXACT * 5
+        assert np.abs(run(way, photo, window, size) - triangle(photo, window, size)).max() < EXACT * 5
 
 
 @pytest.mark.parametrize("margin", [16, 40])
-def test_at_the_border_the_photos_part_is_as_without_the_outside(synthetic_photos: list[Photo], margin: int) -> None:
+def test_at_the_border_the_photos_part_is_as_without_the_outside(
+    way: Way, synthetic_photos: list[Photo], margin: int
+) -> None:
     photo, step, size = synthetic_photos[0], 2.5, 120
     edge = -0.5 - margin * step
-    ours = run(photo, [edge, edge, edge + size * step, edge + size * step], size)
+    ours = run(way, photo, [edge, edge, edge + size * step, edge + size * step], size)
     inner = (size - margin) * step - 0.5
     assert np.abs(ours[margin:, margin:] - pil(photo, [-0.5, -0.5, inner, inner], size - margin)).max() < PIL_STEP
     mean = np.array(IMAGE_MEAN) * 255
@@ -141,26 +142,23 @@ def test_at_the_border_the_photos_part_is_as_without_the_outside(synthetic_photo
         [-2e6, -2e6, -1e6, -1e6],
     ],
 )
-def test_wholly_outside_it_is_zero(synthetic_photos: list[Photo], window: list[float]) -> None:
+def test_wholly_outside_it_is_zero(way: Way, synthetic_photos: list[Photo], window: list[float]) -> None:
     photo = synthetic_photos[0]
-    image = resize_window(
-        torch.from_numpy(photo.canvas)[None], torch.from_numpy(photo.extent)[None], torch.tensor([window]), 64
-    )
-    assert torch.count_nonzero(image) == 0
+    assert np.count_nonzero(way.resize(photo.canvas, photo.extent, window, 64)) == 0
 
 
-def test_what_lies_on_the_canvas_beside_the_photo_is_never_seen(synthetic_photos: list[Photo]) -> None:
+def test_what_lies_on_the_canvas_beside_the_photo_is_never_seen(way: Way, synthetic_photos: list[Photo]) -> None:
     photo = synthetic_photos[1]
     height, width = photo.extent
     painted = photo.canvas.copy()
     painted[height:], painted[:, width:] = 255, 255
     window = [-0.5, -0.5, 1023.5, 1023.5]
     other = Photo(painted, photo.extent, photo.scale)
-    np.testing.assert_allclose(run(other, window), run(photo, window), atol=1e-3)
+    np.testing.assert_allclose(run(way, other, window), run(way, photo, window), atol=1e-3)
 
 
-def test_an_empty_window_is_finite(synthetic_photos: list[Photo]) -> None:
-    assert np.isfinite(run(synthetic_photos[0], [50.0, 50.0, 50.0, 50.0], 16)).all()
+def test_an_empty_window_is_finite(way: Way, synthetic_photos: list[Photo]) -> None:
+    assert np.isfinite(run(way, synthetic_photos[0], [50.0, 50.0, 50.0, 50.0], 16)).all()
 
 
 def test_weights_sum_to_one_in_the_photo_and_to_zero_beyond() -> None:
@@ -181,22 +179,24 @@ def test_weights_sum_to_one_in_the_photo_and_to_zero_beyond() -> None:
         ((3, 2), (-1.0, -0.5, 2.0, 2.5)),
     ],
 )
-def test_whole_window(extent: tuple[int, int], expected: tuple[float, ...]) -> None:
-    window = whole_window(torch.tensor([extent], dtype=torch.int32))
-    assert window.dtype == torch.float32
-    assert window[0].tolist() == list(expected)
+def test_whole_window(way: Way, extent: tuple[int, int], expected: tuple[float, ...]) -> None:
+    window = way.whole_window(np.array(extent, np.int32))
+    assert window.dtype == np.float32
+    assert window.tolist() == list(expected)
 
 
-def test_preprocess_shows_the_whole_photo_letterboxed(synthetic_photos: list[Photo]) -> None:
+def test_preprocess_shows_the_whole_photo_letterboxed(way: Way, synthetic_photos: list[Photo]) -> None:
     photo = synthetic_photos[0]  # 700 x 1024
-    window, image = Preprocess()(torch.from_numpy(photo.canvas)[None], torch.from_numpy(photo.extent)[None])
-    assert window.tolist() == [[-0.5, -162.5, 1023.5, 861.5]]
-    picture = restored(image[0])
+    window, image = way.preprocess(photo)
+    assert window.tolist() == [-0.5, -162.5, 1023.5, 861.5]
+    picture = restored(image)
     expected = Image.fromarray(photo.canvas[:700]).resize((128, 88), Image.Resampling.BILINEAR)
     top = 162 / 8  # 20.25 rows of nothing above the photo
     assert np.abs(picture[: int(top) - 1] - np.array(IMAGE_MEAN) * 255).max() < EXACT
     assert np.abs(picture[21:108] - np.asarray(expected).astype(float)[1:88]).mean() < 8  # a quarter of a row off
-    assert np.abs(picture - triangle(photo, [-0.5, -162.5, 1023.5, 861.5], COARSE_SIZE)).max() < EXACT * 5
+    off = np.abs(picture - triangle(photo, [-0.5, -162.5, 1023.5, 861.5], COARSE_SIZE))
+    # OpenCV's way averages areas before; on photos that makes less of a difference than on noise.
+    assert off.max() < (EXACT * 5 if way is GRAPHS else 24) and off.mean() < 2
 
 
 def test_a_mixed_batch_equals_single_runs(synthetic_photos: list[Photo]) -> None:
@@ -205,4 +205,4 @@ def test_a_mixed_batch_equals_single_runs(synthetic_photos: list[Photo]) -> None
     extent = torch.from_numpy(np.stack([photo.extent for photo in synthetic_photos]))
     together = resize_window(canvas, extent, torch.tensor(windows), IMAGE_SIZE)
     for i, (photo, window) in enumerate(zip(synthetic_photos, windows, strict=True)):
-        np.testing.assert_allclose(restored(together[i]), run(photo, window), atol=1e-3)
+        np.testing.assert_allclose(restored(together[i].numpy()), run(GRAPHS, photo, window), atol=1e-3)

@@ -5,7 +5,8 @@ import numpy as np
 import pytest
 import torch
 
-from ensemble.geometry.single import coin_mask
+from ensemble.geometry.graphs.single import coin_mask
+from tests.ensemble.geometry.ways import Way
 
 pytestmark = pytest.mark.slow
 
@@ -31,8 +32,8 @@ def painted(outlines: list[Outline], size: int = SIZE) -> np.ndarray:
     return mask
 
 
-def found(mask: np.ndarray) -> np.ndarray:
-    return coin_mask(torch.from_numpy(mask).float()[None, None])[0].numpy()
+def found(way: Way, mask: np.ndarray) -> np.ndarray:
+    return way.coin_mask(mask)
 
 
 def overlap(first: np.ndarray, second: np.ndarray) -> float:
@@ -41,50 +42,50 @@ def overlap(first: np.ndarray, second: np.ndarray) -> float:
 
 @pytest.mark.parametrize("outline", ALONE)
 @either_pass
-def test_a_coin_alone_is_taken_as_it_is(outline: Outline, size: int) -> None:
+def test_a_coin_alone_is_taken_as_it_is(way: Way, outline: Outline, size: int) -> None:
     mask = painted([outline], size)
-    np.testing.assert_array_equal(found(mask), mask)
+    np.testing.assert_array_equal(found(way, mask), mask)
 
 
 @pytest.mark.parametrize("outlines", TOUCHING)
 @either_pass
-def test_of_coins_that_touch_the_largest_is_taken(outlines: list[Outline], size: int) -> None:
-    assert overlap(found(painted(outlines, size)), painted(outlines[:1], size)) > 0.92
+def test_of_coins_that_touch_the_largest_is_taken(way: Way, outlines: list[Outline], size: int) -> None:
+    assert overlap(found(way, painted(outlines, size)), painted(outlines[:1], size)) > 0.92
 
 
 @either_pass
-def test_of_equal_coins_that_touch_one_is_taken(size: int) -> None:
+def test_of_equal_coins_that_touch_one_is_taken(way: Way, size: int) -> None:
     pair: list[Outline] = [(70, 128, 50, 50, 0), (169, 128, 50, 50, 0)]
-    result = found(painted(pair, size))
+    result = found(way, painted(pair, size))
     assert max(overlap(result, painted([coin], size)) for coin in pair) > 0.94
 
 
-def test_cracks_and_holes_are_filled() -> None:
+def test_cracks_and_holes_are_filled(way: Way) -> None:
     mask = painted(ALONE[:1])
     broken = mask.copy()
     broken[80:180:9, 60:200] = 0
     cv2.circle(broken, (100, 120), 22, (0,), -1)
-    assert overlap(found(broken), mask) > 0.999
+    assert overlap(found(way, broken), mask) > 0.999
 
 
-def test_the_gap_between_three_coins_is_no_part_of_any() -> None:
+def test_the_gap_between_three_coins_is_no_part_of_any(way: Way) -> None:
     side = 2 * 45 / np.sqrt(3)
     three: list[Outline] = [
         (128 + side * np.cos(t), 128 + side * np.sin(t), 46, 46, 0) for t in 2 * np.pi * np.arange(3) / 3
     ]
-    result = found(painted(three))
+    result = found(way, painted(three))
     assert max(overlap(result, painted([coin])) for coin in three) > 0.92
 
 
 @either_pass
-def test_a_smaller_coin_apart_is_left_out(size: int) -> None:
+def test_a_smaller_coin_apart_is_left_out(way: Way, size: int) -> None:
     apart: list[Outline] = [(80, 80, 60, 60, 0), (210, 210, 30, 30, 0)]
-    np.testing.assert_array_equal(found(painted(apart, size)), painted(apart[:1], size))
+    np.testing.assert_array_equal(found(way, painted(apart, size)), painted(apart[:1], size))
 
 
 @either_pass
-def test_an_empty_mask_has_no_coin(size: int) -> None:
-    assert not found(np.zeros((size, size), np.uint8)).any()
+def test_an_empty_mask_has_no_coin(way: Way, size: int) -> None:
+    assert not found(way, np.zeros((size, size), np.uint8)).any()
 
 
 def test_a_batch_equals_single_runs() -> None:

@@ -3,7 +3,7 @@
 from torch import Tensor, nn
 
 from ensemble.contract import COARSE_SIZE
-from ensemble.geometry.resize import resize_window, whole_window
+from ensemble.geometry.graphs.resize import resize_window, whole_window
 
 
 class Preprocess(nn.Module):

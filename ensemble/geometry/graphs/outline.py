@@ -3,23 +3,21 @@
 import torch
 from torch import Tensor
 
-from ensemble.geometry.ellipse import Moments, in_ellipse, moments, semi_axes
-
-DIRECTIONS = 48
-ROUNDS = 4  # of fitting; more change nothing
-GIVE = 1.0  # px: a tangent that lies farther from the ellipse counts as if it lay this far
+from ensemble.geometry.graphs.ellipse import Moments, in_ellipse, moments, semi_axes
+from ensemble.geometry.rules import CLOSE, DIRECTIONS, FITS, GIVE
 
 
 def outline(mask: Tensor) -> Moments:
     """The ellipse that overlaps a [B, N, N] mask of 0 and 1 best.
 
     It has either the mask's moments or the tangents of the mask's convex hull. Bites out of the rim shift the moments
-    and leave the hull as it is; a spur beyond the rim does the opposite.
+    and leave the hull as it is; a spur beyond the rim does the opposite. Where both overlap about equally well, it lies
+    between them.
     """
     by_moments, by_hull = moments(mask), hull_moments(mask)
-    hull = _iou(mask, by_hull) >= _iou(mask, by_moments)
+    hull = (0.5 + (_iou(mask, by_hull) - _iou(mask, by_moments)) / (2 * CLOSE)).clamp(0.0, 1.0)
     pairs = zip(_fields(by_moments), _fields(by_hull), strict=True)
-    return Moments(*(torch.where(hull, second, first) for first, second in pairs))
+    return Moments(*(first + hull * (second - first) for first, second in pairs))
 
 
 def hull_moments(mask: Tensor) -> Moments:
@@ -34,7 +32,7 @@ def hull_moments(mask: Tensor) -> Moments:
     one, two = (torch.stack([torch.cos(n * turn), torch.sin(n * turn)]) for n in (1, 2))
     measured = _support(mask, one)
     tangents = measured
-    for _ in range(ROUNDS):
+    for _ in range(FITS):
         centre, mean, swing = _series(tangents, one, two)
         fitted = centre @ one + torch.sqrt((mean + swing @ two).clamp(min=1.0))
         tangents = torch.minimum(torch.maximum(measured, fitted - GIVE), fitted + GIVE)

@@ -5,15 +5,10 @@ from torch import Tensor
 from torch.nn import functional
 
 from ensemble.contract import MASK_THRESHOLD
-from ensemble.geometry.components import fill_holes, largest_component
-from ensemble.geometry.distance import distance_to_background
-from ensemble.geometry.ellipse import ellipse_area, in_ellipse, moments, semi_axes
-
-SOLID = 0.8  # least share of a coin's mask that is no hole
-WHOLE_FILL = 0.94  # area over that of the ellipse with the same moments: one coin has 0.99, two that touch 0.9
-CORE_DEPTH = 0.6  # of the greatest depth; deeper pixels are the core of a coin
-SLACK = 0.5  # px of the labels that are added to the core's outline
-LABELLED = 128  # px, side of the mask in which components are labelled
+from ensemble.geometry.graphs.components import fill_holes, largest_component
+from ensemble.geometry.graphs.distance import distance_to_background
+from ensemble.geometry.graphs.ellipse import ellipse_area, in_ellipse, moments, semi_axes
+from ensemble.geometry.rules import CORE_DEPTH, LABELLED, SLACK, SOLID, WHOLE_FILL
 
 
 def coin_mask(mask: Tensor) -> Tensor:

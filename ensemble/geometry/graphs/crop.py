@@ -5,15 +5,11 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from ensemble.contract import COARSE_SIZE, COIN_RADIUS, IMAGE_SIZE
-from ensemble.geometry.ellipse import Moments, angle, circle_to_ellipse, ellipse_area, moments, semi_axes
-from ensemble.geometry.outline import outline
-from ensemble.geometry.resize import resize_window
-from ensemble.geometry.single import coin_mask
-
-ZOOM_MARGIN = 1.35  # side of the zoom window over the coin's diameter
-MIN_AREA = 0.02  # least area of a coin, as a share of the zoom window
-MIN_FILL = 0.8  # least area over that of the ellipse with the same moments; a disc has 1, a ring much less
-SOURCE_SIZE = 320  # px, antialiased picture that the rectification samples from
+from ensemble.geometry.graphs.ellipse import Moments, angle, circle_to_ellipse, ellipse_area, moments, semi_axes
+from ensemble.geometry.graphs.outline import outline
+from ensemble.geometry.graphs.resize import resize_window
+from ensemble.geometry.graphs.single import coin_mask
+from ensemble.geometry.rules import MIN_AREA, MIN_FILL, SOURCE_SIZE, ZOOM_MARGIN
 
 
 def _to_canvas(m: Moments, window: Tensor, size: int) -> Moments:

@@ -1,0 +1,34 @@
+"""Opens the steps of the pipeline in this process, as a server on CPUs runs them."""
+
+from pathlib import Path
+
+from ensemble.chain import Arrays, Runner
+from ensemble.configs import REPOSITORY, ROOT
+from ensemble.contract import Model
+from ensemble.cpu import Cpu
+from ensemble.geometry import opencv
+
+
+def open_runner(model: Model, cpu: Cpu, repository: Path = ROOT / REPOSITORY, cache: str = "") -> Runner:
+    """Open a step: geometry is OpenCV's, on one thread; networks are OpenVINO's.
+
+    Args:
+        model: one of the compute models.
+        cpu: what the server may use.
+        repository: folder of the models.
+        cache: folder for compiled models; '' for none.
+
+    Raises:
+        ValueError: the model's graph is not unpacked; `make models` does it.
+    """
+    step = opencv.STEPS.get(model)
+    if step is not None:
+        return lambda inputs, threads: step(inputs)
+    from backends.openvino.opening import open_session  # a process that has no network needs no OpenVINO
+
+    session = open_session(model, cpu, repository, cache)
+
+    def run(inputs: Arrays, threads: int | None) -> Arrays:
+        return session.run([inputs], threads)[0]
+
+    return run

@@ -1,0 +1,1 @@
+"""The backend `opencv`: geometry on the CPU."""
