@@ -2,11 +2,15 @@
 
 from pathlib import Path
 
+import numpy as np
+
 from ensemble.chain import Arrays, Runner
 from ensemble.configs import REPOSITORY, ROOT
-from ensemble.contract import Model
+from ensemble.contract import EMBEDDER, EMBEDDING, Model
 from ensemble.cpu import Cpu
 from ensemble.geometry import opencv
+
+_LEAST_LENGTH = 1e-6
 
 
 def open_runner(model: Model, cpu: Cpu, repository: Path = ROOT / REPOSITORY, cache: str = "") -> Runner:
@@ -31,4 +35,15 @@ def open_runner(model: Model, cpu: Cpu, repository: Path = ROOT / REPOSITORY, ca
     def run(inputs: Arrays, threads: int | None) -> Arrays:
         return session.run([inputs], threads)[0]
 
-    return run
+    return _of_unit_length(run) if model is EMBEDDER else run
+
+
+def _of_unit_length(run: Runner) -> Runner:
+    """Networks in bfloat16 divide by a length that is rounded, too."""
+
+    def exact(inputs: Arrays, threads: int | None) -> Arrays:
+        embeddings = run(inputs, threads)[EMBEDDING.name]
+        lengths = np.linalg.norm(embeddings, axis=1, keepdims=True)
+        return {EMBEDDING.name: embeddings / np.maximum(lengths, np.float32(_LEAST_LENGTH))}
+
+    return exact

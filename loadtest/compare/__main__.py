@@ -4,10 +4,12 @@
 
 mintmark                   the ensemble, through `mintmark.Client`
 bare                       the limit: the same compiled models in a loop, without a server
+fastapi + openvino         the best that one could build: the same compiled models, a process for each core
 fastapi + pytorch          as one would write it in a day: float32, PyTorch's own threading, all requests at once
 fastapi + pytorch, tuned   mixed precision, as many requests at once as there are cores, one thread each
 fastapi + onnx             FastAPI and ONNX Runtime with the same graphs
 separate calls             every step a call of its own to Triton, instead of the ensemble
+release                    with --release: another checkout of Mintmark, in which `make models` has run
 
 All contenders are started together and stay; one is under load at a time. A round loads every contender at every
 concurrency; the next round begins with the next contender. Ratios are taken within a round and given with their spread
@@ -39,6 +41,7 @@ def options_parser() -> argparse.ArgumentParser:
     parser.add_argument("--concurrency", type=int, nargs="+", default=[1, 4, 16], help="requests under way (1 4 16)")
     parser.add_argument("--rounds", type=int, default=5, help="(%(default)s)")
     parser.add_argument("--seconds", type=float, default=10.0, help="of each run (%(default)s)")
+    parser.add_argument("--release", type=Path, metavar="FOLDER", help="another checkout of Mintmark that takes part")
     parser.add_argument("--only", nargs="+", metavar="NAME", help="contenders besides mintmark (all)")
     parser.add_argument("--out", type=Path, default=Path("data/loadtest/compare"), help="folder (%(default)s)")
     return parser
@@ -62,7 +65,7 @@ def main(argv: list[str] | None = None) -> int:
     cores = pin(options.cores)
     try:
         with host(options) as there:
-            makers = contenders(there, cores, options.target)
+            makers = contenders(there, cores, options.target, options.release)
             try:
                 names = chosen(makers, options.only or ())
             except ValueError as error:

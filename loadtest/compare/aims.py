@@ -3,9 +3,10 @@
 from typing import NamedTuple
 
 from loadtest.compare.contenders.bare import Bare
+from loadtest.compare.contenders.release import Release
 from loadtest.compare.contenders.triton import Ensemble, Separate
 from loadtest.compare.figures import MEASURES, Comparison
-from loadtest.compare.rounds import ONNX, PYTORCH, PYTORCH_TUNED
+from loadtest.compare.rounds import ONNX, OPENVINO, PYTORCH, PYTORCH_TUNED
 
 
 class Aim(NamedTuple):
@@ -19,11 +20,14 @@ class Aim(NamedTuple):
 
 # With one request under way (False), and with more (True).
 AIMS: dict[bool, list[Aim]] = {
-    False: [Aim(Bare.name, "p50 ms", "≤", 1.15)],
+    False: [Aim(Bare.name, "p50 ms", "≤", 1.15), Aim(Release.name, "p50 ms", "≤", 0.65)],
     True: [
         Aim(Bare.name, "photos/s", "≥", 0.90),
         Aim(PYTORCH, "photos/s", "≥", 3.0),
-        Aim(PYTORCH_TUNED, "photos/s", "≥", 3.0),
+        Aim(PYTORCH_TUNED, "photos/s", "≥", 2.0),
+        Aim(OPENVINO, "photos/s", "≥", 1.0),
+        Aim(OPENVINO, "p95 ms", "≤", 0.9),
+        Aim(Release.name, "photos/s", "≥", 1.7),
         Aim(ONNX, "photos/s", "≥", 1.0),
         Aim(ONNX, "p95 ms", "≤", 1.0),
         Aim(Separate.name, "photos/s", "≥", 1.0),

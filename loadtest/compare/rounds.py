@@ -3,12 +3,14 @@
 import contextlib
 import time
 from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
 
 from tqdm import tqdm
 
 from ensemble.graph import Target
 from loadtest.compare.contenders.bare import Bare
 from loadtest.compare.contenders.base import Contender, difference
+from loadtest.compare.contenders.release import Release
 from loadtest.compare.contenders.triton import Ensemble, Separate
 from loadtest.compare.contenders.web_server import ContenderError, Web
 from loadtest.compare.figures import Run
@@ -17,29 +19,44 @@ from loadtest.host import Host
 from loadtest.processes import PeakMemory, ProcessTree
 
 PYTORCH, PYTORCH_TUNED, ONNX = "fastapi + pytorch", "fastapi + pytorch, tuned", "fastapi + onnx"
+OPENVINO = "fastapi + openvino"
 WARM_UP = 2.0  # s of load on every contender before the rounds
 
 
-def contenders(there: Host, cores: int, target: Target) -> dict[str, Callable[[], Contender]]:
+def contenders(
+    there: Host, cores: int, target: Target, release: Path | None = None
+) -> dict[str, Callable[[], Contender]]:
     """How to start each contender, by name, the reference first.
 
     Contenders that do without Mintmark's server need its catalog's folder.
+
+    Args:
+        there: the server.
+        cores: of the machine.
+        target: of the servers.
+        release: another checkout of Mintmark that takes part.
     """
     if there.catalog is None:
         return {Ensemble.name: lambda: Ensemble(there), Separate.name: lambda: Separate(there.url, there.tree)}
     catalog = there.catalog
 
-    def web(name: str, module: str, threads: int, *more: str) -> Callable[[], Contender]:
-        arguments = ["--catalog", str(catalog), "--threads", str(threads), *more]
-        return lambda: Web(name, f"loadtest.compare.contenders.{module}", arguments)
+    def web(name: str, module: str, *more: str) -> Callable[[], Contender]:
+        return lambda: Web(name, f"loadtest.compare.contenders.{module}", ["--catalog", str(catalog), *more])
 
+    other: dict[str, Callable[[], Contender]] = {}
+    if release is not None:
+        folder = release
+        other[Release.name] = lambda: Release(folder, catalog)
+    count = str(cores)
     return {
         Ensemble.name: lambda: Ensemble(there),
         Separate.name: lambda: Separate.with_server(catalog, target),
         Bare.name: lambda: Bare(catalog, cores),
-        PYTORCH: web(PYTORCH, "pytorch_app", cores),
-        PYTORCH_TUNED: web(PYTORCH_TUNED, "pytorch_app", 1, "--bfloat16", "--at-once", str(cores)),
-        ONNX: web(ONNX, "onnx_app", cores),
+        OPENVINO: web(OPENVINO, "openvino_app", "--processes", count),
+        PYTORCH: web(PYTORCH, "pytorch_app", "--threads", count),
+        PYTORCH_TUNED: web(PYTORCH_TUNED, "pytorch_app", "--threads", "1", "--bfloat16", "--at-once", count),
+        ONNX: web(ONNX, "onnx_app", "--threads", count),
+        **other,
     }
 
 

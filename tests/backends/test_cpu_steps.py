@@ -7,9 +7,10 @@ import numpy as np
 import pytest
 
 from backends.cpu_steps import open_runner
+from backends.openvino import opening
 from backends.openvino.opening import open_session
 from ensemble.chain import Arrays, Chain, Runner
-from ensemble.contract import DECODE, ELLIPSE, EMBEDDING, FOUND, RELIEF, SCALE, ZOOM_WINDOW, Model
+from ensemble.contract import DECODE, ELLIPSE, EMBEDDER, EMBEDDING, FOUND, RELIEF, SCALE, ZOOM_WINDOW, Model
 from ensemble.cpu import Cpu
 from ensemble.graph import FIND_COIN
 from tests.ensemble.geometry.test_ways import agreement
@@ -61,3 +62,16 @@ def test_photos_of_coins(both: tuple[Answer, Answer]) -> None:
     assert min(overlaps) > 0.99
     assert np.quantile(cosines, 0.05) > 0.999 and min(cosines) > 0.995
     assert np.quantile(reliefs, 0.05) > 0.99 and min(reliefs) > 0.97
+
+
+def test_an_embedding_has_unit_length_however_it_is_rounded(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Rounded:
+        def run(self, feeds: list[Arrays], threads: int | None) -> list[Arrays]:
+            length = {"long": 1.004, "short": 0.996, "none": 0.0}[feeds[0]["which"].item()]
+            return [{EMBEDDING.name: np.full((1, 64), length / 8, np.float32)}]
+
+    monkeypatch.setattr(opening, "open_session", lambda *_: Rounded())
+    run = open_runner(EMBEDDER, ONE_CORE)
+    for which, length in (("long", 1.0), ("short", 1.0), ("none", 0.0)):
+        [embedding] = run({"which": np.array(which)}, 1)[EMBEDDING.name]
+        assert np.linalg.norm(embedding) == pytest.approx(length, abs=1e-6)

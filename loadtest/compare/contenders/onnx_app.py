@@ -10,7 +10,7 @@ import onnxruntime
 from ensemble.chain import Arrays, Runner
 from ensemble.configs import REPOSITORY, ROOT
 from ensemble.contract import Model
-from loadtest.compare.contenders.web import arguments, chain_of, serve
+from loadtest.compare.contenders.web import chain_of, serve, threaded_arguments
 
 
 def opened(model: Model, threads: int) -> Runner:
@@ -29,7 +29,7 @@ def opened(model: Model, threads: int) -> Runner:
 
 def main() -> int:
     """Command line."""
-    options = arguments(__doc__).parse_args()
+    options = threaded_arguments(__doc__).parse_args()
     serve(chain_of(lambda model: opened(model, options.threads), options.catalog), options.port)
     return 0
 

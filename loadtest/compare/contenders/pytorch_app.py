@@ -8,11 +8,12 @@ import sys
 from threading import BoundedSemaphore
 
 import torch
+from torch.nn import functional
 
 from ensemble.chain import Arrays, Runner
-from ensemble.contract import Model
+from ensemble.contract import EMBEDDER, Model
 from ensemble.placement import NETWORKS
-from loadtest.compare.contenders.web import arguments, chain_of, serve
+from loadtest.compare.contenders.web import chain_of, serve, threaded_arguments
 from training.weights import load_module
 
 
@@ -31,15 +32,17 @@ def opened(model: Model, bfloat16: bool, room: contextlib.AbstractContextManager
         tensors = [torch.from_numpy(inputs[tensor.name]) for tensor in model.inputs]
         with room, torch.inference_mode(), torch.autocast("cpu", torch.bfloat16, enabled=mixed):
             made = module(*tensors)
-        outputs = [made] if isinstance(made, torch.Tensor) else made
-        return {tensor.name: array.float().numpy() for tensor, array in zip(model.outputs, outputs, strict=True)}
+        outputs = [made.float()] if isinstance(made, torch.Tensor) else [array.float() for array in made]
+        if model is EMBEDDER:
+            outputs = [functional.normalize(embedding) for embedding in outputs]  # bfloat16 rounds the length
+        return {tensor.name: array.numpy() for tensor, array in zip(model.outputs, outputs, strict=True)}
 
     return run
 
 
 def main() -> int:
     """Command line."""
-    parser = arguments(__doc__)
+    parser = threaded_arguments(__doc__)
     parser.add_argument("--bfloat16", action="store_true")
     parser.add_argument("--at-once", type=int, help="requests that compute at a time (all)")
     options = parser.parse_args()

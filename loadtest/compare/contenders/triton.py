@@ -11,7 +11,19 @@ from loadtest.generator import Sample, closed_loop
 from loadtest.host import Host, connect
 from loadtest.models import remote, transport
 from loadtest.processes import ProcessTree
+from mintmark import Recognition
 from server import EmbeddedServer
+
+
+def answer_of(result: Recognition) -> Answer:
+    """The answer from the client's result."""
+    e = result.ellipse
+    return Answer(
+        result.found,
+        tuple(match.entry.id for match in result.matches),
+        tuple(match.score for match in result.matches),
+        (e.cx, e.cy, e.a, e.b, e.angle) if e else (),
+    )
 
 
 class Ensemble:
@@ -25,14 +37,7 @@ class Ensemble:
 
     def answer(self, photo: bytes) -> Answer:
         """See Contender."""
-        result = self._client.recognize(photo)
-        e = result.ellipse
-        return Answer(
-            result.found,
-            tuple(match.entry.id for match in result.matches),
-            tuple(match.score for match in result.matches),
-            (e.cx, e.cy, e.a, e.b, e.angle) if e else (),
-        )
+        return answer_of(self._client.recognize(photo))
 
     def load(self, photos: Sequence[bytes], concurrency: int, seconds: float) -> list[Sample]:
         """See Contender."""

@@ -1,4 +1,4 @@
-"""The web application of both FastAPI contenders: one route, work in FastAPI's thread pool, answers as JSON."""
+"""What the FastAPI contenders share: one route, answers as JSON, and OpenCV's geometry, as one would write it."""
 
 import argparse
 from collections.abc import Callable
@@ -12,6 +12,7 @@ from fastapi.concurrency import run_in_threadpool
 from ensemble.chain import Arrays, Chain, Runner
 from ensemble.contract import COIN_SEARCH, SEARCH, Model
 from ensemble.errors import PhotoError
+from ensemble.geometry import opencv
 from ensemble.graph import STEPS
 from loadtest.compare.contenders.base import from_tensors
 from loadtest.compare.contenders.search import catalog_search
@@ -22,7 +23,7 @@ IDLE = 3600  # s that a connection may idle: callers keep theirs between rounds
 
 
 def create_app(run: Callable[[bytes], Arrays]) -> FastAPI:
-    """An app that recognizes the photo in a request's body."""
+    """An app that recognizes the photo in a request's body, in FastAPI's thread pool."""
     app = FastAPI()
 
     def recognize(photo: bytes) -> dict:
@@ -44,8 +45,15 @@ def create_app(run: Callable[[bytes], Arrays]) -> FastAPI:
 
 
 def chain_of(opened: Callable[[Model], Runner], catalog: Path) -> Callable[[bytes], Arrays]:
-    """The steps of `coin_search`: the contender opens the models, the search is the catalog's own."""
-    return Chain(STEPS[COIN_SEARCH], lambda model: catalog_search(catalog) if model is SEARCH else opened(model)).run
+    """The steps of `coin_search`: the contender opens the networks; geometry and search are the server's own."""
+
+    def step(model: Model) -> Runner:
+        if model is SEARCH:
+            return catalog_search(catalog)
+        geometry = opencv.STEPS.get(model)
+        return opened(model) if geometry is None else lambda inputs, threads: geometry(inputs)
+
+    return Chain(STEPS[COIN_SEARCH], step).run
 
 
 def arguments(description: str | None) -> argparse.ArgumentParser:
@@ -53,6 +61,12 @@ def arguments(description: str | None) -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(description=description)
     parser.add_argument("--catalog", type=Path, required=True)
     parser.add_argument("--port", type=int, required=True)
+    return parser
+
+
+def threaded_arguments(description: str | None) -> argparse.ArgumentParser:
+    """The same, for those of one process."""
+    parser = arguments(description)
     parser.add_argument("--threads", type=int, required=True, help="CPU threads of one inference")
     return parser
 

@@ -262,7 +262,7 @@ def test_an_export_of_release_0_1_can_be_imported(ask: Ask, catalog: FolderCatal
         ([{**view("a"), "relief": text(bytes(2401))}], "relief has 2401 bytes; the limit is 2400"),
         ([view("a", np.zeros(EMBEDDING_SIZE))], r"an embedding has the length 0\.0000; it must be a unit vector"),
         ([view("a", np.full(EMBEDDING_SIZE, np.nan))], "an embedding has the length nan"),
-        ([view("a", 1.008 * unit_vectors(1)[0])], r"an embedding has the length 1\.0080"),
+        ([view("a", 1.08 * unit_vectors(1)[0])], r"an embedding has the length 1\.0800"),
         ([view("a", unit_vectors(1)[0]), view("b", picture=b"")], "view 1 has neither a picture nor an embedding of"),
         ([view("a", picture=b"no picture")], "the picture of a view cannot be read"),
         ([view("a", unit_vectors(1)[0], picture=b"unreadable")], "the picture of a view cannot be read"),
