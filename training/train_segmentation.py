@@ -165,6 +165,8 @@ class Training:
             measured = evaluate(self.shadow, data, self.settings.held_out)
             row |= {f"{split}_{name}": value for name, value in measured.items()}
             scores.append(measured["iou_0.5"])
+            if "false" in measured:
+                scores.append(1 - measured["false"])
         self.run.log(row)
         if sum(scores) / len(scores) >= self.best:
             self.best = sum(scores) / len(scores)
