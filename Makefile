@@ -12,7 +12,7 @@ DEV := .venv/dev
 PIP_FLAGS := --quiet --disable-pip-version-check --constraint requirements/constraints.txt
 
 .DEFAULT_GOAL := help
-.PHONY: help demo serve load test unit lint format hooks train configs export check-export models clean
+.PHONY: help demo serve load test unit lint format hooks train install-weights restore-weights configs export check-export models clean
 
 help:  ## list the commands
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -87,6 +87,14 @@ WORK ?= data/training-$(RECIPE)
 train: models $(DEV)/.ready  ## render, train, export, evaluate; RECIPE=smoke, laptop, gpu or full; goes on after a stop
 	@MINTMARK_TRITON=$(CURDIR)/$(SERVE)/triton \
 		$(DEV)/bin/python -m training.recipe $(RECIPE) --work $(WORK) $(if $(PHOTOS),--photos "$(PHOTOS)")
+
+install-weights: $(DEV)/.ready  ## take the weights of a finished training: WORK=data/training-laptop; says what changes
+	@$(DEV)/bin/python -m training.installation $(WORK)
+	@$(MAKE) --no-print-directory models
+
+restore-weights: $(DEV)/.ready  ## go back to the weights before the last installation
+	@$(DEV)/bin/python -m training.installation --restore
+	@$(MAKE) --no-print-directory models
 
 # --- generated files ------------------------------------------------------------------------------------------------
 

@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 
 from ensemble.chain import Arrays, Runner
-from ensemble.configs import REPOSITORY, ROOT
+from ensemble.configs import MODEL_REPOSITORY
 from ensemble.contract import EMBEDDER, EMBEDDING, Model
 from ensemble.cpu import Cpu
 from ensemble.geometry import opencv
@@ -13,7 +13,7 @@ from ensemble.geometry import opencv
 _LEAST_LENGTH = 1e-6
 
 
-def open_runner(model: Model, cpu: Cpu, repository: Path = ROOT / REPOSITORY, cache: str = "") -> Runner:
+def open_runner(model: Model, cpu: Cpu, repository: Path = MODEL_REPOSITORY, cache: str = "") -> Runner:
     """Open a step: geometry is OpenCV's, on one thread; networks are OpenVINO's.
 
     Args:

@@ -24,7 +24,7 @@ import onnx
 from engine_builder import BuildError, Flavor, build, load_flavor
 from half import engine_graph
 
-from ensemble.configs import REPOSITORY, ROOT
+from ensemble.configs import MODEL_REPOSITORY
 from ensemble.contract import COMPUTE_MODELS, Model
 from ensemble.placement import PROFILE
 from ensemble.stamp import Stamp, StampError, check_stamp, precision, read_stamp, stamp_path, weights_digest
@@ -119,7 +119,7 @@ def main(argv: list[str] | None = None) -> int:
     """Command line; 1 if an engine cannot be built or, with --check, does not belong here."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--flavor", choices=("tensorrt", "tensorrt_rtx"), default="tensorrt", help="(%(default)s)")
-    parser.add_argument("--repository", type=Path, default=ROOT / REPOSITORY, help="(%(default)s)")
+    parser.add_argument("--repository", type=Path, default=MODEL_REPOSITORY, help="(%(default)s)")
     parser.add_argument("--cache", type=Path, help="folder that keeps every engine that was built")
     parser.add_argument("--check", action="store_true", help="build nothing, fail where an engine does not belong here")
     options = parser.parse_args(argv)

@@ -30,7 +30,7 @@ from backends.openvino.opening import open_session
 from backends.tensorrt_rtx.device import CudaDevice, DeviceError
 from backends.tensorrt_rtx.session import DTYPES, EngineError, EngineSession, load_context
 from ensemble.chain import Arrays, Chain, Runner
-from ensemble.configs import REPOSITORY, ROOT
+from ensemble.configs import MODEL_REPOSITORY
 from ensemble.contract import COMPUTE_MODELS, Model
 from ensemble.cpu import Cpu
 from ensemble.graph import FIND_COIN, Target
@@ -176,7 +176,7 @@ def main(argv: list[str] | None = None) -> int:
     """Command line; 1 if something stops it or the GPU's answers are not the CPU's."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--flavor", choices=("tensorrt", "tensorrt_rtx"), default="tensorrt", help="(%(default)s)")
-    parser.add_argument("--repository", type=Path, default=ROOT / REPOSITORY, help="(%(default)s)")
+    parser.add_argument("--repository", type=Path, default=MODEL_REPOSITORY, help="(%(default)s)")
     parser.add_argument("--cache", type=Path, help="folder that keeps every engine that was built")
     parser.add_argument("--photos", type=Path, help="folder of photos; without it, rendered coins")
     parser.add_argument("--url", help="a server to load; without it, one is started on the target rtx")

@@ -2,7 +2,8 @@
 
     python build/install_models.py
 
-Needs onnx and numpy, no torch. Models that are up to date are not written.
+MINTMARK_WEIGHTS and MINTMARK_MODELS name other folders. Needs onnx and numpy, no torch. Models that are up to date are
+not written.
 """
 
 from pathlib import Path
@@ -10,9 +11,8 @@ from pathlib import Path
 import _project  # noqa: F401  before the project's packages
 
 from ensemble import artifacts
+from ensemble.configs import MODEL_REPOSITORY
 from ensemble.contract import COMPUTE_MODELS
-
-ROOT = Path(__file__).resolve().parent.parent
 
 
 def install(repository: Path) -> list[Path]:
@@ -36,5 +36,5 @@ def install(repository: Path) -> list[Path]:
 
 
 if __name__ == "__main__":
-    for path in install(ROOT / "model_repository"):
-        print(f"wrote {path.relative_to(ROOT)}")
+    for path in install(MODEL_REPOSITORY):
+        print(f"wrote {path.relative_to(MODEL_REPOSITORY.parent)}")

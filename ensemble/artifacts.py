@@ -6,6 +6,7 @@ back into float32 initializers, so every runtime computes with the same numbers.
 """
 
 import hashlib
+import os
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -13,10 +14,11 @@ import numpy as np
 import onnx
 from onnx import TensorProto, helper, numpy_helper
 
+from ensemble import variables
 from ensemble.contract import COARSE_SEGMENTATION, COIN_RADIUS, EMBEDDER, IMAGE_SIZE, RELIEF_MAPPER, SEGMENTATION, Model
 from ensemble.verification import Judge
 
-WEIGHTS = Path(__file__).resolve().parent.parent / "weights"
+WEIGHTS = Path(os.environ.get(variables.WEIGHTS) or Path(__file__).resolve().parent.parent / "weights")
 SAME_WEIGHTS = {COARSE_SEGMENTATION.name: SEGMENTATION.name}  # one network for pictures of two sizes
 JUDGE = WEIGHTS / "judge.json"  # fitted for the embedding and the relief map
 SMALLEST_ROW = 32  # elements that share an int8 scale; depthwise kernels (9 or 25) stay float16

@@ -27,6 +27,10 @@ HTTP = "MINTMARK_HTTP"  # 1 turns HTTP on
 HTTP_HOSTS = "MINTMARK_HTTP_HOSTS"  # names by which HTTP is asked, besides those of loopback; with spaces between
 HTTP_ORIGINS = "MINTMARK_HTTP_ORIGINS"  # web pages that may ask over HTTP, such as https://coins.example
 
+# What is served, instead of what lies in this checkout
+WEIGHTS = "MINTMARK_WEIGHTS"  # folder of the weights in their compact form
+MODELS = "MINTMARK_MODELS"  # model repository; a container's image has one of its own
+
 # The container
 TARGET = "MINTMARK_TARGET"  # gpu or cpu
 CORES = "MINTMARK_CORES"  # cores to use, on the target cpu
@@ -34,7 +38,6 @@ CUDA_POOL_MIB = "MINTMARK_CUDA_POOL_MIB"  # size of Triton's pool of GPU memory
 TLS_CERT_FILE = "MINTMARK_TLS_CERT_FILE"  # certificate of the gRPC port
 TLS_KEY_FILE = "MINTMARK_TLS_KEY_FILE"  # its key
 TLS_CLIENT_CA_FILE = "MINTMARK_TLS_CLIENT_CA_FILE"  # authority of the clients that may connect
-MODELS = "MINTMARK_MODELS"  # model repository of the image
 REPOSITORY = "MINTMARK_REPOSITORY"  # model repository that Triton reads, assembled at the start
 SOCKETS = "MINTMARK_SOCKETS"  # folder of the sockets between Triton and its gate
 BACKENDS = "MINTMARK_BACKENDS"  # folder of backends, instead of Triton's own

@@ -11,7 +11,7 @@ from types import TracebackType
 from catalog.opening import kind_of
 from ensemble import variables
 from ensemble.access import reading
-from ensemble.configs import REPOSITORY, ROOT
+from ensemble.configs import MODEL_REPOSITORY
 from ensemble.contract import MODELS, Model
 from ensemble.cpu import Cpu
 from ensemble.graph import Target
@@ -56,7 +56,7 @@ class EmbeddedServer:
         catalog: Path | str,
         ports: Ports | None = None,
         cores: int | None = None,
-        repository: Path = ROOT / REPOSITORY,
+        repository: Path = MODEL_REPOSITORY,
         log: Path | None = None,
         progress: Callable[[int], None] | None = None,
         environment: dict[str, str] | None = None,

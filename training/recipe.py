@@ -3,8 +3,9 @@
     python -m training.recipe laptop --work DIR [--photos PHOTOS/ellipses.csv]
 
 Each step is a command that can be given by hand; it is printed before it runs. Finished steps are not run again, and
-an interrupted training goes on from its last epoch, so the same command continues after a stop. Writes weights/ of this
-checkout, DIR/curves_*.png and DIR/evaluation.txt.
+an interrupted training goes on from its last epoch, so the same command continues after a stop. Everything is written
+into DIR, weights/ included; what serves stays as it is until `python -m training.installation DIR`. DIR/finished.json
+says that all is done, and how it can be repeated.
 """
 
 import argparse
@@ -12,14 +13,15 @@ import os
 import shlex
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import torch
 
-from training import loop
+from training.installation import table
+from training.work import Work, figures, read
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -57,26 +59,29 @@ RECIPES = {
 
 @dataclass(frozen=True)
 class Step:
-    """One command; its output goes to the terminal, and into the file `saved` if there is one."""
+    """One command.
+
+    Attributes:
+        name: of the step.
+        command: its command line.
+        saved: file that takes its output, which else goes to the terminal.
+        trained: whether it uses the weights of the work folder; else those that serve.
+    """
 
     name: str
     command: tuple[str, ...]
     saved: Path | None = None
+    trained: bool = False
 
 
-def steps(recipe: Recipe, work: Path, photos: Path | None) -> Iterator[Step]:
+def steps(recipe: Recipe, place: Work, photos: Path | None) -> Iterator[Step]:
     """All steps in their order."""
-    python, data = sys.executable, work / "data"
+    work = place.folder
+    python, data, runs = sys.executable, work / "data", work / "runs"
     workers = str(os.cpu_count() or 1)
 
     def module(name: str, *arguments: object) -> tuple[str, ...]:
         return (python, "-m", name, *(str(argument) for argument in arguments))
-
-    def run(name: str) -> str:
-        return f"{work.name}-{name}"
-
-    def best(name: str) -> Path:
-        return loop.RUNS / run(name) / "best.pt"
 
     scenes, crops = data / "scenes", data / "crops"
     render = ("--workers", workers, "--out")
@@ -93,39 +98,38 @@ def steps(recipe: Recipe, work: Path, photos: Path | None) -> Iterator[Step]:
         ("embedding", crops, (recipe.embedding_network, recipe.embedding_minutes, recipe.embedding_settings), ()),
     ):
         changed = ("--set", *settings) if settings else ()
-        options = ("--network", network, "--minutes", minutes, "--name", run(name), "--resume", *more, *changed)
+        where = ("--runs", runs, "--name", name, "--resume")
+        options = ("--network", network, "--minutes", minutes, *where, *more, *changed)
         yield Step(name, module(f"training.train_{name}", "--data", folder, *options))
-        log, picture = loop.RUNS / run(name) / "log.csv", work / f"curves_{name}.png"
+        log, picture = runs / name / "log.csv", work / f"curves_{name}.png"
         yield Step(f"curves of {name}", module("training.curves", log, "--out", picture))
-    embedding = best("embedding")
+    embedding = runs / "embedding" / "best.pt"
     if recipe.whiten:
         trained, embedding = ("--weights", embedding, "--out", work / "embedding.pt"), work / "embedding.pt"
         yield Step("whitening", module("training.whiten", "--data", crops, *trained), work / "whitening.txt")
-    weights = ("--segmentation", str(best("segmentation")), "--embedding", str(embedding))
-    yield Step("export", (python, str(ROOT / "build" / "export_onnx.py"), *weights))
-    yield Step("install", (python, str(ROOT / "build" / "install_models.py")))
+    weights = ("--segmentation", str(runs / "segmentation" / "best.pt"), "--embedding", str(embedding))
+    yield Step("export", (python, str(ROOT / "build" / "export_onnx.py"), *weights), trained=True)
+    yield Step("install", (python, str(ROOT / "build" / "install_models.py")), trained=True)
     coins, judged = data / "held_out", data / "judged"
     for name, folder, seed in (("coins for the judge", judged, 70), ("held-out coins", coins, 50)):
         collection = ("--classes", recipe.held_out, "--seed", seed, "--workers", workers, "--out", folder)
         yield Step(name, module("training.mint", *collection))
-    yield Step("judge", module("training.judge", judged / "manifest.csv"))
-    yield Step("configs", module("ensemble.render"))
-    outlines = ("--outlines", coins / "ellipses.csv")
-    report = work / "evaluation.txt"
-    yield Step("evaluation", module("training.evaluate", coins / "manifest.csv", *outlines), report)
+    yield Step("judge", module("training.judge", judged / "manifest.csv"), trained=True)
+    evaluate = module("training.evaluate", coins / "manifest.csv", "--outlines", coins / "ellipses.csv", "--json")
+    yield Step("evaluation of the weights that serve", evaluate, place.figures_before)
+    yield Step("evaluation", evaluate, place.figures, trained=True)
 
 
-def run_step(step: Step) -> None:
+def run_step(step: Step, environment: Mapping[str, str]) -> None:
     """Run one command to its end.
 
     Raises:
         SystemExit: it failed.
     """
     if step.saved is None:
-        status = subprocess.run(step.command, cwd=ROOT).returncode
+        status = subprocess.run(step.command, cwd=ROOT, env=environment).returncode
     else:
-        done = subprocess.run(step.command, cwd=ROOT, stdout=subprocess.PIPE, text=True)
-        print(done.stdout, end="", flush=True)
+        done = subprocess.run(step.command, cwd=ROOT, env=environment, stdout=subprocess.PIPE, text=True)
         status = done.returncode
         if status == 0:
             step.saved.write_text(done.stdout)
@@ -140,16 +144,19 @@ def main() -> None:
     parser.add_argument("--work", type=Path, required=True, help="folder for data, pictures and reports")
     parser.add_argument("--photos", type=Path, help="ellipses.csv of outlined photos that may be trained on")
     args = parser.parse_args()
-    work = args.work.resolve()
-    (work / "done").mkdir(parents=True, exist_ok=True)
+    work = Work(args.work.resolve())
+    work.prepare()
     print(f"{args.recipe} on {torch.cuda.get_device_name() if torch.cuda.is_available() else 'the CPU'}")
     for step in steps(RECIPES[args.recipe], work, args.photos and args.photos.resolve()):
-        stamp, line = work / "done" / step.name.replace(" ", "_"), shlex.join(step.command)
+        stamp, line = work.folder / "done" / step.name.replace(" ", "_"), shlex.join(step.command)
         if stamp.is_file() and stamp.read_text() == line:
             continue
         print(f"\n== {step.name}\n{line}", flush=True)
-        run_step(step)
+        run_step(step, work.environment if step.trained else os.environ)
         stamp.write_text(line)
+    work.finish(shlex.join([sys.executable, "-m", "training.recipe", *sys.argv[1:]]), args.recipe)
+    print(f"\n{table(figures(read(work.figures_before)), figures(read(work.figures)))}")
+    print(f"\nfinished. To serve these weights: make install-weights WORK={args.work}")
 
 
 if __name__ == "__main__":

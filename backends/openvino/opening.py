@@ -6,13 +6,13 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from backends.openvino.session import OpenVinoSession
-from ensemble.configs import REPOSITORY, ROOT
+from ensemble.configs import MODEL_REPOSITORY
 from ensemble.contract import Model
 from ensemble.cpu import Cpu
 from ensemble.placement import precision
 
 
-def open_session(model: Model, cpu: Cpu, repository: Path = ROOT / REPOSITORY, cache: str = "") -> OpenVinoSession:
+def open_session(model: Model, cpu: Cpu, repository: Path = MODEL_REPOSITORY, cache: str = "") -> OpenVinoSession:
     """Open a compute model.
 
     The graph is compiled once for every number of threads in `cpu.threads`: for a photo alone, and for fewer threads

@@ -2,20 +2,27 @@
 
 import argparse
 import importlib
+import json
+import os
+import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 
+from ensemble import variables
+from ensemble.configs import ROOT
+from tests.training.reports import REPORT
 from training import recipe
 from training.recipe import RECIPES, Step, run_step, steps
+from training.work import Work, figures
 
 pytestmark = pytest.mark.slow
 
 
 def all_steps(name: str, work: Path, photos: Path | None = None) -> list[Step]:
     work.mkdir(exist_ok=True)
-    return list(steps(RECIPES[name], work, photos))
+    return list(steps(RECIPES[name], Work(work), photos))
 
 
 @pytest.mark.parametrize("name", sorted(RECIPES))
@@ -47,11 +54,23 @@ def test_photos_are_used_where_there_are_any(tmp_path: Path) -> None:
     assert photos.command[3] == "o.csv"
 
 
-def test_the_judge_is_fitted_with_the_new_weights_and_before_the_configs(tmp_path: Path) -> None:
+def test_what_is_made_with_the_new_weights_stays_in_the_work_folder(tmp_path: Path) -> None:
+    """Every step that writes weights or models, or measures the new ones, runs with the folder's own."""
+    trained = [step.name for step in all_steps("smoke", tmp_path) if step.trained]
+    assert trained == ["export", "install", "judge", "evaluation"]
+    work = Work(tmp_path)
+    work.prepare()
+    environment = work.environment
+    assert environment[variables.WEIGHTS] == str(work.weights)
+    assert environment[variables.MODELS] == str(work.models)
+    told = "from ensemble import artifacts, configs; print(artifacts.WEIGHTS, configs.MODEL_REPOSITORY)"
+    said = subprocess.run([sys.executable, "-c", told], cwd=ROOT, env=environment, capture_output=True, text=True)
+    assert said.stdout.split() == [str(work.weights), str(work.models)]
+
+
+def test_the_judge_is_fitted_with_the_new_weights_and_before_they_are_measured(tmp_path: Path) -> None:
     names = [step.name for step in all_steps("smoke", tmp_path)]
-    order = [
-        names.index(name) for name in ("export", "install", "coins for the judge", "judge", "configs", "evaluation")
-    ]
+    order = [names.index(name) for name in ("export", "install", "coins for the judge", "judge", "evaluation")]
     assert order == sorted(order)
 
 
@@ -64,17 +83,22 @@ def test_the_judge_is_fitted_on_other_coins_than_are_measured(tmp_path: Path) ->
 def test_a_report_is_kept_only_when_its_command_succeeds(tmp_path: Path) -> None:
     report = tmp_path / "report.txt"
     with pytest.raises(SystemExit, match="wrong failed with status 3"):
-        run_step(Step("wrong", (sys.executable, "-c", "print('half'); exit(3)"), report))
+        run_step(Step("wrong", (sys.executable, "-c", "print('half'); exit(3)"), report), os.environ)
     assert not report.exists()
-    run_step(Step("right", (sys.executable, "-c", "print('whole')"), report))
+    run_step(Step("right", (sys.executable, "-c", "print('whole')"), report), os.environ)
     assert report.read_text() == "whole\n"
 
 
 def test_what_is_done_is_not_done_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     counter = tmp_path / "count"
     command = (sys.executable, "-c", f"open({str(counter)!r}, 'a').write('x')")
+    for place in (Work(tmp_path).figures, Work(tmp_path).figures_before):
+        place.write_text(json.dumps(REPORT))
     monkeypatch.setattr(recipe, "steps", lambda *_: iter([Step("count", command)]))
     for _ in range(2):
         monkeypatch.setattr(sys, "argv", ["recipe", "smoke", "--work", str(tmp_path)])
         recipe.main()
     assert counter.read_text() == "x"
+    record = Work(tmp_path).finished()
+    assert (record["recipe"], record["figures"]) == ("smoke", figures(REPORT))
+    assert "training.recipe" in record["command"]

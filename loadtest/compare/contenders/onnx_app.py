@@ -8,7 +8,7 @@ import sys
 import onnxruntime
 
 from ensemble.chain import Arrays, Runner
-from ensemble.configs import REPOSITORY, ROOT
+from ensemble.configs import MODEL_REPOSITORY
 from ensemble.contract import Model
 from loadtest.compare.contenders.web import chain_of, serve, threaded_arguments
 
@@ -17,7 +17,7 @@ def opened(model: Model, threads: int) -> Runner:
     """A compute model as a session of ONNX Runtime; many threads may run a session at once."""
     settings = onnxruntime.SessionOptions()
     settings.intra_op_num_threads = threads
-    file = ROOT / REPOSITORY / model.name / "1" / "model.onnx"
+    file = MODEL_REPOSITORY / model.name / "1" / "model.onnx"
     session = onnxruntime.InferenceSession(file, settings, providers=["CPUExecutionProvider"])
     names = [tensor.name for tensor in model.outputs]
 
