@@ -84,9 +84,9 @@ hooks: $(DEV)/.ready  ## check each commit before it is made, with pre-commit
 RECIPE ?= laptop
 WORK ?= data/training-$(RECIPE)
 
-train: models $(DEV)/.ready  ## render, train, export, evaluate; RECIPE=smoke, laptop, gpu or full; goes on after a stop
+train: models $(DEV)/.ready  ## render, train, export, evaluate; RECIPE=smoke, laptop, fine-tune, gpu or full; goes on after a stop
 	@MINTMARK_TRITON=$(CURDIR)/$(SERVE)/triton \
-		$(DEV)/bin/python -m training.recipe $(RECIPE) --work $(WORK) $(if $(PHOTOS),--photos "$(PHOTOS)")
+		$(DEV)/bin/python -m training.recipe $(RECIPE) --work $(WORK) $(if $(PHOTOS),--photos "$(PHOTOS)") $(if $(DATASET),--dataset "$(DATASET)")
 
 install-weights: $(DEV)/.ready  ## take the weights of a finished training: WORK=data/training-laptop; says what changes
 	@$(DEV)/bin/python -m training.installation $(WORK)

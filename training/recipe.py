@@ -1,6 +1,6 @@
 """From nothing to exported, evaluated weights: every step of a recipe, in order.
 
-    python -m training.recipe laptop --work DIR [--photos PHOTOS/ellipses.csv]
+    python -m training.recipe laptop --work DIR [--photos PHOTOS/ellipses.csv] [--dataset FOLDER]
 
 Each step is a command that can be given by hand; it is printed before it runs. Finished steps are not run again, and
 an interrupted training goes on from its last epoch, so the same command continues after a stop. Everything is written
@@ -38,7 +38,8 @@ class Recipe:
     held_out: int  # classes of the collection that the server is measured on
     segmentation_network: str = "unet_efficientnet_b4"
     embedding_network: str = "polar_efficientnet_b0"
-    from_shipped: bool = False  # whether the segmentation starts from weights/
+    from_shipped: bool = False  # whether the segmentation starts from the weights that serve
+    embedding_from_shipped: bool = False  # the same of the embedding
     found_by_server: bool = False  # crops are cut by the outlines that the server finds, not by the exact ones
     whiten: bool = False  # the embedding: helps where the training is short (LOG, 2026-11-23)
     embedding_settings: tuple[str, ...] = ()
@@ -51,6 +52,18 @@ RECIPES = {
     "smoke": Recipe(40, 4, 60, 0.5, 0.5, 8, from_shipped=True, found_by_server=True, whiten=True),
     # Four hours on two cores.
     "laptop": Recipe(2000, 10, 2000, 75, 120, 300, from_shipped=True, whiten=True),
+    # An hour on two cores: what serves, used to photos of one's own.
+    "fine-tune": Recipe(
+        400,
+        8,
+        600,
+        15,
+        25,
+        150,
+        from_shipped=True,
+        embedding_from_shipped=True,
+        embedding_settings=("backbone_rate=0.001", "head_rate=0.001"),
+    ),
     # Half an hour and half a day on one GPU with 16 cores.
     "gpu": Recipe(8000, 10, 8000, 7, 11, 1200, from_shipped=True, **LARGE),
     "full": Recipe(20000, 12, 30000, 180, 360, 1200, found_by_server=True, **LARGE),
@@ -74,8 +87,15 @@ class Step:
     trained: bool = False
 
 
-def steps(recipe: Recipe, place: Work, photos: Path | None) -> Iterator[Step]:
-    """All steps in their order."""
+def steps(recipe: Recipe, place: Work, photos: Path | None = None, dataset: Path | None = None) -> Iterator[Step]:
+    """All steps in their order.
+
+    Args:
+        recipe: how much of everything.
+        place: the work folder.
+        photos: ellipses.csv of outlined photos for the segmentation.
+        dataset: folder of a data set for the embedding, see docs/dataset.md; its held-out photos are what is measured.
+    """
     work = place.folder
     python, data, runs = sys.executable, work / "data", work / "runs"
     workers = str(os.cpu_count() or 1)
@@ -91,11 +111,17 @@ def steps(recipe: Recipe, place: Work, photos: Path | None) -> Iterator[Step]:
     cut = ("--found-by-server",) if recipe.found_by_server else ()
     amount = ("--classes", recipe.classes, "--views", recipe.views)
     yield Step("crops", module("training.render", "crops", *amount, *cut, *render, crops))
+    split = work / "split"
+    if dataset:
+        yield Step("split", module("training.dataset", "split", dataset, "--out", split))
+        yield Step("photos of the data set", module("training.crops", dataset, "--split", split, "--out", crops))
     shipped = ("--shipped",) if recipe.from_shipped else ()
+    embedding_shipped = ("--shipped",) if recipe.embedding_from_shipped else ()
     segmentation = (recipe.segmentation_network, recipe.segmentation_minutes, recipe.segmentation_settings)
+    embedding = (recipe.embedding_network, recipe.embedding_minutes, recipe.embedding_settings)
     for name, folder, (network, minutes, settings), more in (
         ("segmentation", scenes, segmentation, shipped),
-        ("embedding", crops, (recipe.embedding_network, recipe.embedding_minutes, recipe.embedding_settings), ()),
+        ("embedding", crops, embedding, embedding_shipped),
     ):
         changed = ("--set", *settings) if settings else ()
         where = ("--runs", runs, "--name", name, "--resume")
@@ -103,11 +129,11 @@ def steps(recipe: Recipe, place: Work, photos: Path | None) -> Iterator[Step]:
         yield Step(name, module(f"training.train_{name}", "--data", folder, *options))
         log, picture = runs / name / "log.csv", work / f"curves_{name}.png"
         yield Step(f"curves of {name}", module("training.curves", log, "--out", picture))
-    embedding = runs / "embedding" / "best.pt"
+    best = runs / "embedding" / "best.pt"
     if recipe.whiten:
-        trained, embedding = ("--weights", embedding, "--out", work / "embedding.pt"), work / "embedding.pt"
+        trained, best = ("--weights", best, "--out", work / "embedding.pt"), work / "embedding.pt"
         yield Step("whitening", module("training.whiten", "--data", crops, *trained), work / "whitening.txt")
-    weights = ("--segmentation", str(runs / "segmentation" / "best.pt"), "--embedding", str(embedding))
+    weights = ("--segmentation", str(runs / "segmentation" / "best.pt"), "--embedding", str(best))
     yield Step("export", (python, str(ROOT / "build" / "export_onnx.py"), *weights), trained=True)
     yield Step("install", (python, str(ROOT / "build" / "install_models.py")), trained=True)
     coins, judged = data / "held_out", data / "judged"
@@ -115,7 +141,10 @@ def steps(recipe: Recipe, place: Work, photos: Path | None) -> Iterator[Step]:
         collection = ("--classes", recipe.held_out, "--seed", seed, "--workers", workers, "--out", folder)
         yield Step(name, module("training.mint", *collection))
     yield Step("judge", module("training.judge", judged / "manifest.csv"), trained=True)
-    evaluate = module("training.evaluate", coins / "manifest.csv", "--outlines", coins / "ellipses.csv", "--json")
+    measured: tuple[object, ...] = (coins / "manifest.csv", "--outlines", coins / "ellipses.csv")
+    if dataset:
+        measured = (split / "manifest.csv", "--root", dataset, "--set", "test", "--set", "val")
+    evaluate = module("training.evaluate", *measured, "--json")
     yield Step("evaluation of the weights that serve", evaluate, place.figures_before)
     yield Step("evaluation", evaluate, place.figures, trained=True)
 
@@ -143,11 +172,13 @@ def main() -> None:
     parser.add_argument("recipe", choices=sorted(RECIPES))
     parser.add_argument("--work", type=Path, required=True, help="folder for data, pictures and reports")
     parser.add_argument("--photos", type=Path, help="ellipses.csv of outlined photos that may be trained on")
+    parser.add_argument("--dataset", type=Path, help="folder of a data set that may be trained on")
     args = parser.parse_args()
     work = Work(args.work.resolve())
     work.prepare()
+    given = [path and path.resolve() for path in (args.photos, args.dataset)]
     print(f"{args.recipe} on {torch.cuda.get_device_name() if torch.cuda.is_available() else 'the CPU'}")
-    for step in steps(RECIPES[args.recipe], work, args.photos and args.photos.resolve()):
+    for step in steps(RECIPES[args.recipe], work, *given):
         stamp, line = work.folder / "done" / step.name.replace(" ", "_"), shlex.join(step.command)
         if stamp.is_file() and stamp.read_text() == line:
             continue

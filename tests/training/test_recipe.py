@@ -20,9 +20,9 @@ from training.work import Work, figures
 pytestmark = pytest.mark.slow
 
 
-def all_steps(name: str, work: Path, photos: Path | None = None) -> list[Step]:
+def all_steps(name: str, work: Path, photos: Path | None = None, dataset: Path | None = None) -> list[Step]:
     work.mkdir(exist_ok=True)
-    return list(steps(RECIPES[name], Work(work), photos))
+    return list(steps(RECIPES[name], Work(work), photos, dataset))
 
 
 @pytest.mark.parametrize("name", sorted(RECIPES))
@@ -37,12 +37,11 @@ def test_every_command_is_one_that_its_script_takes(name: str, tmp_path: Path, m
         raise Parsed
 
     monkeypatch.setattr(argparse.ArgumentParser, "parse_args", stop)
-    for step in all_steps(name, tmp_path / "work", tmp_path / "ellipses.csv"):
+    for step in all_steps(name, tmp_path / "work", tmp_path / "ellipses.csv", tmp_path / "my-coins"):
         if step.command[1] != "-m" or step.command[2] in ("ensemble.render", "training.evaluate"):
             continue
-        module = importlib.import_module(
-            f"{step.command[2]}.__main__" if step.command[2] == "training.mint" else step.command[2]
-        )
+        package = step.command[2] in ("training.mint", "training.dataset")
+        module = importlib.import_module(f"{step.command[2]}.__main__" if package else step.command[2])
         monkeypatch.setattr(sys, "argv", ["x", *step.command[3:]])
         with pytest.raises(Parsed):
             module.main()
@@ -52,6 +51,17 @@ def test_photos_are_used_where_there_are_any(tmp_path: Path) -> None:
     assert "photos" not in [step.name for step in all_steps("laptop", tmp_path)]
     (photos,) = [step for step in all_steps("laptop", tmp_path, Path("o.csv")) if step.name == "photos"]
     assert photos.command[3] == "o.csv"
+
+
+def test_a_data_set_is_learned_from_and_measured_on(tmp_path: Path) -> None:
+    assert "split" not in [step.name for step in all_steps("fine-tune", tmp_path)]
+    found = {step.name: step.command for step in all_steps("fine-tune", tmp_path, dataset=Path("my-coins"))}
+    names = list(found)
+    assert (
+        names.index("crops") < names.index("split") < names.index("photos of the data set") < names.index("embedding")
+    )
+    assert "--shipped" in found["embedding"] and "--shipped" in found["segmentation"]
+    assert str(tmp_path / "split" / "manifest.csv") in found["evaluation"]
 
 
 def test_what_is_made_with_the_new_weights_stays_in_the_work_folder(tmp_path: Path) -> None:
