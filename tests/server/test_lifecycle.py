@@ -92,15 +92,15 @@ def test_failed_model_is_named_with_its_reason(tmp_path: Path) -> None:
     """A wrong tensor name in a compute graph keeps the server from starting."""
     repository = tmp_path / "repository"
     shutil.copytree(ROOT / REPOSITORY, repository)
-    graph = onnx.load(repository / "zoom" / "1" / "model.onnx")
+    graph = onnx.load(repository / "segmentation" / "1" / "model.onnx")
     for node in graph.graph.node:
         for place, name in enumerate(node.input):
-            if name == "extent":
-                node.input[place] = "size"
-    next(value for value in graph.graph.input if value.name == "extent").name = "size"
-    onnx.save(graph, repository / "zoom" / "1" / "model.onnx")
+            if name == "image":
+                node.input[place] = "photo"
+    next(value for value in graph.graph.input if value.name == "image").name = "photo"
+    onnx.save(graph, repository / "segmentation" / "1" / "model.onnx")
     with pytest.raises(
-        ServerError, match=r"model coin_embedding failed: [\s\S]*inputs are .*'size'.* the config says .*'extent'"
+        ServerError, match=r"model coin_embedding failed: [\s\S]*inputs are .*'photo'.* the config says .*'image'"
     ):
         EmbeddedServer(tmp_path / "catalog", repository=repository).start()
 
