@@ -15,12 +15,13 @@ from pathlib import Path
 
 import cv2
 import uvicorn
-from fastapi import FastAPI, HTTPException, Request
+from fastapi import FastAPI
 
 from backends.cpu_steps import open_runner
 from ensemble.chain import Arrays
 from ensemble.cpu import Cpu
 from ensemble.errors import PhotoError
+from loadtest.compare.contenders import web
 from loadtest.compare.contenders.base import from_tensors
 from loadtest.compare.contenders.web import IDLE, arguments, chain_of
 from loadtest.processes import end_with_parent
@@ -47,7 +48,7 @@ def _recognize(photo: bytes) -> dict | str:
     return vars(from_tensors(tensors))
 
 
-def create_app(catalog: Path, processes: int) -> FastAPI:
+def pooled(catalog: Path, processes: int) -> FastAPI:
     """An app that recognizes the photo in a request's body."""
     context = multiprocessing.get_context("spawn")  # OpenVINO's threads do not survive a fork
     pool = ProcessPoolExecutor(processes, context, _open, (catalog,))
@@ -59,21 +60,13 @@ def create_app(catalog: Path, processes: int) -> FastAPI:
         yield
         pool.shutdown(cancel_futures=True)
 
-    app = FastAPI(lifespan=lifespan)
-
-    @app.get("/health")
-    async def health() -> dict:
-        return {}
-
-    @app.post("/recognize")
-    async def answer(request: Request) -> dict:
-        photo = await request.body()
+    async def recognize(photo: bytes) -> dict:
         answered = await asyncio.get_running_loop().run_in_executor(pool, _recognize, photo)
         if isinstance(answered, str):
-            raise HTTPException(400, answered)
+            raise PhotoError(answered)
         return answered
 
-    return app
+    return web.create_app(recognize, lifespan=lifespan)
 
 
 def main() -> int:
@@ -82,7 +75,7 @@ def main() -> int:
     parser.add_argument("--processes", type=int, required=True)
     options = parser.parse_args()
     end_with_parent()
-    app = create_app(options.catalog, options.processes)
+    app = pooled(options.catalog, options.processes)
     uvicorn.run(app, host=LOOPBACK, port=options.port, log_level="warning", access_log=False, timeout_keep_alive=IDLE)
     return 0
 

@@ -1,9 +1,10 @@
 """What the FastAPI contenders share: one route, answers as JSON, and OpenCV's geometry, as one would write it."""
 
 import argparse
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import asdict
 from pathlib import Path
+from typing import Any
 
 import uvicorn
 from fastapi import FastAPI, HTTPException, Request
@@ -22,12 +23,9 @@ from server.launch import LOOPBACK
 IDLE = 3600  # s that a connection may idle: callers keep theirs between rounds
 
 
-def create_app(run: Callable[[bytes], Arrays]) -> FastAPI:
-    """An app that recognizes the photo in a request's body, in FastAPI's thread pool."""
-    app = FastAPI()
-
-    def recognize(photo: bytes) -> dict:
-        return asdict(from_tensors(run(photo)))
+def create_app(recognize: Callable[[bytes], Awaitable[dict]], **options: Any) -> FastAPI:
+    """An app that recognizes the photo in a request's body; options are FastAPI's."""
+    app = FastAPI(**options)
 
     @app.get("/health")
     async def health() -> dict:
@@ -37,7 +35,7 @@ def create_app(run: Callable[[bytes], Arrays]) -> FastAPI:
     async def answer(request: Request) -> dict:
         photo = await request.body()
         try:
-            return await run_in_threadpool(recognize, photo)
+            return await recognize(photo)
         except PhotoError as error:
             raise HTTPException(400, str(error)) from error
 
@@ -72,7 +70,14 @@ def threaded_arguments(description: str | None) -> argparse.ArgumentParser:
 
 
 def serve(run: Callable[[bytes], Arrays], port: int) -> None:
-    """Serve on loopback until terminated."""
+    """Serve on loopback until terminated, in FastAPI's thread pool."""
     end_with_parent()
-    app = create_app(run)
+
+    def answer(photo: bytes) -> dict:
+        return asdict(from_tensors(run(photo)))
+
+    async def recognize(photo: bytes) -> dict:
+        return await run_in_threadpool(answer, photo)
+
+    app = create_app(recognize)
     uvicorn.run(app, host=LOOPBACK, port=port, log_level="warning", access_log=False, timeout_keep_alive=IDLE)
