@@ -84,9 +84,9 @@ hooks: $(DEV)/.ready  ## check each commit before it is made, with pre-commit
 RECIPE ?= laptop
 WORK ?= data/training-$(RECIPE)
 
-train: models $(DEV)/.ready  ## render, train, export, evaluate; RECIPE=smoke, laptop, fine-tune, gpu or full; goes on after a stop
+train: models $(DEV)/.ready  ## render, train, export, evaluate; RECIPE=smoke, laptop, fine-tune, gpu, full or published; goes on after a stop
 	@MINTMARK_TRITON=$(CURDIR)/$(SERVE)/triton \
-		$(DEV)/bin/python -m training.recipe $(RECIPE) --work $(WORK) $(if $(PHOTOS),--photos "$(PHOTOS)") $(if $(DATASET),--dataset "$(DATASET)")
+		$(DEV)/bin/python -m training.recipe $(RECIPE) --work $(WORK) $(if $(PHOTOS),--photos "$(PHOTOS)") $(if $(DATASET),--dataset "$(DATASET)") $(if $(BACKGROUNDS),--backgrounds "$(BACKGROUNDS)")
 
 install-weights: $(DEV)/.ready  ## take the weights of a finished training: WORK=data/training-laptop; says what changes
 	@$(DEV)/bin/python -m training.installation $(WORK)
@@ -108,4 +108,4 @@ check-export: $(DEV)/.ready  ## fail where a committed graph is not what the cod
 	$(DEV)/bin/python build/export_onnx.py --check
 
 clean:  ## remove the environments, unpacked models and local data
-	rm -rf .venv data model_repository/*/1/model.onnx
+	rm -rf .venv data model_repository/*/1/*.onnx

@@ -1,7 +1,7 @@
 """Common to all Python models: read a request's inputs, give every request its own answer or error."""
 
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -9,7 +9,7 @@ import triton_python_backend_utils as pb_utils
 
 from ensemble.access import check_read, own_right
 from ensemble.contract import Model, Tensor
-from ensemble.errors import ParameterError, RequestError, Status, shortened
+from ensemble.errors import ParameterError, RequestError, Status, refused, shortened
 
 Answer = dict[Tensor, np.ndarray]
 
@@ -64,31 +64,44 @@ def texts(request: Any, tensor: Tensor, most: int) -> list[str]:
         raise ParameterError(f"{tensor.name} is not UTF-8 text: {error}") from error
 
 
+def column(rows: Sequence[str]) -> np.ndarray:
+    """A BYTES output [B, 1], one string per row."""
+    return np.array([[row.encode()] for row in rows], object).reshape(-1, 1)
+
+
 def parameters(request: Any) -> dict[str, Any]:
     """Parameters of a request, with the headers that Triton forwards."""
     return dict(json.loads(request.parameters() or "{}"))
 
 
-def call(model: Model, inputs: dict[Tensor, np.ndarray]) -> Answer:
+def call(model: Model, inputs: dict[Tensor, np.ndarray], given: Mapping[str, Any] | None = None) -> Answer:
     """Ask another model of this server, and wait for the answer.
 
     Args:
         model: to ask.
         inputs: each [B, …].
+        given: request parameters beside the right to read.
 
     Raises:
-        RuntimeError: the model answered with an error.
+        RequestError: the model refused the request.
+        RuntimeError: the model answered with another error.
     """
     answer = pb_utils.InferenceRequest(
         model_name=model.name,
         requested_output_names=[tensor.name for tensor in model.outputs],
         inputs=[pb_utils.Tensor(tensor.name, array) for tensor, array in inputs.items()],
         preferred_memory=pb_utils.PreferredMemory(pb_utils.TRITONSERVER_MEMORY_CPU),
-        parameters=own_right(),
+        parameters={**(given or {}), **own_right()},
     ).exec()
     if answer.has_error():
-        raise RuntimeError(f"{model.name} failed: {answer.error().message()}")
+        message = answer.error().message()
+        raise refused(message) or RuntimeError(f"{model.name} failed: {message}")
     return {t: pb_utils.get_output_tensor_by_name(answer, t.name).as_numpy() for t in model.outputs}
+
+
+def named(answer: Answer) -> dict[str, np.ndarray]:
+    """An answer by the names of its tensors."""
+    return {tensor.name: array for tensor, array in answer.items()}
 
 
 def refusal(request: Any) -> Any:

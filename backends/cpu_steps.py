@@ -5,10 +5,10 @@ from pathlib import Path
 import numpy as np
 
 from ensemble.chain import Arrays, Runner
-from ensemble.configs import MODEL_REPOSITORY
 from ensemble.contract import EMBEDDER, EMBEDDING, Model
 from ensemble.cpu import Cpu
-from ensemble.geometry import opencv
+from ensemble.placement import GEOMETRY
+from ensemble.places import MODEL_REPOSITORY
 
 _LEAST_LENGTH = 1e-6
 
@@ -25,10 +25,24 @@ def open_runner(model: Model, cpu: Cpu, repository: Path = MODEL_REPOSITORY, cac
     Raises:
         ValueError: the model's graph is not unpacked; `make models` does it.
     """
-    step = opencv.STEPS.get(model)
-    if step is not None:
-        return lambda inputs, threads: step(inputs)
-    from backends.openvino.opening import open_session  # a process that has no network needs no OpenVINO
+    return _geometry(model) if model in GEOMETRY else _network(model, cpu, repository, cache)
+
+
+# Each of these imports a large library, which a process that has no such step does without.
+
+
+def _geometry(model: Model) -> Runner:
+    import cv2
+
+    from ensemble.geometry.opencv import STEPS
+
+    cv2.setNumThreads(1)  # photos share the cores, not the parts of one photo
+    step = STEPS[model]
+    return lambda inputs, threads: step(inputs)
+
+
+def _network(model: Model, cpu: Cpu, repository: Path, cache: str) -> Runner:
+    from backends.openvino.opening import open_session
 
     session = open_session(model, cpu, repository, cache)
 

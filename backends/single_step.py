@@ -7,8 +7,6 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-import cv2
-
 from backends.adapter import Answer, answer_each, array, parameters, settings
 from backends.cpu_steps import open_runner
 from backends.slots import slots_of
@@ -24,7 +22,6 @@ class SingleStep:
 
     def initialize(self, args: dict[str, str]) -> None:
         """Find out which model this is."""
-        cv2.setNumThreads(1)  # photos share the cores, not the parts of one photo
         name = json.loads(args["model_config"])["name"]
         self.model = next(model for model in MODELS if model.name == name)
         self.repository = Path(args["model_repository"]).parent

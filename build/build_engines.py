@@ -24,9 +24,9 @@ import onnx
 from engine_builder import BuildError, Flavor, build, load_flavor
 from half import engine_graph
 
-from ensemble.configs import MODEL_REPOSITORY
 from ensemble.contract import COMPUTE_MODELS, Model
 from ensemble.placement import PROFILE
+from ensemble.places import MODEL_REPOSITORY
 from ensemble.stamp import Stamp, StampError, check_stamp, precision, read_stamp, stamp_path, weights_digest
 
 ENGINE = "model.plan"

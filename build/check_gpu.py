@@ -30,13 +30,14 @@ from backends.openvino.opening import open_session
 from backends.tensorrt_rtx.device import CudaDevice, DeviceError
 from backends.tensorrt_rtx.session import DTYPES, EngineError, EngineSession, load_context
 from ensemble.chain import Arrays, Chain, Runner
-from ensemble.configs import MODEL_REPOSITORY
 from ensemble.contract import COMPUTE_MODELS, Model
 from ensemble.cpu import Cpu
 from ensemble.graph import FIND_COIN, Target
+from ensemble.places import MODEL_REPOSITORY
 from ensemble.stamp import StampError
 from mintmark import Client
-from server import EmbeddedServer, ServerError
+from server.embedded import EmbeddedServer
+from server.wheel import ServerError
 from training.mint.collection import write_collection
 
 CONCURRENCIES = (1, 4, 16, 64)

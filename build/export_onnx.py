@@ -9,9 +9,10 @@
 Torch, ONNX Runtime and OpenVINO run every export on the same inputs; their outputs must agree within TOLERANCE. If two
 models share a network, the second model's graph is derived from the first's and compared in the same way.
 
-A network that was trained elsewhere must keep the contract: one picture in, one tensor out, of the contract's types and
-shapes, with ONNX's own operators of opset 13 to 20. The names of its tensors do not matter. There is no torch module of
-it, so OpenVINO is compared with ONNX Runtime. weights/networks.json says which network each graph is.
+A network that was trained elsewhere must keep the contract: one picture in, tensors of the contract's types and shapes
+out, with ONNX's own operators of opset 13 to 20. A segmentation may give the masks alone. The names of its tensors do
+not matter. There is no torch module of it, so OpenVINO is compared with ONNX Runtime. weights/networks.json says which
+network each graph is.
 """
 
 import argparse
@@ -183,6 +184,8 @@ def export(model: Model, source: Source, check: bool) -> bool:
         print(f"  {model.name:19} stored as {STORED_AS[model]}: output differs by {cost:.1e}")
     path.parent.mkdir(exist_ok=True)
     path.write_bytes(kept.SerializeToString(deterministic=True))
+    if source.given:
+        artifacts.quantized_file(model.name).unlink(missing_ok=True)  # of the weights before; see quantize.py
     if source.record is not None:
         keep_record(model, source.record)
     return all(row.holds for row in rows)

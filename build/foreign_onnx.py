@@ -12,7 +12,7 @@ from onnx.inliner import inline_local_functions
 from parity import ELEMENT_TYPES, in_onnx_runtime, sample_inputs
 
 from ensemble import artifacts
-from ensemble.contract import EMBEDDER, Model, Tensor
+from ensemble.contract import COIN_PROBABILITY, EMBEDDER, SEGMENTATION, Model, Tensor
 
 OPSETS = range(13, 21)  # 13: the first that int8 storage can be written in; 20: what this project exports
 UNIT = 1e-3  # how far an embedding's length may be from 1
@@ -28,7 +28,7 @@ def read_foreign(path: Path, models: Sequence[Model]) -> onnx.ModelProto:
 
     Args:
         path: the file; weights in a file beside it are read, too.
-        models: the compute models that it becomes: one picture in, one tensor out. The graph has the form of the first.
+        models: the compute models that it becomes: one picture in. The graph has the form of the first.
 
     Raises:
         ForeignError: no ONNX file, or one that does not keep the contract.
@@ -41,6 +41,8 @@ def read_foreign(path: Path, models: Sequence[Model]) -> onnx.ModelProto:
     graph = inline_local_functions(graph)
     _check_operators(path, graph)
     _drop_notes(graph)
+    if models[0] is SEGMENTATION and len(graph.graph.output) == 1:
+        _add_probability(graph.graph)
     initializers = {tensor.name for tensor in graph.graph.initializer}
     inputs = [value for value in graph.graph.input if value.name not in initializers]  # old files list weights, too
     del graph.graph.input[:]
@@ -56,6 +58,16 @@ def read_foreign(path: Path, models: Sequence[Model]) -> onnx.ModelProto:
     for model in models:
         _check_answers(path, artifacts.fit(graph, model), model)
     return artifacts.fit(graph, models[0])
+
+
+def _add_probability(graph: onnx.GraphProto) -> None:
+    """Give a segmentation that has masks only the second output, in place: the likeliest pixel's probability."""
+    mask = graph.output[0].name
+    graph.initializer.append(onnx.numpy_helper.from_array(np.array([0, 1, -1, 1]), f"{mask} in one"))
+    graph.node.append(onnx.helper.make_node("Reshape", [mask, f"{mask} in one"], [f"{mask} together"]))
+    graph.node.append(onnx.helper.make_node("GlobalMaxPool", [f"{mask} together"], [f"{mask} greatest"]))
+    graph.node.append(onnx.helper.make_node("Flatten", [f"{mask} greatest"], [COIN_PROBABILITY.name], axis=1))
+    graph.output.append(onnx.helper.make_tensor_value_info(COIN_PROBABILITY.name, onnx.TensorProto.FLOAT, ["batch", 1]))
 
 
 def _check_operators(path: Path, graph: onnx.ModelProto) -> None:
@@ -106,29 +118,32 @@ def _check_answers(path: Path, graph: onnx.ModelProto, model: Model) -> None:
     inputs = sample_inputs(model, batch=3)
     try:
         run = in_onnx_runtime(graph)
-        together = run(inputs)[0]
-        alone = np.concatenate([run({name: array[i : i + 1] for name, array in inputs.items()})[0] for i in range(3)])
+        together = run(inputs)
+        alone = [run({name: array[i : i + 1] for name, array in inputs.items()}) for i in range(3)]
     except Exception as error:  # ONNX Runtime's errors have no base of their own
         raise ForeignError(
             f"{path} cannot be run on batches of 1 and of 3 at {list(model.inputs[0].dims)}: {error}\n"
             f"export it with a free batch axis{'' if model is EMBEDDER else ', height and width'}"
         ) from error
-    if together.shape != (3, *model.outputs[0].dims):
-        raise ForeignError(
-            f"{path} makes {list(together.shape)} of 3 pictures; the contract says {[3, *model.outputs[0].dims]}"
-        )
-    if not np.isfinite(together).all() or np.abs(together - alone).max() > ALONE:
-        raise ForeignError(f"{path} gives another result for a picture in a batch than for the picture alone")
+    for tensor, made, rows in zip(model.outputs, together, zip(*alone, strict=True), strict=True):
+        if made.shape != (3, *tensor.dims):
+            raise ForeignError(f"{path} makes {list(made.shape)} of 3 pictures; the contract says {[3, *tensor.dims]}")
+        if not np.isfinite(made).all() or np.abs(made - np.concatenate(rows)).max() > ALONE:
+            raise ForeignError(f"{path} gives another result for a picture in a batch than for the picture alone")
+        _check_range(path, model, tensor, made)
+
+
+def _check_range(path: Path, model: Model, tensor: Tensor, made: np.ndarray) -> None:
     if model is EMBEDDER:
-        lengths = np.linalg.norm(together, axis=1)
+        lengths = np.linalg.norm(made, axis=1)
         if np.abs(lengths - 1).max() > UNIT:
             raise ForeignError(
                 f"{path}: its embeddings have lengths of {lengths.min():.3g} to {lengths.max():.3g}; "
                 "they must be 1: divide by the norm at the end"
             )
-    elif together.min() < 0 or together.max() > 1:
+    elif made.min() < 0 or made.max() > 1:
         raise ForeignError(
-            f"{path}: its mask has values of {together.min():.3g} to {together.max():.3g}; "
+            f"{path}: its {tensor.name} has values of {made.min():.3g} to {made.max():.3g}; "
             "it must be a probability, 0 to 1: end in a sigmoid"
         )
 

@@ -15,7 +15,9 @@ TOLERANCE = {
     "mask": 6e-2,
     "coin": 5e-2,
     "ellipse": 0.1,
+    "coin_probability": 2e-2,
     "found": 0.0,
+    "cut_off": 2e-2,
     "embedding": 1e-2,
     "relief": 1e-2,
 }

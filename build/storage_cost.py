@@ -12,18 +12,19 @@ import _project  # noqa: F401  before the project's packages
 from export_onnx import STORED_AS
 from torch import nn
 
-from ensemble.contract import EMBEDDER, IMAGE_SIZE, SEGMENTATION, Model
+from ensemble.contract import EMBEDDER, IMAGE_SIZE, SEGMENTATION
 from training import train_embedding, train_segmentation
 from training.data import CropDataset, SceneDataset
+from training.networks import Segmenter
 from training.weights import load_module
 
 PICTURES = 160  # held-out scenes
 QUERIES = 2  # per held-out class
 
 
-def accuracy(model: Model, network: nn.Module, data: Path) -> dict[str, float]:
+def accuracy(network: nn.Module, data: Path) -> dict[str, float]:
     """IoU of the segmentation, or recall of the embedding, on renders of designs never trained on."""
-    if model is SEGMENTATION:
+    if isinstance(network, Segmenter):
         scenes = SceneDataset(data / "scenes", "test", IMAGE_SIZE, augment=False)
         return train_segmentation.evaluate(network, scenes, PICTURES)
     crops = CropDataset(data / "crops" / "test.npy", IMAGE_SIZE, augment=False, seed=1)
@@ -40,8 +41,8 @@ def main() -> None:
     for model, checkpoint in ((SEGMENTATION, options.segmentation), (EMBEDDER, options.embedding)):
         if checkpoint is None:
             continue
-        trained = accuracy(model, load_module(model, checkpoint), options.data)
-        stored = accuracy(model, load_module(model, None), options.data)
+        trained = accuracy(load_module(model, checkpoint), options.data)
+        stored = accuracy(load_module(model, None), options.data)
         for name, value in trained.items():
             print(f"{model.name:13} {name:9} float32 {value:.4f}   {STORED_AS[model]} {stored[name]:.4f}")
 

@@ -26,14 +26,17 @@ from deploy.command import EVERY_ADDRESS, hardened
 from deploy.environment import SettingsError
 from deploy.settings import ROOT, Settings, read_settings
 from ensemble import variables
+from ensemble.cpu import Cpu
 from ensemble.limits import Limits
-from server import Ports, ServerError, machine
+from ensemble.placement import most_photos
+from server import machine
 from server.assembly import assemble_models
 from server.gate.settings import GateSettings
 from server.gates import Gates
-from server.launch import LOOPBACK, Launch, triton_command, triton_environment
+from server.launch import LOOPBACK, Launch, Ports, triton_command, triton_environment
 from server.supervision import Supervised
 from server.triton import Triton
+from server.wheel import ServerError
 
 # Triton and its models get the tokens themselves, and have no use for those of the gate.
 FOR_ENTRYPOINT_ONLY = (*variables.GATE_ONLY, *(secret + variables.FILE for secret in variables.SECRETS))
@@ -157,6 +160,10 @@ def launch_of(settings: Settings) -> Launch:
     return hardened(launch)
 
 
+def _cpu() -> Cpu:
+    return Cpu.within(machine.usable_cores(), machine.usable_memory())
+
+
 def gates_of(settings: Settings, ports: Ports, address: str) -> Gates:
     """The gate with these settings."""
     gate = GateSettings(
@@ -172,6 +179,7 @@ def gates_of(settings: Settings, ports: Ports, address: str) -> Gates:
         priority_token=settings.priority_token,
         message_bytes=Limits.of(os.environ).message_bytes,
         reading=(settings.read_token, settings.token) if settings.read_token else (),
+        most_photos=most_photos(_cpu()) if settings.target == "cpu" else 0,
     )
     return Gates(gate, max(1, machine.usable_cores() // CORES_OF_A_GATE), settings.tls)
 

@@ -14,7 +14,8 @@ from deploy.command import CUDA_POOL_MIB
 from deploy.environment import SettingsError, read_path, read_secret, read_token, read_whole
 from ensemble import variables
 from ensemble.parameters import CandidateLimits
-from server import ServerError, Tls
+from server.tls import Tls
+from server.wheel import ServerError
 
 ROOT = Path(__file__).resolve().parent.parent
 TARGETS = ("gpu", "cpu")

@@ -16,11 +16,13 @@ from onnx import TensorProto, helper, numpy_helper
 
 from ensemble import variables
 from ensemble.contract import COARSE_SEGMENTATION, COIN_RADIUS, EMBEDDER, IMAGE_SIZE, RELIEF_MAPPER, SEGMENTATION, Model
+from ensemble.places import ROOT
 from ensemble.verification import Judge
 
-WEIGHTS = Path(os.environ.get(variables.WEIGHTS) or Path(__file__).resolve().parent.parent / "weights")
+WEIGHTS = Path(os.environ.get(variables.WEIGHTS) or ROOT / "weights")
 SAME_WEIGHTS = {COARSE_SEGMENTATION.name: SEGMENTATION.name}  # one network for pictures of two sizes
 JUDGE = WEIGHTS / "judge.json"  # fitted for the embedding and the relief map
+MADE_FROM = "made_from"  # key in the metadata of a quantized graph: digest of the weights that it was made from
 SMALLEST_ROW = 32  # elements that share an int8 scale; depthwise kernels (9 or 25) stay float16
 SMALLEST_PACKED = 1024  # elements; below, the saving is not worth a node
 _GRAPHS = (onnx.AttributeProto.GRAPH, onnx.AttributeProto.GRAPHS)
@@ -29,6 +31,11 @@ _GRAPHS = (onnx.AttributeProto.GRAPH, onnx.AttributeProto.GRAPHS)
 def weights_file(model: str) -> Path:
     """The file of a compute model's compact form, or of the model whose weights it shares."""
     return WEIGHTS / f"{SAME_WEIGHTS.get(model, model)}.onnx"
+
+
+def quantized_file(model: str) -> Path:
+    """The file of what `build/quantize.py` made of a network's compact form; most networks have none."""
+    return weights_file(model).with_suffix(".int8.onnx")
 
 
 def plain_graph(model: Model) -> onnx.ModelProto:
@@ -40,14 +47,33 @@ def plain_graph(model: Model) -> onnx.ModelProto:
     return fit(unpack(onnx.load(weights_file(model.name))), model)
 
 
+def quantized_graph(model: Model) -> onnx.ModelProto | None:
+    """The graph with weights and activations in int8 that a CPU may be given in place of the plain one.
+
+    None where there is none, or where it was made from other weights than those that are there.
+    """
+    file = quantized_file(model.name)
+    if not file.is_file():
+        return None
+    graph = onnx.load(file)
+    source = {entry.key: entry.value for entry in graph.metadata_props}.get(MADE_FROM)
+    return fit(graph, model) if source == digest(weights_file(model.name)) else None
+
+
+def digest(file: Path) -> str:
+    """SHA-256 of a file, in hexadecimal digits."""
+    return hashlib.sha256(file.read_bytes()).hexdigest()
+
+
 def fit(graph: onnx.ModelProto, model: Model) -> onnx.ModelProto:
     """A plain graph with the names and sizes of a model's tensors at its ends.
 
-    A network of convolutions computes the same on pictures of any size, so two models can share one graph. A graph that
-    has the model's names and sizes already stays as it is.
+    A network of convolutions computes the same on pictures of any size, so two models can share one graph, of which one
+    may use the first outputs only. A graph that has the model's names and sizes already stays as it is.
     """
     fitted = onnx.ModelProto()
     fitted.CopyFrom(graph)
+    _keep_outputs(fitted.graph, len(model.outputs))
     names = {}
     for value, tensor in zip((*fitted.graph.input, *fitted.graph.output), (*model.inputs, *model.outputs), strict=True):
         names[value.name] = tensor.name
@@ -57,6 +83,31 @@ def fit(graph: onnx.ModelProto, model: Model) -> onnx.ModelProto:
     names |= {name: f"{name} within" for name in set(names.values()) - names.keys()}
     _rename(fitted.graph, names)
     return fitted
+
+
+def _keep_outputs(graph: onnx.GraphProto, count: int) -> None:
+    """Drop all outputs but the first, and what only the others need, in place."""
+    if count == len(graph.output):
+        return
+    del graph.output[count:]
+    needed, nodes = {value.name for value in graph.output}, []
+    for node in reversed(graph.node):
+        if needed.intersection(node.output):
+            needed.update(_taken(node))
+            nodes.append(node)
+    initializers = [tensor for tensor in graph.initializer if tensor.name in needed]
+    del graph.node[:], graph.initializer[:], graph.value_info[:]
+    graph.node.extend(reversed(nodes))
+    graph.initializer.extend(initializers)
+
+
+def _taken(node: onnx.NodeProto) -> Iterator[str]:
+    """Names of the tensors that a node takes, for the graphs in it, too."""
+    yield from node.input
+    for attribute in node.attribute:
+        for inner in (attribute.g, *attribute.graphs) if attribute.type in _GRAPHS else ():
+            for part in inner.node:
+                yield from _taken(part)
 
 
 def _rename(graph: onnx.GraphProto, names: dict[str, str]) -> None:

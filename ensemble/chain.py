@@ -2,13 +2,11 @@
 
 import time
 from collections.abc import Callable, Sequence
-from functools import partial
 
 import numpy as np
 
 from ensemble.contract import DECODE, ENCODED, Model
 from ensemble.limits import DEFAULT, Limits
-from ensemble.photo import decode
 
 Arrays = dict[str, np.ndarray]
 # Runs a model: from its inputs to its outputs, by the model's own names, each [B, …]. The number is how many CPU
@@ -32,8 +30,7 @@ class Chain:
     """
 
     def __init__(self, steps: Sequence[Model], opened: Callable[[Model], Runner], limits: Limits = DEFAULT) -> None:
-        decoding = partial(_decode, limits=limits)
-        self._runners = {model: decoding if model is DECODE else opened(model) for model in steps}
+        self._runners = {model: _decoder(limits) if model is DECODE else opened(model) for model in steps}
 
     def run(self, photo: bytes, threads: Threads = unlimited, observe: Observer | None = None) -> Arrays:
         """Take one photo through all steps.
@@ -59,5 +56,10 @@ class Chain:
         return tensors
 
 
-def _decode(inputs: Arrays, threads: int | None, limits: Limits) -> Arrays:
-    return {name: array[None] for name, array in vars(decode(inputs[ENCODED.name][0], limits)).items()}
+def _decoder(limits: Limits) -> Runner:
+    from ensemble.photo import decode  # its libraries are large, and single steps do without it
+
+    def run(inputs: Arrays, threads: int | None) -> Arrays:
+        return {name: array[None] for name, array in vars(decode(inputs[ENCODED.name][0], limits)).items()}
+
+    return run

@@ -68,7 +68,7 @@ def _tensors() -> list[str]:
     """Names of tensors and of the models that a client asks, and types and outputs by these names."""
     tensors = {k: v for k, v in vars(contract).items() if isinstance(v, Tensor) and _public(k)}
     lines = [f'{name} = "{tensor.name}"' for name, tensor in tensors.items()]
-    asked = (contract.CATALOG, *contract.ENSEMBLES)
+    asked = (contract.CATALOG, *contract.ENSEMBLES, contract.COIN_SEARCH_ALL)
     lines += ["", *(f'{name} = "{v.name}"' for name, v in vars(contract).items() if v in asked)]
     lines += ["", "DTYPES = {", *(f'    "{t.name}": "{t.dtype.value}",' for t in tensors.values()), "}"]
     lines += ["", "OUTPUTS: dict[str, tuple[str, ...]] = {"]

@@ -38,12 +38,22 @@ RELIEF_TRIES = len(RELIEF_TRIALS)
 
 MASK_THRESHOLD = 0.5  # probability from which a pixel counts as coin
 
+# What counts as found.
+LEAST_PROBABILITY = 0.5  # that it is a coin
+LEAST_DIAMETER = 24.0  # px of the photo; of less, nothing can be told
+# What a catalog takes: nothing beyond the first number, and with a warning up to the second.
+ENROLLED_PROBABILITY = (LEAST_PROBABILITY, 0.9)
+ENROLLED_DIAMETER = (64.0, 100.0)  # px of the photo
+ENROLLED_SHARPNESS = (0.35, 0.6)  # see catalog/service/fitness.py
+ENROLLED_CUT = (0.75, 0.5)  # see CUT_OFF; a whole coin that touches the edge of its picture has up to 0.4
+
 DEFAULT_K = 5
 MAX_K = 1000  # entries
 DEFAULT_CANDIDATES = 1000  # views that a search compares by their relief, unless request or server say otherwise
 MAX_CANDIDATES = 10_000
 METADATA_FILTER = "metadata."  # a filter by a key of the free metadata begins with this
 MAX_MEGAPIXELS = 64.0
+MOST_COINS = 64  # of one photo, where all are asked for
 PHOTO_SUFFIXES = {  # by Pillow's names of the formats
     "JPEG": (".jpg", ".jpeg"),
     "PNG": (".png",),
@@ -98,15 +108,26 @@ EXTENT = Tensor("extent", DType.INT32, (2,), "height and width of the photo on t
 SCALE = Tensor("scale", DType.FP32, (1,), "photo pixels per canvas pixel")
 WINDOW = Tensor("window", DType.FP32, (4,), "square around the photo: x0, y0, x1, y1, canvas px, outer edges")
 COARSE_IMAGE = Tensor("coarse_image", DType.FP32, (3, *_COARSE), "the window, normalized for the networks")
-COARSE_MASK = Tensor("coarse_mask", DType.FP32, (1, *_COARSE), "probability that a pixel of the window is coin")
-ZOOM_WINDOW = Tensor("zoom_window", DType.FP32, (4,), "square around the largest coin, as `window`")
+COARSE_MASK = Tensor(
+    "coarse_mask", DType.FP32, (2, *_COARSE), "of the window: probability that a pixel is coin, and that it is a core"
+)
+ZOOM_WINDOW = Tensor("zoom_window", DType.FP32, (4,), "square around the coin, as `window`")
 IMAGE = Tensor("image", DType.FP32, (3, *_FINE), "the zoom window, normalized for the networks")
-MASK = Tensor("mask", DType.FP32, (1, *_FINE), "probability that a pixel of the zoom window is coin")
-COIN = Tensor("coin", DType.FP32, (3, *_FINE), "the coin as a circle of COIN_RADIUS, zero outside, normalized")
+MASK = Tensor("mask", DType.FP32, (2, *_FINE), "the same of the zoom window; a core is the middle of one coin")
+COIN = Tensor("coin", DType.FP32, (3, *_FINE), "it as a circle of COIN_RADIUS, zero outside, normalized")
 ELLIPSE = Tensor(
-    "ellipse", DType.FP32, (5,), "rim of the coin: cx, cy, semi-axes a >= b (photo px), angle of a (degrees, y down)"
+    "ellipse",
+    DType.FP32,
+    (5,),
+    "rim of what may be a coin: cx, cy, semi-axes a >= b (photo px), angle of a (degrees, y down); all 0: nothing is",
+)
+COIN_PROBABILITY = Tensor(
+    "coin_probability", DType.FP32, (1,), "probability that the middle of the zoom window shows a coin"
 )
 FOUND = Tensor("found", DType.FP32, (1,), "1 if the photo shows a coin, else 0")
+CUT_OFF = Tensor(
+    "cut_off", DType.FP32, (1,), "length along which the photo's edge cuts the coin, over the coin's; 0: not at all"
+)
 EMBEDDING = Tensor("embedding", DType.FP32, (EMBEDDING_SIZE,), "unit vector")
 RELIEF = Tensor(
     "relief",
@@ -131,16 +152,26 @@ KNOWN = Tensor("known", DType.BOOL, (1,), "whether the best score says that the 
 MARGIN = Tensor("margin", DType.FP32, (1,), "best score minus that of the next entry; a missing entry counts as 0")
 METADATA = Tensor("metadata", DType.BYTES, (1,), "what to enroll, as a JSON object")
 ENROLLED_ID = Tensor("enrolled_id", DType.BYTES, (1,), "id of the new entry")
+WARNINGS = Tensor("warnings", DType.BYTES, (1,), "what is doubtful about the photo, a line each; '' where nothing is")
 REQUEST = Tensor("request", DType.BYTES, (1,), "catalog operation and its arguments, as a JSON object")
+COINS = Tensor("coins", DType.BYTES, (1,), "every coin of the photo, the largest first, as a JSON object")
 RESPONSE = Tensor("response", DType.BYTES, (1,), "the operation's result, as a JSON object")
 
 DECODE = Model("decode", (ENCODED,), (CANVAS, EXTENT, SCALE), "photo file to canvas")
 PREPROCESS = Model("preprocess", (CANVAS, EXTENT), (WINDOW, COARSE_IMAGE), "whole photo, letterboxed, antialiased")
 COARSE_SEGMENTATION = Model("coarse_segmentation", (COARSE_IMAGE,), (COARSE_MASK,), "where in the photo coins are")
-ZOOM = Model("zoom", (CANVAS, EXTENT, WINDOW, COARSE_MASK), (ZOOM_WINDOW, IMAGE), "a closer look at the largest coin")
-SEGMENTATION = Model("segmentation", (IMAGE,), (MASK,), "coin or background, pixel by pixel")
+ZOOM = Model(
+    "zoom",
+    (CANVAS, EXTENT, WINDOW, COARSE_MASK),
+    (ZOOM_WINDOW, IMAGE),
+    "a closer look at one coin: of those about as large as the largest, the most central",
+)
+SEGMENTATION = Model("segmentation", (IMAGE,), (MASK, COIN_PROBABILITY), "coin or background; whether it is a coin")
 CROP = Model(
-    "crop", (CANVAS, EXTENT, SCALE, ZOOM_WINDOW, MASK), (COIN, ELLIPSE, FOUND), "rectify the coin, drop the background"
+    "crop",
+    (CANVAS, EXTENT, SCALE, ZOOM_WINDOW, MASK, COIN_PROBABILITY),
+    (COIN, ELLIPSE, FOUND, CUT_OFF),
+    "rectify the coin, drop the background",
 )
 EMBEDDER = Model("embedding", (COIN,), (EMBEDDING,), "coin to unit vector")
 RELIEF_MAPPER = Model("relief", (COIN,), (RELIEF,), "coin to relief maps")
@@ -151,20 +182,26 @@ SEARCH = Model(
     "catalog entries: candidates by cosine, verified by their relief",
 )
 ENROLL = Model(
-    "enroll", (COIN, EMBEDDING, RELIEF, FOUND, METADATA), (ENROLLED_ID,), "store a coin as a view of a catalog entry"
+    "enroll",
+    (COIN, EMBEDDING, RELIEF, ELLIPSE, FOUND, COIN_PROBABILITY, CUT_OFF, METADATA),
+    (ENROLLED_ID, WARNINGS),
+    "store a coin as a view of a catalog entry",
 )
 CATALOG = Model("catalog", (REQUEST,), (RESPONSE,), "list, change, import and export entries; status")
 
-COIN_SEARCH = Model("coin_search", (ENCODED,), (*SEARCH.outputs, ELLIPSE, FOUND), "photo to matches")
+COIN_SEARCH = Model("coin_search", (ENCODED,), (*SEARCH.outputs, ELLIPSE, FOUND, COIN_PROBABILITY), "photo to matches")
 COIN_EMBEDDING = Model(
     "coin_embedding",
     (ENCODED,),
-    (EMBEDDING, RELIEF, COIN, ELLIPSE, FOUND),
+    (EMBEDDING, RELIEF, COIN, ELLIPSE, FOUND, COIN_PROBABILITY, CUT_OFF),
     "photo to embedding, relief maps, coin picture and ellipse",
 )
-COIN_ENROLL = Model("coin_enroll", (ENCODED, METADATA), (ENROLLED_ID, ELLIPSE, FOUND), "photo to a new catalog entry")
+COIN_SEARCH_ALL = Model("coin_search_all", (ENCODED,), (COINS,), "photo to every coin in it, with its matches")
+COIN_ENROLL = Model(
+    "coin_enroll", (ENCODED, METADATA), (*ENROLL.outputs, ELLIPSE, FOUND), "photo to a new catalog entry"
+)
 
 COMPUTE_MODELS = (PREPROCESS, COARSE_SEGMENTATION, ZOOM, SEGMENTATION, CROP, EMBEDDER, RELIEF_MAPPER)
-PYTHON_MODELS = (DECODE, SEARCH, ENROLL, CATALOG)
+PYTHON_MODELS = (DECODE, SEARCH, ENROLL, CATALOG, COIN_SEARCH_ALL)
 ENSEMBLES = (COIN_SEARCH, COIN_EMBEDDING, COIN_ENROLL)
 MODELS = (*COMPUTE_MODELS, *PYTHON_MODELS, *ENSEMBLES)

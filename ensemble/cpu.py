@@ -1,8 +1,8 @@
 """How a server on CPUs divides cores and memory: how many slots (photos at a time), and how many threads for each.
 
 One process, a worker, takes a photo through all its steps. More slots mean more photos per second, because a core gets
-most done when it runs one photo on one thread. But every worker holds all networks, compiled for every number of
-threads that it may use.
+most done when it runs one photo on one thread. But every worker holds all networks, ready for every number of threads
+that it may use.
 """
 
 from collections.abc import Mapping
@@ -12,8 +12,9 @@ MOST_THREADS = 8  # of one inference; more gain little
 MOST_SLOTS = 4
 SPARE = 1  # workers beyond the slots: each holds the next photo while it waits, see backends/slots.py
 
-_WORKER = 200 << 20  # bytes of a worker: libraries, weights, a photo (measured with 1, 2 and 4 cores)
-_COMPILED = 300 << 20  # bytes of its networks compiled for one number of threads
+# Measured with 1, 2 and 4 cores, with the networks that ship; of these, all workers share one copy on disk.
+_WORKER = 200 << 20  # bytes of a worker: libraries, a photo
+_COMPILED = 75 << 20  # bytes of its networks, ready for one number of threads
 _MEMORY_SHARE = 0.5  # of the machine's memory, for the workers
 
 
@@ -52,7 +53,7 @@ class Cpu:
 
     @property
     def threads(self) -> tuple[int, ...]:
-        """Numbers of threads to compile for, most first: all cores, then halves, down to cores per slot."""
+        """Numbers of threads to be ready for, most first: all cores, then halves, down to cores per slot."""
         counts, fewest = [min(self.cores, MOST_THREADS)], min(self.cores // self.slots, MOST_THREADS)
         while counts[-1] > fewest:
             counts.append(max(counts[-1] // 2, fewest))

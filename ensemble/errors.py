@@ -51,6 +51,12 @@ class NoCoinError(RequestError):
     status = Status.NOT_FOUND
 
 
+class UnfitPhotoError(RequestError):
+    """The photo shows a coin, but not well enough to enroll it; the message says what is wrong and what is needed."""
+
+    code = "UNFIT_PHOTO"
+
+
 class ParameterError(RequestError):
     """A request parameter or a text input is unknown or out of range; the message says the range."""
 
@@ -96,6 +102,7 @@ class StartingError(RequestError):
 ERRORS = (
     PhotoError,
     NoCoinError,
+    UnfitPhotoError,
     ParameterError,
     EntryError,
     EntryNotFoundError,
@@ -103,3 +110,12 @@ ERRORS = (
     CatalogError,
     StartingError,
 )
+
+
+def refused(answer: str) -> RequestError | None:
+    """The error whose `answer` a text is, of whichever kind; None if it is none of them."""
+    for kind in ERRORS:
+        before, code, message = answer.partition(CODE_FORMAT.format(code=kind.code))
+        if code:
+            return kind(before + message)
+    return None

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from ensemble.contract import (
     COARSE_SEGMENTATION,
     COIN_EMBEDDING,
+    COIN_SEARCH_ALL,
     CROP,
     DECODE,
     EMBEDDER,
@@ -19,6 +20,7 @@ from ensemble.contract import (
 )
 from ensemble.cpu import REFERENCE, Cpu
 from ensemble.graph import Target, steps_of
+from ensemble.places import GRAPH
 
 
 @dataclass(frozen=True)
@@ -61,6 +63,7 @@ class Placement:
 
 
 CPU_MAX_BATCH = 1  # a CPU gains nothing from batches: one core would compute many photos while other cores wait
+CPU_ROWS = 8  # of a step alone: all coins of a photo are asked for in few messages
 NETWORKS = (COARSE_SEGMENTATION, SEGMENTATION, EMBEDDER)  # may run entirely in less than float32
 GEOMETRY = (PREPROCESS, ZOOM, CROP)  # on CPUs there is something faster for them than their graphs
 
@@ -126,11 +129,15 @@ def _python(model: Model, target: Target, max_batch: int) -> Placement:
     Every instance of `search` holds an index of its own, and a Faiss index on a GPU allows one search at a time. So
     there is one instance, or one per GPU.
     """
-    queued = model in (DECODE, SEARCH)
+    queued = model in (DECODE, SEARCH, COIN_SEARCH_ALL)
     if target is Target.CPU and model is SEARCH:
         # Its queue is not limited: that of COIN_EMBEDDING comes first, and Triton is slow to look at limited queues.
         return Placement("python", "KIND_CPU", 1, max_batch, batching=True)
     queue = (CPU_QUEUE if target is Target.CPU else QUEUE) if queued else None
+    if model is COIN_SEARCH_ALL:
+        # Two instances: a photo of few coins need not wait for one of many.
+        rows = {"rows": str(CPU_ROWS if target is Target.CPU else MAX_BATCH), "searched_rows": str(max_batch)}
+        return Placement("python", "KIND_CPU", 2, max_batch, batching=True, queue=queue, parameters=rows)
     if target is Target.GPU and model is DECODE:
         # Two instances: while one waits for the device, the other puts pictures on their canvases.
         return Placement("python", "KIND_GPU", 2, max_batch, batching=True, queue=queue)
@@ -159,6 +166,11 @@ def _chain(cpu: Cpu) -> Placement:
     )
 
 
+def most_photos(cpu: Cpu) -> int:
+    """How many photos a server on CPUs has under way: waiting for a worker, or in work."""
+    return CPU_ADMISSION.size + cpu.workers
+
+
 def precision(model: Model) -> str:
     """In which precision a CPU computes a graph, see backends/openvino/session.py."""
     return "auto" if model in NETWORKS else "f32"
@@ -171,8 +183,8 @@ def _step(model: Model, cpu: Cpu) -> Placement:
         "openvino" if network else "opencv",
         "KIND_CPU",
         1,
-        CPU_MAX_BATCH,
-        artifact="model.onnx" if network else "",
+        CPU_ROWS,
+        artifact=GRAPH if network else "",
         batching=True,
         queue=CPU_QUEUE,
         parameters={**cpu.parameters, **({"precision": precision(model)} if network else {})},

@@ -10,9 +10,10 @@ import sys
 from pathlib import Path
 
 from ensemble.client_contract import CLIENT_CONTRACT, CLIENT_VERIFICATION, client_contract, client_verification
-from ensemble.configs import REPOSITORY, ROOT, config_path, config_text
+from ensemble.configs import config_path, config_text
 from ensemble.contract import MODELS
 from ensemble.graph import Target
+from ensemble.places import REPOSITORY, ROOT
 
 
 def generated() -> dict[str, str]:

@@ -15,7 +15,8 @@ from pathlib import Path
 from tqdm import tqdm
 
 from ensemble.contract import MODELS
-from server import EmbeddedServer, ServerError
+from server.embedded import EmbeddedServer
+from server.wheel import ServerError
 from training.mint.collection import write_collection
 
 FOLDER = Path("data/demo")

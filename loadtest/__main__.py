@@ -22,7 +22,7 @@ from loadtest.breakdown.figures import Watch
 from loadtest.breakdown.traces import draw, median, read_traces
 from loadtest.host import add_arguments, host, pin
 from loadtest.locust.run import LOCUSTFILE, MODELFILE, common, headless, run_locust
-from server import ServerError
+from server.wheel import ServerError
 
 KINDS = ("Recognizer", "Embedder", "Enroller")
 

@@ -17,7 +17,7 @@ from loadtest import photos
 from loadtest.counters import metrics_beside
 from loadtest.processes import ProcessTree
 from mintmark import Client, EntryFields
-from server import EmbeddedServer
+from server.embedded import EmbeddedServer
 from server.launch import LOOPBACK
 
 TIMEOUT = 120.0  # s for a request of a load test: longer than the server's own limits, which are under test

@@ -11,7 +11,10 @@ from tqdm import tqdm
 from ensemble import variables
 from ensemble.contract import MODELS
 from ensemble.graph import Target
-from server import EmbeddedServer, Ports, ServerError, Tls
+from server.embedded import EmbeddedServer
+from server.launch import Ports
+from server.tls import Tls
+from server.wheel import ServerError
 
 MOST_PORT = 65_535
 

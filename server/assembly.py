@@ -4,10 +4,11 @@ import shutil
 from collections.abc import Collection, Sequence
 from pathlib import Path
 
-from ensemble.configs import ROOT, config_path, config_text
+from ensemble.configs import config_path, config_text
 from ensemble.contract import MODELS, Model
 from ensemble.cpu import Cpu
 from ensemble.graph import Target
+from ensemble.places import ROOT
 from server.wheel import Wheel
 
 LINKED = (".onnx", ".plan")  # large files: a copy would take memory where the folder lies on a tmpfs

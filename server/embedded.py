@@ -11,11 +11,12 @@ from types import TracebackType
 from catalog.opening import kind_of
 from ensemble import variables
 from ensemble.access import reading
-from ensemble.configs import MODEL_REPOSITORY
 from ensemble.contract import MODELS, Model
 from ensemble.cpu import Cpu
 from ensemble.graph import Target
 from ensemble.limits import Limits
+from ensemble.placement import most_photos
+from ensemble.places import MODEL_REPOSITORY
 from server import machine
 from server.assembly import assemble_backends, assemble_models, write_configs
 from server.gate.settings import GateSettings
@@ -167,6 +168,7 @@ class EmbeddedServer:
             priority_token=environment.get(variables.PRIORITY_TOKEN, ""),
             message_bytes=Limits.of(environment).message_bytes,
             reading=reading(environment),
+            most_photos=most_photos(self.cpu) if self._target is Target.CPU else 0,
         )
 
     def _hear(self, line: str) -> None:

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 
 from ensemble import variables
-from ensemble.configs import ROOT
+from ensemble.places import ROOT
 from server.gate.settings import GateSettings
 from server.gate.state import State
 from server.tls import Tls

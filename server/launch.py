@@ -11,6 +11,7 @@ from server.gate.settings import triton_options
 
 LOOPBACK = "127.0.0.1"
 STOP_TIMEOUT = 30  # s that requests in flight have left when the server stops
+LOADED_AT_ONCE = 16  # models: most of the time one waits for its process to start
 TRACED = 5  # one request in so many is traced
 PINNED_POOL_MIB = 1024  # canvases on their way to the GPU, 3 MB each
 
@@ -82,6 +83,7 @@ def triton_command(launch: Launch) -> list[str]:
         "strict-readiness": "true",  # ready means that every model is ready
         "exit-on-error": str(launch.exit_on_error).lower(),
         "exit-timeout-secs": STOP_TIMEOUT,
+        "model-load-thread-count": LOADED_AT_ONCE,
         **triton_options(launch.sockets),
         "grpc-infer-allocation-pool-size": 0,  # keep no request's memory: four of 400 MB would leave 2.4 GB
         "allow-sagemaker": "false",

@@ -1,7 +1,6 @@
 """One Triton process and the processes of its models: started, asked for its state, ended together."""
 
 import contextlib
-import ctypes
 import http.client
 import json
 import os
@@ -13,16 +12,16 @@ import time
 from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 
-from ensemble.configs import ROOT
 from ensemble.contract import Model
+from ensemble.places import ROOT
 from server.gate.settings import HTTP_SOCKET
 from server.launch import STOP_TIMEOUT
 from server.log import TritonLog
 from server.stubs import dead_stubs, stopped_stubs
+from server.tied import tied
 from server.wheel import ServerError
 
 START_TIMEOUT = 300.0  # s; on a slow machine, compiling the graphs for the first time takes most of it
-_DIE_WITH_PARENT = 1  # PR_SET_PDEATHSIG
 _ANSWER_TIMEOUT = 10.0  # s, for questions about the server's health
 _POLL = 0.1  # s
 _LOG_LINES = 12  # that an error shows
@@ -55,9 +54,8 @@ class Triton:
         sockets.mkdir(mode=0o700)
         self._socket = sockets / HTTP_SOCKET
         self._log = log
-        libc = ctypes.CDLL(None)
         self._process = subprocess.Popen(
-            command,
+            tied(command),
             cwd=ROOT,  # the Python models import this project from here
             env=environment,
             stdout=None if log is None else subprocess.PIPE,
@@ -66,7 +64,6 @@ class Triton:
             pass_fds=inherited,
             start_new_session=True,  # Ctrl-C reaches this process alone, which then stops Triton in order
             umask=_PRIVATE,
-            preexec_fn=lambda: libc.prctl(_DIE_WITH_PARENT, signal.SIGTERM),
         )
         if log is not None and self._process.stdout is not None:
             log.follow(self._process.stdout)

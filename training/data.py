@@ -20,8 +20,10 @@ Bytes = np.ndarray
 PHOTO_SHARE = 0.25  # of a batch of crops, where there are photos
 PASTED_SHARE = 0.25  # of the training scenes, where there are cutouts
 WHITE_SHARE = 0.3  # of these, on a white ground as in catalogs
+FAR_SHARE, FAR = 0.3, 0.35  # of the scenes smaller than full size: seen from farther away, the least scale of them
 TILTED_SHARE = 0.3  # of the augmented scenes: turned by any angle, the others by quarters
 MORE_SCENES = ("photos", "pasted")  # stores that training takes besides `train`, where they are
+CORE = 0.5  # of a coin's greatest depth; what is deeper is its core
 STRETCH, SCALE = 0.03, 0.035  # how far outlines are off: of one axis, and of the radius
 _MEAN = np.array(IMAGE_MEAN, np.float32) * 255
 _STD = np.array(IMAGE_STD, np.float32) * 255
@@ -167,7 +169,7 @@ class PairSampler(Sampler[list[int]]):
 
 
 class SceneDataset(Dataset):
-    """Photos and zoomed views with the mask of all coins: (image [3, size, size], mask [1, size, size] of 0 and 1).
+    """Photos and zoomed views: (image [3, size, size], masks [2, size, size] of 0 and 1: coins, and their cores).
 
     Training mixes rendered scenes with whatever else there is: windows of outlined photos, their coins pasted onto
     rendered grounds, and pictures of `training.backgrounds`.
@@ -214,7 +216,19 @@ class SceneDataset(Dataset):
         picture, mask = compose([Cutout(c[..., :3], c[..., 3]) for c in chosen], ground, IMAGE_SIZE, rng)
         return picture.astype(np.uint8), mask
 
-    def _warp(self, picture: Bytes, mask: Bytes, rng: np.random.Generator) -> tuple[Bytes, Bytes]:
+    def _reduced(self, picture: Bytes, masks: Bytes, scale: float) -> tuple[Bytes, Bytes]:
+        """At this dataset's size; of a scale below 1, in the middle of a plain ground."""
+        side = round(scale * self.size)
+        if side != picture.shape[0]:
+            picture, masks = (cv2.resize(x, (side, side), interpolation=cv2.INTER_AREA) for x in (picture, masks))
+        before = (self.size - side) // 2
+        around = (before, self.size - side - before) * 2
+        fill = tuple(float(c) for c in _MEAN)
+        return cv2.copyMakeBorder(picture, *around, cv2.BORDER_CONSTANT, value=fill), cv2.copyMakeBorder(
+            masks, *around, cv2.BORDER_CONSTANT
+        )
+
+    def _warp(self, picture: Bytes, masks: Bytes, rng: np.random.Generator) -> tuple[Bytes, Bytes]:
         turn = [np.eye(2), np.array([[0.0, -1], [1, 0]])][int(rng.integers(2))]
         flip = np.diag(rng.choice((-1.0, 1.0), 2))
         if rng.random() < TILTED_SHARE:
@@ -226,7 +240,7 @@ class SceneDataset(Dataset):
         fill = tuple(float(c) for c in _MEAN)
         size, flags = (self.size, self.size), cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
         return cv2.warpAffine(picture, matrix, size, flags=flags, borderValue=fill), cv2.warpAffine(
-            mask, matrix, size, flags=flags
+            masks, matrix, size, flags=flags
         )
 
     def __getitem__(self, key: int | tuple[int, int]) -> tuple[Tensor, Tensor]:
@@ -236,16 +250,32 @@ class SceneDataset(Dataset):
             picture, mask = self._pasted(rng)
         else:
             picture, mask = self._stored(index)
-        if self.size != picture.shape[0]:
-            picture, mask = (
-                cv2.resize(x, (self.size, self.size), interpolation=cv2.INTER_AREA) for x in (picture, mask)
-            )
+        masks = np.dstack([mask, cores(mask)])
+        far = self.augment and self.size < IMAGE_SIZE and rng.random() < FAR_SHARE
+        picture, masks = self._reduced(picture, masks, rng.uniform(FAR, 1) if far else 1.0)
         if self.augment:
-            picture, mask = self._warp(picture, mask, rng)
+            picture, masks = self._warp(picture, masks, rng)
             image = normalize(recolour(picture, rng, 0.7))
         else:
             image = normalize(picture.astype(np.float32))
-        return image, torch.from_numpy((mask > 127).astype(np.float32))[None]
+        return image, torch.from_numpy((masks > 127).astype(np.float32).transpose(2, 0, 1))
+
+
+def cores(mask: Bytes) -> Bytes:
+    """The middle of each coin, by which coins are told apart even where they touch: [h, w] uint8 of 0 and 255.
+
+    Of a disc it is the disc of half the radius; of a coin that the picture's edge cuts, the middle of what is seen.
+
+    Args:
+        mask: [h, w] uint8, 255 on coins, with background between them.
+    """
+    inside = (mask > 127).astype(np.uint8)
+    framed = cv2.copyMakeBorder(inside, 1, 1, 1, 1, cv2.BORDER_CONSTANT, value=(0,))
+    depth = cv2.distanceTransform(framed, cv2.DIST_L2, cv2.DIST_MASK_5)[1:-1, 1:-1]
+    count, labels = cv2.connectedComponents(inside, connectivity=4)
+    deepest = np.zeros(count, np.float32)
+    np.maximum.at(deepest, labels.astype(np.intp).ravel(), depth.ravel())
+    return np.where((inside > 0) & (depth > CORE * deepest[labels]), 255, 0).astype(np.uint8)
 
 
 class KeySampler(Sampler[list[tuple[int, int]]]):

@@ -8,7 +8,7 @@ import tempfile
 from pathlib import Path
 
 from mintmark._cli import main as mintmark
-from server import EmbeddedServer
+from server.embedded import EmbeddedServer
 
 
 def main(argv: list[str] | None = None) -> int:

@@ -9,7 +9,7 @@ from training.mint import Ellipse
 
 
 class CoinFinder:
-    """Both passes of the segmentation, from the photo file to the largest coin's ellipse.
+    """Both passes of the segmentation, from the photo file to the coin's ellipse.
 
     Raises:
         ValueError: the weights are not unpacked under model_repository/; `make models` does it.

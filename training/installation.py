@@ -15,7 +15,7 @@ from pathlib import Path
 
 from ensemble import render
 from ensemble.artifacts import WEIGHTS
-from ensemble.configs import ROOT
+from ensemble.places import ROOT
 from training.work import Work, figures, read
 
 BEFORE = ROOT / "data" / "weights_before"

@@ -55,6 +55,7 @@ def start(
     parser.add_argument("--workers", type=int, default=workers, help="processes that load data (%(default)s)")
     parser.add_argument("--pretrained", action="store_true", help="start from ImageNet weights")
     parser.add_argument("--shipped", action="store_true", help="start from the weights in weights/")
+    parser.add_argument("--start", type=Path, metavar="BEST.pt", help="start from the weights of another run")
     parser.add_argument("--plain", action="store_true", help="train on the pictures as stored, without augmentation")
     parser.add_argument("--resume", action="store_true", help="continue from last.pt")
     parser.add_argument(

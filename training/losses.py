@@ -49,21 +49,21 @@ def pair_loss(embedding: Tensor, label: Tensor, temperature: float = 0.1) -> Ten
 
 
 def dice_loss(logits: Tensor, mask: Tensor, smooth: float = 1.0) -> Tensor:
-    """One minus the soft Dice coefficient (Milletari et al. 2016, section 3) of the whole batch.
+    """One minus the soft Dice coefficient (Milletari et al. 2016, section 3) of the whole batch, mean over the masks.
 
-    logits and mask [B, 1, H, W]. Over the batch, not per picture: a picture without a coin then counts by its false
+    logits and mask [B, C, H, W]. Over the batch, not per picture: a picture without a coin then counts by its false
     positives alone.
     """
     probability = torch.sigmoid(logits)
-    overlap = (probability * mask).sum()
-    return 1 - (2 * overlap + smooth) / (probability.sum() + mask.sum() + smooth)
+    overlap, total = (x.sum((0, 2, 3)) for x in (probability * mask, probability + mask))
+    return (1 - (2 * overlap + smooth) / (total + smooth)).mean()
 
 
 def false_find_loss(logits: Tensor, mask: Tensor, spot: float = 0.003) -> Tensor:
     """How much coin is seen on pictures that show none, from 0 to 1, mean over all pictures of the batch.
 
     Half of it is reached where `spot` of the pixels are called coin: a few false pixels weigh almost as much as many,
-    as either is a coin found where there is none. logits and mask [B, 1, H, W].
+    as either is a coin found where there is none. logits and mask [B, C, H, W].
     """
     share = torch.sigmoid(logits).mean((1, 2, 3))
     empty = (mask.sum((1, 2, 3)) == 0).to(share.dtype)
@@ -71,7 +71,7 @@ def false_find_loss(logits: Tensor, mask: Tensor, spot: float = 0.003) -> Tensor
 
 
 def pixel_loss(logits: Tensor, mask: Tensor) -> Tensor:
-    """Binary cross entropy, mean over pictures and pixels; logits and mask [B, 1, H, W].
+    """Binary cross entropy, mean over pictures and pixels; logits and mask [B, C, H, W].
 
     Beside the Dice loss: on pictures without a coin that one has hardly a slope.
     """

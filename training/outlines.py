@@ -10,7 +10,7 @@ import numpy as np
 
 import mintmark
 from ensemble.photo import SUFFIXES
-from mintmark.metrics import ellipse_iou
+from mintmark import metrics
 from training.mint import Ellipse
 
 ELLIPSE_COLUMNS = ("path", "cx", "cy", "a", "b", "angle")  # px of the photo and degrees, as in cv2.ellipse
@@ -94,7 +94,13 @@ def scale_ellipse(ellipse: Ellipse, factor: float) -> Ellipse:
 
 def overlap(first: Ellipse, second: Ellipse) -> float:
     """Intersection over union."""
-    return ellipse_iou(mintmark.Ellipse(*astuple(first)), mintmark.Ellipse(*astuple(second)))
+    return metrics.ellipse_iou(mintmark.Ellipse(*astuple(first)), mintmark.Ellipse(*astuple(second)))
+
+
+def turned_back(ellipse: Ellipse, quarters: int, width: int, height: int) -> Ellipse:
+    """`mintmark.metrics.turned_back`."""
+    back = metrics.turned_back(mintmark.Ellipse(*astuple(ellipse)), quarters, width, height)
+    return Ellipse(*astuple(back))
 
 
 def _polygon(ellipse: Ellipse) -> np.ndarray:

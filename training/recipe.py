@@ -1,6 +1,6 @@
 """From nothing to exported, evaluated weights: every step of a recipe, in order.
 
-    python -m training.recipe laptop --work DIR [--photos PHOTOS/ellipses.csv] [--dataset FOLDER]
+    python -m training.recipe laptop --work DIR [--photos PHOTOS/ellipses.csv] [--dataset FOLDER] [--backgrounds FOLDER]
 
 Each step is a command that can be given by hand; it is printed before it runs. Finished steps are not run again, and
 an interrupted training goes on from its last epoch, so the same command continues after a stop. Everything is written
@@ -36,8 +36,9 @@ class Recipe:
     segmentation_minutes: float
     embedding_minutes: float
     held_out: int  # classes of the collection that the server is measured on
-    segmentation_network: str = "unet_efficientnet_b4"
+    segmentation_network: str = "unet_efficientnet_lite0"
     embedding_network: str = "polar_efficientnet_b0"
+    pretrained: tuple[str, ...] = ()  # networks, segmentation or embedding, whose encoder starts from ImageNet weights
     from_shipped: bool = False  # whether the segmentation starts from the weights that serve
     embedding_from_shipped: bool = False  # the same of the embedding
     found_by_server: bool = False  # crops are cut by the outlines that the server finds, not by the exact ones
@@ -66,7 +67,21 @@ RECIPES = {
     ),
     # Half an hour and half a day on one GPU with 16 cores.
     "gpu": Recipe(8000, 10, 8000, 7, 11, 1200, from_shipped=True, **LARGE),
-    "full": Recipe(20000, 12, 30000, 180, 360, 1200, found_by_server=True, **LARGE),
+    "full": Recipe(20000, 12, 30000, 180, 360, 1200, pretrained=("segmentation",), found_by_server=True, **LARGE),
+    # The method as it was published. Its ImageNet weights come from the model hubs of the libraries.
+    "published": Recipe(
+        20000,
+        12,
+        30000,
+        180,
+        360,
+        1200,
+        segmentation_network="unet_efficientnet_b4",
+        embedding_network="efficientnet_b0",
+        pretrained=("segmentation", "embedding"),
+        embedding_settings=("batch=512", "pair_weight=0", "ramp=0.001", "first_scale=25"),
+        segmentation_settings=("pixels=1048576", "false_find_weight=0"),
+    ),
 }
 
 
@@ -87,7 +102,13 @@ class Step:
     trained: bool = False
 
 
-def steps(recipe: Recipe, place: Work, photos: Path | None = None, dataset: Path | None = None) -> Iterator[Step]:
+def steps(
+    recipe: Recipe,
+    place: Work,
+    photos: Path | None = None,
+    dataset: Path | None = None,
+    backgrounds: Path | None = None,
+) -> Iterator[Step]:
     """All steps in their order.
 
     Args:
@@ -95,6 +116,7 @@ def steps(recipe: Recipe, place: Work, photos: Path | None = None, dataset: Path
         place: the work folder.
         photos: ellipses.csv of outlined photos for the segmentation.
         dataset: folder of a data set for the embedding, see docs/dataset.md; its held-out photos are what is measured.
+        backgrounds: folder of `training.backgrounds.fetch`, for the segmentation: coins on them, and none.
     """
     work = place.folder
     python, data, runs = sys.executable, work / "data", work / "runs"
@@ -108,6 +130,9 @@ def steps(recipe: Recipe, place: Work, photos: Path | None = None, dataset: Path
     yield Step("scenes", module("training.render", "scenes", "--count", recipe.scenes, *render, scenes))
     if photos:
         yield Step("photos", module("training.photos", photos, "--out", scenes))
+    if backgrounds:
+        compose = ("--count", 3 * recipe.scenes, "--out", scenes)
+        yield Step("backgrounds", module("training.backgrounds.compose", backgrounds, *compose))
     cut = ("--found-by-server",) if recipe.found_by_server else ()
     amount = ("--classes", recipe.classes, "--views", recipe.views)
     yield Step("crops", module("training.render", "crops", *amount, *cut, *render, crops))
@@ -125,16 +150,24 @@ def steps(recipe: Recipe, place: Work, photos: Path | None = None, dataset: Path
     ):
         changed = ("--set", *settings) if settings else ()
         where = ("--runs", runs, "--name", name, "--resume")
-        options = ("--network", network, "--minutes", minutes, *where, *more, *changed)
+        pretrained = ("--pretrained",) if name in recipe.pretrained else ()
+        options = ("--network", network, "--minutes", minutes, *where, *more, *pretrained, *changed)
         yield Step(name, module(f"training.train_{name}", "--data", folder, *options))
         log, picture = runs / name / "log.csv", work / f"curves_{name}.png"
         yield Step(f"curves of {name}", module("training.curves", log, "--out", picture))
-    best = runs / "embedding" / "best.pt"
+    segmentation_best, best = (runs / name / "best.pt" for name in ("segmentation", "embedding"))
+    if backgrounds:
+        fitted = work / "segmentation.pt"
+        outlines = ("--outlines", photos) if photos else ()
+        fit = ("--count", max(recipe.scenes // 3, 10), "--out", fitted, *outlines)
+        yield Step("coin or not", module("training.fit_coin", segmentation_best, backgrounds, *fit), work / "coin.txt")
+        segmentation_best = fitted
     if recipe.whiten:
         trained, best = ("--weights", best, "--out", work / "embedding.pt"), work / "embedding.pt"
         yield Step("whitening", module("training.whiten", "--data", crops, *trained), work / "whitening.txt")
-    weights = ("--segmentation", str(runs / "segmentation" / "best.pt"), "--embedding", str(best))
+    weights = ("--segmentation", str(segmentation_best), "--embedding", str(best))
     yield Step("export", (python, str(ROOT / "build" / "export_onnx.py"), *weights), trained=True)
+    yield Step("int8", (python, str(ROOT / "build" / "quantize.py"), str(scenes)), trained=True)
     yield Step("install", (python, str(ROOT / "build" / "install_models.py")), trained=True)
     coins, judged = data / "held_out", data / "judged"
     for name, folder, seed in (("coins for the judge", judged, 70), ("held-out coins", coins, 50)):
@@ -173,10 +206,11 @@ def main() -> None:
     parser.add_argument("--work", type=Path, required=True, help="folder for data, pictures and reports")
     parser.add_argument("--photos", type=Path, help="ellipses.csv of outlined photos that may be trained on")
     parser.add_argument("--dataset", type=Path, help="folder of a data set that may be trained on")
+    parser.add_argument("--backgrounds", type=Path, help="folder of training.backgrounds.fetch")
     args = parser.parse_args()
     work = Work(args.work.resolve())
     work.prepare()
-    given = [path and path.resolve() for path in (args.photos, args.dataset)]
+    given = [path and path.resolve() for path in (args.photos, args.dataset, args.backgrounds)]
     print(f"{args.recipe} on {torch.cuda.get_device_name() if torch.cuda.is_available() else 'the CPU'}")
     for step in steps(RECIPES[args.recipe], work, *given):
         stamp, line = work.folder / "done" / step.name.replace(" ", "_"), shlex.join(step.command)

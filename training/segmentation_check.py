@@ -24,7 +24,7 @@ from training.backgrounds.fetch import TEST, read_pictures
 from training.backgrounds.sources import OBJECT
 from training.mint import Ellipse
 from training.networks import SEGMENTERS, Segmenter
-from training.outlines import overlap, read_outlines, read_photo
+from training.outlines import overlap, read_outlines, read_photo, turned_back
 from training.weights import load_checkpoint
 
 AGREES = 0.9  # IoU
@@ -47,26 +47,10 @@ class Finder:
         parts = decode(cv2.imencode(".bmp", picture)[1].tobytes())
         canvas, extent = torch.from_numpy(parts.canvas)[None], torch.from_numpy(parts.extent)[None]
         window, coarse = self.preprocess(canvas, extent)
-        window, image = self.zoom(canvas, extent, window, self.network(coarse))
+        window, image = self.zoom(canvas, extent, window, self.network.masks(coarse))
         scale = torch.from_numpy(parts.scale)[None]
-        _, ellipse, found = self.crop(canvas, extent, scale, window, self.network(image))
+        _, ellipse, found, _ = self.crop(canvas, extent, scale, window, *self.network(image))
         return Ellipse(*ellipse[0].tolist()) if found[0, 0] > 0.5 else None
-
-
-def turned_back(ellipse: Ellipse, quarters: int, shape: tuple[int, int]) -> Ellipse:
-    """An ellipse in a photo turned by `np.rot90` as it lies in the photo as it was.
-
-    Args:
-        ellipse: px of the turned photo.
-        quarters: how often it was turned.
-        shape: height and width of the photo as it was.
-    """
-    height, width = shape if quarters % 2 == 0 else shape[::-1]
-    for _ in range(quarters):
-        # One quarter back: what was to the right lies below.
-        ellipse = Ellipse(height - 1 - ellipse.cy, ellipse.cx, ellipse.a, ellipse.b, (ellipse.angle + 90) % 180)
-        height, width = width, height
-    return ellipse
 
 
 def outline_scores(finder: Finder, table: Path, under: str, most: int) -> list[float]:
@@ -88,7 +72,7 @@ def turned_scores(finder: Finder, folder: Path, most: int) -> Iterator[tuple[Pat
         first, scores = finder.find(photo), []
         for quarters in (1, 2, 3):
             found = finder.find(np.ascontiguousarray(np.rot90(photo, quarters)))
-            back = turned_back(found, quarters, (photo.shape[0], photo.shape[1])) if found else None
+            back = turned_back(found, quarters, photo.shape[1], photo.shape[0]) if found else None
             scores.append(overlap(first, back) if first and back else 0.0)
         yield path, scores
 

@@ -71,9 +71,9 @@ def measure(network: Segmenter, photo: bytes, ellipse: Ellipse) -> dict[tuple[st
     canvas, extent = torch.from_numpy(parts.canvas)[None], torch.from_numpy(parts.extent)[None]
     truth = locate(ellipse, float(parts.scale[0]))
     window, coarse_image = Preprocess()(canvas, extent)
-    first = network(coarse_image.to(loop.device())).cpu()
+    first = network.masks(coarse_image.to(loop.device())).cpu()
     zoom_window, image = Zoom()(canvas, extent, window, first)
-    second = network(image.to(loop.device())).cpu()
+    second = network.masks(image.to(loop.device())).cpu()
     scores = {}
     for name, seen, mask in zip(PASSES, (window, zoom_window), (first, second), strict=True):
         for threshold in THRESHOLDS:

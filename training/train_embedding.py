@@ -4,8 +4,7 @@ python -m training.render crops --out DATA
 python -m training.crops FOLDER --out DATA      photos of your own coins, if there are any
 python -m training.train_embedding --data DATA --name embedding --minutes 75
 
-The published recipe, without the later improvements:
-python -m training.train_embedding --data DATA --network efficientnet_b0 --set pair_weight=0 ramp=0.001 first_scale=25
+`make train RECIPE=published` trains as was published, without the later improvements.
 """
 
 import argparse

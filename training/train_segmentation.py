@@ -7,22 +7,26 @@ python -m training.train_segmentation --data DATA --name segmentation --minutes 
 """
 
 import argparse
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import islice
 from typing import Any
 
+import cv2
+import numpy as np
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 from torch.utils.data import DataLoader
 from tqdm import tqdm
 
-from ensemble.contract import IMAGE_SIZE, SEGMENTATION
+from ensemble.contract import COARSE_SIZE, IMAGE_SIZE, SEGMENTATION
 from training import loop
 from training.data import KeySampler, SceneDataset
 from training.losses import dice_loss, false_find_loss, pixel_loss
 from training.networks import SEGMENTERS, Segmenter, Spec
-from training.weights import start_from_kept
+from training.networks.lite import LiteUNet
+from training.weights import start_from_checkpoint, start_from_kept
 
 TEST_SPLITS = ("test", "photos_test", "pasted_test")  # those that are there are evaluated on
 SPOT = 0.001  # of a picture's pixels: what is smaller is no coin
@@ -35,12 +39,14 @@ class Settings:
 
     rate: float = 1.5e-3  # peak learning rate of AdamW
     shipped_rate: float = 5e-4  # the same where training goes on from shipped weights
+    renewed: int = 0  # last stages of the encoder that start from ImageNet weights again, with --start
     pretrained_factor: float = 0.3  # on the rate of an encoder that starts from ImageNet weights
     decay: float = 0.01  # weight decay
     warmup: float = 0.04  # share of the time budget
     pixels: int = 16 * 128 * 128  # per batch: smaller pictures come in larger batches
-    sizes: tuple[tuple[float, int], ...] = ((0.6, 128), (1.0, 256))  # (end of phase as a share of the time, px)
-    large: int = 4  # while pictures are small, every `large`-th batch has full size: coins of every scale
+    # (end of phase as a share of the time, px of its batches in turn). Both looks learn to the end, or the first one
+    # forgets small coins.
+    sizes: tuple[tuple[float, tuple[int, ...]], ...] = ((0.6, (256, 128, 128, 128)), (1.0, (256, 128, 256)))
     pixel_weight: float = 0.5  # of the cross entropy beside the Dice loss
     false_find_weight: float = 0.5  # of coins seen where there are none, beside the Dice loss
     average: float = 0.99  # decay of the averaged weights, per step
@@ -52,25 +58,39 @@ class Settings:
 
 
 @torch.no_grad()
-def evaluate(network: nn.Module, data: SceneDataset, count: int) -> dict[str, float]:
+def evaluate(network: Segmenter, data: SceneDataset, count: int) -> dict[str, float]:
     """How good the masks of held-out pictures are; the network is in evaluation mode.
 
     Returns:
-        Mean intersection over union at two thresholds over the pictures with a coin, and `false`: the share of those
-        without one in which more than SPOT of the pixels are said to be coin.
+        Mean intersection over union at two thresholds over the pictures with a coin; `cores`: the mean of two shares,
+        of cores that are met by one component of what is said to be core, and of such components that meet one core;
+        and `false`: the share of those without a coin in which more than SPOT of the pixels are said to be coin.
     """
-    scores: dict[str, list[float]] = {"iou_0.3": [], "iou_0.5": [], "false": []}
+    scores: dict[str, list[float]] = {"iou_0.3": [], "iou_0.5": [], "cores": [], "false": []}
     for index in range(min(count, len(data))):
         image, mask = data[index]
-        truth = mask.to(loop.device()) > 0.5
-        probability = network(image[None].to(loop.device()))[0]
-        if not truth.any():
+        coins, own = mask.to(loop.device()) > 0.5
+        probability, core = network.masks(image[None].to(loop.device()))[0]
+        if not coins.any():
             scores["false"].append(float((probability > 0.5).float().mean() > SPOT))
             continue
+        scores["cores"].append(core_score((core > 0.5).cpu().numpy(), own.cpu().numpy()))
         for threshold in (0.3, 0.5):
             found = probability > threshold
-            scores[f"iou_{threshold}"].append(float((found & truth).sum() / (found | truth).sum()))
+            scores[f"iou_{threshold}"].append(float((found & coins).sum() / (found | coins).sum()))
     return {name: sum(values) / len(values) for name, values in scores.items() if values}
+
+
+def core_score(found: np.ndarray, own: np.ndarray) -> float:
+    """How well components [h, w] bool match the cores [h, w] bool: the mean of recall and precision, 0 to 1."""
+    (wanted, cores), (count, components) = (
+        cv2.connectedComponents(each.astype(np.uint8), connectivity=4) for each in (own, found)
+    )
+    both = found & own
+    pairs = set(zip(cores[both].tolist(), components[both].tolist(), strict=True))
+    by_core, by_component = Counter(core for core, _ in pairs), Counter(component for _, component in pairs)
+    matched = sum(by_core[core] == 1 == by_component[component] for core, component in pairs)
+    return (matched / max(wanted - 1, 1) + matched / max(count - 1, 1)) / 2
 
 
 def parameters(network: Segmenter, settings: Settings, pretrained: bool) -> list[dict[str, Any]]:
@@ -95,13 +115,22 @@ class Training:
         self.average = loop.Average(self.network, settings.average)
         self.shadow = loop.place(spec.build())
         splits = [name for name in TEST_SPLITS if (args.data / f"{name}.npy").exists()]
-        self.held_out = {split: SceneDataset(args.data, split, IMAGE_SIZE, augment=False) for split in splits}
+        self.held_out = {
+            prefix + split: SceneDataset(args.data, split, size, augment=False)
+            for split in splits
+            for prefix, size in (("", IMAGE_SIZE), ("coarse_", COARSE_SIZE))
+        }
         full = SceneDataset(args.data, "train", IMAGE_SIZE, self.augment)
         some = KeySampler(full, settings.calibration_batch, CALIBRATION_SEED)
         loader = DataLoader(full, batch_sampler=some)
         self.calibration = [batch[0] for batch in islice(loader, settings.calibration_batches)]
         self.best, self.step, self.drawn, spent = 0.0, 0, dict[int, int](), 0.0
-        self.rate = settings.shipped_rate if args.shipped else settings.rate
+        self.rate = settings.shipped_rate if args.shipped or args.start else settings.rate
+        if args.start and last is None:
+            start_from_checkpoint(self.network, args.start)
+            if settings.renewed and isinstance(self.network, LiteUNet):
+                self.network.renew(settings.renewed, self.calibration[0])
+            self.average = loop.Average(self.network, settings.average)
         if args.shipped and last is None:
             start_from_kept(self.network, spec, SEGMENTATION, self.calibration[0])
             self.average = loop.Average(self.network, settings.average)
@@ -110,7 +139,7 @@ class Training:
             self.optimizer.load_state_dict(last["optimizer"])
             self.average.state, self.average.steps = last["average"], last["step"]
             self.step, self.drawn, spent = last["step"], last["drawn"], last["spent"]
-            self.best = last["best"] if last.get("splits") == splits else 0.0  # else it was another measure
+            self.best = last["best"] if last.get("splits") == [*self.held_out] else 0.0  # else it was another measure
         self.workers, self.clock = args.workers, loop.Clock(args.minutes, args.steps, spent, self.step)
         self.saved = self.clock.spent
 
@@ -144,27 +173,27 @@ class Training:
         What is drawn depends on the number of the batch alone, so that a resumed run goes on as it would have.
         """
         self.network.train()
-        batches = {size: self._batches(size) for size in {IMAGE_SIZE, *(size for _, size in self.settings.sizes)}}
-        size, losses = loop.phase(self.settings.sizes, self.clock.progress), []
+        sizes, losses = loop.phase(self.settings.sizes, self.clock.progress), []
+        batches = {size: self._batches(size) for size in sizes}
         stop = self.clock.next_stop(self.settings.evaluations)
         while self.clock.progress < stop:
-            now = IMAGE_SIZE if self.step % self.settings.large == 0 else size
-            losses.append(self._learn(*next(batches[now])))
-            self.bar.set_postfix(loss=f"{losses[-1]:.3f}", px=now, refresh=False)
+            size = sizes[self.step % len(sizes)]
+            losses.append(self._learn(*next(batches[size])))
+            self.bar.set_postfix(loss=f"{losses[-1]:.3f}", px=size, refresh=False)
             self.bar.update(round(100 * self.clock.progress, 1) - self.bar.n)
             if self.clock.spent - self.saved >= self.settings.checkpoint:
                 self.save()
-        return {"minutes": self.clock.spent, "step": self.step, "size": size, "loss": sum(losses) / max(len(losses), 1)}
+        return {"minutes": self.clock.spent, "step": self.step, "loss": sum(losses) / max(len(losses), 1)}
 
     def finish_epoch(self, row: dict[str, float]) -> None:
-        """Evaluate the averaged weights at full size, log, store."""
+        """Evaluate the averaged weights at the sizes of both looks, log, store."""
         self.shadow.load_state_dict(self.average.state)
         loop.recalibrate(self.shadow, self.calibration, self.shadow)
         scores = []
         for split, data in self.held_out.items():
             measured = evaluate(self.shadow, data, self.settings.held_out)
             row |= {f"{split}_{name}": value for name, value in measured.items()}
-            scores.append(measured["iou_0.5"])
+            scores += [measured["iou_0.5"], measured["cores"]]
             if "false" in measured:
                 scores.append(1 - measured["false"])
         self.run.log(row)
@@ -199,7 +228,7 @@ class Training:
 
 def main() -> None:
     """Command line."""
-    started = loop.start(__doc__, "segmentation", "scenes", Settings(), SEGMENTERS, network="unet_efficientnet_b4")
+    started = loop.start(__doc__, "segmentation", "scenes", Settings(), SEGMENTERS, network="unet_efficientnet_lite0")
     Training(*started).fit()
 
 

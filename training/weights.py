@@ -14,11 +14,11 @@ import torch
 from torch import Tensor, nn
 
 from ensemble import artifacts
-from ensemble.contract import CROP, EMBEDDER, PREPROCESS, RELIEF_MAPPER, SEGMENTATION, ZOOM, Model
+from ensemble.contract import COARSE_SEGMENTATION, CROP, EMBEDDER, PREPROCESS, RELIEF_MAPPER, SEGMENTATION, ZOOM, Model
 from ensemble.geometry.graphs import Crop, Preprocess, Relief, Zoom
 from ensemble.placement import NETWORKS
 from training.fold import fold_batch_norm, unfold_batch_norm
-from training.networks import EMBEDDERS, SEGMENTERS, NetworkError, Registry, Spec
+from training.networks import EMBEDDERS, SEGMENTERS, MasksAlone, NetworkError, Registry, Segmenter, Spec
 from training.networks.registry import Module
 
 REGISTRIES: dict[str, Registry[Any]] = {SEGMENTATION.name: SEGMENTERS, EMBEDDER.name: EMBEDDERS}
@@ -95,6 +95,12 @@ def load_module(model: Model, checkpoint: Path | None = None) -> nn.Module:
     """
     if model not in NETWORKS:
         return {PREPROCESS: Preprocess, ZOOM: Zoom, CROP: Crop, RELIEF_MAPPER: Relief}[model]().eval()
+    network = _network(model, checkpoint)
+    return MasksAlone(network) if model is COARSE_SEGMENTATION and isinstance(network, Segmenter) else network
+
+
+def _network(model: Model, checkpoint: Path | None) -> nn.Module:
+    """The whole network of one of NETWORKS, see `load_module`."""
     example = torch.zeros(1, *model.inputs[0].dims)
     if checkpoint is not None:
         registry = REGISTRIES[artifacts.SAME_WEIGHTS.get(model.name, model.name)]
@@ -122,6 +128,19 @@ def start_from_kept(network: nn.Module, spec: Spec[Any], model: Model, example: 
     if kept.record() != spec.record():
         raise NetworkError(f"the weights in weights/ are those of {kept.record()}, not of {spec.record()}")
     unfold_batch_norm(network, kept_parameters(model.name), example)
+
+
+def start_from_checkpoint(network: nn.Module, path: Path) -> list[str]:
+    """Load a checkpoint's weights into a network of the same kind; layers of another shape start afresh.
+
+    Returns:
+        The names of the parameters that the checkpoint does not give.
+    """
+    given = torch.load(path, map_location="cpu", weights_only=True)["weights"]
+    own = network.state_dict()
+    taken = {name: value for name, value in given.items() if name in own and own[name].shape == value.shape}
+    network.load_state_dict({**own, **taken})
+    return [name for name in own if name not in taken]
 
 
 def kept_parameters(model: str) -> dict[str, Tensor]:

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from ensemble import artifacts, variables
-from ensemble.configs import REPOSITORY, ROOT
+from ensemble.places import REPOSITORY, ROOT
 
 FINISHED = "finished.json"
 

@@ -4,16 +4,19 @@ Photos are inferred one by one. On a CPU a batch takes as long as its photos do 
 size OpenVINO has to prepare the graph again.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 import openvino
 
+from backends.openvino.compiled import CPU, INT8, kept_or_compiled, settings
 from backends.session import Session
 
 PRECISIONS = ("f32", "auto")
 AGREEMENT = 0.1  # bfloat16 is used if it lies no farther from float32 than this, relative to the output's length
+NEARNESS = 0.02  # int8 is used if its probabilities lie no farther from those of float32 than this, in the mean
 
 Arrays = dict[str, np.ndarray]
 
@@ -25,8 +28,9 @@ class OpenVinoSession(Session):
         model: ONNX file.
         inputs, outputs: tensor names that the graph must have.
         threads: numbers of CPU threads to compile the graph for, most first; 0 lets OpenVINO choose.
-        precision: 'f32'; or 'auto' for bfloat16, if the CPU has it and the results agree.
+        precision: 'f32'; or 'auto' for int8, or for bfloat16 if the CPU has it, where the results agree with float32.
         cache: folder for compiled models; '' for none.
+        quantized: ONNX file of the same graph in int8, of a network whose outputs are probabilities; None for none.
 
     Raises:
         ValueError: the file is missing, its tensors have other names, or the precision is not one of PRECISIONS.
@@ -40,45 +44,27 @@ class OpenVinoSession(Session):
         threads: Sequence[int] = (0,),
         precision: str = "f32",
         cache: str = "",
+        quantized: Path | None = None,
     ) -> None:
         if not model.is_file():
             raise ValueError(f"{model} is missing: run python build/install_models.py")
         if precision not in PRECISIONS:
             raise ValueError(f"precision is {precision!r}; use one of {', '.join(PRECISIONS)}")
-        self._core = openvino.Core()
-        self._core.set_property({"CACHE_DIR": cache} if cache else {})
-        self._threads = threads[0]
+        core = openvino.Core()
+        core.set_property({"CACHE_DIR": ""})
         self._outputs = list(outputs)
-        graph = self._core.read_model(model)  # not kept: it holds a second copy of all weights
-        _check_names(model, graph, inputs, outputs)
-        graph.reshape({port.get_any_name(): [1, *port.partial_shape[1:]] for port in graph.inputs})
-        self.precision = "f32"
-        compiled = self._compile(graph, threads[0], "f32")
-        if precision == "auto" and "BF16" in self._core.get_property("CPU", "OPTIMIZATION_CAPABILITIES"):
-            compiled = self._try_bf16(graph, compiled)
-        self._requests = {threads[0]: compiled.create_infer_request()}
-        for count in threads[1:]:
-            self._requests[count] = self._compile(graph, count, self.precision).create_infer_request()
-
-    def _compile(self, graph: openvino.Model, threads: int, precision: str) -> openvino.CompiledModel:
-        # Not pinned: OpenVINO would pin all processes that use one core each to the same core.
-        settings: dict[str, object] = {
-            "PERFORMANCE_HINT": "LATENCY",
-            "INFERENCE_PRECISION_HINT": precision,
-            "ENABLE_CPU_PINNING": False,
-        }
-        if threads:
-            settings["INFERENCE_NUM_THREADS"] = threads
-        return self._core.compile_model(graph, "CPU", settings)
-
-    def _try_bf16(self, graph: openvino.Model, exact: openvino.CompiledModel) -> openvino.CompiledModel:
-        """The graph in bfloat16 if its answers agree with float32, else the float32 one."""
-        quick = self._compile(graph, self._threads, "bf16")
-        picture = _picture(exact.inputs[0].partial_shape[2].get_length())
-        if not agrees(*(list(compiled(picture).values()) for compiled in (exact, quick))):
-            return exact
-        self.precision = "bf16"
-        return quick
+        # Which of them it is, is decided where the graph is compiled.
+        if precision == "f32":
+            quantized = None
+        choice = [precision] if precision == "f32" else ["f32", "bf16", *([INT8] if quantized else [])]
+        files = [model, *([quantized] if quantized else [])]
+        check = partial(_check_names, model, inputs=inputs, outputs=outputs)
+        make = partial(_compile, core, model, quantized, precision, check)
+        self._compiled = kept_or_compiled(core, files, choice, cache, make)
+        self.precision = self._compiled.precision
+        opened = {count: self._compiled.open(core, count) for count in threads}
+        check(opened[threads[0]])
+        self._requests = {count: compiled.create_infer_request() for count, compiled in opened.items()}
 
     def run(self, feeds: Sequence[Arrays], threads: int | None = None) -> list[Arrays]:
         """Answer several requests; see `Session`. Outputs are float32.
@@ -100,6 +86,44 @@ class OpenVinoSession(Session):
         return {name: _stacked([row[name] for row in rows]) for name in self._outputs}
 
 
+def _compile(
+    core: openvino.Core,
+    model: Path,
+    quantized: Path | None,
+    precision: str,
+    check: Callable[[openvino.CompiledModel], None],
+) -> tuple[openvino.CompiledModel, str]:
+    """The graph for one photo at a time, in the quickest precision that it may have and whose answers agree.
+
+    `check` refuses a graph of other tensors than it should have, before another is taken in its place.
+    """
+
+    def compiled(file: Path, precision: str) -> openvino.CompiledModel:
+        graph = core.read_model(file)
+        graph.reshape({port.get_any_name(): [1, *port.partial_shape[1:]] for port in graph.inputs})
+        return core.compile_model(graph, CPU, settings(precision))
+
+    exact = compiled(model, "f32")
+    check(exact)
+    if precision == "f32":
+        return exact, "f32"
+    others = [(quantized, INT8, near)] if quantized else []
+    if "BF16" in core.get_property(CPU, "OPTIMIZATION_CAPABILITIES"):
+        others.append((model, "bf16", agrees))
+    for file, other, alike in others:
+        quick = compiled(file, other)
+        picture = _picture(exact.inputs[0].partial_shape[2].get_length())
+        if alike(*(list(each(picture).values()) for each in (exact, quick))):
+            return quick, other
+    return exact, "f32"
+
+
+def near(exact: Sequence[np.ndarray], quick: Sequence[np.ndarray]) -> bool:
+    """Whether the probabilities of every array of `quick` lie within NEARNESS of its counterpart's, in the mean."""
+    differences = [np.abs(a - b).mean() for a, b in zip(exact, quick, strict=True)]
+    return all(difference <= NEARNESS for difference in differences)  # NaN is not
+
+
 def agrees(exact: Sequence[np.ndarray], quick: Sequence[np.ndarray]) -> bool:
     """Whether every array of `quick` is finite and lies within AGREEMENT of its counterpart."""
     pairs = list(zip(exact, quick, strict=True))
@@ -119,7 +143,7 @@ def _stacked(rows: list[np.ndarray]) -> np.ndarray:
     return rows[0] if len(rows) == 1 else np.concatenate(rows)
 
 
-def _check_names(model: Path, graph: openvino.Model, inputs: Sequence[str], outputs: Sequence[str]) -> None:
+def _check_names(model: Path, graph: openvino.CompiledModel, inputs: Sequence[str], outputs: Sequence[str]) -> None:
     for kind, ports, wanted in (("inputs", graph.inputs, inputs), ("outputs", graph.outputs, outputs)):
         found = [port.get_any_name() for port in ports]
         if sorted(found) != sorted(wanted):

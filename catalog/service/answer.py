@@ -1,8 +1,9 @@
 """The result of a search as the contract's tensors."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
+from typing import Any
 
 import numpy as np
 
@@ -89,3 +90,18 @@ def _scores(matches: Sequence[Match], judge: Judge) -> list[float]:
 def _matched(match: Match) -> bytes:
     """An entry as JSON with the side and the view that matched."""
     return json.dumps({**asdict(match.entry), "side": match.side, "view": match.view}, ensure_ascii=False).encode()
+
+
+def matches_json(answer: Mapping[Tensor, np.ndarray]) -> list[dict[str, Any]]:
+    """The outputs of the model `search` as JSON objects, one for each row."""
+    rows = []
+    for row in range(len(answer[KNOWN])):
+        matches = [
+            {tensor.name: float(answer[tensor][row, place]) for tensor in (SCORE, COSINE, CORRELATION, ANGLE)}
+            | {ENTRY.name: json.loads(answer[ENTRY][row, place])}
+            for place in range(answer[COIN_ID].shape[1])
+            if answer[COIN_ID][row, place]
+        ]
+        known, margin = bool(answer[KNOWN][row, 0]), float(answer[MARGIN][row, 0])
+        rows.append({KNOWN.name: known, MARGIN.name: margin, "matches": matches})
+    return rows

@@ -4,28 +4,22 @@ import numpy as np
 
 from catalog.entry import Makers, View, check_embedding
 from catalog.service.picture import coin_jpeg
-from ensemble.errors import EntryError, NoCoinError
+from ensemble.errors import EntryError
 from ensemble.verification import stored
 
 
-def views_of(
-    coins: np.ndarray, embeddings: np.ndarray, reliefs: np.ndarray, found: np.ndarray, makers: Makers
-) -> list[View]:
+def views_of(coins: np.ndarray, embeddings: np.ndarray, reliefs: np.ndarray, makers: Makers) -> list[View]:
     """The views to enroll. A client may ask the model directly, so nothing is taken on trust.
 
     Args:
         coins: [B, 3, IMAGE_SIZE, IMAGE_SIZE] float32, normalized.
         embeddings: [B, EMBEDDING_SIZE] float32 unit vectors.
         reliefs: [B, trials, RELIEF_HARMONICS, RELIEF_NUMBERS] float32; the first trial counts.
-        found: [B, 1] float32, 1 if there is a coin.
         makers: of embeddings and maps.
 
     Raises:
-        NoCoinError: a photo shows no coin.
         EntryError: a number is not finite, or an embedding is not of unit length.
     """
-    if not (found > 0.5).all():
-        raise NoCoinError("no coin found in the photo: nothing was enrolled")
     for name, values in (("coin", coins), ("relief map", reliefs)):
         if not np.isfinite(values).all():
             raise EntryError(f"the {name} has numbers that are not finite: nothing was enrolled")

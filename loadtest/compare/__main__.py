@@ -29,7 +29,7 @@ from loadtest.compare.figures import Comparison, draw
 from loadtest.compare.rounds import check_answers, contenders, run_rounds, started
 from loadtest.host import add_arguments, host, pin
 from loadtest.tables import table
-from server import ServerError
+from server.wheel import ServerError
 
 CHECKED = 6  # photos that every contender is asked about before the rounds
 

@@ -24,7 +24,7 @@ from loadtest import command
 from loadtest.host import add_arguments, host, pin
 from loadtest.overload.crew import Crew
 from loadtest.overload.run import draw, provoke
-from server import ServerError
+from server.wheel import ServerError
 
 
 @contextmanager

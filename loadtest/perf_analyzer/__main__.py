@@ -24,7 +24,7 @@ from loadtest.perf_analyzer.binary import PerfAnalyzerError
 from loadtest.perf_analyzer.measure import BY_NAME, Measured, measure, write_inputs
 from loadtest.tables import number, table
 from mintmark import MintmarkError
-from server import ServerError
+from server.wheel import ServerError
 
 
 def measure_by_locust(there: Host, options: argparse.Namespace, concurrency: int, folder: Path) -> Measured:

@@ -22,7 +22,7 @@ from loadtest.planning.simulation import Setup, capacity, closed
 from loadtest.planning.step_times import Times, measure
 from loadtest.tables import number, table
 from mintmark import MintmarkError
-from server import ServerError
+from server.wheel import ServerError
 
 STEPS = Path("data/loadtest/steps.json")
 ASSUMPTIONS = """

@@ -16,7 +16,7 @@ from loadtest import command
 from loadtest.host import add_arguments, host, pin
 from loadtest.locust.run import LOCUSTFILE, common, headless, read_rows, run_locust
 from loadtest.soak.memory import Observer, draw, report, write_csv
-from server import ServerError
+from server.wheel import ServerError
 
 
 def locust_arguments(options: argparse.Namespace) -> list[str]:

@@ -10,13 +10,13 @@ import os
 import resource
 import signal
 import sys
+from importlib import import_module
 from typing import Any
 
-from server.gate import calls, web
 from server.gate.settings import GateSettings
 from server.gate.state import State
 
-KINDS = {"grpc": calls.serve, "web": web.serve}
+KINDS = {"grpc": "server.gate.calls", "web": "server.gate.web"}  # modules: each process imports its own
 _GRACE = 40.0  # s that Triton has for requests in flight
 _POLL = 0.2  # s
 
@@ -26,7 +26,7 @@ async def run(kind: str) -> int:
     lines = await _lines()
     settings, state = GateSettings.from_json((await lines.readline()).decode()), State()
     try:
-        servers: Any = await KINDS[kind](settings, state)
+        servers: Any = await import_module(KINDS[kind]).serve(settings, state)
     except OSError as error:
         print(f"error: {error}", flush=True)
         return 1

@@ -10,10 +10,10 @@ from grpc import aio
 from tritonclient.grpc import service_pb2
 
 from ensemble.access import check_token
-from ensemble.errors import AccessError, StartingError, shortened
-from server.gate.rules import ADMIN_HEADER, PRIORITY_HEADER, Asked, RefusedError, check, has_right
+from ensemble.errors import AccessError, shortened
+from server.gate.rules import ADMIN_HEADER, PRIORITY_HEADER, Asked, RefusedError, check, has_right, takes_turn
 from server.gate.settings import GateSettings, grpc_target
-from server.gate.state import State
+from server.gate.state import STARTING, State
 
 SERVICE = "/inference.GRPCInferenceService/"
 OPEN = ("ServerLive", "ModelReady", "ServerMetadata", "ModelMetadata")  # beside ServerReady and ModelInfer
@@ -21,7 +21,7 @@ OPEN = ("ServerLive", "ModelReady", "ServerMetadata", "ModelMetadata")  # beside
 OPERATORS = ("RepositoryIndex", "ModelConfig", "ModelStatistics", "TraceSetting", "LogSettings")
 HEALTH = "/grpc.health.v1.Health/Check"
 FORWARDED = ("authorization",)  # headers
-STARTING = StartingError("the server is starting; try again")
+FULL = "Exceeds maximum queue size: {} photos are under way"  # begins as Triton's own refusal
 
 # s, ms: a connection without a call is closed, one that says nothing sooner, and one whose other end is gone.
 _IDLE_MS, _HANDSHAKE_MS, _PING_MS, _PONG_MS = 300_000, 20_000, 60_000, 20_000
@@ -66,6 +66,7 @@ class Calls(grpc.GenericRpcHandler):
         self._admin_key = settings.admin_key
         self._priority_token = settings.priority_token
         self._reading = settings.reading
+        self._most_photos, self._photos = settings.most_photos, 0
         self._calls = {name: channel.unary_unary(name) for name in self._methods()}
         self._handlers: dict[str, Handler] = {
             HEALTH: self._pass_on(HEALTH),
@@ -99,20 +100,34 @@ class Calls(grpc.GenericRpcHandler):
         return handle
 
     async def _ready(self, request: bytes, context: aio.ServicerContext) -> bytes:
-        if not self._state.healthy:
-            return bytes(service_pb2.ServerReadyResponse(ready=False).SerializeToString())
-        return await self._forward(SERVICE + "ServerReady", request, context)
+        """Answer at once: where Triton has just ended, a call that waited for it would say that it had not."""
+        if self._state.healthy:
+            try:
+                answer: bytes = await self._calls[SERVICE + "ServerReady"](request, timeout=context.time_remaining())
+                return answer
+            except aio.AioRpcError:
+                pass
+        return bytes(service_pb2.ServerReadyResponse(ready=False).SerializeToString())
 
     async def _infer(self, request: bytes, context: aio.ServicerContext) -> bytes:
         headers = _headers(context)
         try:
             check_token(headers, self._reading, "reading")
-            check(asked(request, has_right(headers.get(PRIORITY_HEADER, ""), self._priority_token)))
+            seen = asked(request, has_right(headers.get(PRIORITY_HEADER, ""), self._priority_token))
+            check(seen)
         except AccessError as error:
             await context.abort(grpc.StatusCode.UNAUTHENTICATED, error.answer)
         except RefusedError as error:
             await context.abort(grpc.StatusCode.INVALID_ARGUMENT, str(error))
-        return await self._forward(SERVICE + "ModelInfer", request, context)
+        if not (self._most_photos and takes_turn(seen)):
+            return await self._forward(SERVICE + "ModelInfer", request, context)
+        if self._photos >= self._most_photos:
+            await context.abort(grpc.StatusCode.UNAVAILABLE, FULL.format(self._photos))
+        self._photos += 1
+        try:
+            return await self._forward(SERVICE + "ModelInfer", request, context)
+        finally:
+            self._photos -= 1
 
     async def _forward(self, method: str, request: bytes, context: aio.ServicerContext) -> bytes:
         if not self._state.listening:
@@ -141,6 +156,7 @@ def asked(request: bytes, may_overtake: bool = False) -> Asked:
     except DecodeError as error:
         raise RefusedError("the message is no ModelInferRequest") from error
     return Asked(
+        message.model_name,
         list(message.parameters),
         [list(one.shape) for one in message.inputs],
         [list(one.parameters) for one in message.inputs],

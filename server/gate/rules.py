@@ -4,6 +4,8 @@ import hmac
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 
+from ensemble.contract import COIN_SEARCH_ALL, ENSEMBLES
+
 ADMIN_HEADER = "mintmark-admin"  # holds the operator's key, over gRPC and over HTTP
 PRIORITY_HEADER = "mintmark-priority"  # holds the right to overtake others
 MOST_TENSORS = 64  # inputs, or outputs, of a request
@@ -11,6 +13,7 @@ MOST_PARAMETERS = 64  # of a request, an input or an output
 _SHARED_MEMORY = "shared_memory"  # begins the names of parameters that put a tensor into shared memory
 _CLASSIFICATION = "classification"
 _PRIORITY = "priority"
+PHOTO_MODELS = frozenset(model.name for model in (*ENSEMBLES, COIN_SEARCH_ALL))
 
 
 class RefusedError(Exception):
@@ -22,6 +25,7 @@ class Asked:
     """What the gate looks at in an inference request, over either protocol.
 
     Attributes:
+        model: that is asked; '' over HTTP, where Triton alone counts photos.
         parameters: names of the request's parameters.
         shapes: of the inputs.
         input_parameters: names of the parameters of each input.
@@ -30,6 +34,7 @@ class Asked:
         may_overtake: whether its sender has the right to a priority.
     """
 
+    model: str
     parameters: Collection[str]
     shapes: Sequence[Sequence[int]]
     input_parameters: Sequence[Collection[str]]
@@ -60,6 +65,11 @@ def check(asked: Asked) -> None:
     if _PRIORITY in asked.parameters and not asked.may_overtake:
         raise RefusedError(f"a priority needs the right to it: send the header '{PRIORITY_HEADER}', or no priority")
     _check_shapes(asked.shapes, asked.size)
+
+
+def takes_turn(asked: Asked) -> bool:
+    """Whether a request is one of many that wait for the same: a photo, and without a right to overtake others."""
+    return asked.model in PHOTO_MODELS and _PRIORITY not in asked.parameters
 
 
 def _check_shapes(shapes: Iterable[Sequence[int]], size: int) -> None:

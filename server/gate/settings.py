@@ -28,6 +28,7 @@ class GateSettings:
         priority_token: lets who sends it give a request a priority; '' lets nobody.
         message_bytes: of a request or an answer.
         reading: tokens of those who may read; none lets everyone.
+        most_photos: under way, from which more are refused here, where that costs least; 0 leaves it to Triton.
         shared: whether other gates listen on the same ports.
     """
 
@@ -46,6 +47,7 @@ class GateSettings:
     priority_token: str = field(default="", repr=False)
     message_bytes: int = DEFAULT.message_bytes
     reading: tuple[str, ...] = field(default=(), repr=False)
+    most_photos: int = 0
     shared: bool = False
 
     def to_json(self) -> str:

@@ -3,6 +3,10 @@
 import json
 from dataclasses import asdict, dataclass
 
+from ensemble.errors import StartingError
+
+STARTING = StartingError("the server is starting; try again")  # the answer to all calls until it is healthy
+
 
 @dataclass
 class State:

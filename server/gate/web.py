@@ -14,10 +14,9 @@ from aiohttp import ClientSession, ClientTimeout, UnixConnector, web
 
 from ensemble.access import check_token
 from ensemble.errors import AccessError
-from server.gate.calls import STARTING
 from server.gate.rules import ADMIN_HEADER, PRIORITY_HEADER, Asked, RefusedError, check, has_right
 from server.gate.settings import HTTP_SOCKET, METRICS_SOCKET, GateSettings
-from server.gate.state import State
+from server.gate.state import STARTING, State
 
 MOST_CONNECTIONS = 512  # of one port; those that wait for longest without a request make room for new ones
 BODY_TIMEOUT = 60.0  # s, in which a request must have arrived
@@ -224,7 +223,7 @@ def asked(said: Mapping[str, Any], size: int, may_overtake: bool = False) -> Ask
     if any(not isinstance(shape, list) or any(type(length) is not int for length in shape) for shape in shapes):
         raise RefusedError("the shape of an input is no list of whole numbers")
     of_inputs, of_outputs = ([_names(one) for one in tensors] for tensors in (inputs, outputs))
-    return Asked(_names(said), shapes, of_inputs, of_outputs, size, may_overtake)
+    return Asked("", _names(said), shapes, of_inputs, of_outputs, size, may_overtake)
 
 
 def _objects(values: Any) -> list[dict[str, Any]]:

@@ -14,11 +14,19 @@ from tritonclient.utils import InferenceServerException
 
 from mintmark import Client, ServerUnavailable
 from tests.server.conftest import Running, launch, start
-from tests.server.test_lifecycle import alive, all_end, children
+from tests.server.test_lifecycle import all_end, children
 
 pytestmark = pytest.mark.server
 
 PATIENCE = 240  # s
+
+
+def words(process: psutil.Process) -> list[str]:
+    """A process's command line; of one that has just ended, none."""
+    try:
+        return process.cmdline()
+    except psutil.NoSuchProcess:  # a zombie's too
+        return []
 
 
 def triton(running: Running) -> psutil.Process:
@@ -27,7 +35,7 @@ def triton(running: Running) -> psutil.Process:
 
 
 def stub(running: Running, name: str) -> psutil.Process:
-    return next(one for one in triton(running).children() if f"{name}_0_0" in one.cmdline())
+    return next(one for one in triton(running).children() if f"{name}_0_0" in words(one))
 
 
 def ready(running: Running) -> bool:
@@ -86,8 +94,7 @@ def test_nothing_stays_behind_whatever_ends_first(tmp_path: Path) -> None:
 
 
 def gates(running: Running) -> list[psutil.Process]:
-    direct = [one for one in psutil.Process(running.process.pid).children() if alive(one.pid)]
-    return [one for one in direct if "server.gate" in one.cmdline()]
+    return [one for one in psutil.Process(running.process.pid).children() if "server.gate" in words(one)]
 
 
 def has_metrics(running: Running) -> bool:

@@ -8,10 +8,11 @@ import numpy as np
 import pytest
 from tritonclient.utils import InferenceServerException
 
-from ensemble.contract import COIN, EMBEDDING, EMBEDDING_SIZE, ENROLL, FOUND, IMAGE_SIZE, METADATA, RELIEF, SEARCH
+from ensemble.contract import COIN, EMBEDDING, EMBEDDING_SIZE, ENROLL, IMAGE_SIZE, METADATA, RELIEF, SEARCH
 from mintmark import Client
 from tests.attacks.conftest import BEARER, Raw, one
 from tests.attacks.photos import jpeg_of_many_scans, saved
+from tests.server.catalog_server import SEEN
 
 pytestmark = pytest.mark.server
 
@@ -22,14 +23,14 @@ def unit() -> np.ndarray:
     return np.eye(1, EMBEDDING_SIZE, dtype=np.float32)
 
 
-def seen(embedding: np.ndarray, relief: float = 0.01, coin: float = 0.0) -> dict[Any, np.ndarray]:
+def seen(embedding: np.ndarray, relief: float = 0.01, **changes: np.ndarray) -> dict[Any, np.ndarray]:
     """What the models make of a photo, made up."""
-    return {
+    made = {
+        **SEEN,
         EMBEDDING: embedding.astype(np.float32),
         RELIEF: np.full((1, *RELIEF.dims), relief, np.float32),
-        FOUND: np.ones((1, 1), np.float32),
-        COIN: np.full((1, *COIN.dims), coin, np.float32),
     }
+    return made | {tensor: changes[tensor.name] for tensor in made if tensor.name in changes}
 
 
 MADE_UP = {
@@ -37,7 +38,8 @@ MADE_UP = {
     "an infinite vector": seen(np.full((1, EMBEDDING_SIZE), np.inf)),
     "a vector of 1000 times unit length": seen(1000 * unit()),
     "a relief map that is not finite": seen(unit(), relief=np.nan),
-    "a coin that is not finite": seen(unit(), coin=np.inf),
+    "a coin that is not finite": seen(unit(), coin=np.full((1, *COIN.dims), np.inf, np.float32)),
+    "a probability that is not a number": seen(unit(), coin_probability=np.full((1, 1), np.nan, np.float32)),
 }
 
 
@@ -52,7 +54,7 @@ def test_made_up_numbers_are_not_enrolled(good: Client, raw: Raw, name: str) -> 
 
 def test_made_up_numbers_are_not_searched_for(good: Client, raw: Raw) -> None:
     for name in list(MADE_UP)[:4]:
-        asked = {tensor: array for tensor, array in MADE_UP[name].items() if tensor is not COIN}
+        asked = {tensor: array for tensor, array in MADE_UP[name].items() if tensor in SEARCH.inputs}
         with pytest.raises(InferenceServerException, match="INVALID_PARAMETER"):
             raw.infer(SEARCH, asked, BEARER)
 

@@ -1,5 +1,7 @@
 """An OpenVINO session answers several requests, and refuses graphs that differ from the config."""
 
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -8,7 +10,9 @@ import onnx
 import pytest
 from onnx import TensorProto, helper
 
-from backends.openvino.session import AGREEMENT, OpenVinoSession, agrees
+from backends.openvino import session as session_module
+from backends.openvino.compiled import INT8
+from backends.openvino.session import AGREEMENT, NEARNESS, OpenVinoSession, agrees, near
 
 Feed = dict[str, np.ndarray]
 
@@ -122,14 +126,62 @@ def test_an_unknown_precision(graph: Path, precision: str) -> None:
         OpenVinoSession(graph, ["a", "b"], ["sum", "product"], precision=precision)
 
 
-def test_the_cache_folder_is_used(graph: Path, tmp_path: Path) -> None:
+def test_a_compiled_graph_is_kept_and_used_again(graph: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    cache, given = tmp_path / "cache", feed(2, 0)
+
+    def opened() -> OpenVinoSession:
+        return OpenVinoSession(graph, ["a", "b"], ["sum", "product"], threads=[2, 1], cache=str(cache))
+
+    check(opened().run([given])[0], given)
+    (kept,) = cache.iterdir()
+    state = kept.stat()
+    monkeypatch.setattr(session_module, "_compile", lambda *_: pytest.fail("compiled again"))
+    again = opened()
+    check(again.run([given])[0], given)
+    check(again.run([given], threads=1)[0], given)
+    assert [path.stat() for path in cache.iterdir()] == [state], "it is only read"
+
+
+def test_another_graph_of_the_same_name_is_compiled(graph: Path, tmp_path: Path) -> None:
     cache = tmp_path / "cache"
-    given = feed(2, 0)
-    for _ in range(2):
-        check(
-            OpenVinoSession(graph, ["a", "b"], ["sum", "product"], threads=[1], cache=str(cache)).run([given])[0], given
-        )
-        assert len(list(cache.glob("*.blob"))) == 1
+    OpenVinoSession(graph, ["a", "b"], ["sum", "product"], threads=[1], cache=str(cache))
+    changed = onnx.load(graph)
+    next(each for each in changed.graph.initializer if each.name == "two").float_data[0] = 3.0
+    onnx.save(changed, graph)
+    given = feed(1, 0)
+    (answer,) = OpenVinoSession(graph, ["a", "b"], ["sum", "product"], threads=[1], cache=str(cache)).run([given])
+    np.testing.assert_allclose(answer["product"], 3 * given["a"], atol=1e-6)
+    assert len(list(cache.iterdir())) == 2
+
+
+def test_processes_that_compile_at_once(graph: Path, tmp_path: Path) -> None:
+    """Each writes the whole file, and none sees half of another's."""
+    code = (
+        "import sys; from pathlib import Path; from backends.openvino.session import OpenVinoSession; "
+        "OpenVinoSession(Path(sys.argv[1]), ['a', 'b'], ['sum', 'product'], [1], cache=sys.argv[2])"
+    )
+    command = [sys.executable, "-c", code, str(graph), str(tmp_path / "cache")]
+    processes = [subprocess.Popen(command) for _ in range(4)]
+    assert [process.wait() for process in processes] == [0] * 4
+    assert len(list((tmp_path / "cache").iterdir())) == 1
+
+
+def test_a_kept_graph_that_cannot_be_read_is_compiled_again(graph: Path, tmp_path: Path) -> None:
+    cache, given = tmp_path / "cache", feed(1, 0)
+    OpenVinoSession(graph, ["a", "b"], ["sum", "product"], threads=[1], cache=str(cache))
+    (kept,) = cache.iterdir()
+    for content in (b"", b"nonsense" * 100, kept.read_bytes()[: kept.stat().st_size // 2]):
+        kept.unlink()
+        kept.write_bytes(content)
+        session = OpenVinoSession(graph, ["a", "b"], ["sum", "product"], threads=[1], cache=str(cache))
+        check(session.run([given])[0], given)
+
+
+def test_a_folder_that_cannot_be_written_is_done_without(graph: Path, tmp_path: Path) -> None:
+    (tmp_path / "cache").write_text("a file")
+    given = feed(1, 0)
+    session = OpenVinoSession(graph, ["a", "b"], ["sum", "product"], threads=[1], cache=str(tmp_path / "cache"))
+    check(session.run([given])[0], given)
 
 
 def test_no_cache_is_left_where_none_is_wanted(graph: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -173,6 +225,55 @@ def test_precision_auto_answers_like_float32(picture_graph: Callable[[float], Pa
 
 def test_precision_f32_stays(picture_graph: Callable[[float], Path]) -> None:
     assert OpenVinoSession(picture_graph(3.0), ["image"], ["answer"], threads=[1], precision="f32").precision == "f32"
+
+
+def scaled(factor: float) -> onnx.ModelProto:
+    """The sigmoid of the mean of a picture times a factor."""
+    nodes = [
+        helper.make_node("Mul", ["image", "factor"], ["scaled"]),
+        helper.make_node("ReduceMean", ["scaled"], ["mean"], axes=[1, 2, 3], keepdims=1),
+        helper.make_node("Sigmoid", ["mean"], ["answer"]),
+    ]
+    image = helper.make_tensor_value_info("image", TensorProto.FLOAT, ["batch", 3, 256, 256])
+    answer = helper.make_tensor_value_info("answer", TensorProto.FLOAT, ["batch", 1, 1, 1])
+    constant = helper.make_tensor("factor", TensorProto.FLOAT, [1, 1, 1, 1], [factor])
+    graph = helper.make_graph(nodes, "scaled", [image], [answer], [constant])
+    return helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=9)
+
+
+@pytest.mark.parametrize(("factor", "precision"), [(1.01, INT8), (-400.0, "float"), (float("nan"), "float")])
+@pytest.mark.parametrize("kept", [False, True])
+def test_int8_is_computed_in_where_it_agrees(tmp_path: Path, factor: float, precision: str, kept: bool) -> None:
+    for name, own in (("model.onnx", 1.0), ("model.int8.onnx", factor)):
+        onnx.save(scaled(own), tmp_path / name)
+    picture = np.full((1, 3, 256, 256), 0.5, np.float32)
+
+    def opened(asked: str = "auto") -> OpenVinoSession:
+        files, cache = (tmp_path / "model.onnx", tmp_path / "model.int8.onnx"), str(tmp_path / "cache") if kept else ""
+        return OpenVinoSession(files[0], ["image"], ["answer"], [1], asked, cache, quantized=files[1])
+
+    for _ in range(2):  # compiled, and as it was kept
+        session = opened()
+        assert session.precision == precision or (precision == "float" and session.precision in ("f32", "bf16"))
+        (answer,) = session.run([{"image": picture}])
+        expected = 1 / (1 + np.exp(-0.5 * (factor if precision == INT8 else 1.0)))
+        assert answer["answer"].item() == pytest.approx(expected, abs=1e-4 if precision == INT8 else 1e-2)
+    assert opened("f32").precision == "f32", "what asks for float32 gets it"
+
+
+@pytest.mark.parametrize(
+    ("quick", "alike"),
+    [
+        (np.full(100, 0.5, np.float32), True),
+        (np.full(100, 0.5 + 0.9 * NEARNESS, np.float32), True),
+        (np.full(100, 0.5 - 1.1 * NEARNESS, np.float32), False),
+        (np.full(100, np.nan, np.float32), False),
+    ],
+)
+def test_probabilities_that_are_near(quick: np.ndarray, alike: bool) -> None:
+    exact = np.full(100, 0.5, np.float32)
+    assert near([exact], [quick]) is alike
+    assert near([exact, exact], [exact, quick]) is alike
 
 
 EXACT = np.array([1.0, -4.0, 2.0], np.float32)

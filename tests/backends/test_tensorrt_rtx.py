@@ -21,15 +21,16 @@ pytestmark = pytest.mark.slow
 def inputs(model: Model, batch: int, seed: int) -> dict[str, np.ndarray]:
     rng = np.random.default_rng(seed)
     y, x = np.mgrid[:256, :256]
-    coin = ((x - 120 - seed) ** 2 + (y - 130) ** 2 < 70**2).astype(np.float32)
+    masks = np.stack([((x - 120 - seed) ** 2 + (y - 130) ** 2 < r**2) for r in (70, 35)]).astype(np.float32)
     made = {
         "canvas": rng.integers(0, 256, (batch, 1024, 1024, 3)),
         "extent": np.full((batch, 2), 1000 - seed),
         "scale": np.full((batch, 1), 2.0),
         "window": np.tile([-10.0, -10.0, 1010.0, 1010.0], (batch, 1)),
-        "coarse_mask": np.repeat(coin[None, None, ::2, ::2], batch, axis=0),
+        "coarse_mask": np.repeat(masks[None, :, ::2, ::2], batch, axis=0),
         "zoom_window": np.tile([-10.0, -10.0, 1010.0, 1010.0], (batch, 1)),
-        "mask": np.repeat(coin[None, None], batch, axis=0),
+        "mask": np.repeat(masks[None], batch, axis=0),
+        "coin_probability": np.linspace(0.2, 0.8, batch)[:, None],
         "coin": rng.normal(size=(batch, 3, 256, 256)),
     }
     return {tensor.name: made[tensor.name].astype(DTYPES[tensor.dtype]) for tensor in model.inputs}

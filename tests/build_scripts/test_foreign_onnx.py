@@ -62,7 +62,7 @@ def embedder(
     return network(nodes, values, picture, [picture[0], size], opset)
 
 
-def segmenter(side: int | str = "side", end: str = "Sigmoid", channels: int = 1) -> ModelProto:
+def segmenter(side: int | str = "side", end: str = "Sigmoid", channels: int = 2) -> ModelProto:
     nodes = [
         helper.make_node("Conv", ["in", "weight"], ["log odds"], pads=[1, 1, 1, 1]),
         helper.make_node(end, ["log odds"], ["out"]),
@@ -126,6 +126,9 @@ def test_a_segmenter_trained_elsewhere_serves_both_sizes(export_onnx: ModuleType
     for model, side in ((SEGMENTATION, IMAGE_SIZE), (COARSE_SEGMENTATION, model_side(COARSE_SEGMENTATION))):
         answer = run(artifacts.plain_graph(model), pictures(2, side))
         np.testing.assert_allclose(answer, run(graph, pictures(2, side)), atol=2e-2)
+    session = onnxruntime.InferenceSession(artifacts.plain_graph(SEGMENTATION).SerializeToString())
+    mask, coin = session.run(None, {"image": pictures(2)})
+    np.testing.assert_allclose(coin, mask.max((1, 2, 3))[:, None])  # it gave masks only
     assert [path.name for path in sorted(kept.iterdir())] == ["networks.json", "segmentation.onnx"]
 
 
@@ -243,7 +246,7 @@ REFUSED: dict[str, tuple[Model, Callable[[], ModelProto], str]] = {
         lambda: segmenter(end="Identity"),
         r"mask has values of -.* it must be a probability, 0 to 1: end in a sigmoid",
     ),
-    "channels": (SEGMENTATION, lambda: segmenter(channels=2), r"out has the shape \['n', 2, 'side', 'side'\]"),
+    "channels": (SEGMENTATION, lambda: segmenter(channels=1), r"out has the shape \['n', 1, 'side', 'side'\]"),
     "batch inside": (
         EMBEDDER,
         batch_inside,
@@ -289,9 +292,10 @@ def test_a_network_fixed_to_one_size_does_not_serve_the_other(
     nodes = [
         helper.make_node("Reshape", ["in", "shape"], ["flat"]),
         helper.make_node("ReduceMean", ["flat", "axis"], ["mean"], keepdims=1),
-        helper.make_node("Sigmoid", ["mean"], ["out"]),
+        helper.make_node("Sigmoid", ["mean"], ["mask"]),
+        helper.make_node("Concat", ["mask", "mask"], ["out"], axis=1),
     ]
     values = {"shape": np.array([-1, 3, 256, 256], np.int64), "axis": np.array([1], np.int64)}
-    graph = network(nodes, values, PICTURE, ["n", 1, IMAGE_SIZE, IMAGE_SIZE])
+    graph = network(nodes, values, PICTURE, ["n", 2, IMAGE_SIZE, IMAGE_SIZE])
     with pytest.raises(ValueError, match=r"at \[3, 128, 128\]"):
         export_onnx.read_source(SEGMENTATION, saved(graph, tmp_path))

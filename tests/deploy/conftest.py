@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from ensemble import variables
-from server import Ports
+from server.launch import Ports
 from tests.certificates import make_certificates
 
 ROOT = Path(__file__).resolve().parents[2]

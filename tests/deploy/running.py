@@ -10,8 +10,8 @@ from pathlib import Path
 
 from deploy.healthcheck import UnhealthyError, check
 from ensemble import variables
-from server import Ports
 from server.assembly import assemble_backends
+from server.launch import Ports
 from server.wheel import find_wheel
 from tests.deploy.conftest import ROOT, TOKEN
 

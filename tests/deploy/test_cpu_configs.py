@@ -6,10 +6,11 @@ import pytest
 
 from deploy.cpu_configs import main
 from ensemble import variables
-from ensemble.configs import REPOSITORY, ROOT, config_path
+from ensemble.configs import config_path
 from ensemble.contract import COIN_EMBEDDING, MODELS
 from ensemble.cpu import REFERENCE
 from ensemble.graph import Target
+from ensemble.places import REPOSITORY, ROOT
 from server.assembly import write_configs
 
 

@@ -12,8 +12,7 @@ import yaml
 from catalog.opening import KINDS
 from deploy.healthcheck import TIMEOUT
 from ensemble import variables
-from server import Ports
-from server.launch import STOP_TIMEOUT
+from server.launch import STOP_TIMEOUT, Ports
 from tests.deploy.conftest import ROOT
 
 DEPLOY = ROOT / "deploy"

@@ -7,7 +7,7 @@ import sys
 import pytest
 
 from deploy.check_image import check_bindings, library_version, main
-from server import ServerError
+from server.wheel import ServerError
 from tests.deploy.conftest import ROOT, Container
 
 

@@ -9,7 +9,7 @@ from deploy.command import CUDA_POOL_MIB
 from deploy.environment import SettingsError
 from deploy.settings import ROOT, read_settings
 from ensemble import variables
-from server import Tls
+from server.tls import Tls
 
 TOKEN = {"MINTMARK_TOKEN": "token"}
 

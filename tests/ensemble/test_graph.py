@@ -138,7 +138,8 @@ def test_a_cpu_has_one_worker_to_spare(cpu: Cpu) -> None:
 
 def test_a_gpu_host_decodes_and_searches_on_its_devices() -> None:
     kinds = {model.name: placement(model, Target.GPU).kind for model in PYTHON_MODELS}
-    assert kinds == {"decode": "KIND_GPU", "search": "KIND_GPU", "enroll": "KIND_CPU", "catalog": "KIND_CPU"}
+    on_gpu = {DECODE, SEARCH}
+    assert kinds == {model.name: "KIND_GPU" if model in on_gpu else "KIND_CPU" for model in PYTHON_MODELS}
 
 
 @pytest.mark.parametrize("cpu", [Cpu(1, 1), Cpu(2, 2), Cpu(8, 4), Cpu(64, 1)])

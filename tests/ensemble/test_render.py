@@ -12,11 +12,12 @@ from tritonclient.grpc import model_config_pb2 as pb
 
 from ensemble import artifacts, contract, entry, errors
 from ensemble.client_contract import CLIENT_CONTRACT
-from ensemble.configs import REPOSITORY, ROOT, config_path, config_text
+from ensemble.configs import config_path, config_text
 from ensemble.contract import ENSEMBLES, MODELS, DType, Model, Tensor
 from ensemble.cpu import Cpu
 from ensemble.graph import SETTINGS_MODELS, Target, steps_of
 from ensemble.placement import placement
+from ensemble.places import REPOSITORY, ROOT
 from ensemble.render import generated, stale_files
 from ensemble.verification import Judge
 
@@ -214,7 +215,7 @@ def test_the_clients_constants() -> None:
         "metadata",
     ]
     assert contract.COIN_SEARCH.name == constants.COIN_SEARCH
-    called = (contract.CATALOG, *ENSEMBLES)
+    called = (contract.CATALOG, *ENSEMBLES, contract.COIN_SEARCH_ALL)
     assert {model.name: tuple(t.name for t in model.outputs) for model in called} == constants.OUTPUTS
     assert all(constants.DTYPES[t.name] == t.dtype.value for model in called for t in (*model.inputs, *model.outputs))
     assert not re.search(r"Model\(|Tensor\(", (ROOT / CLIENT_CONTRACT).read_text())

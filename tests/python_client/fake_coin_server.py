@@ -13,6 +13,7 @@ from mintmark._contract import (
     CATALOG,
     COIN_ENROLL,
     COIN_SEARCH,
+    COIN_SEARCH_ALL,
     IMAGE_SIZE,
     RELIEF_HARMONICS,
     RELIEF_NUMBERS,
@@ -31,19 +32,24 @@ OUTLINE = (60.0, 50.0, 40.0, 30.0, 20.0)
 class Coin:
     """What a photo shows: an embedding, given by its first numbers, an outline, and a relief, named by a number.
 
-    Coins with the same relief look the same; a coin without one has no relief map.
+    Coins with the same relief look the same; a coin without one has no relief map. `doubts`: about the photo, lines.
     """
 
     vector: tuple[float, ...]
     outline: tuple[float, ...] = OUTLINE
     relief: int | None = None
+    doubts: str = ""
 
 
 @dataclass
 class FakeCoinServer:
-    """A handler for MockTransport. `photos`: the coin of each photo, by the photo's bytes; None without a coin."""
+    """A handler for MockTransport. `photos`: the coin of each photo, by the photo's bytes; None without a coin.
+
+    `trays`: all coins of each photo, the largest first; of a photo that is not there, its one coin.
+    """
 
     photos: dict[bytes, Coin | None] = field(default_factory=dict)
+    trays: dict[bytes, list[Coin]] = field(default_factory=dict)
     catalog: FakeCatalog = field(default_factory=FakeCatalog)
     calls: list[tuple[str, dict[str, Any]]] = field(default_factory=list)
     operations: list[str] = field(default_factory=list)
@@ -58,6 +64,8 @@ class FakeCoinServer:
             request = json.loads(inputs["request"][0, 0])
             self.operations.append(request["operation"])
             return {"response": strings([json.dumps(self.catalog.operate(request))])}
+        if model == COIN_SEARCH_ALL:
+            return {"coins": strings([json.dumps({"coins": self._tray(inputs["encoded"][0, 0], **parameters)})])}
         coin = self._coin(inputs["encoded"][0, 0])
         if model == COIN_SEARCH:
             return {**self._search(coin, **parameters), **_outline(coin)}
@@ -81,6 +89,21 @@ class FakeCoinServer:
         if photo not in self.photos:
             raise InvalidPhoto("photo is not an image")
         return self.photos[photo]
+
+    def _tray(self, photo: bytes, **parameters: Any) -> list[dict[str, Any]]:
+        coins = self.trays[photo] if photo in self.trays else [one for one in [self._coin(photo)] if one]
+        answers = []
+        for coin in coins:
+            found = self._search(coin, **parameters)
+            matches = [
+                {name: float(found[name][0, n]) for name in ("score", "cosine", "correlation", "angle")}
+                | {"entry": json.loads(row)}
+                for n, row in enumerate(found["entry"][0])
+                if row
+            ]
+            said = {"known": bool(found["known"][0, 0]), "margin": float(found["margin"][0, 0]), "matches": matches}
+            answers.append({"ellipse": list(coin.outline), "probability": 0.75, **said})
+        return answers
 
     def _search(
         self, coin: Coin | None, k: int, verify: bool = True, candidates: int = 1000, **filters: str
@@ -107,7 +130,8 @@ class FakeCoinServer:
             raise NoCoinFound("the photo shows no coin")
         if not record.get("name", "").isprintable():
             raise InvalidRequest("the name holds control characters")
-        return {"enrolled_id": strings([self.catalog.enroll(record, unit(coin.vector), relief=coin.relief)])}
+        key = self.catalog.enroll(record, unit(coin.vector), relief=coin.relief)
+        return {"enrolled_id": strings([key]), "warnings": strings([coin.doubts])}
 
 
 def relief_map(number: int | None) -> npt.NDArray[np.float32]:
@@ -124,4 +148,5 @@ def strings(values: Sequence[str]) -> npt.NDArray[np.object_]:
 
 def _outline(coin: Coin | None) -> Tensors:
     outline = coin.outline if coin else (0.0,) * 5
-    return {"ellipse": np.array([outline], np.float32), "found": np.array([[float(coin is not None)]], np.float32)}
+    found = np.array([[float(coin is not None)]], np.float32)
+    return {"ellipse": np.array([outline], np.float32), "found": found, "coin_probability": 0.04 + 0.95 * found}

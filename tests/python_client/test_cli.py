@@ -28,7 +28,7 @@ def test_recognize(run: Run, server: FakeCoinServer, photo: MakePhoto, capsys: C
     parts = ["(embedding", "0.995,", "relief", "not", "compared)"]
     assert lines[1].split() == ["1", "0.995", "1", "złoty", "Austria", "EUR", "1", "1990", "reverse", "id1", *parts]
     assert lines[2].split()[:-5] == ["2", "0.100", "2", "Euro", "Austria", "EUR", "1", "common", "id2"]
-    assert lines[3].endswith("b.png: unknown: no coin found")
+    assert lines[3].endswith("b.png: unknown: no coin found (probability 0.04)")
     assert "c.png: unknown (score 0.000, margin" in lines[4] and lines[4].endswith("nearest:")
 
 

@@ -65,6 +65,18 @@ def test_enroll_with_an_id(run: Run, server: FakeCoinServer, photo: MakePhoto, c
     assert capsys.readouterr().err == "mintmark: no entry has the id pl:2\n"
 
 
+def test_enroll_in_doubt(run: Run, photo: MakePhoto, write_table: WriteTable, capsys: Capture) -> None:
+    """The photo is enrolled, and a line says what to look at."""
+    doubtful = photo("a.png", Coin((1,), doubts="it is small"))
+    assert run("enroll", doubtful, *OPTIONS) == 0
+    assert capsys.readouterr() == ("id1\n", "mintmark: it is small\n")
+    table = write_table("labels.csv", [{**ROW, "path": "a.png", "side": "reverse"}])
+    assert run("enroll", "--from", table) == 0
+    out, err = capsys.readouterr()
+    assert out == "enrolled 1 of 1\n"
+    assert f"mintmark: {table}:2: enrolled, but it is small" in err
+
+
 def test_enroll_without_coin(run: Run, photo: MakePhoto, capsys: Capture) -> None:
     """One line says why."""
     assert run("enroll", photo("a.png"), *OPTIONS) == 1

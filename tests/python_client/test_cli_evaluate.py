@@ -16,6 +16,7 @@ from mintmark._contract import CATALOG, COIN_EMBEDDING, EMBEDDING_SIZE
 from mintmark._evaluation import Evaluation, Sight, misses, see
 from mintmark._manifest import Row
 from mintmark._pictures.misses import COLUMNS
+from mintmark._turns import turned
 from tests.python_client.fake_coin_server import Coin, FakeCoinServer, relief_map
 from tests.python_client.samples import Capture, Run
 
@@ -123,6 +124,78 @@ def test_outlines(report: Report, manifest: Path, tmp_path: Path) -> None:
     assert (result["photos"], result["found"]) == (3, 2)
     assert result["best"] == pytest.approx({"mean": 2 / 3, "median": 1, "share>=0.9": 2 / 3}, abs=1e-3)
     assert result["largest"] == pytest.approx({"mean": 0.5, "median": 0.5, "share>=0.9": 1 / 3}, abs=1e-3)
+
+
+def test_scenes(report: Report, manifest: Path, server: FakeCoinServer, run: Run, capsys: Capture) -> None:
+    """Coins of photos of many: found, missed, found twice, roughly found, and at a doubtful outline."""
+    places = [(10, 10, 8, 8, 0), (10.2, 10, 8, 8, 0), (40, 10, 8, 7, 0), (70, 10, 8, 8, 0), (90, 90, 5, 5, 0)]
+    server.trays[b"scene.jpg"] = [Coin((1, 0, 0), place) for place in places]
+    outlines = manifest.parent / "ellipses.csv"
+    outlines.write_text(
+        "path,cx,cy,a,b,angle,quality\n"
+        "scene.jpg,10,10,8,8,0,1\n"  # found twice
+        "scene.jpg,40,10,8,8,0,1\n"  # found with an IoU of 7 / 8
+        "scene.jpg,100,10,8,8,0,1\n"  # missed
+        "scene.jpg,70,10,8,8,0,0\n"  # doubtful
+    )
+    result = report(manifest, "--outlines", outlines)["scenes"]
+    assert (result["photos"], result["coins"], result["found"], result["refused"]) == (1, 3, 5, {})
+    assert result["iou"] == {
+        "0.75": pytest.approx({"recall": 2 / 3, "precision": 2 / 4}),
+        "0.9": pytest.approx({"recall": 1 / 3, "precision": 1 / 4}),
+    }
+    assert run("evaluate", manifest, "--outlines", outlines) == 0
+    assert "scenes: 3 coins in 1 photo, 5 found" in capsys.readouterr().out
+    assert report(manifest)["scenes"] is None
+
+
+@pytest.fixture
+def turnable(manifest: Path, server: FakeCoinServer) -> Path:
+    """A manifest of pictures 120 x 90 px: one whose outline follows the photo, one whose outline does not, none."""
+    outlines = {"follows.png": (30, 20, 15, 10, 0), "stays.png": (30, 20, 15, 10, 0), "empty.png": None}
+    rows = ["path,label,role"]
+    for shade, (name, outline) in enumerate(outlines.items()):
+        picture = np.full((90, 120, 3), shade, np.uint8)
+        picture[0, 0] = 255  # else it is the same upside down
+        data = turned(picture, 0)
+        (manifest.parent / name).write_bytes(data)
+        rows.append(f"{name},a,query")
+        places = (
+            [outline] * 4
+            if name != "follows.png"
+            else [outline, (20, 89, 15, 10, 90), (89, 69, 15, 10, 0), (69, 30, 15, 10, 90)]
+        )
+        for quarters, place in enumerate(places):
+            server.photos[turned(picture, quarters)] = Coin((1, 0, 0), place) if place else None
+    path = manifest.parent / "turnable.csv"
+    path.write_text("\n".join(rows))
+    return path
+
+
+def test_turned_photos(report: Report, turnable: Path, run: Run, capsys: Capture) -> None:
+    result = report(turnable, "--turned", "--no-verify")["turned"]
+    assert (result["photos"], result["without_coin"]) == (2, 1)
+    assert result["agree"] == 0.5 and result["differ"] == {"stays.png": 3}
+    run("evaluate", turnable, "--turned", "--no-verify")
+    out = capsys.readouterr().out
+    assert "0.5000 of the outlines agree" in out and "stays.png: 3 of 3 turns differ" in out
+
+
+def test_a_photo_that_cannot_be_turned_is_named(report: Report, manifest: Path) -> None:
+    """Those of the manifest are no pictures."""
+    assert report(manifest, "--turned")["turned"] == {"photos": 0, "without_coin": 0, "agree": None, "differ": {}}
+
+
+def test_photos_without_a_coin(report: Report, manifest: Path, server: FakeCoinServer) -> None:
+    """One of two is said to show one."""
+    with manifest.open("a") as file:
+        file.write("bus.jpg,,nothing,one\ncap.jpg,,nothing,one\n")
+    for name, coin in (("bus.jpg", None), ("cap.jpg", Coin((1, 0, 0)))):
+        (manifest.parent / name).write_bytes(name.encode())
+        server.photos[name.encode()] = coin
+    result = report(manifest)
+    assert result["found"]["nothing"] == 0.5 and result["photos"]["nothing"] == 2
+    assert result["recall"]["overall"]["queries"] == 4
 
 
 def test_the_worst_queries_are_drawn(run: Run, manifest: Path, tmp_path: Path) -> None:

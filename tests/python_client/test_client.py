@@ -38,15 +38,18 @@ def test_public_names() -> None:
         "DEFAULT_URL",
         "MAX_K",
         "MAX_MEGAPIXELS",
+        "MOST_COINS",
         "PHOTO_FORMATS",
         "CatalogStatus",
         "Client",
         "CoinEmbedding",
+        "DoubtfulPhoto",
         "Ellipse",
         "Entry",
         "EntryFields",
         "EntryNotFound",
         "Filters",
+        "FoundCoin",
         "InvalidPhoto",
         "InvalidRequest",
         "Match",
@@ -65,6 +68,7 @@ def test_public_names() -> None:
         "Transport",
         "TritonTransport",
         "Unauthorized",
+        "UnfitPhoto",
         "View",
         "ViewRecord",
         "__version__",
@@ -75,8 +79,8 @@ def test_public_names() -> None:
 def test_every_error_is_ours() -> None:
     """One except clause catches all errors."""
     errors = [value for name in mintmark.__all__ if isinstance(value := getattr(mintmark, name), type)]
-    ours = [error for error in errors if issubclass(error, Exception)]
-    assert len(ours) == 10
+    ours = [error for error in errors if issubclass(error, Exception) and not issubclass(error, Warning)]
+    assert len(ours) == 11
     assert all(issubclass(error, mintmark.MintmarkError) for error in ours)
 
 
@@ -111,7 +115,10 @@ def test_recognize_no_coin(server: FakeCoinServer, client: Client) -> None:
     server.photos = {b"photo": None}
     server.add("other", (1, 0))
     result = client.recognize(b"photo")
-    assert result == Recognition(found=False, known=False, margin=0, ellipse=None, matches=())
+    assert result.probability == pytest.approx(0.04)
+    assert replace(result, probability=0) == Recognition(
+        found=False, probability=0, known=False, margin=0, ellipse=None, matches=()
+    )
 
 
 def test_views_of_an_entry_make_one_match(server: FakeCoinServer, client: Client) -> None:
@@ -215,6 +222,21 @@ def test_enroll_without_coin(client: Client, server: FakeCoinServer) -> None:
         client.enroll(b"photo", ZLOTY)
 
 
+def test_doubts_about_a_photo_are_a_warning_or_the_caller_s(client: Client, server: FakeCoinServer) -> None:
+    server.photos = {b"photo": Coin((1,), doubts="it is small\nit is blurred"), b"good": Coin((1,))}
+    with pytest.warns() as issued:
+        client.enroll(b"photo", ZLOTY)
+    assert [(each.category, str(each.message)) for each in issued] == [
+        (mintmark.DoubtfulPhoto, "it is small"),
+        (mintmark.DoubtfulPhoto, "it is blurred"),
+    ]
+    said: list[str] = []
+    client.enroll(b"photo", ZLOTY, on_doubt=said.append)
+    client.add_view(b"photo", "id1", "obverse", on_doubt=said.append)
+    client.add_view(b"good", "id1", "obverse")
+    assert said == ["it is small", "it is blurred"] * 2
+
+
 def test_metadata_must_be_json(client: Client) -> None:
     """The client refuses values that JSON cannot hold."""
     with pytest.raises(InvalidRequest, match="JSON"):
@@ -247,6 +269,7 @@ def _search_answer(**changes: Any) -> Tensors:
         "margin": np.ones((1, 1), np.float32),
         "ellipse": np.ones((1, 5), np.float32),
         "found": np.ones((1, 1), np.float32),
+        "coin_probability": np.full((1, 1), 0.9, np.float32),
     }
     return {name: array for name, array in {**answer, **changes}.items() if array is not None}
 
@@ -292,7 +315,7 @@ def test_empty_answer_names_the_known_traps(trap: str) -> None:
         client.recognize(b"photo", k=1)
 
 
-@pytest.mark.parametrize(("name", "size"), [("score", 1), ("margin", 1), ("ellipse", 5)])
+@pytest.mark.parametrize(("name", "size"), [("score", 1), ("margin", 1), ("ellipse", 5), ("coin_probability", 1)])
 def test_numbers_that_are_none(name: str, size: int) -> None:
     """NaN from a model that overflowed must not look like a match or an outline."""
     broken = {name: np.full((1, size), np.nan, np.float32)}

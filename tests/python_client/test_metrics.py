@@ -8,7 +8,7 @@ import numpy.typing as npt
 import pytest
 
 from mintmark import Ellipse
-from mintmark.metrics import MISS, accepted_at, auroc, ellipse_iou, hit_ranks, recall_at_k
+from mintmark.metrics import MISS, accepted_at, auroc, ellipse_iou, hit_ranks, recall_at_k, turned_back
 
 
 def _unit(*degrees: float) -> npt.NDArray[np.float32]:
@@ -111,3 +111,15 @@ def test_photos_without_a_coin_are_never_accepted() -> None:
     """Not even where more known photos lack a coin than may be refused."""
     known, unknown = np.array([-np.inf, 5.0, 6.0]), np.array([-np.inf, -np.inf, 1.0, 7.0])
     assert accepted_at(known, unknown, 0.05) == 0.5
+
+
+@pytest.mark.parametrize("quarters", [0, 1, 2, 3])
+def test_an_outline_is_turned_back_as_numpy_turned_the_photo(quarters: int) -> None:
+    drawn = Ellipse(130.0, 70.0, 50.0, 30.0, 25.0)
+    mask = np.zeros((200, 320), np.uint8)
+    cv2.ellipse(mask, (130, 70), (50, 30), 25, 0, 360, (255,), -1)
+    points = np.argwhere(np.rot90(mask, quarters) > 0)[:, ::-1].astype(np.float32)
+    (cx, cy), (width, height), angle = cv2.fitEllipse(cv2.convexHull(np.ascontiguousarray(points)))
+    back = turned_back(Ellipse(cx, cy, height / 2, width / 2, (angle + 90) % 180), quarters, 320, 200)
+    assert ellipse_iou(back, drawn) > 0.97
+    assert (back.cx, back.cy) == pytest.approx((130, 70), abs=0.5)

@@ -27,7 +27,7 @@ def test_readme_names_every_command(run: Run, capsys: Capture) -> None:
         with pytest.raises(SystemExit) as exit_info:
             run(command, "--help")
         assert exit_info.value.code == 0
-        options = {word.strip("[],") for word in capsys.readouterr().out.split() if word.strip("[").startswith("--")}
+        options = {word.strip("[],:") for word in capsys.readouterr().out.split() if word.strip("[").startswith("--")}
         assert [option for option in sorted(options - {"--help"}) if option not in text] == []
     with pytest.raises(SystemExit):
         run("--help")

@@ -85,6 +85,7 @@ def _search_response(ellipse: bytes = struct.pack("<5f", 1, 2, 4, 3, 5)) -> Any:
         margin=("FP32", [1, 1], struct.pack("<f", 0.25)),
         ellipse=("FP32", [1, 5], ellipse),
         found=("FP32", [1, 1], struct.pack("<f", 1)),
+        coin_probability=("FP32", [1, 1], struct.pack("<f", 0.9)),
     )
 
 

@@ -12,7 +12,10 @@ from ensemble.contract import (
     CATALOG,
     COIN,
     COIN_ID,
+    COIN_PROBABILITY,
     CORRELATION,
+    CUT_OFF,
+    ELLIPSE,
     EMBEDDING,
     EMBEDDING_SIZE,
     ENROLL,
@@ -26,12 +29,18 @@ from ensemble.contract import (
     Model,
     Tensor,
 )
-from server import EmbeddedServer
+from server.embedded import EmbeddedServer
 
 MODELS = (SEARCH, ENROLL, CATALOG)
 FIELDS = {"name": "coin", "country": "KR", "currency": "KRW", "denomination": "10"}
-_COIN = np.zeros((1, *COIN.dims), np.float32)
 _FOUND = np.ones((1, 1), np.float32)
+SEEN = {  # what the models say of a good photo, but for embedding and relief maps
+    COIN: np.random.default_rng(0).normal(size=(1, *COIN.dims)).astype(np.float32),
+    ELLIPSE: np.array([[200, 200, 150, 150, 0]], np.float32),
+    FOUND: _FOUND,
+    COIN_PROBABILITY: _FOUND,
+    CUT_OFF: np.zeros((1, 1), np.float32),
+}
 
 
 def catalog_server(folder: Path, **environment: str) -> EmbeddedServer:
@@ -72,7 +81,7 @@ class CatalogClient:
     def enroll(self, embedding: np.ndarray, side: str = "obverse", **fields: Any) -> str:
         """Enroll a view; returns its entry's id."""
         metadata = np.array([[json.dumps({"side": side, **fields}).encode()]], object)
-        seen = {COIN: _COIN, EMBEDDING: embedding[None], RELIEF: reliefs(embedding), FOUND: _FOUND}
+        seen = {**SEEN, EMBEDDING: embedding[None], RELIEF: reliefs(embedding)}
         return str(self.infer(ENROLL, {**seen, METADATA: metadata}).as_numpy(ENROLLED_ID.name)[0, 0].decode())
 
     def search(self, embedding: np.ndarray, k: int = 1, **filters: Any) -> list[str]:

@@ -1,6 +1,5 @@
 """A real Triton server for the tests of this folder, and photos to send it."""
 
-import ctypes
 import os
 import re
 import signal
@@ -17,12 +16,12 @@ import pytest
 
 from ensemble import variables
 from mintmark import Client, EntryFields
+from server.tied import tied
 from training.mint import CATALOG, QUERY, make_design, photograph, strike
 
 ROOT = Path(__file__).resolve().parents[2]
 TOKEN = "the-right-token"
 SERVE_PYTHON = os.environ.get(variables.SERVE_PYTHON, sys.executable)  # `make test` sets one without torch
-DIE_WITH_PARENT = 1  # PR_SET_PDEATHSIG
 READY = r"ready: gRPC (\S+?)(?:, HTTP (\S+))?, metrics (\S+)"
 
 
@@ -43,20 +42,20 @@ class Running:
 
 def start(folder: Path, *arguments: str, **environment: str) -> "subprocess.Popen[bytes]":
     """Run `python -m server` on free ports; its output goes to `output.txt` in the folder."""
-    libc = ctypes.CDLL(None)
     folder.mkdir(exist_ok=True)
     with (folder / "output.txt").open("wb") as file:
         return subprocess.Popen(
-            [
-                *(str(ROOT / SERVE_PYTHON), "-m", "server", "--free-ports"),
-                *("--catalog", str(folder / "catalog"), "--log", str(folder / "server.log")),
-                *arguments,
-            ],
+            tied(
+                [
+                    *(str(ROOT / SERVE_PYTHON), "-m", "server", "--free-ports"),
+                    *("--catalog", str(folder / "catalog"), "--log", str(folder / "server.log")),
+                    *arguments,
+                ]
+            ),
             cwd=ROOT,
             env={**os.environ, **environment},
             stdout=file,
             stderr=subprocess.STDOUT,
-            preexec_fn=lambda: libc.prctl(DIE_WITH_PARENT, signal.SIGTERM),
         )
 
 

@@ -14,7 +14,8 @@ from catalog.folder.reliefs.store import SIZE
 from catalog.folder.store import FolderCatalog
 from ensemble.artifacts import fingerprint, relief_fingerprint
 from ensemble.contract import EMBEDDING_SIZE
-from server import EmbeddedServer, ServerError
+from server.embedded import EmbeddedServer
+from server.wheel import ServerError
 from tests.server.catalog_server import FIELDS, CatalogClient, catalog_server, unit
 from tests.server.test_lifecycle import children
 

@@ -22,7 +22,7 @@ from tritonclient.utils import InferenceServerException
 from catalog.folder.check import problems
 from ensemble import variables
 from ensemble.artifacts import fingerprint
-from server import EmbeddedServer
+from server.embedded import EmbeddedServer
 from tests.server.catalog_server import FIELDS, CatalogClient, catalog_server, unit
 from tests.server.conftest import ROOT
 from tests.server.test_lifecycle import all_end, children

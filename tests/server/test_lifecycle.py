@@ -12,7 +12,7 @@ import onnx
 import pytest
 
 from ensemble import variables
-from ensemble.configs import REPOSITORY, config_path, config_text
+from ensemble.configs import config_path, config_text
 from ensemble.contract import (
     COIN_EMBEDDING,
     COMPUTE_MODELS,
@@ -25,10 +25,12 @@ from ensemble.contract import (
 )
 from ensemble.cpu import REFERENCE, Cpu
 from ensemble.graph import Target
+from ensemble.places import REPOSITORY
 from mintmark import Client
-from server import EmbeddedServer, Ports, ServerError
 from server.assembly import assemble_models, write_configs
-from server.wheel import check_numpy, find_wheel
+from server.embedded import EmbeddedServer
+from server.launch import Ports
+from server.wheel import ServerError, check_numpy, find_wheel
 from tests.server.conftest import ROOT, SERVE_PYTHON, Coin, jpeg, launch
 
 pytestmark = pytest.mark.server

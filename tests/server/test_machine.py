@@ -11,7 +11,8 @@ from ensemble.configs import config_path, config_text
 from ensemble.contract import COIN_EMBEDDING
 from ensemble.cpu import Cpu
 from ensemble.graph import Target
-from server import EmbeddedServer, machine
+from server import machine
+from server.embedded import EmbeddedServer
 from server.machine import usable_cores, usable_memory
 
 

@@ -9,7 +9,7 @@ import pytest
 
 from ensemble import placement
 from mintmark import Client, ServerBusy
-from server import EmbeddedServer
+from server.embedded import EmbeddedServer
 from tests.server.conftest import Coin, jpeg
 
 pytestmark = pytest.mark.server

@@ -10,11 +10,11 @@ import pytest
 from onnx import helper, numpy_helper
 
 from ensemble import artifacts
-from ensemble.configs import REPOSITORY
 from ensemble.contract import EMBEDDER, EMBEDDING, EMBEDDING_SIZE
+from ensemble.places import REPOSITORY
 from mintmark import Client
 from mintmark._cli import main as mintmark
-from server import EmbeddedServer
+from server.embedded import EmbeddedServer
 from tests.server.conftest import ROOT, Coin, jpeg
 
 pytestmark = pytest.mark.server

@@ -9,8 +9,9 @@ from pathlib import Path
 import psutil
 import pytest
 
-from server import EmbeddedServer, ServerError
+from server.embedded import EmbeddedServer
 from server.stubs import dead_stubs, stopped_stubs
+from server.wheel import ServerError
 
 
 def process(folder: Path, number: int, name: str, state: str, parent: int) -> None:

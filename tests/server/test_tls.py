@@ -10,9 +10,9 @@ import pytest
 from ensemble import variables
 from mintmark import Client, MintmarkError, Tls
 from mintmark._cli import main as mintmark
-from server import ServerError
-from server import Tls as ServerTls
 from server.__main__ import main as serve
+from server.tls import Tls as ServerTls
+from server.wheel import ServerError
 from tests.certificates import make_certificates
 from tests.server.conftest import Coin, Running, jpeg, launch
 

@@ -12,6 +12,7 @@ import pytest
 from PIL import Image
 
 from ensemble.contract import IMAGE_SIZE
+from training import mint
 from training.backgrounds import compose, fetch
 from training.backgrounds.fetch import TEST, TRAIN, Picture, read_pictures, set_of, wanted, write_pictures
 from training.backgrounds.round_things import SIDE, THINGS, round_thing
@@ -193,3 +194,30 @@ def test_a_set_without_pictures_is_named(folder: Path, tmp_path: Path) -> None:
     write_pictures(tmp_path, [picture for picture in read_pictures(folder) if picture.set == TEST])
     with pytest.raises(ValueError, match="no picture for train"):
         compose.write(tmp_path, TRAIN, tmp_path, "pasted", 4)
+
+
+@pytest.mark.slow
+def test_coins_are_hammered_and_painted(folder: Path) -> None:
+    rng = np.random.default_rng(0)
+    coin = mint.strike(mint.make_design(1), rng)
+    struck = compose.hammered(coin, rng)
+    assert struck.relief > coin.relief and np.abs(struck.height - coin.height).max() > 1e-3
+    print_ = np.zeros((*coin.colour.shape[:2], 3), np.float32)
+    print_[..., 0] = 1.0
+    coloured = compose.painted(coin, print_, rng)
+    middle = tuple(side // 2 for side in coin.colour.shape[:2])
+    assert coloured.colour[middle][0] > coin.colour[middle][0] + 0.1
+    assert coloured.colour[middle][1] < coin.colour[middle][1]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("size", [IMAGE_SIZE, 400])
+def test_photos_have_the_size_that_is_asked_for(folder: Path, size: int) -> None:
+    backgrounds, pool = (
+        compose.Backgrounds.of(folder, TRAIN),
+        [mint.strike(mint.make_design(1), np.random.default_rng(0))],
+    )
+    for seed in range(6):
+        photo = compose.with_coins(backgrounds, pool, np.random.default_rng(seed), size)
+        assert size * 0.43 < max(photo.picture.shape[:2]) <= size
+        assert max(compose.without_coins(backgrounds, np.random.default_rng(seed), size).picture.shape[:2]) == size

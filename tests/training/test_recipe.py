@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from ensemble import variables
-from ensemble.configs import ROOT
+from ensemble.places import ROOT
 from tests.training.reports import REPORT
 from training import recipe
 from training.recipe import RECIPES, Step, run_step, steps
@@ -20,9 +20,11 @@ from training.work import Work, figures
 pytestmark = pytest.mark.slow
 
 
-def all_steps(name: str, work: Path, photos: Path | None = None, dataset: Path | None = None) -> list[Step]:
+def all_steps(
+    name: str, work: Path, photos: Path | None = None, dataset: Path | None = None, grounds: Path | None = None
+) -> list[Step]:
     work.mkdir(exist_ok=True)
-    return list(steps(RECIPES[name], Work(work), photos, dataset))
+    return list(steps(RECIPES[name], Work(work), photos, dataset, grounds))
 
 
 @pytest.mark.parametrize("name", sorted(RECIPES))
@@ -37,7 +39,7 @@ def test_every_command_is_one_that_its_script_takes(name: str, tmp_path: Path, m
         raise Parsed
 
     monkeypatch.setattr(argparse.ArgumentParser, "parse_args", stop)
-    for step in all_steps(name, tmp_path / "work", tmp_path / "ellipses.csv", tmp_path / "my-coins"):
+    for step in all_steps(name, tmp_path / "work", tmp_path / "e.csv", tmp_path / "my-coins", tmp_path / "grounds"):
         if step.command[1] != "-m" or step.command[2] in ("ensemble.render", "training.evaluate"):
             continue
         package = step.command[2] in ("training.mint", "training.dataset")
@@ -51,6 +53,26 @@ def test_photos_are_used_where_there_are_any(tmp_path: Path) -> None:
     assert "photos" not in [step.name for step in all_steps("laptop", tmp_path)]
     (photos,) = [step for step in all_steps("laptop", tmp_path, Path("o.csv")) if step.name == "photos"]
     assert photos.command[3] == "o.csv"
+
+
+def test_backgrounds_are_used_where_there_are_any(tmp_path: Path) -> None:
+    names = [step.name for step in all_steps("laptop", tmp_path, Path("o.csv"), grounds=Path("grounds"))]
+    # The cutouts of photos are pasted onto backgrounds, too.
+    assert names.index("photos") < names.index("backgrounds") < names.index("segmentation")
+    assert names.index("segmentation") < names.index("coin or not") < names.index("export")
+    found = {step.name: step.command for step in all_steps("laptop", tmp_path, grounds=Path("grounds"))}
+    assert (
+        str(tmp_path / "segmentation.pt") in found["coin or not"]
+        and str(tmp_path / "segmentation.pt") in found["export"]
+    )
+    without = {step.name: step.command for step in all_steps("laptop", tmp_path)}
+    assert "coin or not" not in without and str(tmp_path / "segmentation.pt") not in without["export"]
+
+
+def test_the_published_recipe_starts_from_imagenet_weights(tmp_path: Path) -> None:
+    found = {step.name: step.command for step in all_steps("published", tmp_path)}
+    for name, network in (("segmentation", "unet_efficientnet_b4"), ("embedding", "efficientnet_b0")):
+        assert network in found[name] and "--pretrained" in found[name] and "--shipped" not in found[name]
 
 
 def test_a_data_set_is_learned_from_and_measured_on(tmp_path: Path) -> None:
@@ -67,20 +89,20 @@ def test_a_data_set_is_learned_from_and_measured_on(tmp_path: Path) -> None:
 def test_what_is_made_with_the_new_weights_stays_in_the_work_folder(tmp_path: Path) -> None:
     """Every step that writes weights or models, or measures the new ones, runs with the folder's own."""
     trained = [step.name for step in all_steps("smoke", tmp_path) if step.trained]
-    assert trained == ["export", "install", "judge", "evaluation"]
+    assert trained == ["export", "int8", "install", "judge", "evaluation"]
     work = Work(tmp_path)
     work.prepare()
     environment = work.environment
     assert environment[variables.WEIGHTS] == str(work.weights)
     assert environment[variables.MODELS] == str(work.models)
-    told = "from ensemble import artifacts, configs; print(artifacts.WEIGHTS, configs.MODEL_REPOSITORY)"
+    told = "from ensemble import artifacts, places; print(artifacts.WEIGHTS, places.MODEL_REPOSITORY)"
     said = subprocess.run([sys.executable, "-c", told], cwd=ROOT, env=environment, capture_output=True, text=True)
     assert said.stdout.split() == [str(work.weights), str(work.models)]
 
 
 def test_the_judge_is_fitted_with_the_new_weights_and_before_they_are_measured(tmp_path: Path) -> None:
     names = [step.name for step in all_steps("smoke", tmp_path)]
-    order = [names.index(name) for name in ("export", "install", "coins for the judge", "judge", "evaluation")]
+    order = [names.index(name) for name in ("export", "int8", "install", "coins for the judge", "judge", "evaluation")]
     assert order == sorted(order)
 
 

@@ -8,6 +8,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
+from training.data import cores
 from training.mint import Ellipse
 from training.segmentation_table import PASSES, THRESHOLDS, in_window, locate, measure, table
 
@@ -30,9 +31,11 @@ class Bright(nn.Module):
         super().__init__()
         self.sure = sure
 
-    def forward(self, image: Tensor) -> Tensor:
-        """[B, 3, H, W] to [B, 1, H, W]."""
-        return self.sure * (image.mean(1, keepdim=True) > 0).float()
+    def masks(self, image: Tensor) -> Tensor:
+        """[B, 3, H, W] to [B, 2, H, W]."""
+        bright = (image.mean(1) > 0).numpy().astype(np.uint8)
+        masks = [np.stack([255 * one, cores(255 * one)]) for one in bright]
+        return self.sure * torch.from_numpy(np.stack(masks)).float() / 255
 
 
 def test_an_outline_has_the_area_of_its_ellipse() -> None:

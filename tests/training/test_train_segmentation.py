@@ -1,5 +1,6 @@
 """The training of the segmentation: it learns, goes on exactly where it was stopped, and counts false finds."""
 
+import math
 from argparse import Namespace
 from pathlib import Path
 
@@ -8,20 +9,22 @@ import pytest
 
 torch = pytest.importorskip("torch")
 
-from torch import Tensor, nn  # noqa: E402
+from torch import Tensor  # noqa: E402
 
 from ensemble.contract import IMAGE_SIZE  # noqa: E402
 from training import loop, train_segmentation  # noqa: E402
 from training.data import SceneDataset  # noqa: E402
 from training.losses import false_find_loss  # noqa: E402
-from training.networks import SEGMENTERS  # noqa: E402
-from training.train_segmentation import Settings, Training, evaluate, parameters  # noqa: E402
+from training.networks import SEGMENTERS, Segmenter  # noqa: E402
+from training.train_segmentation import Settings, Training, core_score, evaluate, parameters  # noqa: E402
 from training.weights import load_checkpoint  # noqa: E402
 
 pytestmark = pytest.mark.slow
 
 LITE = SEGMENTERS.named("unet_efficientnet_lite0")
-QUICK = Settings(pixels=2 * 64 * 64, sizes=((1.0, 64),), evaluations=2, calibration_batch=2, calibration_batches=1)
+QUICK = Settings(
+    pixels=2 * 64 * 64, sizes=((1.0, (64, 32)),), evaluations=2, calibration_batch=2, calibration_batches=1
+)
 
 
 @pytest.fixture(scope="module")
@@ -38,15 +41,16 @@ def scenes(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-def _options(scenes: Path, runs: Path, name: str, resume: bool = False) -> Namespace:
-    flags = {"pretrained": False, "shipped": False, "plain": False, "resume": resume}
+def _options(scenes: Path, runs: Path, name: str, resume: bool = False, start: Path | None = None) -> Namespace:
+    flags = {"pretrained": False, "shipped": False, "plain": False, "resume": resume, "start": start}
     return Namespace(data=scenes, name=name, runs=runs, minutes=1.0, steps=4, workers=0, **flags)
 
 
 @pytest.fixture
 def small(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Full size is 64 px: the training is as it is, and quick."""
+    """The looks have 64 and 32 px: the training is as it is, and quick."""
     monkeypatch.setattr(train_segmentation, "IMAGE_SIZE", 64)
+    monkeypatch.setattr(train_segmentation, "COARSE_SIZE", 32)
 
 
 @pytest.mark.usefixtures("small")
@@ -84,13 +88,40 @@ def test_a_state_is_stored_between_evaluations(scenes: Path, tmp_path: Path) -> 
     assert stored[:2] == [1, 2]
 
 
-class _Everywhere(nn.Module):
+@pytest.mark.usefixtures("small")
+def test_a_training_starts_from_the_weights_of_another_run(scenes: Path, tmp_path: Path) -> None:
+    Training(LITE, QUICK, _options(scenes, tmp_path, "one")).fit()
+    first = load_checkpoint(tmp_path / "one" / "best.pt", SEGMENTERS)[1].state_dict()
+    other = Training(LITE, QUICK, _options(scenes, tmp_path, "two", start=tmp_path / "one" / "best.pt"))
+    assert other.rate == QUICK.shipped_rate and other.step == 0
+    for name, value in other.network.state_dict().items():
+        assert torch.equal(value, first[name]), name
+
+
+def test_cores_are_matched_one_to_one() -> None:
+    own = np.zeros((32, 32), bool)
+    own[2:8, 2:8] = own[2:8, 20:26] = True
+    assert core_score(own, own) == 1.0
+    assert core_score(np.zeros_like(own), own) == 0.0
+    merged, one, more = own.copy(), own.copy(), own.copy()
+    merged[4, 2:26] = True
+    one[:, 16:] = False
+    more[20:24, 20:24] = True
+    assert core_score(merged, own) == 0.0
+    assert core_score(one, own) == pytest.approx((0.5 + 1.0) / 2)
+    assert core_score(more, own) == pytest.approx((1.0 + 2 / 3) / 2)
+
+
+class _Everywhere(Segmenter):
     def __init__(self, probability: float) -> None:
         super().__init__()
-        self.probability = probability
+        self.odds = math.log(probability / (1 - probability))
 
-    def forward(self, image: Tensor) -> Tensor:
-        return torch.full_like(image[:, :1], self.probability)
+    def encode(self, image: Tensor) -> list[Tensor]:
+        return [image]
+
+    def decode(self, features: list[Tensor]) -> Tensor:
+        return torch.full_like(features[0][:, :2], self.odds)
 
 
 def test_coins_where_there_are_none_are_counted(scenes: Path) -> None:

@@ -11,6 +11,7 @@ from torch import Tensor, nn
 from ensemble import artifacts
 from ensemble.contract import COARSE_SEGMENTATION, EMBEDDER, SEGMENTATION
 from training.networks import EMBEDDERS, SEGMENTERS, NetworkError, Registry, Segmenter, Spec
+from training.networks.coin import CoinHead
 from training.weights import (
     keep_record,
     kept_record,
@@ -40,9 +41,15 @@ class Tiny(Segmenter):
             *(nn.Conv2d(a, b, k, padding=k // 2) for a, b, k in zip(widths[:-1], widths[1:], size.kernels, strict=True))
         )
 
-    def logits(self, image: Tensor) -> Tensor:
+        self.coin = CoinHead(3)
+
+    def encode(self, image: Tensor) -> list[Tensor]:
+        """The picture itself."""
+        return [image, image]
+
+    def decode(self, features: list[Tensor]) -> Tensor:
         """[B, 3, H, W] to [B, 1, H, W]."""
-        return self.layers(image)  # type: ignore[no-any-return]
+        return self.layers(features[0])  # type: ignore[no-any-return]
 
 
 @pytest.fixture
@@ -96,7 +103,10 @@ def test_a_name_is_registered_once(registry: Registry[Segmenter]) -> None:
 
 def test_the_weights_that_ship_say_their_networks() -> None:
     assert kept_spec(EMBEDDER) == EMBEDDERS.named("polar_efficientnet_b0")
-    assert kept_spec(SEGMENTATION) == kept_spec(COARSE_SEGMENTATION) == SEGMENTERS.named("unet_efficientnet_b4")
+    assert kept_spec(SEGMENTATION) == kept_spec(COARSE_SEGMENTATION)
+    assert kept_spec(SEGMENTATION) == SEGMENTERS.restore(
+        {"network": "unet_efficientnet_lite0", "settings": {"normalized": 2}}
+    )
 
 
 def test_a_record_of_one_model_leaves_the_others(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

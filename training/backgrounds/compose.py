@@ -9,7 +9,7 @@ with objects, and with round things that are no coins. Photos that `training.pho
 """
 
 import argparse
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from pathlib import Path
 
@@ -26,6 +26,8 @@ from training.backgrounds.round_things import RADIUS, SIDE, round_thing
 from training.backgrounds.sources import OBJECT
 from training.mint.background import SURFACES
 from training.mint.blanks import SHAPES
+from training.mint.relief import smooth_noise
+from training.mint.specimen import REFLECTANCE
 from training.mint.staging import CAPSULE, FLIP, Staging
 from training.render import letterbox
 
@@ -34,9 +36,12 @@ FIRST_DESIGN = {TRAIN: 20_000_000, TEST: 30_000_000}
 POOL = 400  # specimens that the pictures share
 CUTOUT_SHARE, EMPTY_SHARE = 0.15, 0.33  # of the pictures: coins of photos, and no coin
 RENDERED_GROUND_SHARE = 0.2  # of the grounds
-STUDIO_SHARE = 0.12  # of the pictures with rendered coins: one coin fills a plain pale ground, as catalogs show it
+STUDIO_SHARE = 0.2  # of the pictures with rendered coins: one coin fills a plain ground, as catalogs show it
 DISTRACTED_SHARE = 0.35  # of the pictures with coins: other things lie beside them
 NOT_ROUND, HOLED = 0.4, 0.12  # share of the specimens
+HAMMERED, PAINTED = 0.2, 0.1  # the same: struck by hand in high relief; printed in colours
+GOLD = 0.4  # of the hammered ones
+PALE, DARK = 0.6, 0.25  # share of the grounds of catalogs; the others are coloured
 
 
 def linear(picture: Picture) -> Picture:
@@ -132,8 +137,8 @@ def lay(picture: Picture, thing: Picture, radius: float, rng: np.random.Generato
     picture += cover * (laid[..., :3] * light - picture)
 
 
-def make_pool(count: int, first: int, rng: np.random.Generator) -> list[mint.Specimen]:
-    """Specimens of as many designs, some of them no discs, some holed, some fresh from the mint."""
+def make_pool(backgrounds: Backgrounds, count: int, first: int, rng: np.random.Generator) -> list[mint.Specimen]:
+    """Specimens of as many designs, some of them no discs, some holed, fresh, hammered or painted."""
     pool = []
     for seed in range(first, first + count):
         outline, shift, hole = None, (0.0, 0.0), 0.0
@@ -144,20 +149,57 @@ def make_pool(count: int, first: int, rng: np.random.Generator) -> list[mint.Spe
         if rng.random() < HOLED:
             hole = float(rng.uniform(0.08, 0.3))
         fresh = rng.random() < 0.3
-        pool.append(mint.strike(mint.make_design(seed), rng, fresh, outline, hole, shift))
+        specimen = mint.strike(mint.make_design(seed), rng, fresh, outline, hole, shift)
+        kind = rng.random()
+        if kind < HAMMERED:
+            specimen = hammered(specimen, rng)
+        elif kind < HAMMERED + PAINTED:
+            specimen = painted(specimen, backgrounds.part(specimen.colour.shape[0], rng), rng)
+        pool.append(specimen)
     return pool
 
 
-def _shot(rng: np.random.Generator) -> tuple[mint.Shot, int]:
+def hammered(specimen: mint.Specimen, rng: np.random.Generator) -> mint.Specimen:
+    """The coin in high relief on an uneven blank, as by hand; often of gold."""
+    size = specimen.height.shape[0]
+    lumps = smooth_noise(rng, size, int(rng.integers(3, 12)), 3) * np.float32(rng.uniform(0.002, 0.015))
+    gold = np.array(REFLECTANCE["gold"], np.float32) / specimen.colour.mean((0, 1)) if rng.random() < GOLD else 1.0
+    return replace(
+        specimen,
+        height=specimen.height + lumps,
+        colour=np.clip(specimen.colour * gold, 0, 1).astype(np.float32),
+        relief=rng.uniform(2.0, 5.0),
+        matte=rng.uniform(0.05, 0.4),
+        frost=0.0,
+    )
+
+
+def painted(specimen: mint.Specimen, print_: Picture, rng: np.random.Generator) -> mint.Specimen:
+    """The coin with a picture printed on its middle, or on all of it."""
+    size = specimen.colour.shape[0]
+    line = (np.arange(size, dtype=np.float32) - (size - 1) / 2) / (size / 2)
+    inner = float(rng.uniform(0.5, 1.0))
+    share = np.clip((inner - np.hypot(line[:, None], line[None, :])) * 60 + 0.5, 0, 1)[..., None]
+    share = share * np.float32(rng.uniform(0.6, 1.0))
+    colour = specimen.colour * (1 - share) + np.clip(print_, 0, 1) * share
+    return replace(specimen, colour=colour.astype(np.float32), matte=rng.uniform(0.4, 0.9), frost=0.0)
+
+
+def _shot(size: int, rng: np.random.Generator) -> tuple[mint.Shot, int]:
     """How a photo is taken, and of how many coins: whole photos of any aspect, and zoomed views."""
     kind = rng.random()
     if kind < 0.4:  # as the second pass sees a coin
-        return mint.Shot(IMAGE_SIZE, IMAGE_SIZE, (0.28, 0.48), 40.0, spread=1.0), int(rng.choice((1, 1, 2, 4)))
-    short = int(rng.integers(144, IMAGE_SIZE + 1))
-    height, width = (short, IMAGE_SIZE) if rng.random() < 0.5 else (IMAGE_SIZE, short)
+        return mint.Shot(size, size, (0.28, 0.48), 40.0, spread=1.0), int(rng.choice((1, 1, 2, 4)))
+    height, width = _sides(size, rng)
     if kind < 0.8:
         return mint.Shot(height, width, (0.08, 0.475), 40.0, spread=1.0), int(rng.choice((1, 1, 1, 2, 5)))
     return mint.Shot(height, width, (0.02, 0.1), 30.0, spread=1.0), int(rng.choice((1, 1, 4, 20)))
+
+
+def _sides(size: int, rng: np.random.Generator) -> tuple[int, int]:
+    """Height and width of a photo whose longer side has `size` px."""
+    short = int(rng.integers(round(0.5625 * size), size + 1))
+    return (short, size) if rng.random() < 0.5 else (size, short)
 
 
 def _staging(backgrounds: Backgrounds, shot: mint.Shot, rng: np.random.Generator) -> Staging:
@@ -184,31 +226,38 @@ def _staging(backgrounds: Backgrounds, shot: mint.Shot, rng: np.random.Generator
     )
 
 
-def _studio(backgrounds: Backgrounds, pool: list[mint.Specimen], rng: np.random.Generator) -> mint.Photo:
+def _studio(backgrounds: Backgrounds, pool: list[mint.Specimen], rng: np.random.Generator, size: int) -> mint.Photo:
     """A catalog's picture; polished fields mirror a dark room, or a bright one."""
-    side = int(rng.integers(112, IMAGE_SIZE + 1))
+    side = int(rng.integers(round(0.4375 * size), size + 1))
     shot = mint.Shot(side, side, (0.4, 0.505), 6.0, studio=True, spread=1.0, quality=mint.STUDIO)
-    ground = np.full((side, side, 3), rng.uniform(0.75, 1.0) + rng.normal(0, 0.01, 3), np.float32)
+    kind = rng.random()
+    if kind < PALE:
+        shade = rng.uniform(0.75, 1.0) + rng.normal(0, 0.01, 3)
+    else:
+        shade = rng.uniform(0, 0.03, 3) if kind < PALE + DARK else rng.uniform(0, 1, 3) ** 2
+    ground = np.full((side, side, 3), np.clip(shade, 0, 1), np.float32)
     room = backgrounds.part(96, rng) * np.float32(rng.choice((0.05, 0.4, 1.0)))
     polish = rng.uniform(0.5, 1.0) if rng.random() < 0.6 else 0.0
     staging = Staging(ground=ground, reflection=room, polish=polish)
     return mint.photograph([pool[int(rng.integers(len(pool)))]], shot, rng, staging=staging)
 
 
-def _with_coins(backgrounds: Backgrounds, pool: list[mint.Specimen], rng: np.random.Generator) -> mint.Photo:
+def with_coins(
+    backgrounds: Backgrounds, pool: list[mint.Specimen], rng: np.random.Generator, size: int = IMAGE_SIZE
+) -> mint.Photo:
+    """A photo of rendered coins, its longer side of `size` px; those of catalogs are smaller now and then."""
     if rng.random() < STUDIO_SHARE:
-        return _studio(backgrounds, pool, rng)
-    shot, count = _shot(rng)
+        return _studio(backgrounds, pool, rng, size)
+    shot, count = _shot(size, rng)
     chosen = [pool[i] for i in rng.integers(0, len(pool), count)]
     return mint.photograph(chosen, shot, rng, staging=_staging(backgrounds, shot, rng))
 
 
-def without_coins(backgrounds: Backgrounds, rng: np.random.Generator) -> mint.Photo:
-    """A ground alone, or with one large thing, or with a few."""
-    short = int(rng.integers(144, IMAGE_SIZE + 1))
-    height, width = (short, IMAGE_SIZE) if rng.random() < 0.5 else (IMAGE_SIZE, short)
-    kind = rng.random()
-    whole = backgrounds.part(IMAGE_SIZE, rng, 0.6) if kind < 0.4 else backgrounds.ground(IMAGE_SIZE, rng)
+def without_coins(backgrounds: Backgrounds, rng: np.random.Generator, size: int = IMAGE_SIZE) -> mint.Photo:
+    """A ground alone, or with one large thing, or with a few; the longer side has `size` px."""
+    height, width = _sides(size, rng)
+    short, kind = min(height, width), rng.random()
+    whole = backgrounds.part(size, rng, 0.6) if kind < 0.4 else backgrounds.ground(size, rng)
     ground = np.ascontiguousarray(whole[:height, :width])
     sizes = (0.1, 0.35) if kind > 0.75 else (0.28, 0.5)
     for _ in range(0 if kind < 0.4 else 1 if kind < 0.75 else int(rng.integers(2, 7))):
@@ -242,7 +291,7 @@ def make_picture(
         return letterbox(without_coins(backgrounds, rng), rng)
     if len(cutouts) and kind < EMPTY_SHARE + CUTOUT_SHARE:
         return _pasted(backgrounds, cutouts, rng)
-    return letterbox(_with_coins(backgrounds, pool, rng), rng)
+    return letterbox(with_coins(backgrounds, pool, rng), rng)
 
 
 def write(folder: Path, which: str, out: Path, name: str, count: int) -> None:
@@ -254,7 +303,7 @@ def write(folder: Path, which: str, out: Path, name: str, count: int) -> None:
     if which == TRAIN and stored.exists():  # of photos that may be trained on
         cutouts = np.load(stored, mmap_mode="r")
     first = FIRST_DESIGN[which]
-    pool = make_pool(min(POOL, max(count // 4, 1)), first, np.random.default_rng(first))
+    pool = make_pool(backgrounds, min(POOL, max(count // 4, 1)), first, np.random.default_rng(first))
     shape = (count, IMAGE_SIZE, IMAGE_SIZE)
     part, mask_part = (out / f"{name}{kind}.part.npy" for kind in ("", "_masks"))
     store = open_memmap(part, mode="w+", dtype=np.uint8, shape=(*shape, 3))

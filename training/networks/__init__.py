@@ -6,7 +6,17 @@ is trained elsewhere needs none of this: `build/export_onnx.py` takes an ONNX fi
 """
 
 from training.networks import lite, plain, polar, unet  # noqa: F401  each registers its network
-from training.networks.base import EMBEDDERS, SEGMENTERS, Embedder, PolarEmbedder, Segmenter
+from training.networks.base import EMBEDDERS, SEGMENTERS, Embedder, MasksAlone, PolarEmbedder, Segmenter
 from training.networks.registry import NetworkError, Registry, Spec
 
-__all__ = ["EMBEDDERS", "SEGMENTERS", "Embedder", "NetworkError", "PolarEmbedder", "Registry", "Segmenter", "Spec"]
+__all__ = [
+    "EMBEDDERS",
+    "SEGMENTERS",
+    "Embedder",
+    "MasksAlone",
+    "NetworkError",
+    "PolarEmbedder",
+    "Registry",
+    "Segmenter",
+    "Spec",
+]

@@ -7,27 +7,59 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from ensemble.contract import EMBEDDER, SEGMENTATION
+from training.networks.coin import CoinHead
 from training.networks.registry import Registry
 
 Grid = tuple[int, int]  # radii and angles of an unrolled coin, samples
 
 
 class Segmenter(nn.Module, ABC):
-    """Which pixels are coin.
+    """Which pixels are coin, and whether the middle of the picture is one.
 
     Attributes:
         encoder_prefix: with which the names of the encoder's parameters begin; it may start from ImageNet weights.
+        coin: gives the probability; `training.fit_coin` fits it when all else is trained.
     """
 
     encoder_prefix = "encoder."
+    coin: CoinHead
 
     @abstractmethod
+    def encode(self, image: Tensor) -> list[Tensor]:
+        """[B, 3, H, W] normalized picture to its features, the coarsest last; H and W are multiples of 32."""
+
+    @abstractmethod
+    def decode(self, features: list[Tensor]) -> Tensor:
+        """Features of `encode` to [B, 2, H, W] log odds: coin, and the core of one."""
+
     def logits(self, image: Tensor) -> Tensor:
-        """[B, 3, H, W] normalized picture to [B, 1, H, W] log odds; H and W are multiples of 32."""
+        """[B, 3, H, W] normalized picture to [B, 2, H, W] log odds: coin, and the core of one."""
+        return self.decode(self.encode(image))
+
+    def masks(self, image: Tensor) -> Tensor:
+        """[B, 3, H, W] normalized picture to [B, 2, H, W] probabilities: coin, and the core of one."""
+        return torch.sigmoid(self.logits(image))
+
+    def forward(self, image: Tensor) -> tuple[Tensor, Tensor]:
+        """`masks`, and [B, 1] the probability that the middle of the picture shows a coin."""
+        features = self.encode(image)
+        return torch.sigmoid(self.decode(features)), torch.sigmoid(self.coin(features))
+
+
+class MasksAlone(nn.Module):
+    """A segmenter whose only output is its masks, for the first look at a photo.
+
+    Args:
+        network: the segmenter; it is part of this one.
+    """
+
+    def __init__(self, network: Segmenter) -> None:
+        super().__init__()
+        self.network = network
 
     def forward(self, image: Tensor) -> Tensor:
-        """[B, 3, H, W] normalized picture to [B, 1, H, W] probability that a pixel is coin."""
-        return torch.sigmoid(self.logits(image))
+        """See `Segmenter.masks`."""
+        return self.network.masks(image)
 
 
 class Embedder(nn.Module, ABC):

@@ -1,12 +1,16 @@
 """A small U-Net on an EfficientNet-Lite: which pixels are coin, at a sixth of the published network's cost."""
 
 from dataclasses import dataclass
+from typing import cast
 
+import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from ensemble.contract import MASK
 from training import torchvision_shim  # noqa: F401  before the import below
 from training.networks.base import SEGMENTERS, Segmenter
+from training.networks.coin import STAGE, CoinHead
 from training.networks.imagenet import imagenet_weights
 
 import timm  # isort: skip
@@ -18,6 +22,7 @@ class LiteUNetSettings:
 
     encoder: str  # efficientnet_lite0, 1 or 2
     widths: tuple[int, ...] = (96, 64, 32, 16)  # channels of the decoder at 1/16, 1/8, 1/4 and 1/2 of the picture
+    normalized: int = 0  # last stages of the encoder whose batch normalization learns its statistics
 
 
 class LiteUNet(Segmenter):
@@ -27,7 +32,8 @@ class LiteUNet(Segmenter):
     that costs half of a convolution over both side by side. The decoder ends at half the picture's size; its last
     convolution gives the log odds of four pixels a place (sub-pixel convolution: Shi et al. 2016, section 3.2).
 
-    The encoder's batch normalization keeps its statistics: batches of a few large pictures have poor ones.
+    The encoder's batch normalization keeps ImageNet's statistics, except in its last stages where the settings say so:
+    batches of a few large pictures have poor ones. What keeps them may drift until its activations are saturated.
 
     Args:
         settings: see there.
@@ -43,23 +49,56 @@ class LiteUNet(Segmenter):
         _pad_by_constants(encoder)
         channels = encoder.feature_info.channels()[::-1]
         below = [channels[0], *settings.widths]
-        self.encoder = encoder
+        self.settings, self.encoder = settings, encoder
         self.decoder = nn.ModuleList(
             _Up(*widths) for widths in zip(below[:-1], channels[1:], settings.widths, strict=True)
         )
-        self.head = nn.Conv2d(settings.widths[-1], 4, 3, padding=1)
+        self.head = nn.Conv2d(settings.widths[-1], 4 * MASK.dims[0], 3, padding=1)
+        self.coin = CoinHead(channels[::-1][STAGE])
 
     def train(self, mode: bool = True) -> "LiteUNet":
-        """As for every module, but the encoder's normalization stays as in evaluation."""
+        """As for every module, but most of the encoder's normalization stays as in evaluation."""
         super().train(mode)
         for module in self.encoder.modules():
             if isinstance(module, nn.BatchNorm2d):
                 module.eval()
+        for stage in self._last_stages(self.settings.normalized):
+            stage.train(mode)
         return self
 
-    def logits(self, image: Tensor) -> Tensor:
-        """[B, 3, H, W] normalized picture to [B, 1, H, W] log odds; H and W are multiples of 32."""
-        *skips, x = self.encoder(image)
+    def _last_stages(self, count: int) -> list[nn.Module]:
+        stages = list(self.encoder.blocks)
+        return stages[len(stages) - count :]
+
+    @torch.no_grad()
+    def renew(self, stages: int, example: Tensor) -> None:
+        """Start the encoder's last stages from ImageNet weights again; what the network answers hardly changes.
+
+        The decoder takes the mean of what the old ones said in place of what the new ones say, and learns to listen.
+
+        Args:
+            stages: how many; the first of them halves the picture, and the decoder takes what the last one makes.
+            example: [B, 3, H, W] normalized pictures, on which the mean is measured.
+        """
+        mean = self.eval().encode(example)[-1].mean((0, 2, 3))
+        below = cast(_Up, self.decoder[0]).below
+        assert below.bias is not None
+        below.bias += below.weight[:, :, 0, 0] @ mean
+        below.weight.zero_()
+        given = imagenet_weights(self.settings.encoder, [len(stage) for stage in self.encoder.blocks])
+        for number, stage in enumerate(self.encoder.blocks):
+            if number >= len(self.encoder.blocks) - stages:
+                own = [*stage.state_dict()]
+                padded = {name: name.replace(".conv.weight", ".weight") for name in own}  # of a convolution that halves
+                stage.load_state_dict({name: given[f"blocks.{number}.{padded[name]}"] for name in own})
+
+    def encode(self, image: Tensor) -> list[Tensor]:
+        """See `Segmenter`."""
+        return list(self.encoder(image))
+
+    def decode(self, features: list[Tensor]) -> Tensor:
+        """See `Segmenter`."""
+        *skips, x = features
         for up, skip in zip(self.decoder, reversed(skips), strict=True):
             x = up(x, skip)
         return functional.pixel_shuffle(self.head(x), 2)

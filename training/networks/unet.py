@@ -6,8 +6,10 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from ensemble.contract import MASK
 from training import torchvision_shim  # noqa: F401  before the imports below
 from training.networks.base import SEGMENTERS, Segmenter
+from training.networks.coin import STAGE, CoinHead
 
 import segmentation_models_pytorch as smp  # isort: skip
 from segmentation_models_pytorch.decoders.unet.decoder import UnetDecoderBlock  # isort: skip
@@ -32,16 +34,21 @@ class UNet(Segmenter):
 
     def __init__(self, settings: UNetSettings, pretrained: bool = False) -> None:
         super().__init__()
-        self.unet = smp.Unet(settings.encoder, encoder_weights="imagenet" if pretrained else None)
+        self.unet = smp.Unet(settings.encoder, encoder_weights="imagenet" if pretrained else None, classes=MASK.dims[0])
         # No output depends on the encoder's classification head.
         for name in ("_conv_head", "_bn1"):
             setattr(self.unet.encoder, name, nn.Identity())
         for block in self.unet.decoder.blocks:
             block.__class__ = _DoublingBlock
+        self.coin = CoinHead(self.unet.encoder.out_channels[STAGE])
 
-    def logits(self, image: Tensor) -> Tensor:
-        """[B, 3, H, W] normalized picture to [B, 1, H, W] log odds; H and W are multiples of 32."""
-        return self.unet(image)
+    def encode(self, image: Tensor) -> list[Tensor]:
+        """See `Segmenter`."""
+        return list(self.unet.encoder(image))
+
+    def decode(self, features: list[Tensor]) -> Tensor:
+        """See `Segmenter`."""
+        return self.unet.segmentation_head(self.unet.decoder(features))
 
 
 class _DoublingBlock(UnetDecoderBlock):

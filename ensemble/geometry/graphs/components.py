@@ -16,18 +16,42 @@ def largest_component(mask: Tensor) -> Tensor:
     Returns:
         [B, N, N] float, 1 on the component; all 0 where the mask is empty.
     """
-    # Halving labels is safe: a half names two horizontally adjacent pixels, which cannot belong to different
-    # components.
-    pairs = torch.floor(_label(mask) / 2)
+    pairs = _pairs(mask)
     largest = _count(pairs).flatten(1).argmax(dim=1).float()
     return ((pairs == largest[:, None, None]) & (mask > 0.5)).float()
 
 
-def fill_holes(mask: Tensor) -> Tensor:
-    """Fill the holes of masks [B, N, N] of 0 and 1: background that no path of 4-neighbours joins to the edge."""
-    labels = _label(functional.pad(1.0 - mask, (1, 1, 1, 1), value=1.0))
-    around = (labels == labels[:, :1, :1]).float()
-    return 1.0 - around[:, 1:-1, 1:-1]
+def central_component(mask: Tensor, share: float) -> Tensor:
+    """The component nearest to the middle, of those that have at least `share` of the pixels of the largest one.
+
+    Which of several equal ones is the largest depends on single pixels, so on which way the picture is turned. Which is
+    nearest to the middle does not.
+
+    Args:
+        mask: [B, N, N] as for `largest_component`.
+        share: of the pixels.
+
+    Returns:
+        [B, N, N] float as of `largest_component`.
+    """
+    size = mask.shape[-1]
+    pairs, inside = _pairs(mask), mask > 0.5
+    counts = _count(pairs).flatten(1)
+    own = counts.gather(1, pairs.clamp(min=0.0).flatten(1).long()).view_as(pairs)
+    large = inside & (own >= share * counts.amax(dim=1)[:, None, None])
+    line = (torch.arange(size, dtype=torch.float32) - (size - 1) / 2) ** 2
+    near = torch.where(large, -(line[:, None] + line), -float(size * size))
+    nearest = near.flatten(1).argmax(dim=1, keepdim=True)
+    chosen = pairs.flatten(1).gather(1, nearest)
+    return ((pairs == chosen[:, :, None]) & inside).float()
+
+
+def _pairs(mask: Tensor) -> Tensor:
+    """Halved labels [B, N, N] of the components of a mask [B, N, N].
+
+    Halving is safe: a half names two horizontally adjacent pixels, which cannot belong to different components.
+    """
+    return torch.floor(_label(mask) / 2)
 
 
 def _label(mask: Tensor) -> Tensor:

@@ -1,15 +1,15 @@
-"""From a mask to the coin: zoom on the largest one, then rectify it."""
+"""From a mask to the coin: zoom on one, then rectify it."""
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from ensemble.contract import COARSE_SIZE, COIN_RADIUS, IMAGE_SIZE
+from ensemble.contract import COARSE_SIZE, COIN_RADIUS, IMAGE_SIZE, LEAST_DIAMETER, LEAST_PROBABILITY
 from ensemble.geometry.graphs.ellipse import Moments, angle, circle_to_ellipse, ellipse_area, moments, semi_axes
 from ensemble.geometry.graphs.outline import outline
 from ensemble.geometry.graphs.resize import resize_window
 from ensemble.geometry.graphs.single import coin_mask
-from ensemble.geometry.rules import MIN_AREA, MIN_FILL, SOURCE_SIZE, ZOOM_MARGIN
+from ensemble.geometry.rules import EDGE, MIN_AREA, MIN_FILL, SOURCE_SIZE, ZOOM_MARGIN
 
 
 def _to_canvas(m: Moments, window: Tensor, size: int) -> Moments:
@@ -27,10 +27,10 @@ def _square(x: Tensor, y: Tensor, half: Tensor) -> Tensor:
 
 
 class Zoom(nn.Module):
-    """A closer look at the largest coin, for the second pass of the segmentation."""
+    """A closer look at one coin, for the second pass of the segmentation."""
 
     def forward(self, canvas: Tensor, extent: Tensor, window: Tensor, coarse_mask: Tensor) -> tuple[Tensor, Tensor]:
-        """Frame the largest coin.
+        """Frame the coin.
 
         Args:
             canvas: [B, 1024, 1024, 3] uint8 RGB.
@@ -53,9 +53,15 @@ class Crop(nn.Module):
     """The coin alone: its ellipse is drawn to a circle, its surroundings are removed."""
 
     def forward(
-        self, canvas: Tensor, extent: Tensor, scale: Tensor, zoom_window: Tensor, mask: Tensor
-    ) -> tuple[Tensor, Tensor, Tensor]:
-        """Rectify the largest coin of the zoomed view.
+        self,
+        canvas: Tensor,
+        extent: Tensor,
+        scale: Tensor,
+        zoom_window: Tensor,
+        mask: Tensor,
+        coin_probability: Tensor,
+    ) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+        """Rectify the coin of the zoomed view.
 
         Args:
             canvas: [B, 1024, 1024, 3] uint8 RGB.
@@ -63,19 +69,40 @@ class Crop(nn.Module):
             scale: [B, 1] photo px per canvas px.
             zoom_window: [B, 4] what the mask covers, canvas px.
             mask: [B, 1, 256, 256] probability.
+            coin_probability: [B, 1] that the middle of the view shows a coin.
 
         Returns:
             coin [B, 3, 256, 256] normalized, zero outside the circle; ellipse [B, 5] cx, cy, a, b in photo px and
-            angle in degrees; found [B, 1]. All zero where there is no coin.
+            angle in degrees; found [B, 1]; cut_off [B, 1]. All are zero where nothing has a coin's shape. What has it,
+            but is not likely a coin or too small to tell, is not found.
         """
         alone = coin_mask(mask)
         in_mask = moments(alone)
         large = in_mask.area >= MIN_AREA * IMAGE_SIZE * IMAGE_SIZE
         shaped = in_mask.area >= MIN_FILL * ellipse_area(in_mask)
-        found = (large & shaped).float()[:, None]
+        there = (large & shaped).float()[:, None]
         m = _to_canvas(outline(alone), zoom_window, IMAGE_SIZE)
-        coin = self._rectify(canvas, extent, m) * found[:, :, None, None]
-        return coin, self._in_photo(m, scale) * found, found
+        coin = self._rectify(canvas, extent, m) * there[:, :, None, None]
+        ellipse = self._in_photo(m, scale) * there
+        diameter = 2 * ellipse[:, 2:3]
+        found = (coin_probability >= LEAST_PROBABILITY) & (diameter >= LEAST_DIAMETER)
+        cut = self._at_edge(alone, extent, zoom_window) / (2 * semi_axes(in_mask)[0][:, None]).clamp(min=1.0)
+        return coin, ellipse, found.float() * there, cut * there
+
+    @staticmethod
+    def _at_edge(alone: Tensor, extent: Tensor, window: Tensor) -> Tensor:
+        """[B, 1]: the greatest length, px of the mask [B, 256, 256], along which it lies at an edge of the photo."""
+        step = (window[:, 2:3] - window[:, 0:1]) / IMAGE_SIZE
+        middles = torch.arange(IMAGE_SIZE, dtype=torch.float32) + 0.5
+        lengths = []
+        for counts, start, length in (
+            (alone.sum(dim=1), window[:, 0:1], extent[:, 1:2]),
+            (alone.sum(dim=2), window[:, 1:2], extent[:, 0:1]),
+        ):
+            low, high = (-0.5 - start) / step, (length - 0.5 - start) / step
+            near = ((middles - low).abs() <= EDGE) | ((middles - high).abs() <= EDGE)
+            lengths.append((counts * near).amax(dim=1, keepdim=True))
+        return torch.maximum(*lengths)
 
     @staticmethod
     def _rectify(canvas: Tensor, extent: Tensor, m: Moments) -> Tensor:

@@ -11,13 +11,17 @@ from ensemble.contract import (
     COARSE_MASK,
     COARSE_SIZE,
     COIN,
+    COIN_PROBABILITY,
     COIN_RADIUS,
     CROP,
+    CUT_OFF,
     ELLIPSE,
     EXTENT,
     FOUND,
     IMAGE,
     IMAGE_SIZE,
+    LEAST_DIAMETER,
+    LEAST_PROBABILITY,
     MASK,
     PREPROCESS,
     SCALE,
@@ -30,7 +34,7 @@ from ensemble.geometry.opencv.ellipse import Moments, moments
 from ensemble.geometry.opencv.outline import outline
 from ensemble.geometry.opencv.resample import resize_window, whole_window
 from ensemble.geometry.opencv.single import coin_mask
-from ensemble.geometry.rules import MIN_AREA, MIN_FILL, SOURCE_SIZE, ZOOM_MARGIN
+from ensemble.geometry.rules import EDGE, MIN_AREA, MIN_FILL, SOURCE_SIZE, ZOOM_MARGIN
 
 Arrays = dict[str, np.ndarray]
 
@@ -46,9 +50,9 @@ def preprocess(inputs: Arrays) -> Arrays:
 
 
 def zoom(inputs: Arrays) -> Arrays:
-    """A closer look at the largest coin: canvas, extent, window, coarse mask to zoom window, image."""
+    """A closer look at one coin: canvas, extent, window, coarse mask to zoom window, image."""
     canvas, extent, window = (inputs[tensor.name][0] for tensor in (CANVAS, EXTENT, WINDOW))
-    m = moments(coin_mask(inputs[COARSE_MASK.name][0, 0]))
+    m = moments(coin_mask(inputs[COARSE_MASK.name][0]))
     if m.area > 0:
         m = _to_canvas(m, window, COARSE_SIZE)
         window = _square(m, m.semi_axes[0] * ZOOM_MARGIN)
@@ -56,17 +60,27 @@ def zoom(inputs: Arrays) -> Arrays:
 
 
 def crop(inputs: Arrays) -> Arrays:
-    """The coin alone: canvas, extent, scale, zoom window, mask to coin, ellipse, found; all zero without a coin."""
+    """What may be a coin, alone.
+
+    Canvas, extent, scale, zoom window, mask, probability to coin, ellipse, found, cut off; all of these are zero where
+    nothing has a coin's shape.
+    """
     canvas, extent, window = (inputs[tensor.name][0] for tensor in (CANVAS, EXTENT, ZOOM_WINDOW))
-    alone = coin_mask(inputs[MASK.name][0, 0])
+    alone = coin_mask(inputs[MASK.name][0])
     in_mask = moments(alone)
     large = in_mask.area >= MIN_AREA * IMAGE_SIZE * IMAGE_SIZE
     if not (large and in_mask.area >= MIN_FILL * in_mask.ellipse_area):
         return {tensor.name: np.zeros((1, *tensor.dims), np.float32) for tensor in CROP.outputs}
     m = _to_canvas(outline(alone, in_mask), window, IMAGE_SIZE)
     ellipse = _in_photo(m, float(inputs[SCALE.name][0, 0]))
-    coin, found = _rectify(canvas, extent, m), np.ones(1, np.float32)
-    return _batch({COIN.name: coin, ELLIPSE.name: ellipse, FOUND.name: found})
+    likely = inputs[COIN_PROBABILITY.name][0, 0] >= LEAST_PROBABILITY
+    made = {
+        COIN: _rectify(canvas, extent, m),
+        ELLIPSE: ellipse,
+        FOUND: np.array([likely and 2 * ellipse[2] >= LEAST_DIAMETER], np.float32),
+        CUT_OFF: np.array([_at_edge(alone, extent, window) / max(2 * in_mask.semi_axes[0], 1.0)], np.float32),
+    }
+    return _batch({tensor.name: array for tensor, array in made.items()})
 
 
 STEPS: dict[Model, Callable[[Arrays], Arrays]] = {PREPROCESS: preprocess, ZOOM: zoom, CROP: crop}
@@ -86,6 +100,18 @@ def _to_canvas(m: Moments, window: np.ndarray, size: int) -> Moments:
 
 def _square(m: Moments, half: float) -> np.ndarray:
     return np.array([m.x - half, m.y - half, m.x + half, m.y + half], np.float32)
+
+
+def _at_edge(alone: np.ndarray, extent: np.ndarray, window: np.ndarray) -> float:
+    """The greatest length, px of the mask [256, 256], along which it lies at an edge of the photo."""
+    step = float(window[2] - window[0]) / IMAGE_SIZE
+    middles, longest = np.arange(IMAGE_SIZE) + 0.5, 0.0
+    for axis, length in ((0, extent[1]), (1, extent[0])):
+        counts = alone.sum(axis=axis, dtype=np.int64)
+        for edge in (-0.5, float(length) - 0.5):
+            near = np.abs(middles - (edge - float(window[axis])) / step) <= EDGE
+            longest = max(longest, float((counts * near).max()))
+    return longest
 
 
 def _rectify(canvas: np.ndarray, extent: np.ndarray, m: Moments) -> np.ndarray:

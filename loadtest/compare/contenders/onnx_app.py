@@ -8,8 +8,8 @@ import sys
 import onnxruntime
 
 from ensemble.chain import Arrays, Runner
-from ensemble.configs import MODEL_REPOSITORY
 from ensemble.contract import Model
+from ensemble.places import MODEL_REPOSITORY
 from loadtest.compare.contenders.web import chain_of, serve, threaded_arguments
 
 

@@ -5,6 +5,7 @@ python -m loadtest.compare.contenders.pytorch_app --catalog FOLDER --port PORT -
 
 import contextlib
 import sys
+from pathlib import Path
 from threading import BoundedSemaphore
 
 import torch
@@ -40,15 +41,22 @@ def opened(model: Model, bfloat16: bool, room: contextlib.AbstractContextManager
     return run
 
 
+def has_bfloat16(processor: Path = Path("/proc/cpuinfo")) -> bool:
+    """Whether the CPU computes in bfloat16 by itself."""
+    flags = next((line for line in processor.read_text().splitlines() if line.startswith("flags")), "").split()
+    return not {"avx512_bf16", "amx_bf16"}.isdisjoint(flags)
+
+
 def main() -> int:
     """Command line."""
     parser = threaded_arguments(__doc__)
-    parser.add_argument("--bfloat16", action="store_true")
+    parser.add_argument("--bfloat16", action="store_true", help="where the CPU has it: emulated, it is slower")
     parser.add_argument("--at-once", type=int, help="requests that compute at a time (all)")
     options = parser.parse_args()
     torch.set_num_threads(options.threads)
+    bfloat16 = options.bfloat16 and has_bfloat16()
     room = BoundedSemaphore(options.at_once) if options.at_once else contextlib.nullcontext()
-    serve(chain_of(lambda model: opened(model, options.bfloat16, room), options.catalog), options.port)
+    serve(chain_of(lambda model: opened(model, bfloat16, room), options.catalog), options.port)
     return 0
 
 

@@ -12,7 +12,7 @@ from loadtest.host import Host, connect
 from loadtest.models import remote, transport
 from loadtest.processes import ProcessTree
 from mintmark import Recognition
-from server import EmbeddedServer
+from server.embedded import EmbeddedServer
 
 
 def answer_of(result: Recognition) -> Answer:

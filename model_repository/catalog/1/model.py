@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from backends.adapter import Answer, answer_each, call, max_batch, parameters, settings, texts
+from backends.adapter import Answer, answer_each, call, column, max_batch, parameters, settings, texts
 from catalog import Makers, open_configured
 from catalog.service.operations import Context, changes, parse, perform
 from catalog.service.picture import coin_tensor
@@ -41,7 +41,7 @@ class TritonPythonModel:
             if changes(operation):
                 check_change(given)
             replies.append(perform(self.context, operation))
-        return {RESPONSE: np.array([[json.dumps(reply, ensure_ascii=False).encode()] for reply in replies], object)}
+        return {RESPONSE: column([json.dumps(reply, ensure_ascii=False) for reply in replies])}
 
     def finalize(self) -> None:
         """Close the catalog."""

@@ -9,7 +9,6 @@ from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
-import cv2
 import triton_python_backend_utils as pb_utils
 
 from backends.adapter import Answer, answer_each, array, parameters, settings
@@ -32,7 +31,6 @@ class TritonPythonModel:
         """Compile all graphs, or load them from the cache."""
         config = settings(args)
         repository, cache = Path(args["model_repository"]).parent, os.environ.get(variables.CACHE, "")
-        cv2.setNumThreads(1)  # decoding has no use for more
         cpu = Cpu.of(config)
         self.chain = Chain(STEPS[COIN_EMBEDDING], lambda model: open_runner(model, cpu, repository, cache), Limits.of())
         self.slots = slots_of(config)

@@ -2,13 +2,23 @@
 
 from typing import Any
 
-import numpy as np
-
-from backends.adapter import Answer, answer_each, array, parameters, settings, texts
+from backends.adapter import Answer, answer_each, array, column, parameters, settings, texts
 from catalog import Enrolment, Makers, open_configured
 from catalog.service.enrolling import views_of
+from catalog.service.fitness import doubts, sights
 from ensemble.access import check_change
-from ensemble.contract import COIN, EMBEDDING, ENROLLED_ID, FOUND, METADATA, RELIEF
+from ensemble.contract import (
+    COIN,
+    COIN_PROBABILITY,
+    CUT_OFF,
+    ELLIPSE,
+    EMBEDDING,
+    ENROLLED_ID,
+    FOUND,
+    METADATA,
+    RELIEF,
+    WARNINGS,
+)
 from ensemble.limits import Limits
 
 
@@ -28,10 +38,12 @@ class TritonPythonModel:
     def _answer(self, request: Any) -> Answer:
         check_change(parameters(request))
         enrolments = [Enrolment.from_json(text) for text in texts(request, METADATA, self.limits.request_bytes)]
-        coins, embeddings, reliefs, found = (array(request, tensor) for tensor in (COIN, EMBEDDING, RELIEF, FOUND))
-        views = views_of(coins, embeddings, reliefs, found, self.makers)
+        coins, embeddings, reliefs = (array(request, tensor) for tensor in (COIN, EMBEDDING, RELIEF))
+        views = views_of(coins, embeddings, reliefs, self.makers)
+        seen = sights(coins, *(array(request, tensor) for tensor in (ELLIPSE, FOUND, COIN_PROBABILITY, CUT_OFF)))
+        said = ["\n".join(doubts(sight)) for sight in seen]
         ids = [self.catalog.enroll(*pair) for pair in zip(enrolments, views, strict=True)]
-        return {ENROLLED_ID: np.array([[entry_id.encode()] for entry_id in ids], object)}
+        return {ENROLLED_ID: column(ids), WARNINGS: column(said)}
 
     def finalize(self) -> None:
         """Close the catalog."""

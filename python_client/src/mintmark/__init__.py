@@ -1,8 +1,9 @@
 """Client of Mintmark, a visual search server for coins: a photo goes in, the matching catalog entries come out."""
 
 from mintmark._client import DEFAULT_URL, Client
-from mintmark._contract import DEFAULT_K, MAX_K, MAX_MEGAPIXELS, PHOTO_FORMATS
+from mintmark._contract import DEFAULT_K, MAX_K, MAX_MEGAPIXELS, MOST_COINS, PHOTO_FORMATS
 from mintmark._errors import (
+    DoubtfulPhoto,
     EntryNotFound,
     InvalidPhoto,
     InvalidRequest,
@@ -13,6 +14,7 @@ from mintmark._errors import (
     ServerError,
     ServerUnavailable,
     Unauthorized,
+    UnfitPhoto,
 )
 from mintmark._requests import Filters, Photo
 from mintmark._transports.base import Transport
@@ -25,6 +27,7 @@ from mintmark._types import (
     Ellipse,
     Entry,
     EntryFields,
+    FoundCoin,
     Match,
     Recognition,
     Reembedding,
@@ -40,15 +43,18 @@ __all__ = [
     "DEFAULT_URL",
     "MAX_K",
     "MAX_MEGAPIXELS",
+    "MOST_COINS",
     "PHOTO_FORMATS",
     "CatalogStatus",
     "Client",
     "CoinEmbedding",
+    "DoubtfulPhoto",
     "Ellipse",
     "Entry",
     "EntryFields",
     "EntryNotFound",
     "Filters",
+    "FoundCoin",
     "InvalidPhoto",
     "InvalidRequest",
     "Match",
@@ -67,6 +73,7 @@ __all__ = [
     "Transport",
     "TritonTransport",
     "Unauthorized",
+    "UnfitPhoto",
     "View",
     "ViewRecord",
     "__version__",

@@ -7,6 +7,7 @@ is exhausted. So every answer is checked here. One that breaks the contract beco
 import base64
 import binascii
 import json
+import math
 from collections.abc import Mapping
 from dataclasses import fields
 from typing import Any
@@ -22,6 +23,7 @@ from mintmark._types import (
     CoinEmbedding,
     Ellipse,
     Entry,
+    FoundCoin,
     Match,
     Recognition,
     Reembedding,
@@ -69,6 +71,11 @@ def ellipse(outputs: Tensors) -> Ellipse | None:
     return Ellipse(*(float(value) for value in _finite(contract.ELLIPSE, values))) if found else None
 
 
+def probability(outputs: Tensors) -> float:
+    """That what the server looked at closely is a coin."""
+    return float(_finite(contract.COIN_PROBABILITY, take(outputs, contract.COIN_PROBABILITY, 1))[0])
+
+
 def recognition(outputs: Tensors, k: int) -> Recognition:
     """A recognition from the `k` rows of coin_search's outputs, without the empty rows at the end."""
     ids = take(outputs, contract.COIN_ID, k)
@@ -81,10 +88,38 @@ def recognition(outputs: Tensors, k: int) -> Recognition:
     rows = zip(ids, entries, scores, cosines, correlations, angles, strict=True)
     return Recognition(
         found=outline is not None,
+        probability=probability(outputs),
         known=bool(take(outputs, contract.KNOWN, 1)[0]),
         margin=float(_finite(contract.MARGIN, take(outputs, contract.MARGIN, 1))[0]),
         ellipse=outline,
         matches=tuple(_match(parse(row), *map(float, numbers)) for key, row, *numbers in rows if key),
+    )
+
+
+def found_coins(outputs: Tensors) -> tuple[FoundCoin, ...]:
+    """The coins of a photo from the output of coin_search_all."""
+    return tuple(map(_found_coin, records(parse(take(outputs, contract.COINS, 1)[0]), "coins")))
+
+
+def _found_coin(record: dict[str, Any]) -> FoundCoin:
+    outline = record.get("ellipse")
+    if not isinstance(outline, list) or len(outline) != len(fields(Ellipse)):
+        raise ServerError(f"the server answered {_short(outline)} instead of the five numbers of an ellipse")
+    return FoundCoin(
+        Ellipse(*(_number({"ellipse": value}, "ellipse") for value in outline)),
+        _number(record, "probability"),
+        _flag(record, contract.KNOWN),
+        _number(record, contract.MARGIN),
+        tuple(
+            _match(
+                row.get(contract.ENTRY) or {},
+                *(
+                    _number(row, name)
+                    for name in (contract.SCORE, contract.COSINE, contract.CORRELATION, contract.ANGLE)
+                ),
+            )
+            for row in records(record, "matches")
+        ),
     )
 
 
@@ -103,8 +138,14 @@ def coin_embedding(outputs: Tensors) -> CoinEmbedding:
     if outline is not None:
         _finite(contract.EMBEDDING, vector)
         _finite(contract.RELIEF, relief)
-    found = outline is not None
-    return CoinEmbedding(found=found, ellipse=outline, embedding=vector, coin=_picture(coin), relief=relief)
+    return CoinEmbedding(
+        found=outline is not None,
+        probability=probability(outputs),
+        ellipse=outline,
+        embedding=vector,
+        coin=_picture(coin),
+        relief=relief,
+    )
 
 
 def parse(row: Any) -> dict[str, Any]:
@@ -210,6 +251,13 @@ def count(answer: Mapping[str, Any], key: str) -> int:
     if isinstance(value, bool) or not isinstance(value, int) or value < 0:
         raise ServerError(f"the server's answer has {_short(value)} instead of the count {key!r}")
     return value
+
+
+def _number(answer: Mapping[str, Any], key: str) -> float:
+    value = answer.get(key)
+    if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
+        raise ServerError(f"the server's answer has {_short(value)} instead of a number for {key!r}")
+    return float(value)
 
 
 def _flag(answer: Mapping[str, Any], key: str) -> bool:

@@ -1,5 +1,6 @@
 """The client: one method for each thing that a Mintmark server can do."""
 
+import warnings
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from types import TracebackType
 from typing import Any
@@ -7,7 +8,7 @@ from typing import Any
 from mintmark import _answers as answers
 from mintmark import _contract as contract
 from mintmark import _requests as requests
-from mintmark._errors import InvalidRequest, ServerError
+from mintmark._errors import DoubtfulPhoto, InvalidRequest, ServerError
 from mintmark._requests import Filters, Photo
 from mintmark._retry import Retry
 from mintmark._transports.base import Tensors, Transport, bytes_tensor
@@ -18,6 +19,7 @@ from mintmark._types import (
     CoinEmbedding,
     Entry,
     EntryFields,
+    FoundCoin,
     Recognition,
     Reembedding,
     RefusedView,
@@ -96,25 +98,51 @@ class Client:
         inputs = {contract.ENCODED: bytes_tensor(requests.read_photo(photo))}
         return answers.recognition(self._infer(contract.COIN_SEARCH, inputs, parameters, repeatable=True), k)
 
+    def recognize_all(
+        self,
+        photo: Photo,
+        k: int = contract.DEFAULT_K,
+        filters: Filters | None = None,
+        *,
+        verify: bool = True,
+        candidates: int | None = None,
+    ) -> tuple[FoundCoin, ...]:
+        """Every coin in the photo, the largest first, each with its `k` matches; the options are those of `recognize`.
+
+        InvalidPhoto if there are more than MOST_COINS.
+        """
+        parameters = requests.search_parameters(k, filters or {}, verify, candidates)
+        inputs = {contract.ENCODED: bytes_tensor(requests.read_photo(photo))}
+        return answers.found_coins(self._infer(contract.COIN_SEARCH_ALL, inputs, parameters, repeatable=True))
+
     def embed(self, photo: Photo) -> CoinEmbedding:
         """The embedding, the rectified picture and the outline of the coin in the photo."""
         inputs = {contract.ENCODED: bytes_tensor(requests.read_photo(photo))}
         return answers.coin_embedding(self._infer(contract.COIN_EMBEDDING, inputs, repeatable=True))
 
-    def enroll(self, photo: Photo, fields: EntryFields, entry_id: str = "") -> Entry:
+    def enroll(
+        self, photo: Photo, fields: EntryFields, entry_id: str = "", *, on_doubt: Callable[[str], None] | None = None
+    ) -> Entry:
         """Add the coin in the photo to the catalog. Searches find it as soon as this returns.
 
         `entry_id`: an id of your own, 1 to 64 of A-Z a-z 0-9 . _ : -; without one, the catalog makes it. If an entry
-        has the id already, its fields must be the same, and the photo becomes another view of it. Raises NoCoinFound.
+        has the id already, its fields must be the same, and the photo becomes another view of it. `on_doubt` is called
+        with what is doubtful about the photo, sentence by sentence; without it, a DoubtfulPhoto warning is issued.
+        Raises NoCoinFound, UnfitPhoto.
         """
         record = requests.enrolment(fields, entry_id)
-        return answers.entry({**record, "id": self._enroll(photo, record)})
+        return answers.entry({**record, "id": self._enroll(photo, record, on_doubt)})
 
-    def add_view(self, photo: Photo, entry_id: str, side: str) -> None:
-        """Add a photo to an entry, of another side or the same. Raises NoCoinFound, EntryNotFound."""
+    def add_view(
+        self, photo: Photo, entry_id: str, side: str, *, on_doubt: Callable[[str], None] | None = None
+    ) -> None:
+        """Add a photo to an entry, of another side or the same; `on_doubt` as for `enroll`.
+
+        Raises NoCoinFound, UnfitPhoto, EntryNotFound.
+        """
         if not entry_id:
             raise InvalidRequest("the id of the entry is empty: give the id of the entry that the photo belongs to")
-        self._enroll(photo, {"entry": entry_id, "side": side})
+        self._enroll(photo, {"entry": entry_id, "side": side}, on_doubt)
 
     # --- entries ----------------------------------------------------------------------------------------------------
 
@@ -210,14 +238,20 @@ class Client:
 
     # --- requests ---------------------------------------------------------------------------------------------------
 
-    def _enroll(self, photo: Photo, record: Mapping[str, Any]) -> str:
+    def _enroll(self, photo: Photo, record: Mapping[str, Any], on_doubt: Callable[[str], None] | None) -> str:
         inputs = {
             contract.ENCODED: bytes_tensor(requests.read_photo(photo)),
             contract.METADATA: bytes_tensor(requests.json_bytes(record)),
         }
-        key = answers.text(self._infer(contract.COIN_ENROLL, inputs), contract.ENROLLED_ID)
+        outputs = self._infer(contract.COIN_ENROLL, inputs)
+        key = answers.text(outputs, contract.ENROLLED_ID)
         if not key:
             raise ServerError("the server enrolled the coin without an id")
+        for doubt in answers.text(outputs, contract.WARNINGS).splitlines():
+            if on_doubt:
+                on_doubt(doubt)
+            else:
+                warnings.warn(doubt, DoubtfulPhoto, stacklevel=3)
         return key
 
     def _pages(self, operation: str, **arguments: int | bool) -> Iterator[dict[str, Any]]:

@@ -21,12 +21,19 @@ RELIEF_HARMONICS = 20
 RELIEF_NUMBERS = 120
 RELIEF_TRIES = 7
 MASK_THRESHOLD = 0.5
+LEAST_PROBABILITY = 0.5
+LEAST_DIAMETER = 24.0
+ENROLLED_PROBABILITY = (0.5, 0.9)
+ENROLLED_DIAMETER = (64.0, 100.0)
+ENROLLED_SHARPNESS = (0.35, 0.6)
+ENROLLED_CUT = (0.75, 0.5)
 DEFAULT_K = 5
 MAX_K = 1000
 DEFAULT_CANDIDATES = 1000
 MAX_CANDIDATES = 10000
 METADATA_FILTER = "metadata."
 MAX_MEGAPIXELS = 64.0
+MOST_COINS = 64
 PHOTO_FORMATS = ("JPEG", "PNG", "WEBP", "BMP", "TIFF")
 
 URL_VARIABLE = "MINTMARK_URL"
@@ -36,6 +43,7 @@ READ_TOKEN_VARIABLE = "MINTMARK_READ_TOKEN"
 CODE_FORMAT = "[{code}] "
 INVALID_PHOTO = "INVALID_PHOTO"
 NO_COIN = "NO_COIN"
+UNFIT_PHOTO = "UNFIT_PHOTO"
 INVALID_PARAMETER = "INVALID_PARAMETER"
 INVALID_ENTRY = "INVALID_ENTRY"
 ENTRY_NOT_FOUND = "ENTRY_NOT_FOUND"
@@ -45,6 +53,7 @@ SERVER_STARTING = "SERVER_STARTING"
 ERROR_CODES = (
     INVALID_PHOTO,
     NO_COIN,
+    UNFIT_PHOTO,
     INVALID_PARAMETER,
     INVALID_ENTRY,
     ENTRY_NOT_FOUND,
@@ -80,7 +89,9 @@ IMAGE = "image"
 MASK = "mask"
 COIN = "coin"
 ELLIPSE = "ellipse"
+COIN_PROBABILITY = "coin_probability"
 FOUND = "found"
+CUT_OFF = "cut_off"
 EMBEDDING = "embedding"
 RELIEF = "relief"
 COIN_ID = "coin_id"
@@ -93,12 +104,15 @@ KNOWN = "known"
 MARGIN = "margin"
 METADATA = "metadata"
 ENROLLED_ID = "enrolled_id"
+WARNINGS = "warnings"
 REQUEST = "request"
+COINS = "coins"
 RESPONSE = "response"
 
 CATALOG = "catalog"
 COIN_SEARCH = "coin_search"
 COIN_EMBEDDING = "coin_embedding"
+COIN_SEARCH_ALL = "coin_search_all"
 COIN_ENROLL = "coin_enroll"
 
 DTYPES = {
@@ -114,7 +128,9 @@ DTYPES = {
     "mask": "FP32",
     "coin": "FP32",
     "ellipse": "FP32",
+    "coin_probability": "FP32",
     "found": "FP32",
+    "cut_off": "FP32",
     "embedding": "FP32",
     "relief": "FP32",
     "coin_id": "BYTES",
@@ -127,7 +143,9 @@ DTYPES = {
     "margin": "FP32",
     "metadata": "BYTES",
     "enrolled_id": "BYTES",
+    "warnings": "BYTES",
     "request": "BYTES",
+    "coins": "BYTES",
     "response": "BYTES",
 }
 
@@ -144,9 +162,11 @@ OUTPUTS: dict[str, tuple[str, ...]] = {
         "angle",
         "ellipse",
         "found",
+        "coin_probability",
     ),
-    "coin_embedding": ("embedding", "relief", "coin", "ellipse", "found"),
-    "coin_enroll": ("enrolled_id", "ellipse", "found"),
+    "coin_embedding": ("embedding", "relief", "coin", "ellipse", "found", "coin_probability", "cut_off"),
+    "coin_enroll": ("enrolled_id", "warnings", "ellipse", "found"),
+    "coin_search_all": ("coins",),
 }
 
 

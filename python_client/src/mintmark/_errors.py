@@ -4,6 +4,7 @@ MintmarkError
   InvalidRequest      the request is wrong: k out of range, a field missing, a filter unknown, an export damaged
     InvalidPhoto      the photo cannot be read: empty, not an image, unsupported format, too large
   NoCoinFound         the photo to enroll shows no coin
+  UnfitPhoto          the coin in the photo to enroll is too small, blurred, or cut off by the photo's edge
   EntryNotFound       no entry has the id
   Unauthorized        the token is missing or wrong
   ServerUnavailable   nothing listens at the address, or the server is not ready: trying again may help
@@ -29,6 +30,14 @@ class InvalidPhoto(InvalidRequest):
 
 class NoCoinFound(MintmarkError):
     """The photo shows no coin, so there is nothing to enroll."""
+
+
+class UnfitPhoto(MintmarkError):
+    """The photo to enroll shows a coin, but not well enough: the message says what is needed."""
+
+
+class DoubtfulPhoto(UserWarning):
+    """A photo was enrolled, and something about it is doubtful."""
 
 
 class EntryNotFound(MintmarkError):
@@ -58,6 +67,7 @@ class ServerError(MintmarkError):
 BY_CODE: dict[str, type[MintmarkError]] = {
     contract.INVALID_PHOTO: InvalidPhoto,
     contract.NO_COIN: NoCoinFound,
+    contract.UNFIT_PHOTO: UnfitPhoto,
     contract.INVALID_PARAMETER: InvalidRequest,
     contract.INVALID_ENTRY: InvalidRequest,
     contract.ENTRY_NOT_FOUND: EntryNotFound,

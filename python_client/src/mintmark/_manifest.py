@@ -7,8 +7,9 @@ from mintmark._errors import InvalidRequest
 from mintmark._tables import read_rows
 from mintmark._types import Ellipse
 
-CATALOG, DISTRACTOR, QUERY, UNKNOWN = "catalog", "distractor", "query", "unknown"
-ROLES = (CATALOG, DISTRACTOR, QUERY, UNKNOWN)
+CATALOG, DISTRACTOR, QUERY, UNKNOWN, NOTHING = "catalog", "distractor", "query", "unknown", "nothing"
+ROLES = (CATALOG, DISTRACTOR, QUERY, UNKNOWN, NOTHING)
+SCENE = "scene"  # many coins
 
 _OUTLINE = tuple(field.name for field in fields(Ellipse))  # columns
 
@@ -37,12 +38,12 @@ def read_manifest(path: str, sets: Sequence[str] = ()) -> list[Row]:
     return kept
 
 
-def read_outlines(path: str, among: Iterable[str]) -> dict[str, list[Ellipse]]:
-    """The outlines drawn on each photo of `among`, without those of quality 0."""
+def read_outlines(path: str, among: Iterable[str], doubtful: bool = False) -> dict[str, list[Ellipse]]:
+    """The outlines drawn on each photo of `among`, without those of quality 0; `doubtful`: these alone."""
     wanted = set(among)
     outlines: dict[str, list[Ellipse]] = {}
     for line, row in read_rows(path, ("path", *_OUTLINE)):
-        if row["path"] not in wanted or row.get("quality") == "0":
+        if row["path"] not in wanted or (row.get("quality") == "0") != doubtful:
             continue
         try:
             ellipse = Ellipse(*(float(row[name]) for name in _OUTLINE))

@@ -86,15 +86,32 @@ class Match:
 class Recognition:
     """The server's answer about a photo.
 
-    `found`: the photo shows a coin. `known`: the coin is in the catalog, judged by the score of the best match.
-    `margin`: the best score minus the second best, which counts as 0 if there is none; 0 without matches. `ellipse`:
-    None if no coin was found. `matches`: best first, at most as many as asked for.
+    `found`: the photo shows a coin. `probability`: that what the server looked at closely is one. `known`: the coin is
+    in the catalog, judged by the score of the best match. `margin`: the best score minus the second best, which counts
+    as 0 if there is none; 0 without matches. `ellipse`: None if no coin was found. `matches`: best first, at most as
+    many as asked for.
     """
 
     found: bool
+    probability: float
     known: bool
     margin: float
     ellipse: Ellipse | None
+    matches: tuple[Match, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class FoundCoin:
+    """One of the coins of a photo.
+
+    `ellipse`: its outline. `probability`: that it is a coin. `known`, `margin` and
+    `matches`: as in Recognition.
+    """
+
+    ellipse: Ellipse
+    probability: float
+    known: bool
+    margin: float
     matches: tuple[Match, ...]
 
 
@@ -102,12 +119,13 @@ class Recognition:
 class CoinEmbedding:
     """A photo's coin as the server sees it.
 
-    `embedding`: float32 [EMBEDDING_SIZE], unit length. `coin`: uint8 [IMAGE_SIZE, IMAGE_SIZE, 3], RGB, the coin as a
-    circle on a plain background. `relief`: float32 [trials, RELIEF_HARMONICS, RELIEF_NUMBERS], its relief maps. If
-    `found` is false, `ellipse` is None and the others mean nothing.
+    `probability`: that it is one. `embedding`: float32 [EMBEDDING_SIZE], unit length. `coin`: uint8 [IMAGE_SIZE,
+    IMAGE_SIZE, 3], RGB, the coin as a circle on a plain background. `relief`: float32 [trials, RELIEF_HARMONICS,
+    RELIEF_NUMBERS], its relief maps. If `found` is false, `ellipse` is None and these three mean nothing.
     """
 
     found: bool
+    probability: float
     ellipse: Ellipse | None
     embedding: npt.NDArray[np.float32]
     coin: npt.NDArray[np.uint8]

@@ -85,6 +85,39 @@ def ellipse_iou(first: Ellipse, second: Ellipse) -> float:
     return min(1.0, intersection / (sum(areas) - intersection))
 
 
+def one_to_one(first: Sequence[Ellipse], second: Sequence[Ellipse], least: float) -> list[tuple[int, int]]:
+    """Pairs of outlines that belong together, by their numbers: the best overlap first, none in two pairs.
+
+    Their overlap is `ellipse_iou`, and at least `least`.
+    """
+    pairs = [
+        (overlap, n, m)
+        for n, one in enumerate(first)
+        for m, other in enumerate(second)
+        if math.hypot(one.cx - other.cx, one.cy - other.cy) < one.a + other.a
+        and (overlap := ellipse_iou(one, other)) >= least
+    ]
+    taken: dict[int, int] = {}
+    for _, n, m in sorted(pairs, reverse=True):
+        if n not in taken and m not in taken.values():
+            taken[n] = m
+    return sorted(taken.items())
+
+
+def turned_back(ellipse: Ellipse, quarters: int, width: int, height: int) -> Ellipse:
+    """An outline in a photo that `numpy.rot90` has turned so many `quarters`, as it lies in the photo before.
+
+    `width` and `height` are the photo's before it was turned, px.
+    """
+    if quarters % 2:
+        width, height = height, width
+    for _ in range(quarters % 4):
+        # A quarter to the right: what was on the left lies above.
+        ellipse = Ellipse(height - 1 - ellipse.cy, ellipse.cx, ellipse.a, ellipse.b, (ellipse.angle + 90) % 180)
+        width, height = height, width
+    return ellipse
+
+
 def _half_height(ellipse: Ellipse) -> float:
     angle = math.radians(ellipse.angle)
     return math.hypot(ellipse.a * math.sin(angle), ellipse.b * math.cos(angle))

@@ -104,13 +104,3 @@ def test_masks_of_a_batch_do_not_mix() -> None:
     together = largest_component(batch)
     for i in range(len(names)):
         assert torch.equal(together[i], largest_component(batch[i : i + 1])[0])
-
-
-@pytest.mark.parametrize("name", MASKS)
-def test_holes_are_the_background_that_opencvs_flood_does_not_reach(way: Way, name: str) -> None:
-    mask = MASKS[name].astype(np.uint8)
-    outside = np.pad(1 - mask, 1, constant_values=1)
-    cv2.floodFill(outside, None, (0, 0), (2,))
-    expected = (outside != 2).astype(np.float32)[1:-1, 1:-1]
-    ours = way.fill_holes(mask)
-    np.testing.assert_array_equal(ours, expected)

@@ -5,11 +5,19 @@ import numpy as np
 import pytest
 import torch
 
-from ensemble.contract import COARSE_SIZE, COIN_RADIUS, IMAGE_MEAN, IMAGE_SIZE, IMAGE_STD
+from ensemble.contract import (
+    COARSE_SIZE,
+    COIN_RADIUS,
+    ENROLLED_CUT,
+    IMAGE_MEAN,
+    IMAGE_SIZE,
+    IMAGE_STD,
+    LEAST_DIAMETER,
+)
 from ensemble.geometry.graphs import Crop, Zoom
 from ensemble.geometry.rules import ZOOM_MARGIN
 from ensemble.photo import Photo
-from tests.ensemble.geometry.ways import GRAPHS, Way
+from tests.ensemble.geometry.ways import GRAPHS, Way, with_cores
 
 pytestmark = pytest.mark.slow
 
@@ -29,29 +37,39 @@ def in_window(ellipse: Ellipse, window: list[float]) -> np.ndarray:
 
 
 def tensors(photo: Photo, window: list[float], mask: np.ndarray) -> tuple[torch.Tensor, ...]:
-    """canvas, extent, scale, window, mask of a batch of one."""
-    arrays = (photo.canvas, photo.extent, photo.scale, np.array(window, np.float32), mask.astype(np.float32)[None])
+    """canvas, extent, scale, window, masks and probability of a batch of one."""
+    seen = np.array(window, np.float32), with_cores(mask), np.ones(1, np.float32)
+    arrays = (photo.canvas, photo.extent, photo.scale, *seen)
     return tuple(torch.from_numpy(array)[None] for array in arrays)
 
 
-def coarse(mask: np.ndarray) -> np.ndarray:
-    """A mask of IMAGE_SIZE as the first pass sees it."""
+def coarse(masks: np.ndarray) -> np.ndarray:
+    """Masks [C, IMAGE_SIZE, IMAGE_SIZE] as the first pass sees them."""
     side = IMAGE_SIZE // COARSE_SIZE
-    return mask.reshape(COARSE_SIZE, side, COARSE_SIZE, side).mean(axis=(1, 3))
+    return masks.reshape(-1, COARSE_SIZE, side, COARSE_SIZE, side).mean(axis=(2, 4)).astype(np.float32)
 
 
 def zoom(way: Way, photo: Photo, window: list[float], mask: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    zoomed, image = way.zoom(photo, np.array(window, np.float32), coarse(mask).astype(np.float32))
+    zoomed, image = way.zoom(photo, np.array(window, np.float32), coarse(with_cores(mask)))
     assert zoomed.shape == (4,) and image.shape == (3, IMAGE_SIZE, IMAGE_SIZE)
     assert np.isfinite(zoomed).all() and np.isfinite(image).all()
     return zoomed, image
 
 
 def crop(way: Way, photo: Photo, window: list[float], mask: np.ndarray) -> tuple[np.ndarray, np.ndarray, float]:
-    coin, ellipse, found = way.crop(photo, np.array(window, np.float32), mask.astype(np.float32))
-    assert coin.shape == (3, IMAGE_SIZE, IMAGE_SIZE) and ellipse.shape == (5,) and found.shape == (1,)
-    assert all(np.isfinite(array).all() for array in (coin, ellipse, found))
-    return coin, ellipse, float(found[0])
+    coin, ellipse, found, _ = crop_of(way, photo, window, mask)
+    return coin, ellipse, found
+
+
+def crop_of(
+    way: Way, photo: Photo, window: list[float], mask: np.ndarray, probability: float = 1.0
+) -> tuple[np.ndarray, np.ndarray, float, float]:
+    """Coin, ellipse, found, cut off."""
+    given = np.array(window, np.float32), with_cores(mask), np.array([probability], np.float32)
+    coin, ellipse, found, cut = way.crop(photo, *given)
+    assert coin.shape == (3, IMAGE_SIZE, IMAGE_SIZE) and ellipse.shape == (5,) and found.shape == cut.shape == (1,)
+    assert all(np.isfinite(array).all() for array in (coin, ellipse, found, cut))
+    return coin, ellipse, float(found[0]), float(cut[0])
 
 
 def colours(coin: np.ndarray) -> np.ndarray:
@@ -252,6 +270,51 @@ def test_what_is_no_coin_is_not_found(way: Way, synthetic_photos: list[Photo], n
     assert np.isfinite(window).all() and np.isfinite(image).all()
 
 
+@pytest.mark.parametrize(("probability", "expected"), [(0.49, 0.0), (0.51, 1.0)])
+def test_what_is_not_likely_a_coin_is_not_found_but_shown(
+    way: Way, synthetic_photos: list[Photo], probability: float, expected: float
+) -> None:
+    mask = in_window(ELLIPSES[0], WINDOW)
+    coin, ellipse, found, _ = crop_of(way, synthetic_photos[0], WINDOW, mask, probability)
+    assert found == expected
+    assert np.count_nonzero(coin)
+    np.testing.assert_allclose(ellipse[:4], ELLIPSES[0][:4], rtol=0.01)
+
+
+@pytest.mark.parametrize(("scale", "expected"), [(0.9, 0.0), (1.1, 1.0)])
+def test_what_is_smaller_than_the_least_diameter_is_not_found(way: Way, scale: float, expected: float) -> None:
+    ellipse: Ellipse = (500.0, 380.0, 0.5 * LEAST_DIAMETER, 0.5 * LEAST_DIAMETER, 0.0)
+    window = [ellipse[0] - 20, ellipse[1] - 20, ellipse[0] + 20, ellipse[1] + 20]
+    _, _, found, _ = crop_of(way, blank(scale=scale), window, in_window(ellipse, window))
+    assert found == expected
+
+
+def at_edge(side: int, beyond: float) -> tuple[Ellipse, list[float], np.ndarray]:
+    """A coin of radius 100, of whose diameter a share lies beyond one of the four edges: ellipse, window and mask."""
+    photo = blank()
+    height, width = (float(n) for n in photo.extent)
+    inset = 100 - 200 * beyond
+    x, y = ((inset - 0.5, 300.0), (width - 0.5 - inset, 300.0), (400.0, inset - 0.5), (400.0, height - 0.5 - inset))[
+        side
+    ]
+    ellipse: Ellipse = (x, y, 100.0, 100.0, 0.0)
+    window = [x - 135, y - 135, x + 135, y + 135]
+    shown = in_window((width / 2 - 0.5, height / 2 - 0.5, 2e4, 2e4, 0.0), window)
+    middles = (np.arange(IMAGE_SIZE) + 0.5) * 270 / IMAGE_SIZE - 135
+    shown[:, (x + middles < -0.5) | (x + middles > width - 0.5)] = 0
+    shown[(y + middles < -0.5) | (y + middles > height - 0.5)] = 0
+    return ellipse, window, in_window(ellipse, window) * shown
+
+
+@pytest.mark.parametrize("side", range(4))
+def test_how_much_of_a_coin_the_edge_of_the_photo_cuts_off(way: Way, side: int) -> None:
+    cuts = [crop_of(way, blank(), *at_edge(side, beyond)[1:])[3] for beyond in (-0.2, 0.0, 0.1, 0.3)]
+    away, touching, cut, half = cuts
+    assert away == 0.0
+    assert touching < ENROLLED_CUT[1] < cut < half
+    assert half > ENROLLED_CUT[0]
+
+
 def test_a_coin_in_noise_is_found(way: Way, synthetic_photos: list[Photo]) -> None:
     mask = in_window(ELLIPSES[0], WINDOW)
     specks = np.random.default_rng(2).random((256, 256)) > 0.95
@@ -283,11 +346,11 @@ def test_a_batch_equals_single_runs(synthetic_photos: list[Photo]) -> None:
     masks = [in_window(ELLIPSES[0], WINDOW), np.zeros((256, 256), np.float32), NO_COINS["spiral"]]
     windows = [WINDOW, [100.0, 100.0, 300.0, 300.0], [50.0, 60.0, 400.0, 410.0]]
     singles = [tensors(*each) for each in zip(synthetic_photos, windows, masks, strict=True)]
-    canvas, extent, scale, window, mask = (torch.cat(parts) for parts in zip(*singles, strict=True))
-    small = torch.from_numpy(np.stack([coarse(each) for each in masks])).float()[:, None]
+    canvas, extent, scale, window, mask, likely = (torch.cat(parts) for parts in zip(*singles, strict=True))
+    small = torch.from_numpy(np.stack([coarse(with_cores(each)) for each in masks]))
     looks = [Zoom()(s[0], s[1], s[3], small[i : i + 1]) for i, s in enumerate(singles)]
     for together, alone in (
-        (Crop()(canvas, extent, scale, window, mask), [Crop()(*single) for single in singles]),
+        (Crop()(canvas, extent, scale, window, mask, likely), [Crop()(*single) for single in singles]),
         (Zoom()(canvas, extent, window, small), looks),
     ):
         for output, parts in zip(together, zip(*alone, strict=True), strict=True):

@@ -7,16 +7,30 @@ from typing import Any
 import numpy as np
 import torch
 
-from ensemble.contract import CANVAS, COARSE_MASK, CROP, EXTENT, MASK, PREPROCESS, SCALE, WINDOW, ZOOM, ZOOM_WINDOW
+from ensemble.contract import (
+    CANVAS,
+    COARSE_MASK,
+    COIN_PROBABILITY,
+    CROP,
+    EXTENT,
+    MASK,
+    PREPROCESS,
+    SCALE,
+    WINDOW,
+    ZOOM,
+    ZOOM_WINDOW,
+)
 from ensemble.geometry import graphs, opencv
-from ensemble.geometry.graphs import components, distance, ellipse, outline, resize, single
+from ensemble.geometry.graphs import components, ellipse, outline, resize, single
 from ensemble.geometry.opencv import ellipse as cv_ellipse
 from ensemble.geometry.opencv import outline as cv_outline
 from ensemble.geometry.opencv import resample as cv_resample
 from ensemble.geometry.opencv import single as cv_single
 from ensemble.photo import Photo
+from training.data import cores
 
-Mask = np.ndarray
+Mask = np.ndarray  # [N, N]
+Masks = np.ndarray  # [2, N, N]: coins, and their cores
 Step = Callable[..., tuple[np.ndarray, ...]]
 
 
@@ -52,23 +66,20 @@ class Way:
     """One way.
 
     Attributes:
-        largest_component, fill_holes: [N, N] mask of 0 and 1 to another.
-        distance: the same to the distance to the background, px.
-        coin_mask: [N, N] probability to a mask.
+        largest_component: [N, N] mask of 0 and 1 to another.
+        coin_mask: [2, N, N] probabilities to a mask [N, N].
         moments, outline, hull: [N, N] mask to a shape.
         shape: of moments area, x, y, xx, yy, xy.
         resize: canvas, extent, window [4], size to [3, size, size].
         whole_window: extent to [4].
         preprocess: of a photo.
-        zoom: of a photo, a window [4] and a coarse mask.
-        crop: of a photo, a window [4] and a mask.
+        zoom: of a photo, a window [4] and coarse masks [2, N, N].
+        crop: of a photo, a window [4], masks [2, N, N] and the probability [1] that it is a coin.
     """
 
     name: str
     largest_component: Callable[[Mask], Mask]
-    fill_holes: Callable[[Mask], Mask]
-    distance: Callable[[Mask], np.ndarray]
-    coin_mask: Callable[[Mask], Mask]
+    coin_mask: Callable[[Masks], Mask]
     moments: Callable[[Mask], Shape]
     outline: Callable[[Mask], Shape]
     hull: Callable[[Mask], Shape]
@@ -78,6 +89,12 @@ class Way:
     preprocess: Step
     zoom: Step
     crop: Step
+
+
+def with_cores(mask: Mask) -> Masks:
+    """A mask of coins that do not touch, as the network answers: with the core of each; in steps of 1/255."""
+    grey = np.rint(255 * np.clip(mask, 0, 1)).astype(np.uint8)
+    return np.stack([grey, cores(grey)]).astype(np.float32) / 255
 
 
 def _tensor(mask: np.ndarray) -> torch.Tensor:
@@ -113,9 +130,7 @@ _zoom, _crop, _preprocess = (_graph_step(module) for module in (graphs.Zoom(), g
 GRAPHS = Way(
     "graphs",
     _of_graph(components.largest_component),
-    _of_graph(components.fill_holes),
-    _of_graph(distance.distance_to_background),
-    lambda mask: single.coin_mask(_tensor(mask)[None])[0].numpy(),
+    lambda masks: single.coin_mask(_tensor(masks))[0].numpy(),
     lambda mask: _graph_shape(ellipse.moments(_tensor(mask))),
     lambda mask: _graph_shape(outline.outline(_tensor(mask))),
     lambda mask: _graph_shape(outline.hull_moments(_tensor(mask))),
@@ -123,8 +138,8 @@ GRAPHS = Way(
     _graph_resize,
     lambda extent: resize.whole_window(torch.from_numpy(extent)[None])[0].numpy(),
     lambda photo: _preprocess(photo.canvas, photo.extent),
-    lambda photo, window, mask: _zoom(photo.canvas, photo.extent, window, mask[None]),
-    lambda photo, window, mask: _crop(photo.canvas, photo.extent, photo.scale, window, mask[None]),
+    lambda photo, window, masks: _zoom(photo.canvas, photo.extent, window, masks),
+    lambda photo, window, masks, likely: _crop(photo.canvas, photo.extent, photo.scale, window, masks, likely),
 )
 
 
@@ -147,9 +162,7 @@ def _bytes(mask: np.ndarray) -> np.ndarray:
 OPENCV = Way(
     "opencv",
     lambda mask: cv_single.largest_component(_bytes(mask)),
-    lambda mask: cv_single.fill_holes(_bytes(mask)),
-    lambda mask: cv_single.distance_to_background(_bytes(mask)),
-    lambda mask: cv_single.coin_mask(mask.astype(np.float32)),
+    lambda masks: cv_single.coin_mask(masks.astype(np.float32)),
     lambda mask: _cv_shape(cv_ellipse.moments(mask.astype(np.float32))),
     lambda mask: _cv_shape(cv_outline.outline(_bytes(mask))),
     lambda mask: _cv_shape(cv_outline.hull_moments(_bytes(mask))),
@@ -157,6 +170,8 @@ OPENCV = Way(
     lambda canvas, extent, window, size: cv_resample.resize_window(canvas, extent, np.array(window), size, exact=True),
     cv_resample.whole_window,
     lambda photo: _cv_step(PREPROCESS, photo),
-    lambda photo, window, mask: _cv_step(ZOOM, photo, **{WINDOW.name: window, COARSE_MASK.name: mask[None]}),
-    lambda photo, window, mask: _cv_step(CROP, photo, **{ZOOM_WINDOW.name: window, MASK.name: mask[None]}),
+    lambda photo, window, masks: _cv_step(ZOOM, photo, **{WINDOW.name: window, COARSE_MASK.name: masks}),
+    lambda photo, window, masks, likely: _cv_step(
+        CROP, photo, **{ZOOM_WINDOW.name: window, MASK.name: masks, COIN_PROBABILITY.name: likely}
+    ),
 )

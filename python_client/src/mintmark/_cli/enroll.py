@@ -2,11 +2,12 @@
 
 import argparse
 import json
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 from mintmark._cli.options import Commands, add_command, option, whole
-from mintmark._cli.output import Progress
+from mintmark._cli.output import Progress, complain
 from mintmark._client import Client
 from mintmark._contract import FIELD_DOCS, OPTIONAL, REQUIRED, SIDE, WHOLE_NUMBERS
 from mintmark._errors import InvalidRequest, MintmarkError, ServerUnavailable, Unauthorized
@@ -52,11 +53,11 @@ def run(client: Client, args: argparse.Namespace) -> int:
     if not args.photo or missing:
         args.parser.error(f"missing: {', '.join(([] if args.photo else ['PHOTO']) + missing)} (or --from)")
     if added:
-        client.add_view(args.photo, args.entry, args.side)
+        client.add_view(args.photo, args.entry, args.side, on_doubt=complain)
         print(args.entry)
     else:
         fields = EntryFields(**{name: getattr(args, name) for name in (*_NEEDED, *OPTIONAL)})
-        print(client.enroll(args.photo, fields, args.entry or "").id)
+        print(client.enroll(args.photo, fields, args.entry or "", on_doubt=complain).id)
     return 0
 
 
@@ -66,7 +67,10 @@ def _enroll_table(client: Client, table: str) -> int:
     with Progress("rows", len(rows)) as progress:
         for line, row in rows:
             try:
-                _enroll_row(client, Path(table).parent, row)
+                doubts: list[str] = []
+                _enroll_row(client, Path(table).parent, row, doubts.append)
+                for doubt in doubts:
+                    progress.note(f"mintmark: {table}:{line}: enrolled, but {doubt}")
             except (ServerUnavailable, Unauthorized):
                 raise
             except MintmarkError as error:
@@ -77,16 +81,16 @@ def _enroll_table(client: Client, table: str) -> int:
     return int(failures > 0)
 
 
-def _enroll_row(client: Client, folder: Path, row: dict[str, str]) -> None:
+def _enroll_row(client: Client, folder: Path, row: dict[str, str], on_doubt: Callable[[str], None]) -> None:
     entry = row.get("entry", "")
     described = any(value for name, value in row.items() if name not in ("path", "entry", SIDE))
     needed = _COLUMNS if described or not entry else ("path", SIDE)
     if missing := [name for name in needed if not row[name]]:
         raise InvalidRequest(f"no {', '.join(missing)}")
     if described:
-        client.enroll(folder / row["path"], _fields(row), entry)
+        client.enroll(folder / row["path"], _fields(row), entry, on_doubt=on_doubt)
     else:
-        client.add_view(folder / row["path"], entry, row[SIDE])
+        client.add_view(folder / row["path"], entry, row[SIDE], on_doubt=on_doubt)
 
 
 def _fields(row: dict[str, str]) -> EntryFields:

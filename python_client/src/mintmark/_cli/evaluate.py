@@ -10,9 +10,12 @@ from mintmark._cli.photos import add_manifest, ask_all, check_photos
 from mintmark._client import Client
 from mintmark._errors import InvalidRequest, ServerError
 from mintmark._evaluation import KS, Evaluation, Shots, evaluate_outlines, misses, see
-from mintmark._manifest import ROLES, UNKNOWN, read_manifest, read_outlines
+from mintmark._manifest import NOTHING, ROLES, SCENE, UNKNOWN, read_manifest, read_outlines
 from mintmark._pictures.canvas import save
 from mintmark._pictures.misses import draw_misses
+from mintmark._scenes import evaluate_scenes, see_scene
+from mintmark._turns import AGREES, evaluate_turns, see_turned
+from mintmark._types import Ellipse
 from mintmark._verification import Judge
 
 SHOWN = 24  # misses on a sheet
@@ -21,8 +24,13 @@ SHOWN = 24  # misses on a sheet
 def add_commands(commands: Commands, common: argparse.ArgumentParser) -> None:
     """Add `evaluate`."""
     parser = add_command(commands, common, "evaluate", "Measure the server on labelled photos.")
-    add_manifest(parser, f"roles other than {', '.join(ROLES)} are skipped")
+    add_manifest(parser, f"roles other than {', '.join(ROLES)} and {SCENE} are skipped")
     parser.add_argument("--outlines", metavar="ELLIPSES.csv", help="columns path, cx, cy, a, b, angle, quality")
+    parser.add_argument(
+        "--turned",
+        action="store_true",
+        help="is a photo's outline the same whichever way it is turned? asks four times more",
+    )
     parser.add_argument("--worst", type=Path, metavar="SHEET.png", help=f"draw the {SHOWN} worst queries")
     parser.add_argument(
         "--no-verify", dest="verify", action="store_false", help="do not compare reliefs: measure the embedding alone"
@@ -40,9 +48,13 @@ def run(client: Client, args: argparse.Namespace) -> int:
     named = read_manifest(args.manifest, args.sets)
     rows = [row for row in named if row.role in ROLES]
     outlines = read_outlines(args.outlines, {row.path for row in named}) if args.outlines else {}
+    scenes = [row.path for row in named if row.role == SCENE and row.path in outlines]
     paths = list(dict.fromkeys([*(row.path for row in rows), *outlines]))
     if not paths:
-        raise InvalidRequest(f"{args.manifest} names no photo to evaluate: roles are {', '.join(ROLES)}")
+        raise InvalidRequest(
+            f"{args.manifest} names no photo to evaluate: roles are {', '.join(ROLES)}, and {SCENE} where there are"
+            " --outlines"
+        )
     root = check_photos(args, paths)
     judge = _judge(client) if args.verify else None
     sights = ask_all(paths, lambda path: see(client, root / path, bool(args.worst)), args.concurrency)
@@ -51,6 +63,13 @@ def run(client: Client, args: argparse.Namespace) -> int:
     with Progress("compared", evaluation.comparisons(shots)) as progress:
         report = evaluation.report(shots, progress.advance)
     report["outlines"] = evaluate_outlines(outlines, sights) if outlines else None
+    report["scenes"] = _scenes(client, args, root, scenes, outlines) if scenes else None
+    if args.turned:
+        shown = [path for path in paths if path not in {row.path for row in rows if row.role == NOTHING}]
+        turns = ask_all(shown, lambda path: see_turned(client, root / path), args.concurrency)
+        report["turned"] = evaluate_turns(turns)
+    else:
+        report["turned"] = None
     if args.worst:
         save(args.worst, draw_misses(root, misses(evaluation)[:SHOWN], sights))
     if args.json:
@@ -58,6 +77,13 @@ def run(client: Client, args: argparse.Namespace) -> int:
     else:
         _print(report)
     return 0
+
+
+def _scenes(
+    client: Client, args: argparse.Namespace, root: Path, paths: list[str], outlines: dict[str, list[Ellipse]]
+) -> dict[str, Any]:
+    seen = ask_all(paths, lambda path: see_scene(client, root / path), args.concurrency)
+    return evaluate_scenes(seen, outlines, read_outlines(args.outlines, paths, doubtful=True))
 
 
 def _judge(client: Client) -> Judge:
@@ -88,6 +114,12 @@ def _print(report: dict[str, Any]) -> None:
     if report["outlines"]:
         print()
         _print_outlines(report["outlines"])
+    if report["scenes"]:
+        print()
+        _print_scenes(report["scenes"])
+    if report["turned"]:
+        print()
+        _print_turned(report["turned"])
 
 
 def _print_counts(report: dict[str, Any]) -> None:
@@ -126,3 +158,20 @@ def _print_outlines(outlines: dict[str, Any]) -> None:
         for kind, key in (("best fitting", "best"), ("largest", "largest"))
     ]
     print_table([["IoU with", *names], *rows], right=frozenset(range(1, len(names) + 1)))
+
+
+def _print_scenes(scenes: dict[str, Any]) -> None:
+    print(f"scenes: {scenes['coins']} coins in {counted(scenes['photos'], 'photo')}, {scenes['found']} found")
+    rows = [
+        [f"IoU {least} or more", *("-" if value is None else f"{value:.4f}" for value in figures.values())]
+        for least, figures in scenes["iou"].items()
+    ]
+    print_table([["coins that overlap", *next(iter(scenes["iou"].values()))], *rows], right=frozenset({1, 2}))
+
+
+def _print_turned(turned: dict[str, Any]) -> None:
+    agree = "-" if turned["agree"] is None else f"{turned['agree']:.4f}"
+    print(f"turned by 90, 180 and 270 degrees: {agree} of the outlines agree (IoU {AGREES} or more),")
+    print(f"of {counted(turned['photos'], 'photo')} with a coin; in {turned['without_coin']} none was ever found")
+    for path, wrong in turned["differ"].items():
+        print(f"  {path}: {wrong} of 3 turns differ")

@@ -1,21 +1,25 @@
 """`mintmark recognize`."""
 
 import argparse
+from collections import Counter
+from collections.abc import Sequence
 from dataclasses import asdict
+from decimal import Decimal, InvalidOperation
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from mintmark._cli.options import Commands, add_command, key_value, option, positive, whole
-from mintmark._cli.output import cells, complain, print_json, print_table
+from mintmark._cli.output import ENTRY_COLUMNS, cells, complain, counted, print_json, print_table
 from mintmark._client import Client
 from mintmark._contract import DEFAULT_K, FILTERS, METADATA_FILTER, PHOTO_FORMATS, WHOLE_NUMBERS
-from mintmark._errors import MintmarkError, ServerUnavailable, Unauthorized
+from mintmark._errors import InvalidRequest, MintmarkError, ServerUnavailable, Unauthorized
 from mintmark._pictures.alike import draw_alike
 from mintmark._pictures.canvas import Picture, below, decoded, load, save
+from mintmark._pictures.coins import draw_coins
 from mintmark._pictures.recognition import draw_recognition
-from mintmark._types import Match, Recognition
+from mintmark._types import FoundCoin, Match, Recognition
 
 
 def add_commands(commands: Commands, common: argparse.ArgumentParser) -> None:
@@ -35,6 +39,8 @@ def add_commands(commands: Commands, common: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--no-verify", dest="verify", action="store_false", help="do not compare reliefs: judge by the embedding alone"
     )
+    parser.add_argument("--all", action="store_true", help="every coin of the photo, not the largest alone")
+    parser.add_argument("--sum", action="store_true", help="with --all: add the denominations of each currency")
     filters = parser.add_argument_group("filters", "Search only the coins that pass all filters.")
     for name in FILTERS:
         filters.add_argument(option(name), type=whole if name in WHOLE_NUMBERS else str, metavar=name.upper())
@@ -51,27 +57,68 @@ def add_commands(commands: Commands, common: argparse.ArgumentParser) -> None:
 
 def run(client: Client, args: argparse.Namespace) -> int:
     """Recognize each photo; a photo that fails is reported and does not stop the rest."""
-    filters = _filters(args)
+    if args.sum and not args.all:
+        raise InvalidRequest("--sum adds up all coins of a photo: give --all too")
+    ask = _every if args.all else _one
     answers: list[dict[str, Any]] = []
     failed = False
     for number, photo in enumerate(args.photos, 1):
+        out = args.draw if len(args.photos) == 1 or not args.draw else _numbered(args.draw, number)
         try:
-            recognition = client.recognize(photo, args.top, filters, verify=args.verify, candidates=args.candidates)
-            if args.draw:
-                out = args.draw if len(args.photos) == 1 else _numbered(args.draw, number)
-                save(out, _drawn(client, photo, recognition))
+            answers.append({"photo": photo, **ask(client, photo, args, out)})
         except (ServerUnavailable, Unauthorized):
             raise
         except (MintmarkError, OSError) as error:
             failed = True
             complain(f"{photo}: {error}")
-            continue
-        answers.append({"photo": photo, **asdict(recognition)})
-        if not args.json:
-            _print(photo, recognition)
     if args.json:
         print_json(answers)
     return int(failed)
+
+
+def _one(client: Client, photo: str, args: argparse.Namespace, out: Path | None) -> dict[str, Any]:
+    """The largest coin: asked for, drawn, printed."""
+    options = {"verify": args.verify, "candidates": args.candidates}
+    recognition = client.recognize(photo, args.top, _filters(args), **options)
+    if out:
+        save(out, _drawn(client, photo, recognition))
+    if not args.json:
+        _print(photo, recognition)
+    return asdict(recognition)
+
+
+def _every(client: Client, photo: str, args: argparse.Namespace, out: Path | None) -> dict[str, Any]:
+    """All coins: asked for, drawn, printed."""
+    options = {"verify": args.verify, "candidates": args.candidates}
+    coins = client.recognize_all(photo, args.top, _filters(args), **options)
+    if out:
+        save(out, draw_coins(load(photo), coins))
+    sums = denominations(coins) if args.sum else {}
+    if not args.json:
+        _print_coins(photo, coins)
+        for currency, total in sums.items():
+            print(f"  {total} {currency}")
+    return {"coins": [asdict(coin) for coin in coins], **({"sums": sums} if args.sum else {})}
+
+
+def denominations(coins: Sequence[FoundCoin]) -> dict[str, str]:
+    """The sum of the known coins' denominations by currency; a denomination that is no number is counted by itself."""
+    numbers: dict[str, Decimal] = {}
+    others: Counter[str] = Counter()
+    for coin in coins:
+        if coin.known and coin.matches:
+            entry = coin.matches[0].entry
+            try:
+                value = Decimal(entry.denomination)
+            except InvalidOperation:
+                value = Decimal("NaN")
+            if value.is_finite():
+                numbers[entry.currency] = numbers.get(entry.currency, Decimal()) + value
+            else:
+                others[f"{entry.denomination} {entry.currency}"] += 1
+    return {currency: str(total) for currency, total in numbers.items()} | {
+        name: counted(count, "piece") for name, count in others.items()
+    }
 
 
 def _drawn(client: Client, photo: str, recognition: Recognition) -> Picture:
@@ -105,6 +152,19 @@ def _print(photo: str, recognition: Recognition) -> None:
         print_table(rows, right=frozenset({0}), indent="  ")
 
 
+def _print_coins(photo: str, coins: Sequence[FoundCoin]) -> None:
+    known = sum(coin.known for coin in coins)
+    print(f"{photo}: {counted(len(coins), 'coin')}, {known} of them known")
+    rows = []
+    for number, coin in enumerate(coins, 1):
+        verdict = "known" if coin.known else "unknown"
+        best = coin.matches[0] if coin.matches else None
+        fields = cells(best.entry) if best else [""] * len(ENTRY_COLUMNS)
+        rows.append([str(number), verdict, f"{best.score:.3f}" if best else "", *fields])
+    if rows:
+        print_table(rows, right=frozenset({0}), indent="  ")
+
+
 def _parts(match: Match) -> str:
     """What the score is made of."""
     relief = "not compared" if match.correlation is None else f"{match.correlation:.3f}"
@@ -113,7 +173,7 @@ def _parts(match: Match) -> str:
 
 def _verdict(recognition: Recognition) -> str:
     if not recognition.found:
-        return "unknown: no coin found"
+        return f"unknown: no coin found (probability {recognition.probability:.2f})"
     if not recognition.matches:
         return "unknown: the catalog has nothing to compare with"
     best = recognition.matches[0]

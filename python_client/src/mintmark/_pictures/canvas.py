@@ -24,7 +24,7 @@ def load(path: str) -> Picture:
     """The photo, upright by its EXIF orientation. MintmarkError if OpenCV cannot read it."""
     picture = cv2.imdecode(np.frombuffer(Path(path).read_bytes(), np.uint8), cv2.IMREAD_COLOR)
     if picture is None:
-        raise MintmarkError(f"cannot draw on {path}: OpenCV does not read it")
+        raise MintmarkError(f"cannot open {path}: OpenCV does not read it")
     return np.asarray(picture, dtype=np.uint8)
 
 

@@ -1,0 +1,120 @@
+"""The gate holds as many photos as the server can, and refuses the others at once."""
+
+import asyncio
+from typing import Any, cast
+
+import grpc
+import pytest
+from tritonclient.grpc import service_pb2
+
+from ensemble.cpu import REFERENCE
+from ensemble.placement import CPU_ADMISSION, most_photos
+from mintmark import ServerBusy
+from mintmark._transports import triton as client
+from server.gate.calls import SERVICE, Calls
+from server.gate.settings import GateSettings
+from server.gate.state import State
+
+MOST = 3
+INFER = SERVICE + "ModelInfer"
+
+
+class Channel:
+    """Stands for Triton: answers when it is let."""
+
+    def __init__(self) -> None:
+        self.asked = 0
+        self.let = asyncio.Event()
+
+    def unary_unary(self, method: str) -> Any:
+        async def call(request: bytes, **_: Any) -> bytes:
+            self.asked += 1
+            await self.let.wait()
+            if request.endswith(b"broken"):
+                raise ValueError("broken")
+            return b"answer"
+
+        return call
+
+
+class Aborted(Exception):
+    """What a context raises that was told to abort."""
+
+
+class Context:
+    """Of one call."""
+
+    def invocation_metadata(self) -> tuple[tuple[str, str], ...]:
+        return ()
+
+    def time_remaining(self) -> None:
+        return None
+
+    async def abort(self, code: grpc.StatusCode, details: str) -> None:
+        raise Aborted(code, details)
+
+
+def request(model: str, **parameters: int) -> bytes:
+    message = service_pb2.ModelInferRequest(model_name=model)
+    for name, value in parameters.items():
+        message.parameters[name].int64_param = value
+    return bytes(message.SerializeToString())
+
+
+def handler(channel: Channel, most: int = MOST) -> Any:
+    settings = GateSettings("", "127.0.0.1", 1, 0, 2, most_photos=most)
+    calls = Calls(cast(Any, channel), State(True, True, 1), settings)
+    return lambda data: calls._handlers[INFER](data, cast(Any, Context()))
+
+
+async def begun(*calls: Any) -> list["asyncio.Task[bytes]"]:
+    tasks = [asyncio.ensure_future(call) for call in calls]
+    for _ in range(5):
+        await asyncio.sleep(0)
+    return tasks
+
+
+def test_photos_beyond_the_most_are_refused_until_one_is_answered() -> None:
+    async def run() -> None:
+        channel = Channel()
+        infer = handler(channel)
+        held = await begun(*(infer(request(model)) for model in ("coin_search", "coin_embedding", "coin_enroll")))
+        with pytest.raises(Aborted) as caught:
+            await infer(request("coin_search"))
+        code, details = caught.value.args
+        assert code is grpc.StatusCode.UNAVAILABLE and channel.asked == MOST
+        assert any(details.startswith(busy) for busy in client._BUSY), f"clients take it for {ServerBusy.__name__}"
+        (other,) = await begun(infer(request("catalog")))
+        channel.let.set()
+        assert await asyncio.gather(*held, other) == [b"answer"] * (MOST + 1)
+        assert await infer(request("coin_search")) == b"answer"
+
+    asyncio.run(run())
+
+
+def test_a_call_that_fails_makes_room() -> None:
+    async def run() -> None:
+        channel = Channel()
+        infer = handler(channel, most=1)
+        channel.let.set()
+        for _ in range(3):
+            with pytest.raises(ValueError, match="broken"):
+                await infer(request("coin_search") + b"\x92\x03\x06broken")
+        assert await infer(request("coin_search")) == b"answer"
+
+    asyncio.run(run())
+
+
+def test_without_a_limit_all_pass() -> None:
+    async def run() -> None:
+        channel = Channel()
+        infer = handler(channel, most=0)
+        held = await begun(*(infer(request("coin_search")) for _ in range(50)))
+        channel.let.set()
+        assert len(await asyncio.gather(*held)) == channel.asked == 50
+
+    asyncio.run(run())
+
+
+def test_the_gate_lets_in_what_fits_into_the_queue_and_the_workers() -> None:
+    assert most_photos(REFERENCE) == CPU_ADMISSION.size + REFERENCE.workers
