@@ -14,11 +14,15 @@ MIN_AREA = 0.02  # least area of a coin, as a share of the zoom window
 EDGE = 4  # px of the zoom window within which a coin is at the photo's edge
 MIN_FILL = 0.8  # least area over that of the ellipse with the same moments; a disc has 1, a ring much less
 
-# Its outline
-DIRECTIONS = 48  # of tangents
-FITS = 4  # of the ellipse to its tangents, the last one apart; more change nothing
-CLOSE = 0.005  # two ellipses that overlap a mask so alike, in IoU, are averaged: else a grey level would choose one
-GIVE = 1.0  # px: a tangent that lies farther from the ellipse counts as if it lay this far
+# Its outline; lengths are of a ray, over the coin's radius
+RAYS = 64  # from the middle to the rim
+SPAN = 0.6, 1.4  # where on a ray the rim is looked for
+RADII = 64  # places on the span
+SHARP = 4  # how much steeper the edge of a mask is taken than the probabilities have it
+BEYOND = 1.2, 1.3  # a mask that goes on so far belongs to another coin, too; between the two, a ray counts in part
+GIVE = 0.012  # a ray that lies farther from the ellipse counts as if it lay this far
+FITS = 20  # of the ellipse to its rays; more change nothing
+FRAMES = 2  # how often rays are drawn, from the ellipse as it then is
 
 # All coins of a photo
 LEAST_CORE = 6  # px of a mask: less is no core

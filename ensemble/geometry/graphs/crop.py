@@ -36,7 +36,7 @@ class Zoom(nn.Module):
             canvas: [B, 1024, 1024, 3] uint8 RGB.
             extent: [B, 2] int32 height and width of the photo, px.
             window: [B, 4] what the mask covers, canvas px.
-            coarse_mask: [B, 1, 128, 128] probability.
+            coarse_mask: [B, 2, 128, 128] probabilities: coin, and core of one.
 
         Returns:
             zoom_window [B, 4] in canvas px, image [B, 3, 256, 256] normalized. Without a coin, the window does not
@@ -68,7 +68,7 @@ class Crop(nn.Module):
             extent: [B, 2] int32 height and width of the photo, px.
             scale: [B, 1] photo px per canvas px.
             zoom_window: [B, 4] what the mask covers, canvas px.
-            mask: [B, 1, 256, 256] probability.
+            mask: [B, 2, 256, 256] probabilities: coin, and core of one.
             coin_probability: [B, 1] that the middle of the view shows a coin.
 
         Returns:
@@ -81,7 +81,7 @@ class Crop(nn.Module):
         large = in_mask.area >= MIN_AREA * IMAGE_SIZE * IMAGE_SIZE
         shaped = in_mask.area >= MIN_FILL * ellipse_area(in_mask)
         there = (large & shaped).float()[:, None]
-        m = _to_canvas(outline(alone), zoom_window, IMAGE_SIZE)
+        m = _to_canvas(outline(mask[:, 0], in_mask), zoom_window, IMAGE_SIZE)
         coin = self._rectify(canvas, extent, m) * there[:, :, None, None]
         ellipse = self._in_photo(m, scale) * there
         diameter = 2 * ellipse[:, 2:3]

@@ -1,71 +1,77 @@
-"""The ellipse of a coin's mask, even if the mask lacks a part of the rim."""
+"""The ellipse of a coin's rim, even if the mask lacks a part of it or runs on into another coin."""
 
 import torch
 from torch import Tensor
+from torch.nn import functional
 
-from ensemble.geometry.graphs.ellipse import Moments, in_ellipse, moments, semi_axes
-from ensemble.geometry.rules import CLOSE, DIRECTIONS, FITS, GIVE
+from ensemble.contract import MASK_THRESHOLD
+from ensemble.geometry.graphs.ellipse import Moments, circle_to_ellipse
+from ensemble.geometry.rules import BEYOND, FITS, FRAMES, GIVE, RADII, RAYS, SHARP, SPAN
+
+_STEP = (SPAN[1] - SPAN[0]) / RADII
 
 
-def outline(mask: Tensor) -> Moments:
-    """The ellipse that overlaps a [B, N, N] mask of 0 and 1 best.
+def outline(coins: Tensor, start: Moments) -> Moments:
+    """The ellipse of a coin's rim.
 
-    It has either the mask's moments or the tangents of the mask's convex hull. Bites out of the rim shift the moments
-    and leave the hull as it is; a spur beyond the rim does the opposite. Where both overlap about equally well, it lies
-    between them.
+    Rays from the middle are followed until they leave the mask. How far that is, over where they leave the ellipse that
+    is known so far, is fitted by a mean and waves of one and two turns round the coin, which are another size, place
+    and shape of the ellipse. A ray that leaves the mask farther out than BEYOND has met another coin and counts for
+    nothing; one that lies more than GIVE off the curve counts as if it lay this far (winsorized least squares: Huber
+    1981, section 7.8), so bites, spurs and the notches between coins pull little. All of it is done FRAMES times, since
+    the first ellipse may be far off.
+
+    Args:
+        coins: [B, N, N] probabilities; other coins may touch this one.
+        start: moments [B] of about this coin.
     """
-    by_moments, by_hull = moments(mask), hull_moments(mask)
-    hull = (0.5 + (_iou(mask, by_hull) - _iou(mask, by_moments)) / (2 * CLOSE)).clamp(0.0, 1.0)
-    pairs = zip(_fields(by_moments), _fields(by_hull), strict=True)
-    return Moments(*(first + hull * (second - first) for first, second in pairs))
+    turn = torch.arange(RAYS, dtype=torch.float32) * (2 * torch.pi / RAYS)
+    unit = torch.stack([torch.cos(turn), torch.sin(turn)])
+    waves = torch.stack([torch.ones(RAYS), *unit, torch.cos(2 * turn), torch.sin(2 * turn)])  # [5, RAYS]
+    for _ in range(FRAMES):
+        start = _deformed(start, _fitted(_rim(coins, start, unit), waves))
+    return start
 
 
-def hull_moments(mask: Tensor) -> Moments:
-    """Moments of the ellipse whose tangents lie closest to those of the mask's convex hull.
+def _rim(mask: Tensor, m: Moments, unit: Tensor) -> Tensor:
+    """[B, RAYS]: where each ray from the centre first leaves the mask [B, N, N], over where it leaves the ellipse."""
+    xx, xy, yy = (term[:, None, None] for term in circle_to_ellipse(m))
+    places = (SPAN[0] + _STEP * (torch.arange(RADII, dtype=torch.float32) + 0.5))[:, None]
+    x = m.x[:, None, None] + places * (xx * unit[0] + xy * unit[1])
+    y = m.y[:, None, None] + places * (xy * unit[0] + yy * unit[1])
+    grid = torch.stack([x, y], dim=3) * (2 / mask.shape[-1]) + (1 / mask.shape[-1] - 1)  # [B, RADII, RAYS, 2]
+    inside = functional.grid_sample(mask[:, None], grid, mode="bilinear", padding_mode="zeros", align_corners=False)
+    inside = ((inside[:, 0] - MASK_THRESHOLD) * SHARP + 0.5).clamp(0.0, 1.0)
+    return SPAN[0] + _STEP * _least_so_far(inside).sum(dim=1)
 
-    The support function of an ellipse with centre c and matrix M in direction u is c u + sqrt(u' M u). Its odd part is
-    c; the square of its even part is a Fourier series of two terms. It is fitted to the hull's in DIRECTIONS. Tangents
-    that lie more than GIVE away are then moved to that distance and the fit is repeated, so that a spur does not pull
-    the ellipse along (winsorized least squares: Huber 1981, section 7.8).
-    """
-    turn = torch.arange(DIRECTIONS, dtype=torch.float32) * (2 * torch.pi / DIRECTIONS)
-    one, two = (torch.stack([torch.cos(n * turn), torch.sin(n * turn)]) for n in (1, 2))
-    measured = _support(mask, one)
-    tangents = measured
+
+def _least_so_far(values: Tensor) -> Tensor:
+    """The running minimum along the first axis of each [B, K, …]."""
+    reach, length = 1, values.shape[1]
+    while reach < length:
+        least = torch.minimum(values[:, reach:], values[:, :-reach])
+        values, reach = torch.cat([values[:, :reach], least], dim=1), 2 * reach
+    return values
+
+
+def _fitted(rim: Tensor, waves: Tensor) -> Tensor:
+    """[B, 5]: mean, and cosine and sine of one and two turns, of the smooth curve along most of the rays [B, RAYS]."""
+    to_waves = waves.T * (torch.tensor([1.0, 2.0, 2.0, 2.0, 2.0]) / RAYS)
+    smooth = to_waves @ waves
+    weights = ((BEYOND[1] - rim) / (BEYOND[1] - BEYOND[0])).clamp(0.0, 1.0)
+    curve = torch.ones_like(rim)
     for _ in range(FITS):
-        centre, mean, swing = _series(tangents, one, two)
-        fitted = centre @ one + torch.sqrt((mean + swing @ two).clamp(min=1.0))
-        tangents = torch.minimum(torch.maximum(measured, fitted - GIVE), fitted + GIVE)
-    centre, mean, swing = _series(tangents, one, two)
-    xx, yy, xy = (mean[:, 0] + swing[:, 0]) / 4, (mean[:, 0] - swing[:, 0]) / 4, swing[:, 1] / 4
+        curve = (curve + weights * (rim - curve).clamp(-GIVE, GIVE)) @ smooth
+    return curve @ to_waves
+
+
+def _deformed(m: Moments, waves: Tensor) -> Moments:
+    """The ellipse whose rays are `waves` [B, 5] times as long."""
+    mean, right, down, cos, sin = waves.unbind(dim=1)
+    a, b, d = circle_to_ellipse(m)  # the symmetric frame [[a, b], [b, d]]
+    p, q, r = mean + 2 * cos, 2 * sin, mean - 2 * cos  # [[p, q], [q, r]], between the frame on both sides
+    xx = (a * a * p + 2 * a * b * q + b * b * r) * mean / 4
+    yy = (b * b * p + 2 * b * d * q + d * d * r) * mean / 4
+    xy = (a * b * p + (a * d + b * b) * q + b * d * r) * mean / 4
     area = 4 * torch.pi * torch.sqrt((xx * yy - xy * xy).clamp(min=0.0))
-    return Moments(area, centre[:, 0], centre[:, 1], xx, yy, xy)
-
-
-def _support(mask: Tensor, directions: Tensor) -> Tensor:
-    """[B, N, N] mask to [B, K]: its reach in each of [2, K] directions. Only the ends of its rows decide."""
-    size = mask.shape[-1]
-    line = torch.arange(size, dtype=torch.float32)
-    right = torch.where(mask > 0, line, -1.0).amax(dim=2, keepdim=True)  # [B, N, 1]
-    left = torch.where(mask > 0, line, float(size)).amin(dim=2, keepdim=True)
-    reach = torch.maximum(right * directions[0], left * directions[0]) + line[:, None] * directions[1]
-    return torch.where(right >= 0, reach, -4.0 * size).amax(dim=1)
-
-
-def _series(tangents: Tensor, one: Tensor, two: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-    """Centre [B, 2]; of the squared half widths [B, K] the mean [B, 1] and the swing [B, 2] with twice the angle."""
-    half = DIRECTIONS // 2
-    centre = tangents @ one.T * (2 / DIRECTIONS)
-    squares = ((tangents[:, :half] + tangents[:, half:]) / 2) ** 2
-    return centre, squares.mean(dim=1, keepdim=True), squares @ two[:, :half].T * (2 / half)
-
-
-def _iou(mask: Tensor, ellipse: Moments) -> Tensor:
-    a, b = semi_axes(ellipse)
-    drawn = in_ellipse(ellipse, a, b, mask.shape[-1])
-    both = (drawn * mask).sum(dim=(1, 2))
-    return both / (drawn.sum(dim=(1, 2)) + mask.sum(dim=(1, 2)) - both).clamp(min=1.0)
-
-
-def _fields(m: Moments) -> tuple[Tensor, ...]:
-    return m.area, m.x, m.y, m.xx, m.yy, m.xy
+    return Moments(area, m.x + a * right + b * down, m.y + b * right + d * down, xx, yy, xy)

@@ -1,63 +1,58 @@
-"""The ellipse of a coin's mask, even if the mask lacks a part of the rim."""
+"""The ellipse of a coin's rim, even if the mask lacks a part of it or runs on into another coin."""
 
 import math
-from dataclasses import astuple
 
+import cv2
 import numpy as np
 
-from ensemble.geometry.opencv.ellipse import Moments, in_ellipse, moments
-from ensemble.geometry.rules import CLOSE, DIRECTIONS, FITS, GIVE
+from ensemble.contract import MASK_THRESHOLD
+from ensemble.geometry.opencv.ellipse import Moments
+from ensemble.geometry.rules import BEYOND, FITS, FRAMES, GIVE, RADII, RAYS, SHARP, SPAN
 
-_TURN = np.arange(DIRECTIONS) * (2 * np.pi / DIRECTIONS)
-_ONE, _TWO = (np.stack([np.cos(n * _TURN), np.sin(n * _TURN)]) for n in (1, 2))  # [2, DIRECTIONS]
-_HALF = DIRECTIONS // 2
+_TURN = np.arange(RAYS) * (2 * np.pi / RAYS)
+_UNIT = np.stack([np.cos(_TURN), np.sin(_TURN)])  # [2, RAYS]
+_WAVES = np.stack([np.ones(RAYS), *_UNIT, np.cos(2 * _TURN), np.sin(2 * _TURN)])  # [5, RAYS]
+_TO_WAVES = _WAVES * np.array([[1], [2], [2], [2], [2]]) / RAYS
+_SMOOTH = _WAVES.T @ _TO_WAVES  # [RAYS, RAYS], symmetric
+_STEP = (SPAN[1] - SPAN[0]) / RADII
+_PLACES = SPAN[0] + _STEP * (np.arange(RADII) + 0.5)
 
 
-def outline(mask: np.ndarray, by_moments: Moments | None = None) -> Moments:
-    """The ellipse that overlaps a [N, N] mask of 0 and 1 best; `graphs.outline.outline` says how it is found.
+def outline(coins: np.ndarray, start: Moments) -> Moments:
+    """The ellipse of a coin's rim; `graphs.outline.outline` says how it is found.
 
     Args:
-        mask: uint8.
-        by_moments: the mask's moments, where they are known already.
+        coins: [N, N] float32 probabilities; other coins may touch this one.
+        start: moments of about this coin.
     """
-    by_moments, by_hull = by_moments or moments(mask), hull_moments(mask)
-    hull = min(max(0.5 + (_iou(mask, by_hull) - _iou(mask, by_moments)) / (2 * CLOSE), 0.0), 1.0)
-    pairs = zip(astuple(by_moments), astuple(by_hull), strict=True)
-    return Moments(*(first + hull * (second - first) for first, second in pairs))
+    for _ in range(FRAMES):
+        start = _deformed(start, _fitted(_rim(coins, start)))
+    return start
 
 
-def hull_moments(mask: np.ndarray) -> Moments:
-    """Moments of the ellipse whose tangents lie closest to those of the mask's convex hull."""
-    measured = tangents = _support(mask)
+def _rim(mask: np.ndarray, m: Moments) -> np.ndarray:
+    """[RAYS]: where each ray from the centre first leaves the mask, over where it leaves the ellipse."""
+    ends = m.circle_to_ellipse @ _UNIT
+    x, y = (middle + _PLACES[:, None] * end for middle, end in zip((m.x, m.y), ends, strict=True))
+    inside = cv2.remap(mask, x.astype(np.float32), y.astype(np.float32), cv2.INTER_LINEAR, borderValue=(0,))
+    inside = np.clip((inside - MASK_THRESHOLD) * SHARP + 0.5, 0.0, 1.0)
+    return np.asarray(SPAN[0] + _STEP * np.minimum.accumulate(inside).sum(axis=0, dtype=np.float64))
+
+
+def _fitted(rim: np.ndarray) -> np.ndarray:
+    """[5]: mean, and cosine and sine of one and two turns, of the smooth curve along most of the rays [RAYS]."""
+    weights = np.clip((BEYOND[1] - rim) / (BEYOND[1] - BEYOND[0]), 0.0, 1.0)
+    curve = np.ones(RAYS)
     for _ in range(FITS):
-        centre, mean, swing = _series(tangents)
-        fitted = centre @ _ONE + np.sqrt(np.maximum(mean + swing @ _TWO, 1.0))
-        tangents = np.clip(measured, fitted - GIVE, fitted + GIVE)
-    centre, mean, swing = _series(tangents)
-    xx, yy, xy = (mean + swing[0]) / 4, (mean - swing[0]) / 4, swing[1] / 4
+        curve = _SMOOTH @ (curve + weights * np.clip(rim - curve, -GIVE, GIVE))
+    return np.asarray(_TO_WAVES @ curve)
+
+
+def _deformed(m: Moments, waves: np.ndarray) -> Moments:
+    """The ellipse whose rays are `waves` times as long."""
+    mean, right, down, cos, sin = waves
+    frame = m.circle_to_ellipse
+    x, y = np.array([m.x, m.y]) + frame @ [right, down]
+    (xx, xy), (_, yy) = frame @ [[mean + 2 * cos, 2 * sin], [2 * sin, mean - 2 * cos]] @ frame * (mean / 4)
     area = 4 * math.pi * math.sqrt(max(xx * yy - xy * xy, 0.0))
-    return Moments(area, float(centre[0]), float(centre[1]), float(xx), float(yy), float(xy))
-
-
-def _support(mask: np.ndarray) -> np.ndarray:
-    """[DIRECTIONS]: the mask's reach in each direction. Only the ends of its rows decide."""
-    size = mask.shape[-1]
-    [rows] = np.nonzero(mask.any(axis=1))
-    if not len(rows):
-        return np.full(DIRECTIONS, -4.0 * size)
-    left, right = mask[rows].argmax(axis=1), size - 1 - mask[rows, ::-1].argmax(axis=1)
-    ends = np.concatenate([np.stack([left, rows], 1), np.stack([right, rows], 1)]).astype(np.float64)
-    return np.asarray((ends @ _ONE).max(axis=0))
-
-
-def _series(tangents: np.ndarray) -> tuple[np.ndarray, float, np.ndarray]:
-    """Centre [2]; of the squared half widths the mean, and the swing [2] with twice the angle."""
-    squares = ((tangents[:_HALF] + tangents[_HALF:]) / 2) ** 2
-    return _ONE @ tangents * (2 / DIRECTIONS), float(squares.mean()), _TWO[:, :_HALF] @ squares * (2 / _HALF)
-
-
-def _iou(mask: np.ndarray, ellipse: Moments) -> float:
-    drawn = in_ellipse(ellipse, *ellipse.semi_axes, mask.shape[-1])
-    both = np.count_nonzero(drawn & (mask > 0))
-    either = np.count_nonzero(drawn) + np.count_nonzero(mask) - both
-    return both / max(either, 1)
+    return Moments(area, float(x), float(y), float(xx), float(yy), float(xy))

@@ -71,7 +71,7 @@ def crop(inputs: Arrays) -> Arrays:
     large = in_mask.area >= MIN_AREA * IMAGE_SIZE * IMAGE_SIZE
     if not (large and in_mask.area >= MIN_FILL * in_mask.ellipse_area):
         return {tensor.name: np.zeros((1, *tensor.dims), np.float32) for tensor in CROP.outputs}
-    m = _to_canvas(outline(alone, in_mask), window, IMAGE_SIZE)
+    m = _to_canvas(outline(inputs[MASK.name][0, 0], in_mask), window, IMAGE_SIZE)
     ellipse = _in_photo(m, float(inputs[SCALE.name][0, 0]))
     likely = inputs[COIN_PROBABILITY.name][0, 0] >= LEAST_PROBABILITY
     made = {

@@ -1,10 +1,11 @@
-"""The ellipse of a mask is found where the mask is whole, where it lacks a part and where it has too much."""
+"""A coin's ellipse is found where the mask is whole, lacks a part, has too much, or runs on into other coins."""
 
 import cv2
 import numpy as np
 import pytest
 import torch
 
+from ensemble.geometry.graphs.ellipse import moments
 from ensemble.geometry.graphs.outline import outline
 from tests.ensemble.geometry.ways import Way
 
@@ -36,17 +37,8 @@ def rim(ellipse: Outline, turn: float) -> tuple[int, int]:
 
 
 @pytest.mark.parametrize("ellipse", OUTLINES)
-def test_the_hull_of_a_whole_mask(way: Way, ellipse: Outline) -> None:
-    m = way.hull(painted(ellipse))
-    assert m.axes == pytest.approx(ellipse[:4], abs=0.7)
-    if ellipse[2] > ellipse[3] + 10:
-        assert m.angle == pytest.approx(ellipse[4], abs=0.7)
-    assert m.area == pytest.approx(np.pi * ellipse[2] * ellipse[3], rel=0.02)
-
-
-@pytest.mark.parametrize("ellipse", OUTLINES)
 def test_a_whole_mask(way: Way, ellipse: Outline) -> None:
-    assert way.outline(painted(ellipse)).axes == pytest.approx(ellipse[:4], abs=0.7)
+    assert way.outline(painted(ellipse), painted(ellipse)).axes == pytest.approx(ellipse[:4], abs=0.7)
 
 
 @pytest.mark.parametrize("ellipse", OUTLINES)
@@ -56,7 +48,7 @@ def test_bites_out_of_the_rim_move_nothing(way: Way, ellipse: Outline, side: int
     for turn in (0, 40):
         cv2.circle(mask, rim(ellipse, side + turn), 14, (0,), -1)
     bitten = way.moments(mask)
-    m = way.outline(mask)
+    m = way.outline(mask, mask)
     assert m.axes == pytest.approx(ellipse[:4], abs=1.5)
     off = [np.abs(np.subtract(each.axes, ellipse[:4])).max() for each in (m, bitten)]
     assert off[0] <= off[1]
@@ -68,18 +60,31 @@ def test_a_spur_beyond_the_rim_pulls_little(way: Way, ellipse: Outline, length: 
     mask = painted(ellipse)
     x, y, a, b, degrees = ellipse
     cv2.line(mask, (int(x), int(y)), rim((x, y, a + length, b, degrees), 0), (1,), 3)
-    assert way.outline(mask).axes == pytest.approx(ellipse[:4], abs=1.5)
+    assert way.outline(mask, mask).axes == pytest.approx(ellipse[:4], abs=1.5)
+
+
+@pytest.mark.parametrize("ellipse", OUTLINES)
+@pytest.mark.parametrize("sides", [(0,), (100, 200), (30, 150, 270), (0, 60, 120, 180, 240, 300)])
+def test_coins_that_touch_move_nothing(way: Way, ellipse: Outline, sides: tuple[int, ...]) -> None:
+    x, y, a, b, degrees = ellipse
+    mask = painted(ellipse)
+    for side in sides:
+        there = rim((x, y, 1.97 * a, 1.97 * b, degrees), side)  # a little over this coin, as blurred masks are
+        mask = np.maximum(mask, painted((*there, a, b, degrees)))
+    alone = mask * painted((x, y, 1.12 * a, 1.12 * b, degrees))
+    assert way.outline(mask, alone).axes == pytest.approx(ellipse[:4], abs=1.5)
 
 
 def test_an_empty_mask_gives_finite_numbers(way: Way) -> None:
-    m = way.outline(np.zeros((SIZE, SIZE), np.float32))
+    nothing = np.zeros((SIZE, SIZE), np.float32)
+    m = way.outline(nothing, nothing)
     assert all(np.isfinite(value) for value in m.axes)
 
 
 def test_masks_of_a_batch_do_not_see_each_other() -> None:
     masks = torch.from_numpy(np.stack([painted(ellipse) for ellipse in OUTLINES]))
-    together = outline(masks)
+    together = outline(masks, moments(masks))
     for number, mask in enumerate(masks):
-        alone = outline(mask[None])
+        alone = outline(mask[None], moments(mask[None]))
         assert torch.allclose(together.x[number], alone.x[0], atol=1e-3)
         assert torch.allclose(together.xx[number], alone.xx[0], rtol=1e-4)

@@ -68,7 +68,8 @@ class Way:
     Attributes:
         largest_component: [N, N] mask of 0 and 1 to another.
         coin_mask: [2, N, N] probabilities to a mask [N, N].
-        moments, outline, hull: [N, N] mask to a shape.
+        moments: [N, N] mask to a shape.
+        outline: [N, N] mask of all coins, and one of about one coin, to that one's shape.
         shape: of moments area, x, y, xx, yy, xy.
         resize: canvas, extent, window [4], size to [3, size, size].
         whole_window: extent to [4].
@@ -81,8 +82,7 @@ class Way:
     largest_component: Callable[[Mask], Mask]
     coin_mask: Callable[[Masks], Mask]
     moments: Callable[[Mask], Shape]
-    outline: Callable[[Mask], Shape]
-    hull: Callable[[Mask], Shape]
+    outline: Callable[[Mask, Mask], Shape]
     shape: Callable[[Sequence[float]], Shape]
     resize: Callable[[np.ndarray, np.ndarray, Sequence[float], int], np.ndarray]
     whole_window: Callable[[np.ndarray], np.ndarray]
@@ -132,8 +132,7 @@ GRAPHS = Way(
     _of_graph(components.largest_component),
     lambda masks: single.coin_mask(_tensor(masks))[0].numpy(),
     lambda mask: _graph_shape(ellipse.moments(_tensor(mask))),
-    lambda mask: _graph_shape(outline.outline(_tensor(mask))),
-    lambda mask: _graph_shape(outline.hull_moments(_tensor(mask))),
+    lambda coins, alone: _graph_shape(outline.outline(_tensor(coins), ellipse.moments(_tensor(alone)))),
     lambda values: _graph_shape(ellipse.Moments(*torch.tensor(values, dtype=torch.float32)[:, None])),
     _graph_resize,
     lambda extent: resize.whole_window(torch.from_numpy(extent)[None])[0].numpy(),
@@ -164,8 +163,7 @@ OPENCV = Way(
     lambda mask: cv_single.largest_component(_bytes(mask)),
     lambda masks: cv_single.coin_mask(masks.astype(np.float32)),
     lambda mask: _cv_shape(cv_ellipse.moments(mask.astype(np.float32))),
-    lambda mask: _cv_shape(cv_outline.outline(_bytes(mask))),
-    lambda mask: _cv_shape(cv_outline.hull_moments(_bytes(mask))),
+    lambda coins, alone: _cv_shape(cv_outline.outline(coins.astype(np.float32), cv_ellipse.moments(_bytes(alone)))),
     lambda values: _cv_shape(cv_ellipse.Moments(*values)),
     lambda canvas, extent, window, size: cv_resample.resize_window(canvas, extent, np.array(window), size, exact=True),
     cv_resample.whole_window,
