@@ -16,8 +16,9 @@ MIN_FILL = 0.8  # least area over that of the ellipse with the same moments; a d
 
 # Its outline; lengths are of a ray, over the coin's radius
 RAYS = 64  # from the middle to the rim
-SPAN = 0.6, 1.4  # where on a ray the rim is looked for
-RADII = 64  # places on the span
+BEGIN = 0.95  # of the ellipse that is known so far: where the search for the rim begins
+SEARCH = 0.4  # how far it goes, outwards or inwards
+PLACES = 32  # that are looked at on either way
 SHARP = 4  # how much steeper the edge of a mask is taken than the probabilities have it
 BEYOND = 1.2, 1.3  # a mask that goes on so far belongs to another coin, too; between the two, a ray counts in part
 GIVE = 0.012  # a ray that lies farther from the ellipse counts as if it lay this far

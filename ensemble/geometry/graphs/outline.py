@@ -6,20 +6,20 @@ from torch.nn import functional
 
 from ensemble.contract import MASK_THRESHOLD
 from ensemble.geometry.graphs.ellipse import Moments, circle_to_ellipse
-from ensemble.geometry.rules import BEYOND, FITS, FRAMES, GIVE, RADII, RAYS, SHARP, SPAN
+from ensemble.geometry.rules import BEGIN, BEYOND, FITS, FRAMES, GIVE, PLACES, RAYS, SEARCH, SHARP
 
-_STEP = (SPAN[1] - SPAN[0]) / RADII
+_STEP = SEARCH / PLACES
 
 
 def outline(coins: Tensor, start: Moments) -> Moments:
     """The ellipse of a coin's rim.
 
-    Rays from the middle are followed until they leave the mask. How far that is, over where they leave the ellipse that
-    is known so far, is fitted by a mean and waves of one and two turns round the coin, which are another size, place
-    and shape of the ellipse. A ray that leaves the mask farther out than BEYOND has met another coin and counts for
-    nothing; one that lies more than GIVE off the curve counts as if it lay this far (winsorized least squares: Huber
-    1981, section 7.8), so bites, spurs and the notches between coins pull little. All of it is done FRAMES times, since
-    the first ellipse may be far off.
+    Rays from the middle are followed from about the ellipse that is known so far: outwards while they are in the mask,
+    or else inwards until they are, so cracks in the mask farther in do not count. Where that ends is fitted by a mean
+    and waves of one and two turns round the coin, which are another size, place and shape of the ellipse. A ray that
+    stays in the mask farther out than BEYOND has met another coin and counts for nothing; one that ends more than GIVE
+    off the curve counts as if it ended so far off (winsorized least squares: Huber 1981, section 7.8), so bites, spurs
+    and the notches between coins pull little. All of it is done FRAMES times: the first ellipse may be far off.
 
     Args:
         coins: [B, N, N] probabilities; other coins may touch this one.
@@ -34,15 +34,17 @@ def outline(coins: Tensor, start: Moments) -> Moments:
 
 
 def _rim(mask: Tensor, m: Moments, unit: Tensor) -> Tensor:
-    """[B, RAYS]: where each ray from the centre first leaves the mask [B, N, N], over where it leaves the ellipse."""
+    """[B, RAYS]: where each ray from the centre leaves the mask [B, N, N], over where it leaves the ellipse."""
     xx, xy, yy = (term[:, None, None] for term in circle_to_ellipse(m))
-    places = (SPAN[0] + _STEP * (torch.arange(RADII, dtype=torch.float32) + 0.5))[:, None]
-    x = m.x[:, None, None] + places * (xx * unit[0] + xy * unit[1])
-    y = m.y[:, None, None] + places * (xy * unit[0] + yy * unit[1])
-    grid = torch.stack([x, y], dim=3) * (2 / mask.shape[-1]) + (1 / mask.shape[-1] - 1)  # [B, RADII, RAYS, 2]
-    inside = functional.grid_sample(mask[:, None], grid, mode="bilinear", padding_mode="zeros", align_corners=False)
-    inside = ((inside[:, 0] - MASK_THRESHOLD) * SHARP + 0.5).clamp(0.0, 1.0)
-    return SPAN[0] + _STEP * _least_so_far(inside).sum(dim=1)
+    away = _STEP * (torch.arange(PLACES, dtype=torch.float32) + 0.5)
+    radii = torch.cat([BEGIN + away, BEGIN - away])[:, None]
+    x = m.x[:, None, None] + radii * (xx * unit[0] + xy * unit[1])
+    y = m.y[:, None, None] + radii * (xy * unit[0] + yy * unit[1])
+    grid = torch.stack([x, y], dim=3) * (2 / mask.shape[-1]) + (1 / mask.shape[-1] - 1)  # [B, 2 * PLACES, RAYS, 2]
+    seen = functional.grid_sample(mask[:, None], grid, mode="bilinear", padding_mode="zeros", align_corners=False)
+    inside = ((seen[:, 0] - MASK_THRESHOLD) * SHARP + 0.5).clamp(0.0, 1.0)
+    out, back = (_least_so_far(way).sum(dim=1) for way in (inside[:, :PLACES], 1 - inside[:, PLACES:]))
+    return BEGIN + _STEP * (out - back)
 
 
 def _least_so_far(values: Tensor) -> Tensor:

@@ -7,15 +7,16 @@ import numpy as np
 
 from ensemble.contract import MASK_THRESHOLD
 from ensemble.geometry.opencv.ellipse import Moments
-from ensemble.geometry.rules import BEYOND, FITS, FRAMES, GIVE, RADII, RAYS, SHARP, SPAN
+from ensemble.geometry.rules import BEGIN, BEYOND, FITS, FRAMES, GIVE, PLACES, RAYS, SEARCH, SHARP
 
 _TURN = np.arange(RAYS) * (2 * np.pi / RAYS)
 _UNIT = np.stack([np.cos(_TURN), np.sin(_TURN)])  # [2, RAYS]
 _WAVES = np.stack([np.ones(RAYS), *_UNIT, np.cos(2 * _TURN), np.sin(2 * _TURN)])  # [5, RAYS]
 _TO_WAVES = _WAVES * np.array([[1], [2], [2], [2], [2]]) / RAYS
 _SMOOTH = _WAVES.T @ _TO_WAVES  # [RAYS, RAYS], symmetric
-_STEP = (SPAN[1] - SPAN[0]) / RADII
-_PLACES = SPAN[0] + _STEP * (np.arange(RADII) + 0.5)
+_STEP = SEARCH / PLACES
+_AWAY = _STEP * (np.arange(PLACES) + 0.5)
+_RADII = np.concatenate([BEGIN + _AWAY, BEGIN - _AWAY])[:, None]
 
 
 def outline(coins: np.ndarray, start: Moments) -> Moments:
@@ -31,12 +32,13 @@ def outline(coins: np.ndarray, start: Moments) -> Moments:
 
 
 def _rim(mask: np.ndarray, m: Moments) -> np.ndarray:
-    """[RAYS]: where each ray from the centre first leaves the mask, over where it leaves the ellipse."""
+    """[RAYS]: where each ray from the centre leaves the mask, over where it leaves the ellipse."""
     ends = m.circle_to_ellipse @ _UNIT
-    x, y = (middle + _PLACES[:, None] * end for middle, end in zip((m.x, m.y), ends, strict=True))
-    inside = cv2.remap(mask, x.astype(np.float32), y.astype(np.float32), cv2.INTER_LINEAR, borderValue=(0,))
-    inside = np.clip((inside - MASK_THRESHOLD) * SHARP + 0.5, 0.0, 1.0)
-    return np.asarray(SPAN[0] + _STEP * np.minimum.accumulate(inside).sum(axis=0, dtype=np.float64))
+    x, y = (middle + _RADII * end for middle, end in zip((m.x, m.y), ends, strict=True))
+    seen = cv2.remap(mask, x.astype(np.float32), y.astype(np.float32), cv2.INTER_LINEAR, borderValue=(0,))
+    inside = np.clip((seen - MASK_THRESHOLD) * SHARP + 0.5, 0.0, 1.0)
+    out, back = (np.minimum.accumulate(way).sum(axis=0) for way in (inside[:PLACES], 1 - inside[PLACES:]))
+    return np.asarray(BEGIN + _STEP * (out - back), np.float64)
 
 
 def _fitted(rim: np.ndarray) -> np.ndarray:

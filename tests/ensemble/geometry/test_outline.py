@@ -75,6 +75,16 @@ def test_coins_that_touch_move_nothing(way: Way, ellipse: Outline, sides: tuple[
     assert way.outline(mask, alone).axes == pytest.approx(ellipse[:4], abs=1.5)
 
 
+@pytest.mark.parametrize("ellipse", OUTLINES)
+def test_cracks_within_the_rim_move_nothing(way: Way, ellipse: Outline) -> None:
+    x, y, a, b, degrees = ellipse
+    mask = painted(ellipse)
+    for start in (20, 150, 250):
+        within = (round(x), round(y)), (round(0.86 * a), round(0.86 * b))
+        cv2.ellipse(mask, *within, degrees, start, start + 70, (0,), 4)
+    assert way.outline(mask, mask).axes == pytest.approx(ellipse[:4], abs=1.5)
+
+
 def test_an_empty_mask_gives_finite_numbers(way: Way) -> None:
     nothing = np.zeros((SIZE, SIZE), np.float32)
     m = way.outline(nothing, nothing)
