@@ -57,14 +57,16 @@ class Parity:
 
 
 def sample_inputs(model: Model, batch: int, seed: int = 0) -> Arrays:
-    """Plausible inputs: smooth pictures, one elliptic coin each.
+    """Plausible inputs: smooth pictures, one elliptic coin each, tilted: else its angle might be 0 or 180 degrees.
 
     Returns:
         Arrays by tensor name, shapes of the contract with a leading batch axis.
     """
     rng = np.random.default_rng(seed)
     y, x = np.mgrid[:IMAGE_SIZE, :IMAGE_SIZE].astype(np.float32)
-    ellipses = [((x - 110 - 9 * i) / (70 + i)) ** 2 + ((y - 130 + 5 * i) / (55 + 3 * i)) ** 2 for i in range(batch)]
+    x, y = x - 110, y - 130
+    across, down = 0.8 * x + 0.6 * y, 0.8 * y - 0.6 * x
+    ellipses = [((across - 9 * i) / (70 + i)) ** 2 + ((down + 5 * i) / (55 + 3 * i)) ** 2 for i in range(batch)]
     masks = np.stack(
         [[np.clip(10 * (size - ellipse) + 0.5, 0, 1) for size in (1, CORE_SIZE**2)] for ellipse in ellipses]
     )

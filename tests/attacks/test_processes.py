@@ -105,14 +105,22 @@ def has_metrics(running: Running) -> bool:
         return False
 
 
+def answers(running: Running) -> bool:
+    with Client(running.url, timeout=PATIENCE) as client:
+        try:
+            client.status()
+        except ServerUnavailable:  # nobody listens yet
+            return False
+    return True
+
+
 def test_the_gate_opens_again(running: Running) -> None:
     of_models = triton(running)
     for number in range(len(gates(running))):
         before = {one.pid for one in gates(running)}
         gates(running)[number].kill()
         wait(lambda: len({one.pid for one in gates(running)} - before) == 1)  # noqa: B023
-        with Client(running.url, timeout=PATIENCE) as client:
-            client.status()
+        wait(lambda: answers(running))
         wait(lambda: has_metrics(running))
     wait(lambda: ready(running))
     assert triton(running).pid == of_models.pid, "its models served on"
