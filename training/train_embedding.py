@@ -8,6 +8,7 @@ python -m training.train_embedding --data DATA --name embedding --minutes 75
 """
 
 import argparse
+import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import islice
@@ -23,7 +24,7 @@ from ensemble.contract import EMBEDDER, EMBEDDING_SIZE, IMAGE_SIZE
 from training import loop
 from training.data import CropDataset, PairSampler
 from training.losses import ArcFace, pair_loss
-from training.networks import EMBEDDERS, Embedder, PolarEmbedder, Spec
+from training.networks import EMBEDDERS, Embedder, NetworkError, PolarEmbedder, Spec
 from training.weights import start_from_kept
 
 RECALL_AT = (1, 2, 5, 10, 20)
@@ -82,6 +83,8 @@ class Training:
         self.settings, self.data, self.augment = settings, args.data, not args.plain
         self.run = loop.Run(args.name, spec, args.runs)
         self.network = loop.place(spec.build(args.pretrained))
+        if not any(True for _ in self.network.backbone.parameters()):
+            raise NetworkError(f"nothing in {spec.name} learns but its head: python -m training.fisher fits that")
         full = self._crops(seed=0)
         self.arcface = ArcFace(full.labels, EMBEDDING_SIZE, settings.margin, settings.scale).to(loop.device())
         head = [*self.network.other_parameters(), *self.arcface.parameters()]
@@ -199,7 +202,11 @@ class Training:
 def main() -> None:
     """Command line."""
     started = loop.start(__doc__, "embedding", "crops", Settings(), EMBEDDERS, network="polar_efficientnet_b0")
-    Training(*started).fit()
+    try:
+        training = Training(*started)
+    except NetworkError as error:
+        sys.exit(str(error))
+    training.fit()
 
 
 if __name__ == "__main__":

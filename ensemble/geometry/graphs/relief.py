@@ -44,61 +44,28 @@ _SIZE = IMAGE_SIZE // REDUCTION
 _CENTRE = (_SIZE - 1) / 2
 
 
-class Relief(nn.Module):
-    """Coin to relief maps, one for each of RELIEF_TRIALS."""
+class Edges(nn.Module):
+    """How strong the edges of a coin are and which way they run, without sign."""
 
     grey: Tensor
     sobel: Tensor
-    rings: Tensor
-    size: Tensor
-    place: Tensor
-    ring: Tensor
-    turned: Tensor
-    harmonics: Tensor
 
     def __init__(self) -> None:
         super().__init__()
         luma = 255 * torch.tensor(LUMA) * torch.tensor(IMAGE_STD)  # the mean colour becomes 0, as outside the coin
-        mean = (luma / REDUCTION**2).view(1, 3, 1, 1).repeat(1, 1, REDUCTION, REDUCTION)
-        self.register_buffer("grey", mean)
+        self.register_buffer("grey", luma.view(1, 3, 1, 1))
         self.register_buffer("sobel", _sobel())
-        self.register_buffer("rings", _rings()[None, None])
-        self.register_buffer("size", torch.tensor([size for size, _, _ in RELIEF_TRIALS]).view(-1, 1, 1, 1))
-        self.register_buffer(
-            "place", torch.tensor([place for _, *place in RELIEF_TRIALS]).view(-1, 1, 1, 2) * (2 / IMAGE_SIZE)
-        )
-        self.register_buffer("ring", _ring_weights().view(1, 1, 1, 1, -1))
-        self.register_buffer("turned", _turned())
-        self.register_buffer("harmonics", _harmonics())
 
     def forward(self, coin: Tensor) -> Tensor:
-        """Map a coin.
+        """Take the edges of a coin.
 
         Args:
-            coin: [B, 3, 256, 256] normalized, zero outside the circle.
+            coin: [B, 3, h, w] normalized, 1/REDUCTION of its full size.
 
         Returns:
-            [B, trials, harmonics, 2 * radii * orientations]: real and imaginary parts of the harmonics of every ring.
-            Each map has unit length; that of a coin without any edge is zero.
+            [B, 5, h, w]: strength of the edges; the same times cosine and sine of 2 and of 4 times their angle.
         """
-        edges = self._edges(coin)
-        # For each coin of the batch: the exporter would store the grid of all trials as numbers.
-        rings = self.rings.expand(coin.shape[0], *self.rings.shape[1:])
-        grid = ((rings - self.place) / self.size).flatten(1, 2)
-        fine = functional.grid_sample(edges, grid, mode="bilinear", padding_mode="zeros", align_corners=False)
-        rings = functional.avg_pool2d(fine, FINER)
-        rings = rings.view(-1, RELIEF_ORIENTATIONS, len(RELIEF_TRIALS), ANGLES, RELIEF_RADII) * self.ring
-        # [B, trials, radii, orientations, angles]: each ring's harmonics are one product.
-        rings = self._relative_to_radius(rings).permute(0, 2, 4, 1, 3)
-        waves = torch.matmul(rings, self.harmonics)
-        waves = waves.view(-1, len(RELIEF_TRIALS), RELIEF_RADII * RELIEF_ORIENTATIONS, 2, RELIEF_HARMONICS)
-        relief = waves.permute(0, 1, 4, 3, 2).flatten(3)
-        length = torch.sqrt((relief * relief).sum((2, 3), keepdim=True))
-        return relief / (length + LEAST_LENGTH)
-
-    def _edges(self, coin: Tensor) -> Tensor:
-        """[B, 5, 128, 128]: strength of the edges; the same times cosine and sine of 2 and of 4 times their angle."""
-        smooth = _swept(functional.conv2d(coin, self.grey, stride=REDUCTION), _bell(NOISE))
+        smooth = _swept(functional.conv2d(coin, self.grey), _bell(NOISE))
         centred = smooth - _mean(smooth, MEAN_WIDTH)
         flat = centred / (torch.sqrt(_mean(centred * centred, SPREAD_WIDTH)) + LEAST_SPREAD)
         gradient = functional.conv2d(flat, self.sobel, padding=1)
@@ -111,13 +78,67 @@ class Relief(nn.Module):
         parts = [strength, strength * cos2, strength * sin2, fourfold * cos4, fourfold * sin4]
         return _blurred(torch.cat(parts, 1), SOFTNESS)
 
-    def _relative_to_radius(self, rings: Tensor) -> Tensor:
-        """Turn the orientations of [B, 5, trials, angles, radii] so that they are relative to the radius."""
-        cos2, sin2, cos4, sin4 = self.turned
-        strength, x2, y2, x4, y4 = rings.unbind(1)
-        return torch.stack(
-            [strength, x2 * cos2 + y2 * sin2, y2 * cos2 - x2 * sin2, x4 * cos4 + y4 * sin4, y4 * cos4 - x4 * sin4], 1
+
+class Relief(nn.Module):
+    """Coin to relief maps, one for each of RELIEF_TRIALS."""
+
+    rings: Tensor
+    size: Tensor
+    place: Tensor
+    ring: Tensor
+    turned: Tensor
+    harmonics: Tensor
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.edges = Edges()
+        self.register_buffer("rings", _rings()[None, None])
+        self.register_buffer("size", torch.tensor([size for size, _, _ in RELIEF_TRIALS]).view(-1, 1, 1, 1))
+        self.register_buffer(
+            "place", torch.tensor([place for _, *place in RELIEF_TRIALS]).view(-1, 1, 1, 2) * (2 / IMAGE_SIZE)
         )
+        self.register_buffer("ring", _ring_weights().view(1, 1, 1, 1, -1))
+        self.register_buffer("turned", turned(_angles(ANGLES)[:, None]))
+        self.register_buffer("harmonics", _harmonics())
+
+    def forward(self, coin: Tensor) -> Tensor:
+        """Map a coin.
+
+        Args:
+            coin: [B, 3, 256, 256] normalized, zero outside the circle.
+
+        Returns:
+            [B, trials, harmonics, 2 * radii * orientations]: real and imaginary parts of the harmonics of every ring.
+            Each map has unit length; that of a coin without any edge is zero.
+        """
+        edges = self.edges(functional.avg_pool2d(coin, REDUCTION))
+        # For each coin of the batch: the exporter would store the grid of all trials as numbers.
+        rings = self.rings.expand(coin.shape[0], *self.rings.shape[1:])
+        grid = ((rings - self.place) / self.size).flatten(1, 2)
+        fine = functional.grid_sample(edges, grid, mode="bilinear", padding_mode="zeros", align_corners=False)
+        rings = functional.avg_pool2d(fine, FINER)
+        rings = rings.view(-1, RELIEF_ORIENTATIONS, len(RELIEF_TRIALS), ANGLES, RELIEF_RADII) * self.ring
+        # [B, trials, radii, orientations, angles]: each ring's harmonics are one product.
+        rings = relative_to_radius(rings, self.turned).permute(0, 2, 4, 1, 3)
+        waves = torch.matmul(rings, self.harmonics)
+        waves = waves.view(-1, len(RELIEF_TRIALS), RELIEF_RADII * RELIEF_ORIENTATIONS, 2, RELIEF_HARMONICS)
+        relief = waves.permute(0, 1, 4, 3, 2).flatten(3)
+        length = torch.sqrt((relief * relief).sum((2, 3), keepdim=True))
+        return relief / (length + LEAST_LENGTH)
+
+
+def relative_to_radius(edges: Tensor, turned: Tensor) -> Tensor:
+    """Turn the orientations of unrolled edges so that they are relative to the radius.
+
+    Args:
+        edges: [B, 5, …], as `Edges` has them.
+        turned: [4, …]: cosine and sine of 2 and of 4 times the angle at which each stands on the coin.
+    """
+    cos2, sin2, cos4, sin4 = turned
+    strength, x2, y2, x4, y4 = edges.unbind(1)
+    return torch.stack(
+        [strength, x2 * cos2 + y2 * sin2, y2 * cos2 - x2 * sin2, x4 * cos4 + y4 * sin4, y4 * cos4 - x4 * sin4], 1
+    )
 
 
 def _blurred(picture: Tensor, sigma: float) -> Tensor:
@@ -177,9 +198,8 @@ def _ring_weights() -> Tensor:
     return (radius / OUTERMOST) ** GROWTH
 
 
-def _turned() -> Tensor:
-    """[4, angles, 1]: cosine and sine of 2 and of 4 times the angle."""
-    angle = _angles(ANGLES)[:, None]
+def turned(angle: Tensor) -> Tensor:
+    """[4, …]: cosine and sine of 2 and of 4 times the angle."""
     return torch.stack([torch.cos(2 * angle), torch.sin(2 * angle), torch.cos(4 * angle), torch.sin(4 * angle)])
 
 

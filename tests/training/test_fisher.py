@@ -1,0 +1,119 @@
+"""Fisher's discriminant as the head of an embedder."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+torch = pytest.importorskip("torch")
+
+from torch import Tensor, nn  # noqa: E402
+
+from ensemble.contract import EMBEDDING_SIZE, IMAGE_SIZE  # noqa: E402
+from training import fisher, train_embedding  # noqa: E402
+from training.data import CropDataset  # noqa: E402
+from training.fisher import Scatter, fit  # noqa: E402
+from training.networks import EMBEDDERS, Embedder  # noqa: E402
+from training.networks.layers import head  # noqa: E402
+from training.render import FIRST_SEED, render_crops  # noqa: E402
+from training.weights import load_checkpoint  # noqa: E402
+
+pytestmark = pytest.mark.slow
+
+
+def classes(count: int, views: int = 6) -> Iterator[np.ndarray]:
+    """Features of 8 numbers: two tell classes apart, the others vary far more within each."""
+    rng = np.random.default_rng(0)
+    for _ in range(count):
+        yield rng.normal(size=8) * [1, 1, 0, 0, 0, 0, 0, 0] + rng.normal(size=(views, 8)) * [0.1, 0.2, *[5.0] * 6] + 3.0
+
+
+class Plain(Embedder):
+    """Its features are what it is given."""
+
+    def __init__(self, size: int) -> None:
+        super().__init__()
+        self.backbone, self.head, self.training_size = nn.Identity(), head(8, size), IMAGE_SIZE
+
+    def features(self, coin: Tensor) -> Tensor:
+        return coin
+
+    def forward(self, coin: Tensor) -> Tensor:
+        return self.embed(coin)
+
+
+def test_scatter_is_that_of_the_classes() -> None:
+    made = [np.array([[0.0, 0], [2, 0]]), np.array([[4.0, 6], [6, 6], [8, 6]])]
+    scatter = Scatter.of(made)
+    assert scatter.mean.tolist() == [3.5, 3.0]
+    np.testing.assert_allclose(scatter.within, np.diag([(2 + 8) / 3, 0]))
+    np.testing.assert_allclose(scatter.between, [[6.25, 7.5], [7.5, 9.0]])
+    with pytest.raises(ValueError, match="there are 1 classes; two are the least"):
+        Scatter.of(made[:1])
+
+
+def test_what_tells_classes_apart_is_taken_and_noise_is_not() -> None:
+    projection = Scatter.of(classes(400)).projection(2, share=0.0)
+    strength = np.abs(projection) * np.array([1, 1, *[5.0] * 6])[:, None]
+    assert strength[2:].max() < 0.1 * strength[:2].max()
+    within = Scatter.of(classes(400)).within
+    np.testing.assert_allclose(projection.T @ within @ projection, np.eye(2), atol=1e-6)
+    assert np.abs(projection[0, 0]) > np.abs(projection[1, 0]) > 0  # the steadier of both comes first
+
+
+def test_the_head_recognizes_the_classes_afterwards() -> None:
+    network = Plain(2).eval()
+    fit(network, Scatter.of(classes(400)), share=0.0)
+    features = np.stack(list(classes(30, views=2)))
+    with torch.no_grad():
+        first, second = (network(torch.from_numpy(features[:, view].astype(np.float32))) for view in (0, 1))
+    # Angles in a plane tell 30 classes apart as far as they lie apart in it; the features do not.
+    near = (first @ second.T).argmax(1).eq(torch.arange(30)).float().mean()
+    raw = ((features[:, 0, None] - features[None, :, 1]) ** 2).sum(2).argmin(1) == np.arange(30)
+    assert near > 0.3 and raw.mean() < 0.2
+
+
+def test_a_turn_of_the_coin_changes_nothing() -> None:
+    network: Any = EMBEDDERS.named("spectral").build().eval()
+    y, x = torch.meshgrid(*[torch.linspace(-1, 1, IMAGE_SIZE)] * 2, indexing="ij")
+    angle, radius = torch.atan2(y, x), torch.hypot(x, y)
+    coin = (torch.sin(5 * angle + 9 * radius) + torch.sin(2 * angle) * torch.cos(25 * radius)) * (radius < 0.9)
+    coins = torch.stack([coin.rot90(turn).expand(3, -1, -1) for turn in range(4)] + [coin.T.expand(3, -1, -1)])
+    with torch.no_grad():
+        features = network.features(nn.functional.avg_pool2d(coins, 2))
+    apart = (features - features[:1]).norm(dim=1) / features[0].norm()
+    assert apart[1:4].max() < 0.05 < 0.2 < apart[4]  # the last one is mirrored
+
+
+@pytest.fixture(scope="module")
+def crops(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("crops")
+    for split, count in (("train", 6), ("test", 4)):
+        np.save(folder / f"{split}.npy", np.stack([render_crops(FIRST_SEED[split] + i, 3) for i in range(count)]))
+    return folder
+
+
+def test_from_crops_to_a_checkpoint(
+    crops: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out = tmp_path / "fitted.pt"
+    monkeypatch.setattr("sys.argv", ["fisher", "--data", str(crops), "--out", str(out), "--passes", "1"])
+    fisher.main()
+    assert "recall@1 " in capsys.readouterr().out
+    spec, network = load_checkpoint(out, EMBEDDERS)
+    assert spec.name == "spectral"
+    data = CropDataset(crops / "train.npy", IMAGE_SIZE, augment=False)
+    with torch.no_grad():
+        made = network.eval()(torch.stack([data.coin(label, view) for label in range(6) for view in range(2)]))
+    assert made.shape == (12, EMBEDDING_SIZE)
+    alike = made @ made.T
+    assert alike.fill_diagonal_(-1).argmax(1).tolist() == [1, 0, 3, 2, 5, 4, 7, 6, 9, 8, 11, 10]
+
+
+def test_training_it_by_gradients_is_refused(crops: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    words = ["--data", str(crops), "--runs", str(tmp_path), "--network", "spectral", "--steps", "1"]
+    monkeypatch.setattr("sys.argv", ["train", *words])
+    with pytest.raises(SystemExit, match=r"nothing in spectral learns but its head: python -m training\.fisher"):
+        train_embedding.main()
