@@ -3,11 +3,11 @@
 from dataclasses import dataclass
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 from torch.nn import functional
 
 from ensemble.contract import EMBEDDING_SIZE, IMAGE_SIZE
-from ensemble.geometry.graphs.relief import Edges, relative_to_radius, turned
+from ensemble.geometry.graphs.relief import edges, grey_weights, relative_to_radius, sobel, turned
 from training.networks.base import EMBEDDERS, Embedder
 from training.networks.layers import Spectrum, head, unroll
 
@@ -41,7 +41,9 @@ class Spectral(Embedder):
     def __init__(self, settings: SpectralSettings, pretrained: bool = False) -> None:
         super().__init__()
         self.settings, self.training_size = settings, IMAGE_SIZE // settings.reduction
-        self.backbone = Edges()  # nothing in it learns
+        self.backbone = nn.Identity()  # nothing but the head learns
+        self.register_buffer("grey", grey_weights(1), persistent=False)
+        self.register_buffer("sobel", sobel(), persistent=False)
         self.spectrum = Spectrum(settings.angles, settings.radii, settings.bands, settings.harmonics)
         middles = (torch.arange(settings.angles) + 0.25) * (2 * torch.pi / settings.angles)  # as `unroll` has them
         self.register_buffer("turned", turned(middles), persistent=False)
@@ -49,7 +51,8 @@ class Spectral(Embedder):
 
     def features(self, coin: Tensor) -> Tensor:
         """See `Embedder`."""
-        rings = unroll(self.backbone(coin), self.settings.radii, self.settings.angles)
+        seen = edges(coin, self.get_buffer("grey"), self.get_buffer("sobel"))
+        rings = unroll(seen, self.settings.radii, self.settings.angles)
         amplitudes = self.spectrum(relative_to_radius(rings, self.get_buffer("turned")))
         share = functional.normalize(amplitudes, dim=1)
         return torch.sign(share) * (share.abs() + _LEAST) ** self.settings.power

@@ -44,44 +44,11 @@ _SIZE = IMAGE_SIZE // REDUCTION
 _CENTRE = (_SIZE - 1) / 2
 
 
-class Edges(nn.Module):
-    """How strong the edges of a coin are and which way they run, without sign."""
-
-    grey: Tensor
-    sobel: Tensor
-
-    def __init__(self) -> None:
-        super().__init__()
-        luma = 255 * torch.tensor(LUMA) * torch.tensor(IMAGE_STD)  # the mean colour becomes 0, as outside the coin
-        self.register_buffer("grey", luma.view(1, 3, 1, 1))
-        self.register_buffer("sobel", _sobel())
-
-    def forward(self, coin: Tensor) -> Tensor:
-        """Take the edges of a coin.
-
-        Args:
-            coin: [B, 3, h, w] normalized, 1/REDUCTION of its full size.
-
-        Returns:
-            [B, 5, h, w]: strength of the edges; the same times cosine and sine of 2 and of 4 times their angle.
-        """
-        smooth = _swept(functional.conv2d(coin, self.grey), _bell(NOISE))
-        centred = smooth - _mean(smooth, MEAN_WIDTH)
-        flat = centred / (torch.sqrt(_mean(centred * centred, SPREAD_WIDTH)) + LEAST_SPREAD)
-        gradient = functional.conv2d(flat, self.sobel, padding=1)
-        dx, dy = gradient[:, :1], gradient[:, 1:]
-        square = dx * dx + dy * dy + 1e-6
-        strength = torch.pow(square, STRENGTH / 2)
-        cos2, sin2 = (dx * dx - dy * dy) / square, 2 * dx * dy / square
-        cos4, sin4 = cos2 * cos2 - sin2 * sin2, 2 * cos2 * sin2
-        fourfold = FOURFOLD * strength
-        parts = [strength, strength * cos2, strength * sin2, fourfold * cos4, fourfold * sin4]
-        return _blurred(torch.cat(parts, 1), SOFTNESS)
-
-
 class Relief(nn.Module):
     """Coin to relief maps, one for each of RELIEF_TRIALS."""
 
+    grey: Tensor
+    sobel: Tensor
     rings: Tensor
     size: Tensor
     place: Tensor
@@ -91,7 +58,8 @@ class Relief(nn.Module):
 
     def __init__(self) -> None:
         super().__init__()
-        self.edges = Edges()
+        self.register_buffer("grey", grey_weights(REDUCTION))
+        self.register_buffer("sobel", sobel())
         self.register_buffer("rings", _rings()[None, None])
         self.register_buffer("size", torch.tensor([size for size, _, _ in RELIEF_TRIALS]).view(-1, 1, 1, 1))
         self.register_buffer(
@@ -111,11 +79,11 @@ class Relief(nn.Module):
             [B, trials, harmonics, 2 * radii * orientations]: real and imaginary parts of the harmonics of every ring.
             Each map has unit length; that of a coin without any edge is zero.
         """
-        edges = self.edges(functional.avg_pool2d(coin, REDUCTION))
+        seen = edges(coin, self.grey, self.sobel)
         # For each coin of the batch: the exporter would store the grid of all trials as numbers.
         rings = self.rings.expand(coin.shape[0], *self.rings.shape[1:])
         grid = ((rings - self.place) / self.size).flatten(1, 2)
-        fine = functional.grid_sample(edges, grid, mode="bilinear", padding_mode="zeros", align_corners=False)
+        fine = functional.grid_sample(seen, grid, mode="bilinear", padding_mode="zeros", align_corners=False)
         rings = functional.avg_pool2d(fine, FINER)
         rings = rings.view(-1, RELIEF_ORIENTATIONS, len(RELIEF_TRIALS), ANGLES, RELIEF_RADII) * self.ring
         # [B, trials, radii, orientations, angles]: each ring's harmonics are one product.
@@ -127,15 +95,46 @@ class Relief(nn.Module):
         return relief / (length + LEAST_LENGTH)
 
 
-def relative_to_radius(edges: Tensor, turned: Tensor) -> Tensor:
+def edges(coin: Tensor, grey: Tensor, gradient: Tensor) -> Tensor:
+    """How strong the edges of a coin are and which way they run, without sign.
+
+    Args:
+        coin: [B, 3, h, w] normalized.
+        grey: of `grey_weights`, for as much as the coin is to be reduced.
+        gradient: of `sobel`.
+
+    Returns:
+        [B, 5, …], reduced: strength of the edges; the same times cosine and sine of 2 and of 4 times their angle.
+    """
+    smooth = _swept(functional.conv2d(coin, grey, stride=grey.shape[-1]), _bell(NOISE))
+    centred = smooth - _mean(smooth, MEAN_WIDTH)
+    flat = centred / (torch.sqrt(_mean(centred * centred, SPREAD_WIDTH)) + LEAST_SPREAD)
+    slope = functional.conv2d(flat, gradient, padding=1)
+    dx, dy = slope[:, :1], slope[:, 1:]
+    square = dx * dx + dy * dy + 1e-6
+    strength = torch.pow(square, STRENGTH / 2)
+    cos2, sin2 = (dx * dx - dy * dy) / square, 2 * dx * dy / square
+    cos4, sin4 = cos2 * cos2 - sin2 * sin2, 2 * cos2 * sin2
+    fourfold = FOURFOLD * strength
+    parts = [strength, strength * cos2, strength * sin2, fourfold * cos4, fourfold * sin4]
+    return _blurred(torch.cat(parts, 1), SOFTNESS)
+
+
+def grey_weights(reduction: int) -> Tensor:
+    """[1, 3, reduction, reduction]: from a normalized coin to grey levels, the mean of each square."""
+    luma = 255 * torch.tensor(LUMA) * torch.tensor(IMAGE_STD)  # the mean colour becomes 0, as outside the coin
+    return (luma / reduction**2).view(1, 3, 1, 1).repeat(1, 1, reduction, reduction)
+
+
+def relative_to_radius(unrolled: Tensor, turned: Tensor) -> Tensor:
     """Turn the orientations of unrolled edges so that they are relative to the radius.
 
     Args:
-        edges: [B, 5, …], as `Edges` has them.
+        unrolled: [B, 5, …] of `edges`.
         turned: [4, …]: cosine and sine of 2 and of 4 times the angle at which each stands on the coin.
     """
     cos2, sin2, cos4, sin4 = turned
-    strength, x2, y2, x4, y4 = edges.unbind(1)
+    strength, x2, y2, x4, y4 = unrolled.unbind(1)
     return torch.stack(
         [strength, x2 * cos2 + y2 * sin2, y2 * cos2 - x2 * sin2, x4 * cos4 + y4 * sin4, y4 * cos4 - x4 * sin4], 1
     )
@@ -173,7 +172,7 @@ def _swept(picture: Tensor, weights: Tensor) -> Tensor:
     return picture
 
 
-def _sobel() -> Tensor:
+def sobel() -> Tensor:
     """[2, 1, 3, 3]: the gradient to the right and down."""
     right = torch.tensor([[-1.0, 0.0, 1.0], [-2.0, 0.0, 2.0], [-1.0, 0.0, 1.0]])
     return torch.stack([right, right.T])[:, None]
