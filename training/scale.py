@@ -220,7 +220,7 @@ def lines(store: Store, candidates: Sequence[int]) -> Iterator[str]:
         shares = [verified(catalog[drawn], entries, photos[some], trials, count) for count in candidates]
         yield f"| {size:,} | " + " | ".join([*alone, *(f"{share:.3f}" for share in shares)]) + " |"
     for size in BEYOND:
-        alone = [f"{counted.beyond(k, size):.3f}" for k in AMONG]
+        alone = ["" if np.isnan(share := counted.beyond(k, size)) else f"{share:.3f}" for k in AMONG]
         yield f"| {size:,}, extrapolated | " + " | ".join([*alone, *("" for _ in candidates)]) + " |"
 
 

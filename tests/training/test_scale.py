@@ -56,6 +56,7 @@ def test_the_table_has_each_size_and_says_what_is_left_out(tmp_path: Path) -> No
     text = list(lines(store, [20]))
     assert text[0] == "59 coins, 12 photos; left out, without a coin: 1 pictures, 0 photos."
     assert text[4] == "| 59 | 1.000 | 1.000 | 1.000 | 1.000 | 1.000 |"
+    assert text[5] == "| 100,000, extrapolated |  |  |  |  |  |"  # too few to say
 
 
 def test_photos_that_look_like_other_coins_are_misses(tmp_path: Path) -> None:
