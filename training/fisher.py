@@ -26,6 +26,7 @@ from ensemble.contract import IMAGE_SIZE
 from training import loop
 from training.data import CropDataset
 from training.networks import EMBEDDERS, Embedder
+from training.networks.layers import only_shift
 from training.train_embedding import Settings, evaluate
 from training.weights import load_checkpoint, save_checkpoint
 
@@ -88,14 +89,10 @@ def features_of(network: Embedder, data: CropDataset, passes: int) -> Iterable[n
 def fit(network: Embedder, scatter: Scatter, share: float = SHARE) -> None:
     """Make the projection the network's head, in place; its normalization becomes a plain shift."""
     linear, norm = cast(nn.Linear, network.head[0]), cast(nn.BatchNorm1d, network.head[1])
-    assert norm.running_mean is not None and norm.running_var is not None
     weight = scatter.projection(linear.out_features, share).T
     weight /= np.abs(weight).max()  # the length of embeddings does not matter; half precision holds numbers about 1
     linear.weight.copy_(torch.from_numpy(weight))
-    norm.running_mean.zero_()
-    norm.running_var.fill_(1.0 - norm.eps)
-    norm.weight.fill_(1.0)
-    norm.bias.copy_(torch.from_numpy(-weight @ scatter.mean))
+    only_shift(norm, torch.from_numpy(-weight @ scatter.mean))
 
 
 def main() -> None:

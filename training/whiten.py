@@ -22,6 +22,7 @@ from ensemble.contract import IMAGE_SIZE
 from training import loop
 from training.data import CropDataset
 from training.networks import EMBEDDERS, Embedder
+from training.networks.layers import only_shift
 from training.train_embedding import Settings, evaluate
 from training.weights import load_checkpoint, save_checkpoint
 
@@ -54,10 +55,7 @@ def fold_into_head(network: Embedder, matrix: np.ndarray) -> None:
     product = torch.from_numpy(matrix / np.abs(matrix).max()).to(linear.weight)
     shift = product @ (norm.bias - scale * norm.running_mean)
     linear.weight.copy_(product @ (scale[:, None] * linear.weight))
-    norm.running_mean.zero_()
-    norm.running_var.fill_(1.0 - norm.eps)
-    norm.weight.fill_(1.0)
-    norm.bias.copy_(shift)
+    only_shift(norm, shift)
 
 
 @torch.no_grad()

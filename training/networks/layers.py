@@ -12,6 +12,16 @@ def head(features: int, size: int) -> nn.Sequential:
     return nn.Sequential(nn.Linear(features, size, bias=False), nn.BatchNorm1d(size))
 
 
+@torch.no_grad()
+def only_shift(norm: nn.BatchNorm1d, shift: Tensor) -> None:
+    """Let a normalization in evaluation mode add [n] and do nothing else, in place."""
+    assert norm.running_mean is not None and norm.running_var is not None
+    norm.running_mean.zero_()
+    norm.running_var.fill_(1.0 - norm.eps)
+    norm.weight.fill_(1.0)
+    norm.bias.copy_(shift)
+
+
 class Spectrum(nn.Module):
     """Amplitudes of the lowest harmonics along the angle, per channel and band of radii: [B, C, h, w] to [B, C * size].
 
