@@ -11,7 +11,7 @@ no coin is found are named and left out.
 
 import argparse
 import csv
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -20,6 +20,7 @@ from tqdm import tqdm
 from ensemble.contract import IMAGE_SIZE
 from training.dataset.split import SPLIT, TRAIN
 from training.finder import CoinFinder
+from training.mint import Ellipse
 from training.outlines import read_photo, rectify
 from training.render import CROP_RADIUS
 
@@ -42,17 +43,31 @@ def write_crops(photos: Iterable[tuple[str, str]], root: Path, out: Path) -> lis
         if ellipse is None:
             missed.append(path)
             continue
-        picture = np.ascontiguousarray(read_photo(root / path)[..., ::-1])
-        pictures.append(rectify(picture, ellipse, IMAGE_SIZE, CROP_RADIUS))
+        pictures.append(crop(root / path, ellipse))
         classes.append(name)
     if not pictures:
         raise ValueError(f"no coin was found in any of {len(missed)} photos under {root}")
+    store(pictures, classes, out)
+    return missed
+
+
+def crop(photo: Path, ellipse: Ellipse) -> np.ndarray:
+    """A coin as it is stored, [256, 256, 3] uint8 RGB.
+
+    Raises:
+        OutlineError: the photo cannot be read.
+    """
+    picture = np.ascontiguousarray(read_photo(photo)[..., ::-1])
+    return rectify(picture, ellipse, IMAGE_SIZE, CROP_RADIUS)
+
+
+def store(pictures: Sequence[np.ndarray], classes: Sequence[str], out: Path) -> None:
+    """Write coins of `crop` and the names of their classes."""
     names, labels = np.unique(classes, return_inverse=True)
     out.mkdir(parents=True, exist_ok=True)
     np.save(out / "photos.npy", np.stack(pictures))
     np.save(out / "photos_labels.npy", labels.astype(np.int64))
     (out / "photos_classes.txt").write_text("".join(f"{name}\n" for name in names), encoding="utf-8")
-    return missed
 
 
 def main() -> None:

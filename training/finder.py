@@ -1,8 +1,10 @@
 """Finds the coin of a photo as the server does, in this process: the same graphs, opened in the same way."""
 
+import numpy as np
+
 from backends.cpu_steps import open_runner
 from ensemble.chain import Chain
-from ensemble.contract import ELLIPSE, EMBEDDER, FOUND
+from ensemble.contract import ELLIPSE, EMBEDDER, FOUND, RELIEF
 from ensemble.cpu import Cpu
 from ensemble.graph import FIND_COIN
 from training.mint import Ellipse
@@ -25,7 +27,16 @@ class CoinFinder:
         Raises:
             PhotoError: the photo cannot be decoded.
         """
+        found = self.look(photo)
+        return None if found is None else found[0]
+
+    def look(self, photo: bytes) -> tuple[Ellipse, np.ndarray] | None:
+        """As `find`, with the coin's relief maps, those of all trials [T, harmonics, numbers] float32.
+
+        Raises:
+            PhotoError: the photo cannot be decoded.
+        """
         tensors = self._chain.run(photo)
         if tensors[FOUND.name][0, 0] <= 0.5:
             return None
-        return Ellipse(*tensors[ELLIPSE.name][0].tolist())
+        return Ellipse(*tensors[ELLIPSE.name][0].tolist()), tensors[RELIEF.name][0]

@@ -2,17 +2,21 @@
 
     python -m training.fisher --data DATA/crops --out fitted.pt [--network spectral]
     python -m training.fisher --data DATA/crops --out fitted.pt --weights training/runs/embedding/best.pt
+    python -m training.fisher --data DATA/crops --out fitted.pt --shipped
 
 Of all projections, it takes those along which classes differ most, over how much pictures of one class differ (Fisher
 1936; Rao 1948 for many classes). The covariance within classes is that of augmented training pictures, plus a share of
-its mean variance: what hardly varies among renders may vary among photos (regularized: Friedman 1989). Networks whose
-features are fixed need nothing else; on a trained network it takes the place of its last layer.
+its mean variance: what hardly varies among renders may vary among photos (regularized: Friedman 1989). Where DATA holds
+photos of real coins (`training.crops`, `training.sides`), how they spread has a share of both covariances.
+
+Networks whose features are fixed need nothing else; on a trained network it takes the place of its last layer. With
+--network beside --weights or --shipped, that network takes the parameters that it shares with the trained one.
 
 Recall on the held-out classes is printed.
 """
 
 import argparse
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import cast
@@ -22,16 +26,18 @@ import torch
 from torch import nn
 from tqdm import tqdm
 
-from ensemble.contract import IMAGE_SIZE
+from ensemble.contract import EMBEDDER, IMAGE_SIZE
 from training import loop
 from training.data import CropDataset
-from training.networks import EMBEDDERS, Embedder
+from training.networks import EMBEDDERS, Embedder, Spec
 from training.networks.layers import only_shift
 from training.train_embedding import Settings, evaluate
-from training.weights import load_checkpoint, save_checkpoint
+from training.weights import kept_spec, load_checkpoint, save_checkpoint, start_from_kept, take
 
 PASSES = 2  # over each picture, augmented in another way each time
-SHARE = 2.0  # of the mean variance within classes, that is added to the variance along every direction
+SHARE = 4.0  # of the mean variance within classes, that is added to the variance along every direction
+PHOTOS_WITHIN, PHOTOS_BETWEEN = 0.2, 0.02  # share of photos in the covariances: they show few coins
+EXAMPLES = 64  # pictures on which the normalization of the shipped weights is measured
 
 
 @dataclass(frozen=True)
@@ -67,6 +73,14 @@ class Scatter:
         between = np.array(means) - centre
         return cls(centre, within / max(pictures, 1), between.T @ between / len(means))
 
+    def mixed(self, other: "Scatter", within: float, between: float) -> "Scatter":
+        """This one, with shares (0 to 1) of another's covariances in place of as much of its own."""
+        return Scatter(
+            self.mean,
+            (1 - within) * self.within + within * other.within,
+            (1 - between) * self.between + between * other.between,
+        )
+
     def projection(self, size: int, share: float = SHARE) -> np.ndarray:
         """[n, size]: the directions that tell classes apart best, at unit variance within classes, best first."""
         floor = share * np.trace(self.within) / len(self.within) * np.eye(len(self.within))
@@ -76,13 +90,23 @@ class Scatter:
 
 
 @torch.no_grad()
-def features_of(network: Embedder, data: CropDataset, passes: int) -> Iterable[np.ndarray]:
+def features_of(network: Embedder, data: CropDataset, labels: Iterable[int], passes: int) -> Iterator[np.ndarray]:
     """Features [pictures, n] of each class with two pictures or more, each picture augmented `passes` times."""
-    rendered = range(data.classes)
-    for label in tqdm([*rendered, *range(data.room, data.labels)], desc="classes"):
+    for label in labels:
         pictures = [data[int(index)][0] for index in data.pictures(label) for _ in range(passes)]
         if len(pictures) > 1:
-            yield network.features(torch.stack(pictures).to(loop.device())).cpu().numpy()
+            parts = torch.stack(pictures).split(EXAMPLES)
+            yield torch.cat([network.features(part.to(loop.device())) for part in parts]).cpu().numpy()
+
+
+def scatter_of(network: Embedder, data: CropDataset, passes: int = PASSES) -> Scatter:
+    """How the features of rendered coins spread, and those of photos, where there are some."""
+    rendered, photographed = range(data.classes), range(data.room, data.labels)
+    scatter = Scatter.of(features_of(network, data, tqdm(rendered, desc="renders", unit="class"), passes))
+    if not photographed:
+        return scatter
+    photos = Scatter.of(features_of(network, data, tqdm(photographed, desc="photos", unit="class"), passes))
+    return scatter.mixed(photos, PHOTOS_WITHIN, PHOTOS_BETWEEN)
 
 
 @torch.no_grad()
@@ -95,25 +119,52 @@ def fit(network: Embedder, scatter: Scatter, share: float = SHARE) -> None:
     only_shift(norm, torch.from_numpy(-weight @ scatter.mean))
 
 
+def read_network(name: str | None, weights: Path | None, shipped: Path | None) -> tuple[Spec[Embedder], Embedder]:
+    """The network to fit, on the CPU, in evaluation mode.
+
+    Args:
+        name: of the network; None takes that of the weights, or `spectral` where there are none.
+        weights: best.pt of a training.
+        shipped: crops for taking the weights in weights/ up again, in place of `weights`.
+
+    Raises:
+        FileNotFoundError, NetworkError: the weights cannot be used.
+    """
+    if weights:
+        spec, trained = load_checkpoint(weights, EMBEDDERS)
+    elif shipped:
+        spec = kept_spec(EMBEDDER)
+        trained, crops = spec.build(), CropDataset(shipped, IMAGE_SIZE, augment=True)
+        spread = np.linspace(0, len(crops) - 1, EXAMPLES).astype(int)
+        start_from_kept(trained, spec, EMBEDDER, torch.stack([crops[int(index)][0] for index in spread]))
+    else:
+        spec = EMBEDDERS.named(name or "spectral")
+        return spec, spec.build().eval()
+    if name in (None, spec.name):
+        return spec, trained.eval()
+    spec = EMBEDDERS.named(name)
+    network = spec.build()
+    take(network, trained.state_dict())
+    return spec, network.eval()
+
+
 def main() -> None:
     """Command line."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--data", type=Path, required=True, help="folder of `training.render crops`")
     parser.add_argument("--out", type=Path, required=True, metavar="FILE.pt")
-    parser.add_argument("--network", choices=EMBEDDERS.names, default="spectral", help="(%(default)s)")
-    parser.add_argument("--weights", type=Path, help="best.pt of a training, in place of --network")
+    parser.add_argument("--network", choices=EMBEDDERS.names, help="(that of the weights; without any: spectral)")
+    start = parser.add_mutually_exclusive_group()
+    start.add_argument("--weights", type=Path, metavar="BEST.pt", help="of a training")
+    start.add_argument("--shipped", action="store_true", help="start from the weights in weights/")
     parser.add_argument("--passes", type=int, default=PASSES, help="over each picture (%(default)s)")
     parser.add_argument("--share", type=float, default=SHARE, help="of the mean variance, added (%(default)s)")
     args = parser.parse_args()
-    if args.weights:
-        spec, network = load_checkpoint(args.weights, EMBEDDERS)
-    else:
-        spec = EMBEDDERS.named(args.network)
-        network = spec.build()
+    stored = args.data / "train.npy"
+    spec, network = read_network(args.network, args.weights, stored if args.shipped else None)
     loop.place(network).eval()
-    photos = args.data / "photos.npy"
-    train = CropDataset(args.data / "train.npy", network.training_size, augment=True, seed=2, photos=photos)
-    fit(network, Scatter.of(features_of(network, train, args.passes)), args.share)
+    train = CropDataset(stored, network.training_size, augment=True, seed=2, photos=args.data / "photos.npy")
+    fit(network, scatter_of(network, train, args.passes), args.share)
     held_out = CropDataset(args.data / "test.npy", IMAGE_SIZE, augment=False, seed=1)
     for name, value in evaluate(network, held_out, Settings().queries).items():
         print(f"{name} {value:.4f}")

@@ -74,7 +74,8 @@ def start(
 
 def _simple(settings: Any) -> dict[str, type]:
     """Names and types of the settings that are one number or one word."""
-    return {f.name: type(getattr(settings, f.name)) for f in fields(settings) if not isinstance(f.default, tuple)}
+    values = {field.name: getattr(settings, field.name) for field in fields(settings)}
+    return {name: type(value) for name, value in values.items() if isinstance(value, int | float | str)}
 
 
 def change(settings: _Settings, assignments: list[str]) -> _Settings:

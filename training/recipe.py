@@ -37,12 +37,12 @@ class Recipe:
     embedding_minutes: float
     held_out: int  # classes of the collection that the server is measured on
     segmentation_network: str = "unet_efficientnet_lite0"
-    embedding_network: str = "polar_efficientnet_b0"
+    embedding_network: str = "polar_edges_efficientnet_b0"
     pretrained: tuple[str, ...] = ()  # networks, segmentation or embedding, whose encoder starts from ImageNet weights
     from_shipped: bool = False  # whether the segmentation starts from the weights that serve
     embedding_from_shipped: bool = False  # the same of the embedding
     found_by_server: bool = False  # crops are cut by the outlines that the server finds, not by the exact ones
-    whiten: bool = False  # the embedding: helps where the training is short (LOG, 2026-11-23)
+    fisher: bool = True  # whether the embedding's last layer is fitted once more when it is trained
     embedding_settings: tuple[str, ...] = ()
     segmentation_settings: tuple[str, ...] = ()
 
@@ -50,9 +50,9 @@ class Recipe:
 LARGE: dict[str, Any] = {"embedding_settings": ("batch=512",), "segmentation_settings": ("pixels=1048576",)}
 RECIPES = {
     # Minutes in all: shows that every step works.
-    "smoke": Recipe(40, 4, 60, 0.5, 0.5, 8, from_shipped=True, found_by_server=True, whiten=True),
+    "smoke": Recipe(40, 4, 60, 0.5, 0.5, 8, from_shipped=True, found_by_server=True),
     # Four hours on two cores.
-    "laptop": Recipe(2000, 10, 2000, 75, 120, 300, from_shipped=True, whiten=True),
+    "laptop": Recipe(2000, 10, 2000, 75, 120, 300, from_shipped=True),
     # An hour on two cores: what serves, used to photos of one's own.
     "fine-tune": Recipe(
         400,
@@ -78,6 +78,7 @@ RECIPES = {
         1200,
         segmentation_network="unet_efficientnet_b4",
         embedding_network="efficientnet_b0",
+        fisher=False,
         pretrained=("segmentation", "embedding"),
         embedding_settings=("batch=512", "pair_weight=0", "ramp=0.001", "first_scale=25"),
         segmentation_settings=("pixels=1048576", "false_find_weight=0"),
@@ -162,9 +163,9 @@ def steps(
         fit = ("--count", max(recipe.scenes // 3, 10), "--out", fitted, *outlines)
         yield Step("coin or not", module("training.fit_coin", segmentation_best, backgrounds, *fit), work / "coin.txt")
         segmentation_best = fitted
-    if recipe.whiten:
+    if recipe.fisher:
         trained, best = ("--weights", best, "--out", work / "embedding.pt"), work / "embedding.pt"
-        yield Step("whitening", module("training.whiten", "--data", crops, *trained), work / "whitening.txt")
+        yield Step("last layer", module("training.fisher", "--data", crops, *trained), work / "last_layer.txt")
     weights = ("--segmentation", str(segmentation_best), "--embedding", str(best))
     yield Step("export", (python, str(ROOT / "build" / "export_onnx.py"), *weights), trained=True)
     yield Step("int8", (python, str(ROOT / "build" / "quantize.py"), str(scenes)), trained=True)

@@ -25,7 +25,7 @@ from training import loop
 from training.data import CropDataset, PairSampler
 from training.losses import ArcFace, pair_loss
 from training.networks import EMBEDDERS, Embedder, NetworkError, PolarEmbedder, Spec
-from training.weights import start_from_kept
+from training.weights import start_from_checkpoint, start_from_kept
 
 RECALL_AT = (1, 2, 5, 10, 20)
 
@@ -100,6 +100,8 @@ class Training:
             spread = np.linspace(0, len(large) - 1, settings.calibration_batch).astype(int)
             example = torch.stack([large[int(index)][0] for index in spread])
             start_from_kept(self.network, spec, EMBEDDER, example.to(loop.device()))
+        if args.start:
+            start_from_checkpoint(self.network, args.start)
         self.average = loop.Average(self.network, settings.average)
         self.best, self.step, spent = 0.0, 0, 0.0
         last = self.run.load_last() if args.resume else None
@@ -201,7 +203,7 @@ class Training:
 
 def main() -> None:
     """Command line."""
-    started = loop.start(__doc__, "embedding", "crops", Settings(), EMBEDDERS, network="polar_efficientnet_b0")
+    started = loop.start(__doc__, "embedding", "crops", Settings(), EMBEDDERS, network="polar_edges_efficientnet_b0")
     try:
         training = Training(*started)
     except NetworkError as error:

@@ -136,7 +136,11 @@ def start_from_checkpoint(network: nn.Module, path: Path) -> list[str]:
     Returns:
         The names of the parameters that the checkpoint does not give.
     """
-    given = torch.load(path, map_location="cpu", weights_only=True)["weights"]
+    return take(network, torch.load(path, map_location="cpu", weights_only=True)["weights"])
+
+
+def take(network: nn.Module, given: Mapping[str, Tensor]) -> list[str]:
+    """Load what fits of the parameters of another network; see `start_from_checkpoint`."""
     own = network.state_dict()
     taken = {name: value for name, value in given.items() if name in own and own[name].shape == value.shape}
     network.load_state_dict({**own, **taken})

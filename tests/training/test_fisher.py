@@ -14,11 +14,11 @@ from torch import Tensor, nn  # noqa: E402
 from ensemble.contract import EMBEDDING_SIZE, IMAGE_SIZE  # noqa: E402
 from training import fisher, train_embedding  # noqa: E402
 from training.data import CropDataset  # noqa: E402
-from training.fisher import Scatter, fit  # noqa: E402
+from training.fisher import Scatter, fit, scatter_of  # noqa: E402
 from training.networks import EMBEDDERS, Embedder  # noqa: E402
 from training.networks.layers import head  # noqa: E402
 from training.render import FIRST_SEED, render_crops  # noqa: E402
-from training.weights import load_checkpoint  # noqa: E402
+from training.weights import load_checkpoint, save_checkpoint  # noqa: E402
 
 pytestmark = pytest.mark.slow
 
@@ -52,6 +52,12 @@ def test_scatter_is_that_of_the_classes() -> None:
     np.testing.assert_allclose(scatter.between, [[6.25, 7.5], [7.5, 9.0]])
     with pytest.raises(ValueError, match="there are 1 classes; two are the least"):
         Scatter.of(made[:1])
+
+
+def test_another_scatter_has_a_share() -> None:
+    one, other = Scatter(np.ones(1), np.eye(1), np.eye(1)), Scatter(np.zeros(1), np.eye(1) * 5, np.eye(1) * 9)
+    mixed = one.mixed(other, within=0.25, between=0.5)
+    assert (mixed.mean.item(), mixed.within.item(), mixed.between.item()) == (1.0, 2.0, 5.0)
 
 
 def test_what_tells_classes_apart_is_taken_and_noise_is_not() -> None:
@@ -110,6 +116,33 @@ def test_from_crops_to_a_checkpoint(
     assert made.shape == (12, EMBEDDING_SIZE)
     alike = made @ made.T
     assert alike.fill_diagonal_(-1).argmax(1).tolist() == [1, 0, 3, 2, 5, 4, 7, 6, 9, 8, 11, 10]
+
+
+def test_photos_have_a_say(crops: Path, tmp_path: Path) -> None:
+    network = EMBEDDERS.named("spectral").build().eval()
+    alone = scatter_of(network, CropDataset(crops / "train.npy", 128, augment=False), passes=1)
+    stored = np.load(crops / "test.npy")
+    np.save(tmp_path / "photos.npy", stored.reshape(-1, *stored.shape[2:]))
+    np.save(tmp_path / "photos_labels.npy", np.repeat(np.arange(len(stored)), stored.shape[1]))
+    beside = CropDataset(crops / "train.npy", 128, augment=False, photos=tmp_path / "photos.npy")
+    photos = Scatter.of(fisher.features_of(network, beside, range(beside.room, beside.labels), passes=1))
+    mixed = scatter_of(network, beside, passes=1)
+    np.testing.assert_allclose(mixed.within, alone.mixed(photos, 0.2, 0.02).within)
+    assert np.abs(mixed.within - alone.within).max() > 1e-3 * np.abs(alone.within).max()
+
+
+def test_a_network_takes_what_it_shares_with_the_weights(tmp_path: Path) -> None:
+    trained = EMBEDDERS.named("polar_efficientnet_b0")
+    torch.manual_seed(5)
+    given = trained.build().eval()
+    save_checkpoint(tmp_path / "best.pt", trained, given.state_dict())
+    assert fisher.read_network(None, tmp_path / "best.pt", None)[0] == trained
+    spec, network = fisher.read_network("polar_edges_efficientnet_b0", tmp_path / "best.pt", None)
+    coins = torch.randn(2, 3, 64, 64)
+    with torch.no_grad():
+        seen, expected = network.features(coins), given.features(coins)
+    assert spec.name == "polar_edges_efficientnet_b0" and seen.shape[1] > expected.shape[1]
+    torch.testing.assert_close(seen[:, : expected.shape[1]], expected)
 
 
 def test_training_it_by_gradients_is_refused(crops: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -8,11 +8,12 @@ import numpy as np
 import pytest
 import torch
 
+from ensemble.contract import EMBEDDER
 from training import loop
 from training.mint.design import FAMILY
 from training.networks import EMBEDDERS, NetworkError
 from training.train_embedding import RECALL_AT, Settings, Training
-from training.weights import load_checkpoint
+from training.weights import kept_spec, load_checkpoint, save_checkpoint
 
 pytestmark = pytest.mark.slow
 
@@ -81,7 +82,7 @@ def settings() -> Settings:
 
 
 def options(crops: Path, name: str, resume: bool = False) -> Namespace:
-    flags = {"pretrained": False, "shipped": False, "plain": False, "resume": resume}
+    flags = {"pretrained": False, "shipped": False, "start": None, "plain": False, "resume": resume}
     return Namespace(data=crops, name=name, runs=None, minutes=1.0, steps=4, workers=0, **flags)
 
 
@@ -115,6 +116,18 @@ def test_every_evaluation_is_a_row_of_the_log(
     assert [int(row.split(",")[1]) for row in rows] == [2, 4]
 
 
+def test_a_training_starts_from_another_one(crops: Path, settings: Settings, tmp_path: Path) -> None:
+    torch.manual_seed(4)
+    given = POLAR.build().state_dict()
+    save_checkpoint(tmp_path / "other.pt", POLAR, given)
+    arguments = options(crops, "second")
+    arguments.runs, arguments.start = tmp_path, tmp_path / "other.pt"
+    both = replace(POLAR, settings=replace(POLAR.settings, stem="both"))
+    started = Training(both, settings, arguments).network.state_dict()
+    fresh = [name for name, values in started.items() if not torch.equal(values, given[name])]
+    assert fresh == ["backbone.conv_stem.conv.weight"]  # the one layer that has another shape
+
+
 @pytest.mark.parametrize("case", ["published", "plain", "shipped"])
 def test_every_kind_of_training_makes_weights_that_load(
     case: str, crops: Path, settings: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
@@ -123,7 +136,7 @@ def test_every_kind_of_training_makes_weights_that_load(
     arguments = options(crops, case)
     arguments.plain, arguments.shipped = case == "plain", case == "shipped"
     published = ["pair_weight=0", "ramp=0.001", "first_scale=25"] if case == "published" else []
-    spec = EMBEDDERS.named("efficientnet_b0" if case == "published" else POLAR.name)
+    spec = {"published": EMBEDDERS.named("efficientnet_b0"), "shipped": kept_spec(EMBEDDER)}.get(case, POLAR)
     Training(spec, loop.change(settings, published), arguments).fit()
     loaded, network = load_checkpoint(tmp_path / case / "best.pt", EMBEDDERS)
     assert loaded == spec

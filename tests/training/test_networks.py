@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Callable
+from dataclasses import replace
 from functools import partial
 
 import numpy as np
@@ -14,7 +15,7 @@ from torch import Tensor, nn  # noqa: E402
 from ensemble.contract import EMBEDDING_SIZE  # noqa: E402
 from training.loop import Average, Clock, cosine, phase, recalibrate  # noqa: E402
 from training.losses import ArcFace, dice_loss, pair_loss  # noqa: E402
-from training.networks import EMBEDDERS, SEGMENTERS, PolarEmbedder, Spec, layers, polar  # noqa: E402
+from training.networks import EMBEDDERS, SEGMENTERS, NetworkError, PolarEmbedder, Spec, layers, polar  # noqa: E402
 from training.networks.polar import Polar, PolarSettings  # noqa: E402
 
 pytestmark = pytest.mark.slow
@@ -63,6 +64,24 @@ def test_embeddings_have_unit_length(spec: Spec) -> None:
         embedding = network(torch.randn(3, 3, 64, 64))
     assert embedding.shape == (3, EMBEDDING_SIZE)
     assert torch.allclose(embedding.norm(dim=1), torch.ones(3), atol=1e-5)
+
+
+@pytest.mark.parametrize("stem", polar.STEMS)
+def test_a_polar_embedder_is_given_what_its_settings_say(stem: str) -> None:
+    network = Polar(replace(DEFAULTS, stem=stem)).eval()
+    light = torch.randn(2, 3, 64, 64)
+    with torch.no_grad():
+        seen = network._stem(light, (8, 32))
+        turned = network._stem(-light, (8, 32))  # light from the other side
+    assert seen.shape == (2, polar.STEMS[stem], 8, 32)
+    assert network(light).shape == (2, EMBEDDING_SIZE)
+    same = [torch.allclose(one, other, atol=1e-3) for one, other in zip(seen[0], turned[0], strict=True)]
+    assert same == {"grey": [False] * 3, "edges": [True] * 5, "both": [False] * 3 + [True] * 5}[stem]
+
+
+def test_an_unknown_stem_is_refused() -> None:
+    with pytest.raises(NetworkError, match="no stem 'x'; there are grey, edges, both"):
+        Polar(replace(DEFAULTS, stem="x"))
 
 
 def _coins(batch: int, seed: int, size: int = 128) -> Tensor:

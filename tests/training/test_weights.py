@@ -74,6 +74,14 @@ def test_a_setting_newer_than_the_checkpoint_has_its_default(registry: Registry[
     assert registry.restore({"network": "tiny", "settings": {"width": 9, "kernels": [5]}}).settings == Size(9, (5,))
 
 
+def test_settings_may_hold_settings() -> None:
+    spec = EMBEDDERS.named("polar_edges_efficientnet_b0")
+    changed = replace(spec, settings=replace(spec.settings, beside=replace(spec.settings.beside, power=0.5)))
+    assert EMBEDDERS.restore(json.loads(json.dumps(changed.record()))) == changed
+    with pytest.raises(NetworkError, match="has no setting depth"):
+        EMBEDDERS.restore({"network": spec.name, "settings": {"beside": {"depth": 3}}})
+
+
 @pytest.mark.parametrize(
     ("record", "complaint"),
     [

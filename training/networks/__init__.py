@@ -5,7 +5,7 @@ of `register`; and its import below. Recipes, trainings and checkpoints name it 
 is trained elsewhere needs none of this: `build/export_onnx.py` takes an ONNX file.
 """
 
-from training.networks import lite, plain, polar, spectral, unet  # noqa: F401  each registers its network
+from training.networks import lite, plain, polar, polar_edges, spectral, unet  # noqa: F401  each registers its network
 from training.networks.base import EMBEDDERS, SEGMENTERS, Embedder, MasksAlone, PolarEmbedder, Segmenter
 from training.networks.registry import NetworkError, Registry, Spec
 

@@ -1,4 +1,4 @@
-"""What every network of a kind can do: the interface that trainings, whitening and the export rely on."""
+"""What every network of a kind can do: what trainings, the fit of the last layer and the export rely on."""
 
 from abc import ABC, abstractmethod
 

@@ -5,6 +5,9 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from ensemble.contract import COIN_RADIUS, IMAGE_SIZE
+from ensemble.geometry.graphs.relief import edges, grey_weights, relative_to_radius, sobel, turned
+
+EDGE_CHANNELS = 5
 
 
 def head(features: int, size: int) -> nn.Sequential:
@@ -104,6 +107,26 @@ def even_out(coin: Tensor, width: int, floor: float) -> Tensor:
     grey = coin.mean(1, keepdim=True)
     centred = grey - mean(grey)
     return centred / torch.sqrt(mean(centred * centred) + floor**2) + (coin - grey)
+
+
+class Edges(nn.Module):
+    """The unrolled edges of a coin, without sign: those of relief maps, so light from the other side leaves them alone.
+
+    Nothing here learns.
+    """
+
+    grey: Tensor
+    sobel: Tensor
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.register_buffer("grey", grey_weights(1), persistent=False)
+        self.register_buffer("sobel", sobel(), persistent=False)
+
+    def forward(self, coin: Tensor, radii: int, angles: int) -> Tensor:
+        """[B, 3, h, w] normalized coin to [B, EDGE_CHANNELS, radii, angles], directions relative to the radius."""
+        middles = (torch.arange(angles, device=coin.device) + 0.25) * (2 * torch.pi / angles)  # as `unroll` has them
+        return relative_to_radius(unroll(edges(coin, self.grey, self.sobel), radii, angles), turned(middles))
 
 
 def unroll(coin: Tensor, radii: int, angles: int) -> Tensor:

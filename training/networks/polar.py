@@ -9,9 +9,14 @@ from torch.nn import functional
 from ensemble.contract import EMBEDDING_SIZE, IMAGE_SIZE
 from training import torchvision_shim  # noqa: F401  before the import below
 from training.networks.base import EMBEDDERS, Grid, PolarEmbedder
-from training.networks.layers import Spectrum, even_out, head, start_shallow, unroll, wrap_angles
+from training.networks.layers import EDGE_CHANNELS, Edges, Spectrum, even_out, head, start_shallow, unroll, wrap_angles
+from training.networks.registry import NetworkError
 
 import timm  # isort: skip
+
+
+GREY, EDGES, BOTH = "grey", "edges", "both"
+STEMS = {GREY: 3, EDGES: EDGE_CHANNELS, BOTH: 3 + EDGE_CHANNELS}  # and how many channels it has
 
 
 @dataclass(frozen=True)
@@ -19,6 +24,7 @@ class PolarSettings:
     """What decides a polar embedder."""
 
     encoder: str  # by its name in timm
+    stem: str = GREY  # what the encoder is given: one of STEMS
     size: int = EMBEDDING_SIZE  # of an embedding, numbers
     reduction: int = 2  # of the coin's 256 px: no finer detail survives the unrolling
     contrast_width: int = 25  # px after the reduction, odd: a fifth of the coin
@@ -45,13 +51,22 @@ class Polar(PolarEmbedder):
     Args:
         settings: see there.
         pretrained: start the encoder from ImageNet weights, fetched from the model hub.
+
+    Raises:
+        NetworkError: there is no such stem.
     """
 
     def __init__(self, settings: PolarSettings, pretrained: bool = False) -> None:
         super().__init__()
+        if settings.stem not in STEMS:
+            raise NetworkError(f"there is no stem {settings.stem!r}; there are {', '.join(STEMS)}")
         self.settings, self.training_size = settings, IMAGE_SIZE // settings.reduction
         backbone = timm.create_model(
-            settings.encoder, pretrained=pretrained, features_only=True, out_indices=settings.levels
+            settings.encoder,
+            pretrained=pretrained,
+            features_only=True,
+            out_indices=settings.levels,
+            in_chans=STEMS[settings.stem],
         )
         if not pretrained:
             start_shallow(backbone)
@@ -64,7 +79,9 @@ class Polar(PolarEmbedder):
             for factor in info.reduction()
         ]
         self.spectra = nn.ModuleList(spectra)
-        self.head = head(settings.branch_width * sum(spectrum.size for spectrum in spectra), settings.size)
+        self.width = settings.branch_width * sum(spectrum.size for spectrum in spectra)  # of all levels' spectra
+        self.head = head(self.width, settings.size)
+        self.edges = Edges()
 
     def features(self, coin: Tensor) -> Tensor:
         """[B, 3, h, w] normalized coin, already shrunk, to the spectra of all levels [B, n]."""
@@ -79,11 +96,20 @@ class Polar(PolarEmbedder):
         return self.embed(functional.avg_pool2d(coin, self.settings.reduction))
 
     def _spectra_of(self, coin: Tensor, grid: Grid) -> Tensor:
-        even = even_out(coin, self.settings.contrast_width, self.settings.contrast_floor)
-        levels = self.backbone(unroll(even, *grid))
+        levels = self.backbone(self._stem(coin, grid))
         parts = [
             spectrum(branch(level)) for branch, spectrum, level in zip(self.branches, self.spectra, levels, strict=True)
         ]
+        return torch.cat(parts, 1)
+
+    def _stem(self, coin: Tensor, grid: Grid) -> Tensor:
+        """What the encoder is given: the coin, its light evened out, its edges without sign, or both, unrolled."""
+        parts = []
+        if self.settings.stem != EDGES:
+            even = even_out(coin, self.settings.contrast_width, self.settings.contrast_floor)
+            parts.append(unroll(even, *grid))
+        if self.settings.stem != GREY:
+            parts.append(self.edges(coin, *grid))
         return torch.cat(parts, 1)
 
 

@@ -1,7 +1,7 @@
 """Networks by name: the settings of each, and how it is built from them."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass, fields, replace
+from dataclasses import asdict, dataclass, fields, is_dataclass, replace
 from typing import Any, Generic, TypeVar
 
 from torch import nn
@@ -85,9 +85,24 @@ class Registry(Generic[Module]):
             NetworkError: there is no such network, or it has no such setting.
         """
         default = self.named(str(record.get("network")))
-        settings: dict[str, Any] = record.get("settings", {})
-        if unknown := sorted(settings.keys() - {field.name for field in fields(default.settings)}):
-            raise NetworkError(f"the network {default.name} has no setting {', '.join(unknown)}")
-        # JSON has lists where settings have tuples.
-        chosen = {name: tuple(value) if isinstance(value, list) else value for name, value in settings.items()}
-        return replace(default, settings=replace(default.settings, **chosen))
+        try:
+            return replace(default, settings=_restored(default.settings, record.get("settings", {})))
+        except KeyError as error:
+            raise NetworkError(f"the network {default.name} has no setting {error.args[0]}") from None
+
+
+def _restored(default: Any, values: Mapping[str, Any]) -> Any:
+    """Settings with these values, as JSON has them: lists for tuples, dicts for settings within them.
+
+    Raises:
+        KeyError: with the names of settings that there are not.
+    """
+    if unknown := sorted(values.keys() - {field.name for field in fields(default)}):
+        raise KeyError(", ".join(unknown))
+    chosen = dict(values)
+    for name, value in values.items():
+        if isinstance(value, list):
+            chosen[name] = tuple(value)
+        elif is_dataclass(getattr(default, name)):
+            chosen[name] = _restored(getattr(default, name), value)
+    return replace(default, **chosen)
