@@ -110,7 +110,7 @@ def test_a_name_is_registered_once(registry: Registry[Segmenter]) -> None:
 
 
 def test_the_weights_that_ship_say_their_networks() -> None:
-    assert kept_spec(EMBEDDER) == EMBEDDERS.named("polar_efficientnet_b0")
+    assert kept_spec(EMBEDDER) == EMBEDDERS.named("polar_edges_efficientnet_b0")
     assert kept_spec(SEGMENTATION) == kept_spec(COARSE_SEGMENTATION)
     assert kept_spec(SEGMENTATION) == SEGMENTERS.restore(
         {"network": "unet_efficientnet_lite0", "settings": {"normalized": 2}}
@@ -141,5 +141,5 @@ def test_a_graph_trained_elsewhere_has_no_torch_network(tmp_path: Path, monkeypa
 
 def test_training_does_not_start_from_the_weights_of_another_network() -> None:
     other = EMBEDDERS.named("efficientnet_b0")
-    with pytest.raises(NetworkError, match=r"those of .*polar_efficientnet_b0.*, not of .*'efficientnet_b0'"):
+    with pytest.raises(NetworkError, match=r"those of .*polar_edges_efficientnet_b0.*, not of .*'efficientnet_b0'"):
         start_from_kept(nn.Identity(), other, EMBEDDER, torch.zeros(1, 3, 8, 8))
