@@ -16,8 +16,8 @@ Recall on the held-out classes is printed.
 """
 
 import argparse
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import cast
 
@@ -37,6 +37,8 @@ from training.weights import kept_spec, load_checkpoint, save_checkpoint, start_
 PASSES = 2  # over each picture, augmented in another way each time
 SHARE = 4.0  # of the mean variance within classes, that is added to the variance along every direction
 PHOTOS_WITHIN, PHOTOS_BETWEEN = 0.2, 0.02  # share of photos in the covariances: they show few coins
+ROWS = 2048  # of features, that are multiplied at a time
+LEAST = 1e-9  # of the largest variance of the classes' means: directions with less tell nothing apart
 EXAMPLES = 64  # pictures on which the normalization of the shipped weights is measured
 
 
@@ -47,12 +49,17 @@ class Scatter:
     Attributes:
         mean: [n] of the classes' means.
         within: [n, n] covariance about the mean of each class.
-        between: [n, n] covariance of these means.
+        apart: [k, n] how the means of k classes lie apart, scaled so that `between` is their covariance.
     """
 
     mean: np.ndarray
     within: np.ndarray
-    between: np.ndarray
+    apart: np.ndarray
+
+    @property
+    def between(self) -> np.ndarray:
+        """[n, n] covariance of the classes' means."""
+        return np.asarray(self.apart.T @ self.apart)
 
     @classmethod
     def of(cls, classes: Iterable[np.ndarray]) -> "Scatter":
@@ -61,32 +68,49 @@ class Scatter:
         Raises:
             ValueError: there are fewer than two classes.
         """
-        means, within, pictures = [], np.zeros(()), 0
+        means, waiting, within, free = [], [], np.zeros(()), 0
         for features in classes:
-            mean = features.mean(axis=0, dtype=np.float64)
-            apart = features - mean
-            within, pictures = within + apart.T @ apart, pictures + len(features) - 1
-            means.append(mean)
+            means.append(features.mean(axis=0, dtype=np.float64))
+            waiting.append((features - means[-1]).astype(np.float32))
+            free += len(features) - 1
+            if sum(map(len, waiting)) >= ROWS:
+                within, waiting = within + _square(waiting), []
         if len(means) < 2:
             raise ValueError(f"there are {len(means)} classes; two are the least that can be told apart")
+        within = (within + _square(waiting)) / max(free, 1)
         centre = np.mean(means, axis=0)
-        between = np.array(means) - centre
-        return cls(centre, within / max(pictures, 1), between.T @ between / len(means))
+        return cls(centre, within, (np.array(means) - centre) / np.sqrt(len(means)))
 
     def mixed(self, other: "Scatter", within: float, between: float) -> "Scatter":
         """This one, with shares (0 to 1) of another's covariances in place of as much of its own."""
         return Scatter(
             self.mean,
             (1 - within) * self.within + within * other.within,
-            (1 - between) * self.between + between * other.between,
+            np.concatenate([np.sqrt(1 - between) * self.apart, np.sqrt(between) * other.apart]),
         )
 
     def projection(self, size: int, share: float = SHARE) -> np.ndarray:
-        """[n, size]: the directions that tell classes apart best, at unit variance within classes, best first."""
+        """[n, size]: the directions that tell classes apart best, at unit variance within classes, best first.
+
+        Means of k classes span fewer than k directions; the others are zero.
+        """
         floor = share * np.trace(self.within) / len(self.within) * np.eye(len(self.within))
-        whitening = np.linalg.inv(np.linalg.cholesky(self.within + floor))
-        _, directions = np.linalg.eigh(whitening @ self.between @ whitening.T)
-        return np.asarray(whitening.T @ directions[:, ::-1][:, :size])
+        root = torch.linalg.cholesky(torch.from_numpy(self.within + floor))
+        apart = torch.linalg.solve_triangular(root, torch.from_numpy(self.apart.T), upper=False)  # [n, k]
+        values, vectors = torch.linalg.eigh(apart.T @ apart)
+        best = torch.arange(len(values) - 1, max(len(values) - 1 - size, -1), -1)
+        best = best[values[best] > LEAST * values[-1]]
+        directions = apart @ vectors[:, best] / torch.sqrt(values[best])
+        found = torch.linalg.solve_triangular(root.T, directions, upper=True)
+        return np.pad(found.numpy(), ((0, 0), (0, size - len(best))))
+
+
+def _square(rows: list[np.ndarray]) -> np.ndarray:
+    """The product of rows [r, n], in parts, with themselves: [n, n]; zero of none."""
+    if not rows:
+        return np.zeros(())
+    together = np.concatenate(rows)
+    return (together.T @ together).astype(np.float64)
 
 
 @torch.no_grad()
@@ -119,32 +143,38 @@ def fit(network: Embedder, scatter: Scatter, share: float = SHARE) -> None:
     only_shift(norm, torch.from_numpy(-weight @ scatter.mean))
 
 
-def read_network(name: str | None, weights: Path | None, shipped: Path | None) -> tuple[Spec[Embedder], Embedder]:
+def read_network(
+    name: str | None, weights: Path | None = None, shipped: Path | None = None, changes: Sequence[str] = ()
+) -> tuple[Spec[Embedder], Embedder]:
     """The network to fit, on the CPU, in evaluation mode.
 
     Args:
         name: of the network; None takes that of the weights, or `spectral` where there are none.
         weights: best.pt of a training.
         shipped: crops for taking the weights in weights/ up again, in place of `weights`.
+        changes: of the network's settings, see `training.loop.change`.
 
     Raises:
         FileNotFoundError, NetworkError: the weights cannot be used.
+        ValueError: a change cannot be made.
     """
+    given: dict[str, torch.Tensor] = {}
     if weights:
         spec, trained = load_checkpoint(weights, EMBEDDERS)
+        given = trained.state_dict()
     elif shipped:
         spec = kept_spec(EMBEDDER)
         trained, crops = spec.build(), CropDataset(shipped, IMAGE_SIZE, augment=True)
         spread = np.linspace(0, len(crops) - 1, EXAMPLES).astype(int)
         start_from_kept(trained, spec, EMBEDDER, torch.stack([crops[int(index)][0] for index in spread]))
+        given = trained.state_dict()
     else:
         spec = EMBEDDERS.named(name or "spectral")
-        return spec, spec.build().eval()
-    if name in (None, spec.name):
-        return spec, trained.eval()
-    spec = EMBEDDERS.named(name)
+    if name not in (None, spec.name):
+        spec = EMBEDDERS.named(name)
+    spec = replace(spec, settings=loop.change(spec.settings, list(changes)))
     network = spec.build()
-    take(network, trained.state_dict())
+    take(network, given)
     return spec, network.eval()
 
 
@@ -154,6 +184,7 @@ def main() -> None:
     parser.add_argument("--data", type=Path, required=True, help="folder of `training.render crops`")
     parser.add_argument("--out", type=Path, required=True, metavar="FILE.pt")
     parser.add_argument("--network", choices=EMBEDDERS.names, help="(that of the weights; without any: spectral)")
+    parser.add_argument("--network-set", nargs="+", default=[], metavar="NAME=VALUE", help="change settings of it")
     start = parser.add_mutually_exclusive_group()
     start.add_argument("--weights", type=Path, metavar="BEST.pt", help="of a training")
     start.add_argument("--shipped", action="store_true", help="start from the weights in weights/")
@@ -161,7 +192,10 @@ def main() -> None:
     parser.add_argument("--share", type=float, default=SHARE, help="of the mean variance, added (%(default)s)")
     args = parser.parse_args()
     stored = args.data / "train.npy"
-    spec, network = read_network(args.network, args.weights, stored if args.shipped else None)
+    try:
+        spec, network = read_network(args.network, args.weights, stored if args.shipped else None, args.network_set)
+    except ValueError as error:
+        parser.error(str(error))
     loop.place(network).eval()
     train = CropDataset(stored, network.training_size, augment=True, seed=2, photos=args.data / "photos.npy")
     fit(network, scatter_of(network, train, args.passes), args.share)

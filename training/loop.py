@@ -6,7 +6,7 @@ import math
 import os
 import time
 from collections.abc import Callable
-from dataclasses import fields, replace
+from dataclasses import fields, is_dataclass, replace
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -81,19 +81,27 @@ def _simple(settings: Any) -> dict[str, type]:
 def change(settings: _Settings, assignments: list[str]) -> _Settings:
     """A copy of a dataclass of settings with some of them changed, each given as NAME=VALUE.
 
+    A setting within a setting is named by both, with a dot between.
+
     Raises:
         ValueError: no such setting, or a value that is not of its type.
     """
-    types, changes = _simple(settings), {}
     for assignment in assignments:
-        name, _, value = assignment.partition("=")
-        if name not in types:
-            raise ValueError(f"there is no setting {name!r}; there are {', '.join(types)}")
-        try:
-            changes[name] = types[name](value)
-        except ValueError:
-            raise ValueError(f"{assignment}: {name} is of type {types[name].__name__}") from None
-    return replace(settings, **changes)  # type: ignore[type-var]
+        settings = _changed(settings, *assignment.partition("=")[::2])
+    return settings
+
+
+def _changed(settings: _Settings, name: str, value: str) -> _Settings:
+    group, _, member = name.partition(".")
+    if member and is_dataclass(within := getattr(settings, group, None)):
+        return replace(settings, **{group: _changed(within, member, value)})  # type: ignore[type-var]
+    types = _simple(settings)
+    if name not in types:
+        raise ValueError(f"there is no setting {name!r}; there are {', '.join(types)}")
+    try:
+        return replace(settings, **{name: types[name](value)})  # type: ignore[type-var]
+    except ValueError:
+        raise ValueError(f"{name}={value}: {name} is of type {types[name].__name__}") from None
 
 
 class Clock:

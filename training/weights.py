@@ -127,7 +127,9 @@ def start_from_kept(network: nn.Module, spec: Spec[Any], model: Model, example: 
     kept = kept_spec(model)
     if kept.record() != spec.record():
         raise NetworkError(f"the weights in weights/ are those of {kept.record()}, not of {spec.record()}")
-    unfold_batch_norm(network, kept_parameters(model.name), example)
+    fixed = {name for name, _ in network.named_buffers()} - network.state_dict().keys()  # never trained
+    given = {name: values for name, values in kept_parameters(model.name).items() if name not in fixed}
+    unfold_batch_norm(network, given, example)
 
 
 def start_from_checkpoint(network: nn.Module, path: Path) -> list[str]:

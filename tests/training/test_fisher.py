@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
@@ -57,7 +56,31 @@ def test_scatter_is_that_of_the_classes() -> None:
 def test_another_scatter_has_a_share() -> None:
     one, other = Scatter(np.ones(1), np.eye(1), np.eye(1)), Scatter(np.zeros(1), np.eye(1) * 5, np.eye(1) * 9)
     mixed = one.mixed(other, within=0.25, between=0.5)
-    assert (mixed.mean.item(), mixed.within.item(), mixed.between.item()) == (1.0, 2.0, 5.0)
+    assert (mixed.mean.item(), mixed.within.item(), mixed.between.item()) == pytest.approx((1.0, 2.0, 41.0))
+
+
+def test_few_classes_leave_directions_at_zero() -> None:
+    projection = Scatter.of(classes(3)).projection(4, share=1.0)
+    assert projection.shape == (8, 4)
+    assert np.linalg.norm(projection, axis=0)[:2].min() > 1e-3 and not projection[:, 2:].any()
+
+
+def test_phases_tell_apart_what_amplitudes_do_not() -> None:
+    y, x = torch.meshgrid(*[torch.linspace(-1, 1, IMAGE_SIZE)] * 2, indexing="ij")
+    angle, radius = torch.atan2(y, x), torch.hypot(x, y)
+
+    def coin(turn: float) -> Tensor:
+        """Five soft sectors within, and five more, turned, in a ring around them that does not touch them."""
+        within, around = (torch.exp(-(((radius - middle) / 0.06) ** 2)) for middle in (0.28, 0.72))
+        return (within * torch.sin(5 * angle) + around * torch.sin(5 * (angle - turn))).expand(3, -1, -1)
+
+    def apart(across: int) -> float:
+        _, network = fisher.read_network("spectral", changes=[f"across={across}"])
+        with torch.no_grad():
+            one, other = network.features(nn.functional.avg_pool2d(torch.stack([coin(0.15), coin(-0.15)]), 2))
+        return float((one - other).norm() / one.norm())
+
+    assert apart(0) < 0.1 < 0.3 < apart(6)
 
 
 def test_what_tells_classes_apart_is_taken_and_noise_is_not() -> None:
@@ -81,8 +104,10 @@ def test_the_head_recognizes_the_classes_afterwards() -> None:
     assert near > 0.3 and raw.mean() < 0.2
 
 
-def test_a_turn_of_the_coin_changes_nothing() -> None:
-    network: Any = EMBEDDERS.named("spectral").build().eval()
+@pytest.mark.parametrize("across", [0, 2])
+def test_a_turn_of_the_coin_changes_nothing(across: int) -> None:
+    spec, network = fisher.read_network("spectral", changes=[f"across={across}"])
+    size = 5 * 12 * 25 + 5 * 24 * 2 * {0: 0, 2: 11 + 10}[across]
     y, x = torch.meshgrid(*[torch.linspace(-1, 1, IMAGE_SIZE)] * 2, indexing="ij")
     angle, radius = torch.atan2(y, x), torch.hypot(x, y)
     coin = (torch.sin(5 * angle + 9 * radius) + torch.sin(2 * angle) * torch.cos(25 * radius)) * (radius < 0.9)
@@ -90,7 +115,18 @@ def test_a_turn_of_the_coin_changes_nothing() -> None:
     with torch.no_grad():
         features = network.features(nn.functional.avg_pool2d(coins, 2))
     apart = (features - features[:1]).norm(dim=1) / features[0].norm()
+    assert features.shape == (5, size) and spec.settings.across == across
     assert apart[1:4].max() < 0.05 < 0.2 < apart[4]  # the last one is mirrored
+
+
+def test_settings_of_the_network_can_be_changed() -> None:
+    changes = ["size=32", "beside.across=1", "beside.power=0.5"]
+    spec, network = fisher.read_network("polar_edges_efficientnet_b0", changes=changes)
+    assert (spec.settings.size, spec.settings.beside.across, spec.settings.beside.power) == (32, 1, 0.5)
+    assert network.head[0].out_features == 32
+    for wrong, complaint in (("beside.depth=1", "no setting 'depth'"), ("size=x", "size is of type int")):
+        with pytest.raises(ValueError, match=complaint):
+            fisher.read_network("polar_edges_efficientnet_b0", changes=[wrong])
 
 
 @pytest.fixture(scope="module")
@@ -136,8 +172,8 @@ def test_a_network_takes_what_it_shares_with_the_weights(tmp_path: Path) -> None
     torch.manual_seed(5)
     given = trained.build().eval()
     save_checkpoint(tmp_path / "best.pt", trained, given.state_dict())
-    assert fisher.read_network(None, tmp_path / "best.pt", None)[0] == trained
-    spec, network = fisher.read_network("polar_edges_efficientnet_b0", tmp_path / "best.pt", None)
+    assert fisher.read_network(None, tmp_path / "best.pt")[0] == trained
+    spec, network = fisher.read_network("polar_edges_efficientnet_b0", tmp_path / "best.pt")
     coins = torch.randn(2, 3, 64, 64)
     with torch.no_grad():
         seen, expected = network.features(coins), given.features(coins)

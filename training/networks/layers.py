@@ -45,6 +45,11 @@ class Spectrum(nn.Module):
 
     def forward(self, features: Tensor) -> Tensor:
         """See the class."""
+        mean, even, odd = self.waves(features)
+        return torch.cat([mean, amplitude(even, odd)], 3).flatten(1)
+
+    def waves(self, features: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """[B, C, h, w] to the mean [B, C, bands, 1] and to cosine and sine waves [B, C, bands, harmonics]."""
         h, w = features.shape[2:]
         if h % self.bands:
             features = functional.adaptive_avg_pool2d(features, (self.bands, w))
@@ -53,8 +58,12 @@ class Spectrum(nn.Module):
         angle = torch.arange(w, device=features.device) * (2 * torch.pi / w)
         turn = angle[:, None] * torch.arange(1, 1 + self.harmonics, device=features.device)
         even, odd = (features @ (2 / w * wave(turn)) for wave in (torch.cos, torch.sin))
-        amplitude = torch.sqrt(even * even + odd * odd + 1e-6)  # a root has no slope at 0
-        return torch.cat([features.mean(3, keepdim=True), amplitude], 3).flatten(1)
+        return features.mean(3, keepdim=True), even, odd
+
+
+def amplitude(even: Tensor, odd: Tensor) -> Tensor:
+    """Of waves with these cosine and sine parts; never quite 0, where a root has no slope."""
+    return torch.sqrt(even * even + odd * odd + 1e-6)
 
 
 class _AngularConv(nn.Module):
