@@ -17,7 +17,7 @@ from torch.optim import Optimizer
 
 from training.networks import NetworkError, Registry, Spec
 from training.networks.registry import Module
-from training.weights import save_checkpoint
+from training.weights import kept_spec, save_checkpoint
 
 _Value = TypeVar("_Value")
 _Settings = TypeVar("_Settings")
@@ -38,7 +38,8 @@ def start(
         network: default name of the network.
 
     Returns:
-        The network and the settings as the command line changes them, and the other options.
+        The network and the settings as the command line changes them, and the other options. A network that starts from
+        the weights in weights/ has their settings.
     """
     parser = argparse.ArgumentParser(description=description, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--data", type=Path, required=True, help=f"folder of `training.render {data}`")
@@ -66,6 +67,8 @@ def start(
     torch.manual_seed(0)
     try:
         spec = registry.named(options.network)
+        if options.shipped and (kept := kept_spec(registry.model)).name == spec.name:
+            spec = kept  # with its own settings, or the weights would not fit
         spec = replace(spec, settings=change(spec.settings, options.network_set))
         return spec, change(settings, options.set), options
     except ValueError as error:

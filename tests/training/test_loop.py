@@ -8,10 +8,10 @@ import numpy as np
 import pytest
 import torch
 
-from ensemble.contract import EMBEDDER
+from ensemble.contract import EMBEDDER, SEGMENTATION
 from training import loop
 from training.mint.design import FAMILY
-from training.networks import EMBEDDERS, NetworkError
+from training.networks import EMBEDDERS, SEGMENTERS, NetworkError
 from training.train_embedding import RECALL_AT, Settings, Training
 from training.weights import kept_spec, load_checkpoint, save_checkpoint
 
@@ -169,6 +169,15 @@ def test_the_command_line_chooses_a_network_and_its_settings(
         with pytest.raises(SystemExit):
             started(*wrong)
     assert "there is no setting 'radii'; there are encoder, size" in capsys.readouterr().err
+
+
+def test_a_network_that_starts_from_the_kept_weights_has_their_settings(monkeypatch: pytest.MonkeyPatch) -> None:
+    kept = kept_spec(SEGMENTATION)
+    assert kept != SEGMENTERS.named(kept.name)  # else this test says nothing
+    monkeypatch.setattr("sys.argv", ["x", "--data", "d", "--threads", str(torch.get_num_threads()), "--shipped"])
+    assert loop.start("", "name", "scenes", Settings(), SEGMENTERS, network=kept.name)[0] == kept
+    other = SEGMENTERS.named("unet_efficientnet_b4")
+    assert loop.start("", "name", "scenes", Settings(), SEGMENTERS, network=other.name)[0] == other
 
 
 def test_a_log_takes_new_columns(tmp_path: Path) -> None:
