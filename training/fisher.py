@@ -49,17 +49,12 @@ class Scatter:
     Attributes:
         mean: [n] of the classes' means.
         within: [n, n] covariance about the mean of each class.
-        apart: [k, n] how the means of k classes lie apart, scaled so that `between` is their covariance.
+        apart: [k, n] how the means of k classes lie apart, scaled so that apart.T @ apart is their covariance.
     """
 
     mean: np.ndarray
     within: np.ndarray
     apart: np.ndarray
-
-    @property
-    def between(self) -> np.ndarray:
-        """[n, n] covariance of the classes' means."""
-        return np.asarray(self.apart.T @ self.apart)
 
     @classmethod
     def of(cls, classes: Iterable[np.ndarray]) -> "Scatter":

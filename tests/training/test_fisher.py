@@ -48,7 +48,7 @@ def test_scatter_is_that_of_the_classes() -> None:
     scatter = Scatter.of(made)
     assert scatter.mean.tolist() == [3.5, 3.0]
     np.testing.assert_allclose(scatter.within, np.diag([(2 + 8) / 3, 0]))
-    np.testing.assert_allclose(scatter.between, [[6.25, 7.5], [7.5, 9.0]])
+    np.testing.assert_allclose(scatter.apart.T @ scatter.apart, [[6.25, 7.5], [7.5, 9.0]])
     with pytest.raises(ValueError, match="there are 1 classes; two are the least"):
         Scatter.of(made[:1])
 
@@ -56,7 +56,8 @@ def test_scatter_is_that_of_the_classes() -> None:
 def test_another_scatter_has_a_share() -> None:
     one, other = Scatter(np.ones(1), np.eye(1), np.eye(1)), Scatter(np.zeros(1), np.eye(1) * 5, np.eye(1) * 9)
     mixed = one.mixed(other, within=0.25, between=0.5)
-    assert (mixed.mean.item(), mixed.within.item(), mixed.between.item()) == pytest.approx((1.0, 2.0, 41.0))
+    between = mixed.apart.T @ mixed.apart
+    assert (mixed.mean.item(), mixed.within.item(), between.item()) == pytest.approx((1.0, 2.0, 41.0))
 
 
 def test_few_classes_leave_directions_at_zero() -> None:
