@@ -85,6 +85,10 @@ class CropDataset(Dataset):
             return label * self.views + np.arange(self.views)
         return self.classes * self.views + np.flatnonzero(self.photo_labels == label - self.room)
 
+    def spread(self, count: int) -> Tensor:
+        """[count, 3, size, size] pictures from the whole set, evenly apart."""
+        return torch.stack([self[int(index)][0] for index in np.linspace(0, len(self) - 1, count).astype(int)])
+
     def families(self) -> tuple[np.ndarray, np.ndarray]:
         """Labels in groups [n, FAMILY]: rendered classes that look alike, and photographed classes in their order."""
         rendered = np.arange(self.classes // FAMILY * FAMILY)

@@ -159,9 +159,8 @@ def read_network(
         given = trained.state_dict()
     elif shipped:
         spec = kept_spec(EMBEDDER)
-        trained, crops = spec.build(), CropDataset(shipped, IMAGE_SIZE, augment=True)
-        spread = np.linspace(0, len(crops) - 1, EXAMPLES).astype(int)
-        start_from_kept(trained, spec, EMBEDDER, torch.stack([crops[int(index)][0] for index in spread]))
+        trained = spec.build()
+        start_from_kept(trained, spec, EMBEDDER, CropDataset(shipped, IMAGE_SIZE, augment=True).spread(EXAMPLES))
         given = trained.state_dict()
     else:
         spec = EMBEDDERS.named(name or "spectral")

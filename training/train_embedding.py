@@ -13,7 +13,6 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import islice
 
-import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
@@ -97,9 +96,8 @@ class Training:
         self.calibration = [batch[0] for batch in islice(some, settings.calibration_batches)]
         if args.shipped:
             large = CropDataset(args.data / "train.npy", IMAGE_SIZE, self.augment)
-            spread = np.linspace(0, len(large) - 1, settings.calibration_batch).astype(int)
-            example = torch.stack([large[int(index)][0] for index in spread])
-            start_from_kept(self.network, spec, EMBEDDER, example.to(loop.device()))
+            example = large.spread(settings.calibration_batch).to(loop.device())
+            start_from_kept(self.network, spec, EMBEDDER, example)
         if args.start:
             start_from_checkpoint(self.network, args.start)
         self.average = loop.Average(self.network, settings.average)
