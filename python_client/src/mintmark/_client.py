@@ -7,6 +7,7 @@ from typing import Any
 
 from mintmark import _answers as answers
 from mintmark import _contract as contract
+from mintmark import _pairs as pairs
 from mintmark import _requests as requests
 from mintmark._errors import DoubtfulPhoto, InvalidRequest, ServerError
 from mintmark._requests import Filters, Photo
@@ -20,6 +21,7 @@ from mintmark._types import (
     Entry,
     EntryFields,
     FoundCoin,
+    PairRecognition,
     Recognition,
     Reembedding,
     RefusedView,
@@ -31,6 +33,7 @@ DEFAULT_URL = "localhost:8001"
 DEFAULT_TIMEOUT = 30.0  # s
 REEMBED_BATCH = 64  # views that one request of `reembed` embeds
 
+_PAIRED = 20  # matches of each photo of a pair among which they agree
 _PAGE = 1000  # entries that one request of `entries` asks for
 _VIEWS = 100  # views, with pictures, that one request of `export` asks for
 _READING = ("list", "show", "export", "status")  # operations that change nothing
@@ -114,6 +117,32 @@ class Client:
         parameters = requests.search_parameters(k, filters or {}, verify, candidates)
         inputs = {contract.ENCODED: bytes_tensor(requests.read_photo(photo))}
         return answers.found_coins(self._infer(contract.COIN_SEARCH_ALL, inputs, parameters, repeatable=True))
+
+    def recognize_pair(
+        self,
+        one: Photo,
+        other: Photo,
+        k: int = contract.DEFAULT_K,
+        filters: Filters | None = None,
+        *,
+        verify: bool = True,
+        candidates: int | None = None,
+    ) -> PairRecognition:
+        """The `k` entries that look most like the coin of two photos, one of each side, in either order.
+
+        The options are those of `recognize`; a filter for the side is an InvalidRequest.
+        """
+        if contract.SIDE in (filters or {}):
+            raise InvalidRequest("a pair of photos shows both sides: leave out the filter for the side")
+        asked = max(k, _PAIRED)
+        answers = [
+            self.recognize(photo, asked, filters, verify=verify, candidates=candidates) for photo in (one, other)
+        ]
+
+        def sides(entry: str) -> set[str]:
+            return {view.side for view in self.views(entry) if not view.stale}
+
+        return pairs.joined(answers[0], answers[1], k, asked, self.status().threshold, sides)
 
     def embed(self, photo: Photo) -> CoinEmbedding:
         """The embedding, the rectified picture and the outline of the coin in the photo."""

@@ -101,6 +101,33 @@ class Recognition:
 
 
 @dataclass(frozen=True, slots=True)
+class PairMatch:
+    """An entry that two photos of one coin agree on.
+
+    `score`: probability, 0 to 1, that both show this kind of coin. `matches`: what each photo says of the entry; None
+    where it is not among the matches of that photo.
+    """
+
+    entry: Entry
+    score: float
+    matches: tuple[Match | None, Match | None]
+
+
+@dataclass(frozen=True, slots=True)
+class PairRecognition:
+    """One answer about two photos of the same coin, one of each side.
+
+    `answers`: about each photo. `known`, `margin` and `matches`: as in Recognition, by the scores of both; a photo
+    in which no coin was found does not count.
+    """
+
+    answers: tuple[Recognition, Recognition]
+    known: bool
+    margin: float
+    matches: tuple[PairMatch, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class FoundCoin:
     """One of the coins of a photo.
 

@@ -16,10 +16,10 @@ from mintmark._client import Client
 from mintmark._contract import DEFAULT_K, FILTERS, METADATA_FILTER, PHOTO_FORMATS, WHOLE_NUMBERS
 from mintmark._errors import InvalidRequest, MintmarkError, ServerUnavailable, Unauthorized
 from mintmark._pictures.alike import draw_alike
-from mintmark._pictures.canvas import Picture, below, decoded, load, save
+from mintmark._pictures.canvas import Picture, below, beside, decoded, load, save
 from mintmark._pictures.coins import draw_coins
 from mintmark._pictures.recognition import draw_recognition
-from mintmark._types import FoundCoin, Match, Recognition
+from mintmark._types import FoundCoin, Match, PairRecognition, Recognition
 
 
 def add_commands(commands: Commands, common: argparse.ArgumentParser) -> None:
@@ -40,6 +40,9 @@ def add_commands(commands: Commands, common: argparse.ArgumentParser) -> None:
         "--no-verify", dest="verify", action="store_false", help="do not compare reliefs: judge by the embedding alone"
     )
     parser.add_argument("--all", action="store_true", help="every coin of the photo, not the largest alone")
+    parser.add_argument(
+        "--pair", action="store_true", help="the photos are pairs of both sides of a coin: one answer for each pair"
+    )
     parser.add_argument("--sum", action="store_true", help="with --all: add the denominations of each currency")
     filters = parser.add_argument_group("filters", "Search only the coins that pass all filters.")
     for name in FILTERS:
@@ -56,39 +59,60 @@ def add_commands(commands: Commands, common: argparse.ArgumentParser) -> None:
 
 
 def run(client: Client, args: argparse.Namespace) -> int:
-    """Recognize each photo; a photo that fails is reported and does not stop the rest."""
+    """Recognize each photo or pair of photos; one that fails is reported and does not stop the rest."""
     if args.sum and not args.all:
         raise InvalidRequest("--sum adds up all coins of a photo: give --all too")
-    ask = _every if args.all else _one
+    if args.pair and args.all:
+        raise InvalidRequest("--pair is about one coin, --all about every coin of a photo: give one of them")
+    if args.pair and len(args.photos) % 2:
+        raise InvalidRequest(f"--pair takes two photos of each coin, not {counted(len(args.photos), 'photo')} in all")
+    ask = _pair if args.pair else _every if args.all else _one
+    together = 2 if args.pair else 1
+    asked = [args.photos[first : first + together] for first in range(0, len(args.photos), together)]
     answers: list[dict[str, Any]] = []
     failed = False
-    for number, photo in enumerate(args.photos, 1):
-        out = args.draw if len(args.photos) == 1 or not args.draw else _numbered(args.draw, number)
+    for number, photos in enumerate(asked, 1):
+        out = args.draw if len(asked) == 1 or not args.draw else _numbered(args.draw, number)
         try:
-            answers.append({"photo": photo, **ask(client, photo, args, out)})
+            answers.append(ask(client, photos, args, out))
         except (ServerUnavailable, Unauthorized):
             raise
         except (MintmarkError, OSError) as error:
             failed = True
-            complain(f"{photo}: {error}")
+            complain(f"{_together(photos)}: {error}")
     if args.json:
         print_json(answers)
     return int(failed)
 
 
-def _one(client: Client, photo: str, args: argparse.Namespace, out: Path | None) -> dict[str, Any]:
+def _one(client: Client, photos: Sequence[str], args: argparse.Namespace, out: Path | None) -> dict[str, Any]:
     """The largest coin: asked for, drawn, printed."""
+    (photo,) = photos
     options = {"verify": args.verify, "candidates": args.candidates}
     recognition = client.recognize(photo, args.top, _filters(args), **options)
     if out:
         save(out, _drawn(client, photo, recognition))
     if not args.json:
         _print(photo, recognition)
-    return asdict(recognition)
+    return {"photo": photo, **asdict(recognition)}
 
 
-def _every(client: Client, photo: str, args: argparse.Namespace, out: Path | None) -> dict[str, Any]:
+def _pair(client: Client, photos: Sequence[str], args: argparse.Namespace, out: Path | None) -> dict[str, Any]:
+    """Both sides of a coin: asked for, drawn, printed."""
+    one, other = photos
+    options = {"verify": args.verify, "candidates": args.candidates}
+    pair = client.recognize_pair(one, other, args.top, _filters(args), **options)
+    if out:
+        drawn = (_drawn(client, photo, seen) for photo, seen in zip(photos, pair.answers, strict=True))
+        save(out, beside(*drawn))
+    if not args.json:
+        _print_pair(photos, pair)
+    return {"photos": list(photos), **asdict(pair)}
+
+
+def _every(client: Client, photos: Sequence[str], args: argparse.Namespace, out: Path | None) -> dict[str, Any]:
     """All coins: asked for, drawn, printed."""
+    (photo,) = photos
     options = {"verify": args.verify, "candidates": args.candidates}
     coins = client.recognize_all(photo, args.top, _filters(args), **options)
     if out:
@@ -98,7 +122,7 @@ def _every(client: Client, photo: str, args: argparse.Namespace, out: Path | Non
         _print_coins(photo, coins)
         for currency, total in sums.items():
             print(f"  {total} {currency}")
-    return {"coins": [asdict(coin) for coin in coins], **({"sums": sums} if args.sum else {})}
+    return {"photo": photo, "coins": [asdict(coin) for coin in coins], **({"sums": sums} if args.sum else {})}
 
 
 def denominations(coins: Sequence[FoundCoin]) -> dict[str, str]:
@@ -152,6 +176,21 @@ def _print(photo: str, recognition: Recognition) -> None:
         print_table(rows, right=frozenset({0}), indent="  ")
 
 
+def _print_pair(photos: Sequence[str], pair: PairRecognition) -> None:
+    print(f"{_together(photos)}: {_pair_verdict(pair)}")
+    rows = []
+    for rank, match in enumerate(pair.matches, 1):
+        *fields, key = cells(match.entry)
+        sides = (f"{seen.side} {seen.score:.3f}" if seen else "-" for seen in match.matches)
+        rows.append([str(rank), f"{match.score:.3f}", *fields, key, f"({', '.join(sides)})"])
+    if rows:
+        print_table(rows, right=frozenset({0}), indent="  ")
+
+
+def _together(photos: Sequence[str]) -> str:
+    return " + ".join(photos)
+
+
 def _print_coins(photo: str, coins: Sequence[FoundCoin]) -> None:
     known = sum(coin.known for coin in coins)
     print(f"{photo}: {counted(len(coins), 'coin')}, {known} of them known")
@@ -174,8 +213,18 @@ def _parts(match: Match) -> str:
 def _verdict(recognition: Recognition) -> str:
     if not recognition.found:
         return f"unknown: no coin found (probability {recognition.probability:.2f})"
-    if not recognition.matches:
+    return _best(recognition)
+
+
+def _pair_verdict(pair: PairRecognition) -> str:
+    if not any(seen.found for seen in pair.answers):
+        return "unknown: no coin found in either photo"
+    return _best(pair)
+
+
+def _best(answer: Recognition | PairRecognition) -> str:
+    if not answer.matches:
         return "unknown: the catalog has nothing to compare with"
-    best = recognition.matches[0]
-    numbers = f"score {best.score:.3f}, margin {recognition.margin:.3f}"
-    return f"match: {best.entry.name} ({numbers})" if recognition.known else f"unknown ({numbers}); nearest:"
+    best = answer.matches[0]
+    numbers = f"score {best.score:.3f}, margin {answer.margin:.3f}"
+    return f"match: {best.entry.name} ({numbers})" if answer.known else f"unknown ({numbers}); nearest:"

@@ -43,6 +43,13 @@ def below(upper: Picture, lower: Picture) -> Picture:
     return np.asarray(np.vstack([upper, fitted]), dtype=np.uint8)
 
 
+def beside(left: Picture, right: Picture) -> Picture:
+    """Two pictures, one beside the other; the right one is made as high as the left one."""
+    width = round(right.shape[1] * left.shape[0] / right.shape[0])
+    fitted = cv2.resize(right, (width, left.shape[0]), interpolation=cv2.INTER_AREA)
+    return np.asarray(np.hstack([left, fitted]), dtype=np.uint8)
+
+
 def save(path: Path, picture: Picture) -> None:
     """Write the picture in the format of the path's suffix. MintmarkError if no format has it."""
     try:
