@@ -12,8 +12,9 @@ import pytest
 from mintmark import Client, MockTransport, ServerUnavailable
 from mintmark._cli import main
 from mintmark._cli.options import option
-from mintmark._contract import DEFAULT_K, FILTERS, IMAGE_SIZE
-from mintmark._pictures.alike import GAP
+from mintmark._contract import DEFAULT_K, FILTERS
+from mintmark._pictures.recognition import LEAST_HEIGHT
+from tests.python_client.fake_catalog import unit
 from tests.python_client.fake_coin_server import Coin, FakeCoinServer
 from tests.python_client.samples import OPTIONS, Capture, MakePhoto, Run
 
@@ -77,16 +78,27 @@ def test_recognize_json(run: Run, server: FakeCoinServer, photo: MakePhoto, caps
     assert parts == {"cosine": 1.0, "correlation": None, "angle": None}
 
 
-def test_what_agrees_is_drawn_below(run: Run, server: FakeCoinServer, photo: MakePhoto, tmp_path: Path) -> None:
-    """Three coins in a row: the photo's, the catalog's turned like it, and what agrees."""
-    server.add("coin", (1, 0), relief=1)
-    path, plain, compared = photo("a.png", Coin((1, 0), relief=1), side=600), tmp_path / "1.png", tmp_path / "2.png"
-    assert run("recognize", path, "--draw", compared) == 0
-    assert run("recognize", path, "--no-verify", "--draw", plain) == 0
-    before, after = cv2.imread(str(plain)), cv2.imread(str(compared))
-    strip = after[before.shape[0] :]
-    assert after.shape[1] == before.shape[1] and strip.shape[0] == round(600 * IMAGE_SIZE / (3 * IMAGE_SIZE + 2 * GAP))
-    assert all((part < 200).any() for part in np.array_split(strip, 3, axis=1)[:2])
+def test_the_matches_are_drawn_beside_the_photo(
+    run: Run, server: FakeCoinServer, photo: MakePhoto, tmp_path: Path
+) -> None:
+    """Pictures of both sides of each match; below them the photo's coin, the catalog's turned like it, what agrees."""
+    key = server.add("coin", (1, 0), relief=1)
+    path = photo("a.png", Coin((1, 0), relief=1), side=720)
+    panels = []
+    for number, options in enumerate([("--no-verify",), (), ()]):
+        assert run("recognize", path, "--draw", tmp_path / f"{number}.png", *options) == 0
+        panels.append(cv2.imread(str(tmp_path / f"{number}.png"))[:, 720:])
+        if number == 1:
+            server.catalog.enroll({"entry": key, "side": "other"}, unit((0, 1)))
+    coins = [[(part < 250).mean() > 0.5 for part in _sides(panel)] for panel in panels]
+    assert coins == [[True, False], [True, False], [True, True]]
+    compared = [(panel[540:670] < 250).any(axis=(0, 2)) for panel in panels]
+    assert not compared[0].any() and compared[1].mean() > 0.3
+
+
+def _sides(panel: np.ndarray) -> list[np.ndarray]:
+    """Where the pictures of the first match's sides lie in the panel beside a photo of 720 px."""
+    return [panel[80:200, 20:140], panel[80:200, 160:280]]
 
 
 def test_recognize_goes_on_after_a_bad_photo(run: Run, photo: MakePhoto, tmp_path: Path, capsys: Capture) -> None:
@@ -101,19 +113,22 @@ def test_recognize_goes_on_after_a_bad_photo(run: Run, photo: MakePhoto, tmp_pat
 
 @pytest.mark.parametrize("side", [120, 700])
 def test_recognize_draws(run: Run, server: FakeCoinServer, photo: MakePhoto, tmp_path: Path, side: int) -> None:
-    """The outline shows where the coin is; small photos are enlarged."""
+    """The outline shows where the coin is, and nothing else is drawn on the photo; small photos are enlarged."""
     server.add("1 złoty ★", (1, 0))
     out = tmp_path / "out.png"
     path = photo("a.png", Coin((1, 0), (60, 50, 40, 30, 0)), side)
     assert run("recognize", path, "--draw", out) == 0
     before, after = (cv2.imread(str(name)) for name in (path, out))
-    factor = after.shape[0] // before.shape[0]
-    assert min(after.shape[:2]) >= 480 and after.shape[:2] == (side * factor, side * factor)
-    before = cv2.resize(before, None, fx=factor, fy=factor)
-    changed = (before != after).any(axis=2)
-    on_rim, inside, outside = ((50 * factor, x * factor) for x in (100, 60, 110))
+    size = max(side, LEAST_HEIGHT)
+    factor = size / side
+    assert after.shape[0] == size and after.shape[1] > size
+    before = cv2.resize(before, (size, size), interpolation=cv2.INTER_CUBIC)
+    changed = (before != after[:, :size]).any(axis=2)
+    on_rim, inside, outside = ((round(50 * factor), round(x * factor)) for x in (100, 60, 110))
     assert changed[on_rim] and not changed[inside] and not changed[outside]
-    assert changed[-5].mean() > 0.9  # the panel, on the edge farther from the coin
+    y, x = np.mgrid[:size, :size] / factor
+    rim = abs(np.hypot((x - 60) / 40, (y - 50) / 30) - 1) < 0.2
+    assert not changed[~rim].any()
 
 
 def test_recognize_draws_upright(run: Run, server: FakeCoinServer, tmp_path: Path) -> None:
@@ -125,7 +140,7 @@ def test_recognize_draws_upright(run: Run, server: FakeCoinServer, tmp_path: Pat
     server.photos[path.read_bytes()] = None
     assert run("recognize", path, "--draw", tmp_path / "out.png") == 0
     drawn = cv2.imread(str(tmp_path / "out.png"))
-    assert drawn is not None and drawn.shape == (600, 500, 3)
+    assert drawn is not None and drawn.shape[0] == 640 and (drawn[320, :533] < 40).all()
 
 
 def test_recognize_draws_several(run: Run, photo: MakePhoto, tmp_path: Path) -> None:

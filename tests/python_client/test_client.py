@@ -56,6 +56,8 @@ def test_public_names() -> None:
         "MintmarkError",
         "MockTransport",
         "NoCoinFound",
+        "PairMatch",
+        "PairRecognition",
         "Photo",
         "Recognition",
         "Reembedding",

@@ -1,4 +1,4 @@
-"""What people read: text in ASCII, tables, the progress bar."""
+"""What people read: tables, the progress bar."""
 
 import io
 import sys
@@ -6,24 +6,6 @@ import sys
 import pytest
 
 from mintmark._cli.output import Progress, align
-from mintmark._pictures.canvas import ascii_text
-
-
-@pytest.mark.parametrize(
-    ("text", "expected"),
-    [
-        ("5 Złotych, Österreich", "5 Zlotych, Osterreich"),
-        ("2 € \N{EN DASH} Straße", "2 EUR - Strasse"),
-        ("Σέντ Ελλάς", "Sent Ellas"),
-        ("Щёлково йод", "Shchelkovo iod"),
-        ("½ Þ", "1/2 Th"),
-        ("한국 100원", "?? 100?"),
-        ("plain ~ ASCII", "plain ~ ASCII"),
-    ],
-)
-def test_ascii_text(text: str, expected: str) -> None:
-    """Names stay readable in OpenCV's fonts."""
-    assert ascii_text(text) == expected
 
 
 def test_align() -> None:

@@ -15,11 +15,10 @@ from mintmark._cli.output import ENTRY_COLUMNS, cells, complain, counted, print_
 from mintmark._client import Client
 from mintmark._contract import DEFAULT_K, FILTERS, METADATA_FILTER, PHOTO_FORMATS, WHOLE_NUMBERS
 from mintmark._errors import InvalidRequest, MintmarkError, ServerUnavailable, Unauthorized
-from mintmark._pictures.alike import draw_alike
-from mintmark._pictures.canvas import Picture, below, beside, decoded, load, save
+from mintmark._pictures.canvas import Picture, decoded, load, save
 from mintmark._pictures.coins import draw_coins
-from mintmark._pictures.recognition import draw_recognition
-from mintmark._types import FoundCoin, Match, PairRecognition, Recognition
+from mintmark._pictures.recognition import MATCHES, Alike, draw_pair, draw_recognition
+from mintmark._types import FoundCoin, Match, PairRecognition, Recognition, View
 
 
 def add_commands(commands: Commands, common: argparse.ArgumentParser) -> None:
@@ -103,8 +102,7 @@ def _pair(client: Client, photos: Sequence[str], args: argparse.Namespace, out: 
     options = {"verify": args.verify, "candidates": args.candidates}
     pair = client.recognize_pair(one, other, args.top, _filters(args), **options)
     if out:
-        drawn = (_drawn(client, photo, seen) for photo, seen in zip(photos, pair.answers, strict=True))
-        save(out, beside(*drawn))
+        save(out, draw_pair([load(photo) for photo in photos], pair, _views(client, pair)))
     if not args.json:
         _print_pair(photos, pair)
     return {"photos": list(photos), **asdict(pair)}
@@ -146,15 +144,24 @@ def denominations(coins: Sequence[FoundCoin]) -> dict[str, str]:
 
 
 def _drawn(client: Client, photo: str, recognition: Recognition) -> Picture:
-    """The photo with what was found; below it, the coin beside the picture that it matched, if the catalog keeps it."""
+    """The photo with what was found, and beside it the matches with the pictures that the catalog keeps of them."""
+    views = _views(client, recognition)
+    return draw_recognition(load(photo), recognition, views, _alike(client, photo, recognition, views))
+
+
+def _views(client: Client, answer: Recognition | PairRecognition) -> list[tuple[View, ...]]:
+    return [client.views(match.entry.id) for match in answer.matches[:MATCHES]]
+
+
+def _alike(client: Client, photo: str, recognition: Recognition, views: Sequence[Sequence[View]]) -> Alike | None:
+    """The photo's coin and the picture that it matched best, if their reliefs were compared."""
     best = recognition.matches[0] if recognition.matches else None
-    views = client.views(best.entry.id) if best and best.angle is not None else ()
-    kept = next((view.picture for view in views if best and view.id == best.view and view.picture), b"")
-    drawn = draw_recognition(load(photo), recognition)
-    if best is None or best.angle is None or not kept:
-        return drawn
-    coin = np.ascontiguousarray(client.embed(photo).coin[:, :, ::-1])
-    return below(drawn, draw_alike(coin, decoded(kept), best.angle))
+    if best is None or best.angle is None:
+        return None
+    kept = next((view.picture for view in views[0] if view.id == best.view), b"")
+    if not kept:
+        return None
+    return Alike(np.ascontiguousarray(client.embed(photo).coin[:, :, ::-1]), decoded(kept), best.angle)
 
 
 def _filters(args: argparse.Namespace) -> dict[str, str | int]:

@@ -1,4 +1,4 @@
-"""A coin beside the catalog picture that it matched, the same way up, and what agrees on the two."""
+"""A coin and the catalog picture that it matched, turned the same way up, and what agrees on the two."""
 
 import cv2
 import numpy as np
@@ -7,18 +7,17 @@ import numpy.typing as npt
 from mintmark._contract import IMAGE_SIZE
 from mintmark._pictures.canvas import Picture
 
-GAP = 8  # px between the pictures
 _CENTRE = (IMAGE_SIZE - 1) / 2
 _RADIUS = 116  # px of the rectified coin within which reliefs are compared: the rim is at 120
 _BRIGHTEST = 0.985  # quantile of the edges that is drawn at full strength
 
 
-def turned(coin: Picture, angle: float, ground: int = 255) -> Picture:
-    """The rectified coin [IMAGE_SIZE, IMAGE_SIZE, 3], turned clockwise by degrees, on a ground of one grey."""
+def turned(coin: Picture, angle: float) -> Picture:
+    """The rectified coin [IMAGE_SIZE, IMAGE_SIZE, 3], turned clockwise by degrees, on white."""
     matrix = cv2.getRotationMatrix2D((_CENTRE, _CENTRE), -angle, 1.0)
     size = (IMAGE_SIZE, IMAGE_SIZE)
     moved = cv2.warpAffine(coin, matrix, size, flags=cv2.INTER_CUBIC, borderMode=cv2.BORDER_REPLICATE)
-    moved[~_disc(121)] = ground
+    moved[~_disc(121)] = 255
     return np.asarray(moved, dtype=np.uint8)
 
 
@@ -36,14 +35,6 @@ def agreement(coin: Picture, other: Picture) -> Picture:
     canvas = 255 - shared[..., None] * (255 - green) - alone[..., None] * (255 - magenta)
     canvas[~_disc(121)] = 255
     return np.asarray(canvas.clip(0, 255), dtype=np.uint8)
-
-
-def draw_alike(coin: Picture, picture: Picture, angle: float) -> Picture:
-    """Photo's coin, catalog picture the same way up, and what agrees: [IMAGE_SIZE, 3 * IMAGE_SIZE + 2 * GAP, 3]."""
-    match = turned(picture, angle)
-    gap = np.full((IMAGE_SIZE, GAP, 3), 255, np.uint8)
-    parts = (turned(coin, 0.0), gap, match, gap, agreement(coin, match))
-    return np.asarray(np.hstack(parts), dtype=np.uint8)
 
 
 def _edges(coin: Picture) -> npt.NDArray[np.float32]:

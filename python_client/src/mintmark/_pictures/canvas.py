@@ -1,6 +1,5 @@
-"""What all pictures share: files in and out, a coin's outline, text in OpenCV's fonts, which hold ASCII alone."""
+"""What all pictures share: files in and out, a coin's outline."""
 
-import unicodedata
 from pathlib import Path
 
 import cv2
@@ -36,20 +35,6 @@ def decoded(data: bytes) -> Picture:
     return np.asarray(picture, dtype=np.uint8)
 
 
-def below(upper: Picture, lower: Picture) -> Picture:
-    """Two pictures, one under the other; the lower one is made as wide as the upper one."""
-    height = round(lower.shape[0] * upper.shape[1] / lower.shape[1])
-    fitted = cv2.resize(lower, (upper.shape[1], height), interpolation=cv2.INTER_AREA)
-    return np.asarray(np.vstack([upper, fitted]), dtype=np.uint8)
-
-
-def beside(left: Picture, right: Picture) -> Picture:
-    """Two pictures, one beside the other; the right one is made as high as the left one."""
-    width = round(right.shape[1] * left.shape[0] / right.shape[0])
-    fitted = cv2.resize(right, (width, left.shape[0]), interpolation=cv2.INTER_AREA)
-    return np.asarray(np.hstack([left, fitted]), dtype=np.uint8)
-
-
 def save(path: Path, picture: Picture) -> None:
     """Write the picture in the format of the path's suffix. MintmarkError if no format has it."""
     try:
@@ -74,33 +59,3 @@ def draw_outline(canvas: Picture, outline: Ellipse, colour: Colour) -> None:
     )
     for width, ink in ((thickness * 2, _BLACK), (thickness, colour)):  # dark edges stand out on a bright coin
         cv2.ellipse(canvas, centre, axes, outline.angle, 0, 360, ink, width, cv2.LINE_AA, _SHIFT)
-
-
-# Letters that Unicode does not decompose into an ASCII letter and an accent, each with its spelling.
-_PAIRS = """
-ß ss  æ ae  œ oe  ø o  ł l  đ d  ð d  þ th  ı i
-€ EUR  £ GBP  ¥ JPY  ₩ KRW  ₽ RUB  ₹ INR  ¢ c
-– -  — -  ‘ '  ’ '  “ "  ” "  « "  » "  · .  × x  ⁄ /
-α a  β v  γ g  δ d  ε e  ζ z  η i  θ th  ι i  κ k  λ l  μ m  ν n  ξ x  ο o  π p  ρ r  σ s  ς s  τ t  υ y  φ f  χ ch
-ψ ps  ω o
-а a  б b  в v  г g  д d  е e  ж zh  з z  и i  й i  к k  л l  м m  н n  о o  п p  р r  с s  т t  у u  ф f  х kh  ц ts
-ч ch  ш sh  щ shch  ъ '  ы y  ь '  э e  ю yu  я ya  і i  є ie  ґ g
-"""  # noqa: RUF001
-_WORDS = _PAIRS.split()
-_SPELLED = dict(zip(_WORDS[::2], _WORDS[1::2], strict=True))
-
-
-def ascii_text(text: str) -> str:
-    """The text in ASCII: accents dropped, Greek and Cyrillic spelled out, '?' for each letter of other scripts."""
-    return "".join(map(_spell, unicodedata.normalize("NFKC", text)))
-
-
-def _spell(letter: str) -> str:
-    base = unicodedata.normalize("NFD", letter)[0]
-    for candidate in (letter, base):
-        if candidate.isascii():
-            return candidate
-        if candidate.lower() in _SPELLED:
-            spelled = _SPELLED[candidate.lower()]
-            return spelled if candidate == candidate.lower() else spelled.capitalize()
-    return "" if unicodedata.combining(letter) else "?"

@@ -6,10 +6,11 @@ import cv2
 import numpy as np
 
 from mintmark._pictures.canvas import Colour, Picture, draw_outline, enlarged
+from mintmark._pictures.text import text_width, write
 from mintmark._types import FoundCoin
 
 _LEAST_SIDE = 960  # px; smaller photos are enlarged so that the numbers can be read
-_FONT = cv2.FONT_HERSHEY_SIMPLEX
+_DIGIT = 0.73  # height of a digit, of the size of the text
 _BLACK, _GREEN, _AMBER = (0, 0, 0), (80, 220, 60), (40, 170, 255)
 
 
@@ -26,10 +27,10 @@ def draw_coins(photo: Picture, coins: Sequence[FoundCoin]) -> Picture:
 
 
 def _write(canvas: Picture, text: str, centre: tuple[float, float], height: float, colour: Colour) -> None:
-    """Text about a centre, at most so high and as wide, px."""
-    (width, tall), _ = cv2.getTextSize(text, _FONT, 1.0, 1)
-    scale = height / max(width, tall)
-    thickness = max(1, round(2 * scale))
-    origin = (round(centre[0] - scale * width / 2), round(centre[1] + scale * tall / 2))
-    for weight, ink in ((3 * thickness, _BLACK), (thickness, colour)):
-        cv2.putText(canvas, text, origin, _FONT, scale, ink, weight, cv2.LINE_AA)
+    """A number about a centre, at most so high and as wide, px, with a dark edge."""
+    size = height / max(text_width(text, 1.0), _DIGIT)
+    place = centre[0] - text_width(text, size) / 2, centre[1] + _DIGIT * size / 2
+    edge = max(1, round(size / 20))
+    for x, y in ((-edge, 0), (edge, 0), (0, -edge), (0, edge)):
+        write(canvas, text, (place[0] + x, place[1] + y), size, _BLACK)
+    write(canvas, text, place, size, colour)

@@ -6,7 +6,8 @@ import cv2
 import numpy as np
 
 from mintmark._contract import OPTIONAL
-from mintmark._pictures.canvas import Colour, Picture, ascii_text
+from mintmark._pictures.canvas import Colour, Picture
+from mintmark._pictures.text import cut, write
 from mintmark._types import Entry, View
 
 CELL, CAPTION, GAP = 256, 44, 24  # px: side of a picture, height of the lines under it, space around it
@@ -14,8 +15,6 @@ HEAD = 104  # px: height of the entry's lines
 COLUMNS = 4  # at most so many pictures side by side
 _LEAST = 2  # columns; the entry's lines need some width
 _GROUND, _CARD, _INK, _FAINT, _STALE = (248, 248, 248), (255, 255, 255), (40, 40, 40), (120, 120, 120), (0, 110, 220)
-_FONT = cv2.FONT_HERSHEY_DUPLEX
-_PLAIN = cv2.FONT_HERSHEY_SIMPLEX
 
 
 def draw_views(entry: Entry, views: Sequence[View]) -> Picture:
@@ -36,27 +35,24 @@ def _write_head(sheet: Picture, entry: Entry) -> None:
     facts += [str(value) for name in OPTIONAL if (value := getattr(entry, name)) is not None]
     facts += [f"{key}: {value}" for key, value in entry.metadata.items()]
     space = sheet.shape[1] - 2 * GAP
-    _write(sheet, entry.name, (GAP, 38), space, 0.9, _INK, _FONT)
-    _write(sheet, " | ".join(facts), (GAP, 64), space, 0.5, _INK, _PLAIN)
-    _write(sheet, entry.id, (GAP, 84), space, 0.42, _FAINT, _PLAIN)
+    _write(sheet, entry.name, (GAP, 38), space, 26, _INK)
+    _write(sheet, " | ".join(facts), (GAP, 64), space, 14, _INK)
+    _write(sheet, entry.id, (GAP, 84), space, 11, _FAINT)
 
 
 def _draw_view(sheet: Picture, left: int, top: int, view: View) -> None:
     cv2.rectangle(sheet, (left - 8, top - 8), (left + CELL + 7, top + CELL + CAPTION), _CARD, cv2.FILLED)
     picture = cv2.imdecode(np.frombuffer(view.picture, np.uint8), cv2.IMREAD_COLOR) if view.picture else None
     if picture is None:
-        _write(sheet, "no picture", (left + 82, top + CELL // 2), CELL, 0.5, _FAINT, _PLAIN)
+        _write(sheet, "no picture", (left + 82, top + CELL // 2), CELL, 14, _FAINT)
     else:
         sheet[top : top + CELL, left : left + CELL] = cv2.resize(picture, (CELL, CELL), interpolation=cv2.INTER_AREA)
-    _write(sheet, view.side, (left, top + CELL + 18), CELL - 56, 0.55, _INK, _PLAIN)
+    _write(sheet, view.side, (left, top + CELL + 18), CELL - 56, 15, _INK)
     if view.stale:
-        _write(sheet, "stale", (left + CELL - 46, top + CELL + 18), 46, 0.5, _STALE, _PLAIN)
-    _write(sheet, view.id, (left, top + CELL + 36), CELL, 0.38, _FAINT, _PLAIN)
+        _write(sheet, "stale", (left + CELL - 46, top + CELL + 18), 46, 14, _STALE)
+    _write(sheet, view.id, (left, top + CELL + 36), CELL, 11, _FAINT)
 
 
-def _write(sheet: Picture, text: str, place: tuple[int, int], space: int, scale: float, ink: Colour, font: int) -> None:
+def _write(sheet: Picture, text: str, place: tuple[int, int], space: int, size: float, ink: Colour) -> None:
     """Write one line, cut to `space` px."""
-    line = ascii_text(text)
-    while line and cv2.getTextSize(line, font, scale, 1)[0][0] > space:
-        line = line.removesuffix("...")[:-1] + "..." if len(line) > 4 else ""
-    cv2.putText(sheet, line, place, font, scale, ink, 1, cv2.LINE_AA)
+    write(sheet, cut(text, size, space), place, size, ink)

@@ -9,14 +9,14 @@ import numpy as np
 from mintmark._errors import MintmarkError
 from mintmark._evaluation import Candidate, Miss, Sight, Sights
 from mintmark._pictures.alike import agreement, turned
-from mintmark._pictures.canvas import Picture, ascii_text, draw_outline, enlarged, load
+from mintmark._pictures.canvas import Picture, draw_outline, enlarged, load
+from mintmark._pictures.text import cut, write
 from mintmark._types import Ellipse
 
 CELL, CAPTION, GAP = 150, 34, 6  # px: side of a photo, height of the two lines under it, space around it
 COLUMNS = 2  # misses side by side
-WIDEST = 40  # at most so many letters under a photo
 _INK, _FAINT, _OUTLINE = (32, 32, 32), (120, 120, 120), (255, 0, 255)  # BGR; no coin is magenta
-_FONT = cv2.FONT_HERSHEY_SIMPLEX
+_SIZE = 11.0  # px, of the text
 _TITLES = ("query", "", "first", "", "right", "")
 
 
@@ -44,9 +44,9 @@ def _tile(blank: Picture, root: Path, miss: Miss, sights: Sights) -> Picture:
         left = 2 * GAP + column * (CELL + GAP)
         if cell is not None:
             tile[GAP : GAP + CELL, left : left + CELL] = cv2.resize(cell, (CELL, CELL), interpolation=cv2.INTER_AREA)
-        for line, text in enumerate(map(ascii_text, lines)):
+        for line, text in enumerate(lines):
             place = (left, GAP + CELL + 14 + 15 * line)
-            cv2.putText(tile, text[:WIDEST], place, _FONT, 0.42, _FAINT if line else _INK, 1, cv2.LINE_AA)
+            write(tile, cut(text, _SIZE, 2 * CELL), place, _SIZE, _FAINT if line else _INK)
     return tile
 
 

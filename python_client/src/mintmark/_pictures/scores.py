@@ -10,6 +10,7 @@ import numpy.typing as npt
 
 from mintmark._calibration import Calibration
 from mintmark._pictures.canvas import Colour, Picture
+from mintmark._pictures.text import text_width, write
 from mintmark._types import NO_COIN_SCORE
 
 WIDTH, HEIGHT = 960, 540  # px
@@ -17,7 +18,7 @@ LEFT, RIGHT, TOP, BOTTOM = 70, 30, 96, 64  # px: space around the axes
 BIN = 0.02  # of score
 KNOWN, UNKNOWN = (120, 160, 40), (60, 90, 230)  # BGR
 _INK, _FAINT, _GRID = (40, 40, 40), (120, 120, 120), (228, 228, 228)
-_FONT = cv2.FONT_HERSHEY_SIMPLEX
+_SIZE = 14.0  # px, of the text
 
 
 @dataclass(frozen=True)
@@ -60,13 +61,13 @@ def _draw_grid(canvas: Picture, axes: _Axes) -> None:
     for tenth in range(round(axes.low * 10), 11):
         x = axes.x(tenth / 10)
         cv2.line(canvas, (x, TOP), (x, HEIGHT - BOTTOM), _GRID, 1)
-        _write(canvas, f"{tenth / 10:.1f}", (x - 12, HEIGHT - BOTTOM + 20), _FAINT)
+        write(canvas, f"{tenth / 10:.1f}", (x - 11, HEIGHT - BOTTOM + 20), _SIZE, _FAINT)
     step = next(step for step in (0.01, 0.02, 0.05, 0.1, 0.2, 0.5) if axes.high / step < 8)
     for line in range(int(axes.high / step) + 1):
         y = axes.y(line * step)
         cv2.line(canvas, (LEFT, y), (WIDTH - RIGHT, y), _GRID, 1)
-        _write(canvas, f"{line * step:.0%}", (LEFT - 46, y + 5), _FAINT)
-    _write(canvas, "score of the best match", (WIDTH // 2 - 90, HEIGHT - 18), _INK)
+        write(canvas, f"{line * step:.0%}", (LEFT - 42, y + 5), _SIZE, _FAINT)
+    write(canvas, "score of the best match", (WIDTH // 2 - 80, HEIGHT - 18), _SIZE, _INK)
 
 
 def _draw_bars(
@@ -93,8 +94,8 @@ def _draw_threshold(canvas: Picture, axes: _Axes, result: Calibration) -> None:
     x = axes.x(result.threshold)
     cv2.line(canvas, (x, TOP - 8), (x, HEIGHT - BOTTOM), _INK, 2)
     text = f"threshold {result.threshold:.3f}"
-    width = cv2.getTextSize(text, _FONT, 0.5, 1)[0][0]
-    _write(canvas, text, (min(x + 6, WIDTH - RIGHT - width), TOP - 12), _INK)
+    place = min(x + 6, WIDTH - RIGHT - round(text_width(text, _SIZE))), TOP - 12
+    write(canvas, text, place, _SIZE, _INK)
 
 
 def _write_legend(canvas: Picture, known: Sequence[float], unknown: Sequence[float], result: Calibration) -> None:
@@ -107,8 +108,4 @@ def _write_legend(canvas: Picture, known: Sequence[float], unknown: Sequence[flo
         cv2.rectangle(canvas, (LEFT, y - 11), (LEFT + 14, y + 3), colour, cv2.FILLED)
         missing = sum(score <= NO_COIN_SCORE for score in scores)
         ending = f", {missing} without a coin" if missing else ""
-        _write(canvas, f"{title}: {len(scores)} photos, {accepted} accepted{ending}", (LEFT + 24, y), _INK)
-
-
-def _write(canvas: Picture, text: str, place: tuple[int, int], ink: Colour) -> None:
-    cv2.putText(canvas, text, place, _FONT, 0.5, ink, 1, cv2.LINE_AA)
+        write(canvas, f"{title}: {len(scores)} photos, {accepted} accepted{ending}", (LEFT + 24, y), _SIZE, _INK)
