@@ -41,7 +41,7 @@ def parse(argv: list[str] | None) -> argparse.Namespace:
         metavar="{cpu,rtx}",
         help="rtx computes on a GPU and needs requirements/rtx.txt and engines (cpu)",
     )
-    parser.add_argument("--cores", type=int, help="CPU cores to use (all that this machine or container may use)")
+    parser.add_argument("--cores", type=_cores, help="CPU cores to use (all that this machine or container may use)")
     parser.add_argument("--log", type=Path, default=Path("data/server.log"), help="Triton's log (%(default)s)")
     parser.add_argument("--tls-cert", type=Path, help="the server's certificate, PEM: gRPC is encrypted")
     parser.add_argument("--tls-key", type=Path, help="its key")
@@ -62,6 +62,13 @@ def _port(text: str) -> int:
     if not (text.isdecimal() and len(text) <= 5 and 1 <= int(text) <= MOST_PORT):
         raise argparse.ArgumentTypeError(f"must be a port from 1 to {MOST_PORT}, not {text[:20]!r}")
     return int(text)
+
+
+def _cores(text: str) -> int:
+    """A number of cores, for argparse."""
+    if not (text.isascii() and text.isdecimal() and int(text[:6]) >= 1):
+        raise argparse.ArgumentTypeError(f"must be a number of cores from 1 on, not {text[:20]!r}")
+    return int(text[:6])
 
 
 def _tls(options: argparse.Namespace) -> Tls | None:

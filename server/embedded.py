@@ -135,7 +135,10 @@ class EmbeddedServer:
 
     def _start(self, wheel: Wheel) -> None:
         if self._folder is not None:
-            self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+            try:
+                self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+            except OSError as error:
+                raise ServerError(f"the catalog's folder cannot be made: {self._folder}: {error.strerror}") from error
         made = self._resources.enter_context(staging())
         folder = made.folder
         assemble_backends(wheel, folder / "backends")

@@ -8,6 +8,9 @@ from pathlib import Path
 import numpy as np
 
 from ensemble import variables
+from ensemble.places import ROOT
+
+MADE = ROOT / ".venv" / "serve" / "triton"  # by `make models`
 
 
 class ServerError(RuntimeError):
@@ -43,13 +46,15 @@ class Wheel:
 
 
 def find_wheel() -> Wheel:
-    """Find the wheel that `build/get_triton.py` unpacked: in MINTMARK_TRITON, or beside this Python.
+    """Find the wheel that `build/get_triton.py` unpacked: in MINTMARK_TRITON, beside this Python, or as `make` does.
 
     Raises:
         ServerError: the wheel is missing, or has no stub for this Python.
     """
-    folder = Path(os.environ.get(variables.TRITON) or Path(sys.prefix) / "triton")
-    wheel = Wheel(folder)
+    given = os.environ.get(variables.TRITON)
+    places = [Path(given)] if given else [Path(sys.prefix) / "triton", MADE]
+    wheel = next((found for found in map(Wheel, places) if found.executable.is_file()), Wheel(places[0]))
+    folder = wheel.folder
     if not wheel.executable.is_file():
         raise ServerError(f"no tritonserver in {folder}: run python build/get_triton.py, or set {variables.TRITON}")
     if not wheel.stub.is_file():

@@ -63,6 +63,10 @@ def start(
         "--set", nargs="+", default=[], metavar="NAME=NUMBER", help=f"change settings: {', '.join(_simple(settings))}"
     )
     options = parser.parse_args()
+    if not list(options.data.glob("train*")):
+        parser.error(
+            f"{options.data} holds no training data: python -m training.render {data} --out {options.data} makes it"
+        )
     torch.set_num_threads(options.threads)
     torch.manual_seed(0)
     try:

@@ -5,6 +5,7 @@ import shutil
 import signal
 import socket
 import subprocess
+import sys
 import time
 from pathlib import Path
 
@@ -27,10 +28,11 @@ from ensemble.cpu import REFERENCE, Cpu
 from ensemble.graph import Target
 from ensemble.places import REPOSITORY
 from mintmark import Client
+from server.__main__ import parse
 from server.assembly import assemble_models, write_configs
 from server.embedded import EmbeddedServer
 from server.launch import Ports
-from server.wheel import ServerError, check_numpy, find_wheel
+from server.wheel import MADE, ServerError, check_numpy, find_wheel
 from tests.server.conftest import ROOT, SERVE_PYTHON, Coin, jpeg, launch
 
 pytestmark = pytest.mark.server
@@ -168,6 +170,29 @@ def test_missing_triton_is_said(monkeypatch: pytest.MonkeyPatch, tmp_path: Path)
     monkeypatch.setenv(variables.TRITON, str(tmp_path))
     with pytest.raises(ServerError, match=r"run python build/get_triton\.py"):
         find_wheel()
+
+
+def test_triton_is_found_where_make_puts_it(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """By programs of another environment, such as that of the trainings."""
+    monkeypatch.delenv(variables.TRITON, raising=False)
+    monkeypatch.setattr(sys, "prefix", str(tmp_path))
+    if not MADE.is_dir():
+        pytest.skip("Triton was not unpacked by make")
+    assert find_wheel().folder == MADE
+
+
+@pytest.mark.parametrize("cores", ["0", "-1", "all", "1.5", ""])
+def test_a_number_of_cores_that_is_none(cores: str, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        parse([f"--cores={cores}"])
+    assert "must be a number of cores from 1 on" in capsys.readouterr().err
+
+
+def test_a_catalog_that_cannot_be_made(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    server = EmbeddedServer(tmp_path / "file" / "catalog", Ports.free())
+    with pytest.raises(ServerError, match=r"the catalog's folder cannot be made: .*file/catalog"):
+        server.start()
 
 
 def test_serving_has_no_torch() -> None:

@@ -52,7 +52,7 @@ def _parser() -> argparse.ArgumentParser:
     common = argparse.ArgumentParser(add_help=False, argument_default=argparse.SUPPRESS)
     _add_connection(common)  # the same options after the command override those before it, if given
     parser.set_defaults(
-        url=os.environ.get(URL_VARIABLE, DEFAULT_URL),
+        url=os.environ.get(URL_VARIABLE) or DEFAULT_URL,
         timeout=DEFAULT_TIMEOUT,
         tls=False,
         tls_ca=None,

@@ -20,6 +20,7 @@ from mintmark._errors import (
     Unauthorized,
 )
 from mintmark._transports.base import Tensors
+from mintmark._transports.reachability import is_no_server, reason
 from mintmark._transports.tls import Tls
 
 MOST_PORT = 65_535
@@ -33,12 +34,7 @@ class TritonTransport:
     """
 
     def __init__(self, url: str, *, token: str | None = None, tls: bool | Tls = False) -> None:
-        if "://" in url:
-            raise InvalidRequest(f"the server's address is HOST:PORT without a scheme, not {url!r}")
-        port = url.rpartition(":")[2] if ":" in url else ""
-        if port.isdecimal() and (len(port) > 5 or not 1 <= int(port) <= MOST_PORT):
-            raise InvalidRequest(f"the server's address has the port {port[:20]}; ports are 1 to {MOST_PORT}")
-        self._url = url
+        self._url = _checked_address(url)
         self._headers = {"authorization": f"Bearer {_checked(token)}"} if token else None
         certificates = Tls() if isinstance(tls, bool) else tls
         self._encryption = {"ssl": True, **certificates.checked()} if tls else {"ssl": False}
@@ -89,6 +85,20 @@ class TritonTransport:
             self._idle.put(connection)
 
 
+def _checked_address(url: str) -> str:
+    """HOST:PORT, or a socket of this machine."""
+    if url.startswith("unix:"):
+        return url
+    if "://" in url:
+        raise InvalidRequest(f"the server's address is HOST:PORT without a scheme, not {url!r}")
+    host, _, port = url.rpartition(":")
+    if not host or not (port.isascii() and port.isdecimal()):
+        raise InvalidRequest(f"the server's address is HOST:PORT, such as localhost:8001, not {url!r}")
+    if len(port) > 5 or not 1 <= int(port) <= MOST_PORT:
+        raise InvalidRequest(f"the server's address has the port {port[:20]}; ports are 1 to {MOST_PORT}")
+    return url
+
+
 def _checked(token: str) -> str:
     """The token, if a header can carry it. gRPC would check it too, but would show it in its error."""
     if not all("!" <= letter <= "~" for letter in token):
@@ -117,7 +127,9 @@ def error_of(status: str | None, message: str, url: str) -> MintmarkError:
     if name == "UNAVAILABLE" and any(words in text for words in _BUSY):
         return ServerBusy(f"server {url} is busy, try again later: {text}")
     if name == "UNAVAILABLE":
-        return ServerUnavailable(f"server {url} is unavailable: {text}")
+        return ServerUnavailable(f"server {url} is unavailable: {reason(text)}")
+    if name == "UNIMPLEMENTED" and is_no_server(text):
+        return ServerUnavailable(f"server {url} is unavailable: what answers there is no Mintmark server")
     if name == "DEADLINE_EXCEEDED":
         return RequestTimeout(f"server {url} did not answer in time: {text}")
     return ServerError(f"server {url} failed: {name or 'no status'}: {text}")
