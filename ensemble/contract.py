@@ -60,6 +60,9 @@ PHOTO_SUFFIXES = {  # by Pillow's names of the formats
     "WEBP": (".webp",),
     "BMP": (".bmp",),
     "TIFF": (".tif", ".tiff"),
+    "GIF": (".gif",),
+    "HEIF": (".heic", ".heif", ".hif"),
+    "AVIF": (".avif",),
 }
 PHOTO_FORMATS = tuple(PHOTO_SUFFIXES)
 
