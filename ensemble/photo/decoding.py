@@ -86,7 +86,7 @@ def read_header(encoded: bytes, limits: Limits = DEFAULT) -> Header:
     if not kind.read:
         raise PhotoError(_refusal(encoded, kind))
     besides = check_header(encoded, kind.name, limits)
-    plain = without_metadata(encoded)
+    plain = without_metadata(encoded, kind.name)
     image = _open(plain, kind.name)
     width, height = image.size if image else _tiff_size(plain)
     check_size(width, height, limits)

@@ -25,7 +25,7 @@ _JPEG_IN_TIFF = (6, 7)
 _GIF_EXTENSION, _GIF_PICTURE = 0x21, 0x2C
 
 
-def check_header(encoded: bytes, name: str, limits: Limits) -> int:
+def check_header(encoded: bytes, name: str, limits: Limits) -> float:
     """Refuse a photo file whose header promises more than the limits allow.
 
     Args:

@@ -7,10 +7,10 @@ these functions sees it the same way up.
 import re
 import struct
 import zlib
-from collections.abc import Iterator
 from contextlib import suppress
 
 from ensemble.photo import parts
+from ensemble.photo.items import picture_alone
 
 _ORIENTATION = 274
 _XMP = 700
@@ -24,7 +24,6 @@ PICTURE_TAGS = {  # of a TIFF
     *(255, 256, 257, 258, 259, 262, 266, 273, 277, 278, 279, 284, 292, 293, 317, 320, 322, 323, 324, 325, 332, 338),
     *(339, 347, 512, 513, 514, 515, 517, 518, 519, 520, 521, 529, 530, 531, 532),
 }
-_HIDDEN = b"skip"  # the type of an item that nobody looks for
 
 
 def orientation(encoded: bytes) -> int:
@@ -55,15 +54,20 @@ def exif_orientation(exif: bytes) -> int:
     return 0
 
 
-def without_metadata(encoded: bytes) -> bytes:
-    """The file with its picture alone; of several frames of a PNG or TIFF, the first. WebP, GIF and BMP stay as is."""
-    if encoded.startswith(parts.JPEG):
-        return _plain_jpeg(encoded)
-    if encoded.startswith(parts.PNG):
-        return _plain_png(encoded)
-    if encoded.startswith(parts.TIFF):
-        return _plain_tiff(encoded)
-    return _plain_items(encoded) if encoded[4:8] == b"ftyp" else encoded
+def without_metadata(encoded: bytes, name: str) -> bytes:
+    """The file with its picture alone; of several frames of a PNG or TIFF, the first.
+
+    Args:
+        encoded: a file; a WebP, GIF or BMP stays as it is.
+        name: of its format, one of PHOTO_FORMATS.
+
+    Raises:
+        IndexError, KeyError, ValueError: a HEIF or AVIF is damaged.
+    """
+    if name in ("HEIF", "AVIF"):
+        return picture_alone(encoded, name)
+    plain = {"JPEG": _plain_jpeg, "PNG": _plain_png, "TIFF": _plain_tiff}.get(name)
+    return plain(encoded) if plain else encoded
 
 
 def _of_jpeg(encoded: bytes) -> tuple[bytes, bytes]:
@@ -120,23 +124,3 @@ def _plain_tiff(encoded: bytes) -> bytes:
     start = len(encoded) + len(encoded) % 2
     directory = struct.pack(f"{order}H", len(kept)) + b"".join(kept.values()) + bytes(4)
     return b"".join((encoded[:4], struct.pack(f"{order}I", start), encoded[8:], bytes(start - len(encoded)), directory))
-
-
-def _plain_items(encoded: bytes) -> bytes:
-    """With items of EXIF and XMP under another type, so that no place in the file changes."""
-    plain = bytearray(encoded)
-    for at in _metadata_items(encoded):
-        plain[at : at + 4] = _HIDDEN
-    return bytes(plain)
-
-
-def _metadata_items(encoded: bytes) -> Iterator[int]:
-    """Where the types of such items are."""
-    table = parts.find_box(encoded, "meta/iinf")
-    if table is None:
-        return
-    start = table.content + (6 if encoded[table.content : table.content + 1] == b"\0" else 8)
-    for entry in parts.boxes(encoded, start, table.stop):
-        at = entry.content + 4 + (4 if encoded[entry.content : entry.content + 1] == b"\2" else 6)
-        if entry.kind == b"infe" and encoded[at : at + 4] in (b"Exif", b"mime", b"uri "):
-            yield at
