@@ -48,10 +48,10 @@ def coded(picture: np.ndarray, file_format: str = "HEIF", **options: object) -> 
     Image.fromarray(picture).save(file, file_format, **options)
     encoded = file.getvalue()
     kind, configuration = (b"hvc1", "hvcC") if file_format == "HEIF" else (b"av01", "av1C")
-    data, found = parts.find_box(encoded, "mdat"), parts.find_box(encoded, f"meta/iprp/ipco/{configuration}")
-    assert data and found
-    height, width = picture.shape[:2]
-    return Item(kind, encoded[data.content : data.stop], [encoded[found.start : found.stop], ispe(width, height)])
+    data = parts.find_box(encoded, "mdat")
+    found = [parts.find_box(encoded, f"meta/iprp/ipco/{name}") for name in (configuration, "ispe", "clap")]
+    assert data and found[0] and found[1]
+    return Item(kind, encoded[data.content : data.stop], [encoded[one.start : one.stop] for one in found if one])
 
 
 def grid(columns: int, rows: int, width: int, height: int, tiles: Sequence[int], *properties: bytes) -> Item:
@@ -66,7 +66,8 @@ def tiled(picture: np.ndarray, side: int, *properties: bytes, file_format: str =
     rows, columns = -(-height // side), -(-width // side)
     padded = np.pad(picture, ((0, rows * side - height), (0, columns * side - width), (0, 0)), "edge")
     places = [(side * row, side * column) for row in range(rows) for column in range(columns)]
-    items = [coded(padded[y : y + side, x : x + side], file_format, quality=quality) for y, x in places]
+    options = {"subsampling": "4:4:4"} if file_format == "AVIF" else {}  # which may have odd sides
+    items = [coded(padded[y : y + side, x : x + side], file_format, quality=quality, **options) for y, x in places]
     numbers = range(2, 2 + len(items))
     return heif([grid(columns, rows, width, height, numbers, *properties), *items], file_format)
 

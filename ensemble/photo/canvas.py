@@ -4,20 +4,10 @@ from dataclasses import dataclass
 
 import cv2
 import numpy as np
-from PIL import Image
 
 from ensemble.contract import CANVAS_SIZE
+from ensemble.photo.pixels import SIDEWAYS, turned
 
-_UPRIGHT = {  # EXIF orientation to the operation that undoes it
-    2: Image.Transpose.FLIP_LEFT_RIGHT,
-    3: Image.Transpose.ROTATE_180,
-    4: Image.Transpose.FLIP_TOP_BOTTOM,
-    5: Image.Transpose.TRANSPOSE,
-    6: Image.Transpose.ROTATE_270,
-    7: Image.Transpose.TRANSVERSE,
-    8: Image.Transpose.ROTATE_90,
-}
-_SIDEWAYS = (5, 6, 7, 8)
 _PARTS = (1 / 2, 1 / 4, 1 / 8)  # of its size, at which a JPEG can be decoded; the next larger one takes twice as long
 _ENOUGH = 0.9  # of the canvas
 
@@ -47,9 +37,8 @@ def upright(picture: np.ndarray, width: int, height: int, turn: int) -> Photo:
     """
     factor = shrinking(width, height)
     small = shrink(picture, width, height, factor)
-    if turn in _UPRIGHT:  # turning is cheaper after shrinking
-        small = np.asarray(Image.fromarray(small).transpose(_UPRIGHT[turn]))
-    if turn in _SIDEWAYS:
+    small = turned(small, turn)  # which is cheaper after shrinking
+    if turn in SIDEWAYS:
         width, height = height, width
     return place(small, width, height, factor)
 

@@ -14,7 +14,7 @@ from ensemble.photo.checks import LEAST_PIXEL_BYTES, check_memory, check_size
 from ensemble.photo.header import check_header
 from ensemble.photo.kinds import Kind, kind_of
 from ensemble.photo.metadata import orientation, without_metadata
-from ensemble.photo.opening import decode_deep, deep_bytes, open_with_pillow, rgb_of_pillow, turn_of_pillow
+from ensemble.photo.opening import decode_with_opencv, deep_bytes, open_with_pillow, rgb_of_pillow, turn_of_pillow
 
 SUFFIXES = tuple(suffix for suffixes in PHOTO_SUFFIXES.values() for suffix in suffixes)  # of file names
 
@@ -138,7 +138,7 @@ def _memory(header: Header) -> float:
 
 def _rgb(header: Header) -> np.ndarray:
     """[h, w, 3] uint8: the picture, a JPEG's perhaps smaller."""
-    if deep_bytes(header.plain) and (picture := decode_deep(header.plain)) is not None:
+    if deep_bytes(header.plain) and (picture := decode_with_opencv(header.plain)) is not None:
         return picture
     if header.image is None:
         raise ValueError("OpenCV cannot decode it")
@@ -164,6 +164,7 @@ def _without_end(plain: bytes) -> np.ndarray | None:
 
     Then it does not matter to a decoder what stands between its data and an end mark.
     """
+    plain = plain.removesuffix(_END[:1])  # half of the mark
     one, other = (rgb_of_pillow(_loaded(open_with_pillow(plain + data + _END, "JPEG"))) for data in (b"", _NO_DATA))
     return one if np.array_equal(one, other) else None
 

@@ -19,8 +19,9 @@ if TYPE_CHECKING:
 _PNG_DEPTH = 24  # where it is; the type of colours follows
 _PNG_CHANNELS = {0: 1, 2: 3, 4: 4, 6: 4}  # as OpenCV decodes them
 _BITS, _PHOTOMETRIC, _SAMPLES = 258, 262, 277  # tags of a TIFF
-_PLAIN_COLOURS = (0, 1, 2)  # white is 0, black is 0, RGB
+_PLAIN_COLOURS = (0, 1, 2, 32844, 32845)  # white is 0, black is 0, RGB; logarithms, grey and in colour
 _PILLOWS_BITS = 8
+_JPEG_END = b"\xff\xd9"
 
 
 def open_with_pillow(encoded: bytes, name: str) -> "Image.Image":
@@ -56,9 +57,8 @@ def rgb_of_pillow(image: "Image.Image") -> np.ndarray:
     """[h, w, 3] uint8 RGB of a Pillow image; transparent parts become white."""
     if image.mode in ("RGB", "L", "RGBA", "LA") and "transparency" not in image.info:
         values = np.asarray(image)
-        if image.format == "BMP" and image.mode == "RGBA" and not values[:, :, 3].any():
-            values = values[:, :, :3]  # many programs write BMP with alpha and leave it 0
-        return rgb_of(values)
+        opaque = image.format == "BMP" and image.mode == "RGBA" and not _has_alpha(b"BM", values)
+        return rgb_of(values[:, :, :3] if opaque else values)
     if image.mode.startswith(("I", "F")):
         return rgb_of(np.asarray(image))
     return rgb_of(np.asarray(image.convert("RGBA" if image.has_transparency_data else "RGB")))
@@ -72,7 +72,7 @@ def turn_of_pillow(image: "Image.Image") -> int:
 def deep_bytes(encoded: bytes) -> int:
     """Bytes of the values of one pixel of a PNG or TIFF that Pillow would cut down or not read; 0 for any other file.
 
-    They have more than 8 bits each, and white, black or RGB as colours.
+    They have more than 8 bits each, and are grey or RGB.
     """
     if encoded.startswith(parts.PNG):
         depth, colours = encoded[_PNG_DEPTH : _PNG_DEPTH + 2].ljust(2, b"\0")
@@ -84,16 +84,26 @@ def deep_bytes(encoded: bytes) -> int:
     return -(-bits // 8) * (tags.get(_SAMPLES) or (1,))[0]
 
 
-def decode_deep(encoded: bytes) -> np.ndarray | None:
-    """[h, w, 3] uint8 RGB of a PNG or TIFF of more than 8 bits; None where OpenCV does not read it."""
-    values = cv2.imdecode(np.frombuffer(encoded, np.uint8), cv2.IMREAD_UNCHANGED)
-    return None if values is None else rgb_of_opencv(values)
-
-
-def rgb_of_opencv(values: np.ndarray) -> np.ndarray:
-    """[h, w, 3] uint8 RGB of what OpenCV decodes: grey, BGR or BGR with alpha, of any depth."""
-    if values.ndim == 3 and values.shape[2] == 3:
+def decode_with_opencv(encoded: bytes) -> np.ndarray | None:
+    """[h, w, 3] uint8 RGB of a file without metadata; transparent parts become white. None where OpenCV cannot."""
+    tags = {tag.number: parts.whole_numbers(encoded, tag, 1) for tag in parts.tags(encoded)}
+    plain = not tags or tags.get(_PHOTOMETRIC, ())[:1] in [(colours,) for colours in _PLAIN_COLOURS]
+    if encoded.startswith(parts.JPEG):
+        encoded += _JPEG_END  # OpenCV reads no file that lacks it
+    try:
+        flags = cv2.IMREAD_UNCHANGED if plain else cv2.IMREAD_COLOR
+        values = cv2.imdecode(np.frombuffer(encoded, np.uint8), flags)
+    except cv2.error:
+        return None
+    if values is None:
+        return None
+    if values.ndim == 3 and values.shape[2] == 4:
+        values = values[:, :, [2, 1, 0, 3]] if _has_alpha(encoded, values) else values[:, :, 2::-1]
+    elif values.ndim == 3 and values.shape[2] == 3:
         values = values[:, :, ::-1]
-    elif values.ndim == 3 and values.shape[2] == 4:
-        values = values[:, :, [2, 1, 0, 3]]
     return rgb_of(values)
+
+
+def _has_alpha(encoded: bytes, values: np.ndarray) -> bool:
+    """Whether the last of four channels counts: many programs write BMP with alpha and leave it 0."""
+    return not encoded.startswith(b"BM") or bool(values[:, :, 3].any())

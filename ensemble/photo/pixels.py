@@ -1,9 +1,20 @@
 """Decoded values of any depth become what a person sees: RGB of 8 bits, on white where they are transparent."""
 
+import cv2
 import numpy as np
 
 _ROWS = 256  # at a time, so that little memory is taken
 _DEPTHS = (255, 1_023, 4_095, 16_383, 65_535)  # largest values of 8, 10, 12, 14 and 16 bits
+# By EXIF orientation, after the sides are swapped where it lies sideways; 1 is across, 0 down, -1 both.
+_FLIPS = {2: 1, 3: -1, 4: 0, 6: 1, 7: -1, 8: 0}
+SIDEWAYS = (5, 6, 7, 8)
+
+
+def turned(picture: np.ndarray, turn: int) -> np.ndarray:
+    """A stored picture, [h, w, 3], upright: by its orientation, 1 to 8, as EXIF counts."""
+    if turn in SIDEWAYS:
+        picture = cv2.transpose(picture)
+    return cv2.flip(picture, _FLIPS[turn]) if turn in _FLIPS else picture
 
 
 def rgb_of(values: np.ndarray) -> np.ndarray:

@@ -16,8 +16,9 @@ from mintmark._client import Client
 from mintmark._contract import DEFAULT_K, FILTERS, METADATA_FILTER, PHOTO_FORMATS, WHOLE_NUMBERS
 from mintmark._errors import InvalidRequest, MintmarkError, ServerUnavailable, Unauthorized
 from mintmark._pictures.alike import draw_alike
-from mintmark._pictures.canvas import Picture, below, decoded, load, save
+from mintmark._pictures.canvas import Picture, below, decoded, save
 from mintmark._pictures.coins import draw_coins
+from mintmark._pictures.loading import load
 from mintmark._pictures.recognition import draw_recognition
 from mintmark._types import FoundCoin, Match, Recognition
 
