@@ -21,7 +21,8 @@ _READERS: dict[bytes, Callable[[bytes, bytes, Counter], Coded]] = {b"hvc1": code
 _CODEC = {"HEIF": b"hvc1", "AVIF": b"av01"}
 _OTHER_CODECS = {b"vvc1": "VVC", b"avc1": "H.264", b"jpeg": "JPEG", b"j2k1": "JPEG 2000", b"unci": "plain pixels"}
 _MOST_PICTURES = {b"hvc1": 1, b"av01": 4}  # of one item; those of AVIF may have layers
-_MOST_TILED = 1.25  # of all tiles, of the pixels that a photo may have: the last ones overhang
+_MOST_TILED = 1.25  # times the pixels that a photo may have, of all tiles: the last ones overhang
+_MOST_DECODED = 5.0  # times likewise, of all pictures, each as often as it has slices: they may lie over each other
 
 
 def check_heif(encoded: bytes, name: str, limits: Limits) -> float:
@@ -55,7 +56,7 @@ def check_heif(encoded: bytes, name: str, limits: Limits) -> float:
 
 
 def _check(items: dict[int, Item], name: str, count: Counter, limits: Limits) -> float:
-    pixels = dict[int, int]()
+    pixels, decoded = dict[int, int](), 0
     for number, item in items.items():
         kind = item.kind
         if kind == GRID:
@@ -64,28 +65,34 @@ def _check(items: dict[int, Item], name: str, count: Counter, limits: Limits) ->
             what = _OTHER_CODECS.get(kind, "another structure than phones write")
             raise PhotoError(f"{name} photos of {what} are not supported; export it as JPEG")
         if item.kind in CODED:
-            pixels[number] = _check_coded(item, count, limits)
+            pixels[number], layers = _check_coded(item, count, limits)
+            decoded += pixels[number] * layers
+            _check_pixels(decoded, _MOST_DECODED, "of pictures and slices")
     for number, item in items.items():
         if item.kind == GRID:
             _check_grid(item, limits)
             pixels[number] = len(item.tiles) * max(pixels[tile] for tile in item.tiles)
-            if pixels[number] > _MOST_TILED * MAX_MEGAPIXELS * 1e6:
-                total = f"{len(item.tiles)} tiles of {pixels[number] / 1e6:.1f} megapixels in all"
-                raise PhotoError(f"the photo has {total}: send an ordinary JPEG")
+            _check_pixels(pixels[number], _MOST_TILED, "of tiles")
     besides = PIXEL_BYTES * pixels[next(iter(items))]
     check_memory(besides, limits)
     return besides
 
 
-def _check_coded(item: Item, count: Counter, limits: Limits) -> int:
-    """Pixels of the largest picture that the decoder of an item allocates."""
+def _check_pixels(pixels: int, most: float, what: str) -> None:
+    if pixels > most * MAX_MEGAPIXELS * 1e6:
+        size = f"{pixels / 1e6:.1f} megapixels {what}"
+        raise PhotoError(f"the photo has {size}; the limit is {most * MAX_MEGAPIXELS:g}: send an ordinary JPEG")
+
+
+def _check_coded(item: Item, count: Counter, limits: Limits) -> tuple[int, int]:
+    """Pixels of the largest picture that the decoder of an item allocates, and how often it may decode them."""
     found = _READERS[item.kind](item.properties[CODED[item.kind]], item.data, count)
     check_count(found.pictures, _MOST_PICTURES[item.kind], "pictures in one item")
     check_count(found.slices, limits.scans, "slices in one picture")
     sizes = [*found.sizes, struct.unpack_from(">II", item.properties[b"ispe"], 4)]
     for width, height in sizes:
         check_size(width, height, limits)
-    return max(width * height for width, height in sizes)
+    return max(width * height for width, height in sizes), max(1, found.pictures, found.slices)
 
 
 def _check_grid(item: Item, limits: Limits) -> None:

@@ -114,12 +114,20 @@ HOSTILE_HEIF = {
     ),
     "HEIC of many pictures in one": (single(HEVC, data=HEVC.data * 50), "more than 1 pictures in one item"),
     "HEIC of many slices": (hevc_of_many_slices(1_000), "more than 32 slices"),
+    "HEIC of large slices": (
+        single(
+            HEVC,
+            properties=[HEVC.properties[0], ispe(8_000, 8_000)],
+            data=hevc_units(*[HEVC.data[4:6] + b"\x80" + HEVC.data[7:40]], *[HEVC.data[4:6] + bytes(40)] * 9),
+        ),
+        r"640\.0 megapixels of pictures and slices; the limit is 320",
+    ),
     "HEIC of many units": (single(HEVC, data=hevc_units(*[b"\x4e\1\0"] * 50_000)), "more than 20000 boxes, items and"),
     "HEIC of 40,000 tiles": (of_grid(40_000, 200, 200), "more than 20000 boxes|tiles"),
     "HEIC whose tiles are missing": (of_grid(3, 2, 2), "damaged or cut off in its header"),
     "HEIC of large tiles": (
         of_grid(200, 20, 10, replace(HEVC, properties=[HEVC.properties[0], ispe(4_000, 4_000)]), 400),
-        "200 tiles of 3200.0 megapixels in all",
+        "3200.0 megapixels of tiles; the limit is 80",
     ),
     "HEIC of grids of grids": (
         heif([grid(2, 2, 128, 128, [2] * 4), grid(2, 2, 128, 128, [3] * 4), HEVC]),
