@@ -102,6 +102,8 @@ def _refusal(encoded: bytes, kind: Kind) -> str:
     supported = ", ".join(PHOTO_FORMATS)
     if not encoded:
         return "the photo is empty (0 bytes)"
+    if encoded.count(0) == len(encoded):
+        return f"the photo is {len(encoded)} bytes of zero: its transfer or its disk failed; send it again"
     if kind.name:
         return f"{kind.name} are not supported; {kind.advice.format(formats=supported)}"
     return f"the photo is not an image, or is cut off in its header ({len(encoded)} bytes); send one of {supported}"

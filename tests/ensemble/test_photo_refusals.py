@@ -109,13 +109,17 @@ def test_empty() -> None:
     assert "empty" in refusal(b"")
 
 
+def test_zeros() -> None:
+    assert "5000 bytes of zero: its transfer or its disk failed" in refusal(bytes(5_000))
+
+
 @pytest.mark.parametrize("size", [1, 2, 3, 8, 12, 1000, 100_000])
 @pytest.mark.parametrize("seed", range(3))
 def test_random_bytes(size: int, seed: int) -> None:
     assert ", ".join(PHOTO_FORMATS) in refusal(np.random.default_rng(seed).bytes(size))
 
 
-@pytest.mark.parametrize("text", ["a", "hello", "{}", "\0" * 64])
+@pytest.mark.parametrize("text", ["a", "hello", "{}"])
 def test_text(text: str) -> None:
     assert f"{len(text)} bytes" in refusal(text.encode())
 
