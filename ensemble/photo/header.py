@@ -22,7 +22,6 @@ _TILE_WIDTH, _TILE_HEIGHT, _TILES = 322, 323, 324
 _BLOCKS = (_STRIPS, 279, _TILES, 325)  # tags with a value for each strip or tile: places and lengths
 _MOST_VALUES = 200_000  # of any other tag: a palette has 196,608
 _JPEG_IN_TIFF = (6, 7)
-_GIF_EXTENSION, _GIF_PICTURE = 0x21, 0x2C
 
 
 def check_header(encoded: bytes, name: str, limits: Limits) -> float:
@@ -105,26 +104,14 @@ def _webp_size(kind: bytes, data: bytes) -> tuple[int, int] | None:
 
 def _check_gif(encoded: bytes, limits: Limits) -> int:
     """Extensions up to the first picture, which may reach beyond the size that the header says."""
-    width, height, flags = struct.unpack_from("<HHB", encoded, 6)
+    width, height = struct.unpack_from("<HH", encoded, 6)
     check_size(width, height, limits)
-    at = 13 + _gif_colours(flags)
-    number = 0
-    while encoded[at] == _GIF_EXTENSION:
-        at += 2
-        while length := encoded[at]:
-            number += 1
-            check_count(number, limits.parts, "blocks")
-            at += 1 + length
-        at += 1
-    if encoded[at] == _GIF_PICTURE:
-        left, top, columns, rows = struct.unpack_from("<HHHH", encoded, at + 1)
-        check_size(max(width, left + columns), max(height, top + rows), limits)
+    for number, block in enumerate(parts.gif_blocks(encoded), 1):
+        check_count(number, limits.parts, "blocks")
+        if block.kind == parts.GIF_PICTURE:
+            left, top, columns, rows = struct.unpack_from("<HHHH", encoded, block.content)
+            check_size(max(width, left + columns), max(height, top + rows), limits)
     return 0
-
-
-def _gif_colours(flags: int) -> int:
-    """Bytes of a table of colours."""
-    return 3 * 2 ** ((flags & 7) + 1) if flags & 0x80 else 0
 
 
 def _check_tiff(encoded: bytes, limits: Limits) -> int:

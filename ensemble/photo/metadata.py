@@ -18,6 +18,7 @@ _XMP_ORIENTATION = re.compile(rb"tiff:Orientation(?:=[\"']|>)\s*([1-8])\s*[\"'<]
 _MOST_TEXT = 1_000_000  # bytes of a packed text that are unpacked
 _JPEG_METADATA = {0xFE, *range(0xE1, 0xF0)} - {0xEE}  # comments and applications' segments, but Adobe's, which says
 # how colours are stored, and JFIF's, likewise
+_GIF_CONTROL = b"\xf9"
 _PNG_PICTURE = (b"IHDR", b"PLTE", b"tRNS", b"IDAT", b"IEND")
 _EXIF_TEXTS = (b"Raw profile type exif\0", b"Raw profile type APP1\0")
 PICTURE_TAGS = {  # of a TIFF
@@ -58,7 +59,7 @@ def without_metadata(encoded: bytes, name: str) -> bytes:
     """The file with its picture alone; of several frames of a PNG or TIFF, the first.
 
     Args:
-        encoded: a file; a WebP, GIF or BMP stays as it is.
+        encoded: a file; a WebP or BMP stays as it is.
         name: of its format, one of PHOTO_FORMATS.
 
     Raises:
@@ -66,7 +67,7 @@ def without_metadata(encoded: bytes, name: str) -> bytes:
     """
     if name in ("HEIF", "AVIF"):
         return picture_alone(encoded, name)
-    plain = {"JPEG": _plain_jpeg, "PNG": _plain_png, "TIFF": _plain_tiff}.get(name)
+    plain = {"JPEG": _plain_jpeg, "PNG": _plain_png, "TIFF": _plain_tiff, "GIF": _plain_gif}.get(name)
     return plain(encoded) if plain else encoded
 
 
@@ -115,12 +116,21 @@ def _plain_png(encoded: bytes) -> bytes:
     return parts.PNG + b"".join(kept)
 
 
+def _plain_gif(encoded: bytes) -> bytes:
+    """With the extension that says which colour is transparent."""
+    kept = [encoded[: parts.gif_head(encoded)]]
+    for block in parts.gif_blocks(encoded):
+        if block.kind == parts.GIF_PICTURE:
+            kept.append(encoded[block.start :])
+        elif block.kind == _GIF_CONTROL and block.content == block.start + 3:
+            kept[1:] = [encoded[block.start : block.stop] + b"\0"]
+    return b"".join(kept)
+
+
 def _plain_tiff(encoded: bytes) -> bytes:
     """With a new directory at its end, of the tags that describe the picture."""
     order = parts.byte_order(encoded)
     kept = {tag.number: tag.line for tag in parts.tags(encoded) if tag.number in PICTURE_TAGS}
-    if not kept:
-        return encoded
     start = len(encoded) + len(encoded) % 2
     directory = struct.pack(f"{order}H", len(kept)) + b"".join(kept.values()) + bytes(4)
     return b"".join((encoded[:4], struct.pack(f"{order}I", start), encoded[8:], bytes(start - len(encoded)), directory))

@@ -8,7 +8,7 @@ import zlib
 import numpy as np
 from PIL import Image
 
-from tests.attacks.heif import HOSTILE_HEIF
+from tests.attacks.heif import HOSTILE_HEIF, comment
 
 
 def jpeg_of_many_scans(scans: int, width: int = 2000, height: int = 1500) -> bytes:
@@ -139,6 +139,13 @@ def png_with_text_bomb() -> bytes:
     return png(4, 4, png_chunk(b"zTXt", text), png_chunk(b"IDAT", zlib.compress(bytes(4 * 13))))
 
 
+def gif_with_comment_bomb() -> bytes:
+    """A GIF with a comment of 4.8 MB in 19,000 blocks."""
+    data = saved(64, 48, "GIF")
+    start = data.index(b"\x2c\0\0\0\0")
+    return data[:start] + comment(19_000, 255) + data[start:]
+
+
 def bmp_of_runs() -> bytes:
     """A BMP of 60 megapixels in run lengths: Pillow fills each row byte by byte."""
     info = struct.pack("<IiiHHIIiiII", 40, 30_000, 2_000, 1, 8, 1, 0, 0, 0, 256, 0)
@@ -151,6 +158,10 @@ HOSTILE = {
     "JPEG of 100,000 segments": (jpeg_of_many_segments(100_000), "more than 20000 segments"),
     "TIFF with a huge tile": (tiff_with_a_huge_tile(), "decoding the photo takes 1024 MB"),
     "TIFF with an enormous palette": (tiff_with_palette(10_000_000), "more than 200000 values of one tag"),
+    "TIFF of other tags": (
+        tiff_with_tag_bomb().replace(struct.pack("<HHI", 273, 4, 1), struct.pack("<HHI", 60_000, 4, 1)),
+        "damaged or cut off in its header",
+    ),
     "TIFF of 100,000 strips": (tiff_of_many_strips(100_000), "more than 32768 tiles or strips"),
     "BigTIFF": (b"II+\0\x08\0\0\0" + struct.pack("<QQ", 16, 1) + bytes(100), "BigTIFF photos are not supported"),
     "WebP of 26 bytes": (webp(16_000, 3_900), "decoding the photo takes"),
@@ -169,5 +180,6 @@ HARMLESS = {
     "JPEG with an EXIF bomb": jpeg_with_exif_bomb(),
     "TIFF with a tag bomb": tiff_with_tag_bomb(),
     "PNG with a text bomb": png_with_text_bomb(),
+    "GIF with a comment bomb": gif_with_comment_bomb(),
 }
 """Photos whose bombs are beside the picture, which is all that is looked at."""

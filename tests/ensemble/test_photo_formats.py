@@ -109,6 +109,18 @@ def test_the_client_alone_reads_what_opencv_reads_and_names_what_it_needs(pictur
     ]
 
 
+def test_libraries_of_few_photos_are_imported_with_the_first_of_them(picture: np.ndarray) -> None:
+    """Start-up and memory of a server that sees JPEGs alone stay what they are."""
+    code = (
+        "import sys; from ensemble.photo import decode; decode(sys.stdin.buffer.read());"
+        "print([name for name in ('pi_heif', 'PIL.AvifImagePlugin') if name in sys.modules])"
+    )
+    for name, imported in (("JPEG", "[]"), ("PNG", "[]"), ("HEIF", "['pi_heif']")):
+        data = SAMPLES[name].make(picture)
+        done = subprocess.run([sys.executable, "-c", code], input=data, cwd=ROOT, capture_output=True, check=True)
+        assert done.stdout.decode().strip() == imported
+
+
 def test_the_client_says_what_it_cannot_open(tmp_path: Path) -> None:
     for data, message in ((b"%PDF-1.7", "PDF photos are not read"), (b"\xff\xd8\xff\xe0", "the JPEG is damaged")):
         (tmp_path / "photo").write_bytes(data)

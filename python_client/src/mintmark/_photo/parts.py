@@ -14,6 +14,7 @@ from typing import NamedTuple
 PNG, JPEG = b"\x89PNG\r\n\x1a\n", b"\xff\xd8\xff"
 TIFF = (b"II*\0", b"MM\0*")
 EXIF = b"Exif\0\0"
+GIF_PICTURE = b"\x2c"
 START_OF_SCAN = 0xDA
 _BARE = {0x01, *range(0xD0, 0xD9)}  # markers of a JPEG without a length
 _MARK = re.compile(rb"\xff[^\x00\xff]")
@@ -80,6 +81,26 @@ def webp_chunks(encoded: bytes) -> Iterator[Part]:
         kind, length = struct.unpack_from("<4sI", encoded, start)
         yield Part(kind, start, start + 8, start + 8 + length)
         start += 8 + length + length % 2
+
+
+def gif_blocks(encoded: bytes) -> Iterator[Part]:
+    """Blocks of extensions of a GIF, by their labels, each with the start of its extension; then its first picture."""
+    at = gif_head(encoded)
+    while encoded[at : at + 1] == b"\x21":
+        start, label = at, encoded[at + 1 : at + 2]
+        at += 2
+        while at < len(encoded) and (length := encoded[at]):
+            yield Part(label, start, at + 1, at + 1 + length)
+            at += 1 + length
+        at += 1
+    if encoded[at : at + 1] == GIF_PICTURE:
+        yield Part(GIF_PICTURE, at, at + 1, len(encoded))
+
+
+def gif_head(encoded: bytes) -> int:
+    """Bytes of the head of a GIF with its table of colours."""
+    flags = encoded[10] if len(encoded) > 10 else 0
+    return 13 + (3 * 2 ** ((flags & 7) + 1) if flags & 0x80 else 0)
 
 
 def boxes(encoded: bytes, start: int, stop: int) -> Iterator[Part]:
