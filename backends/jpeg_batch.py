@@ -21,7 +21,7 @@ from PIL import Image
 from backends.cpu_decoder import Decoded, decode_or_error
 from ensemble.errors import PhotoError
 from ensemble.limits import DEFAULT, Limits
-from ensemble.photo import Photo, orientation_of, read_header, upright
+from ensemble.photo import Header, Photo, read_header, upright
 
 MOST_PIXELS = 256_000_000  # decoded at a time: 768 MB on the device
 MOST_THREADS = 8  # CPU threads of one instance
@@ -83,7 +83,7 @@ class JpegBatch:
         """
         headers = [_header(encoded, self._limits) for encoded in photos]
         results: list[Decoded | None] = [header if isinstance(header, PhotoError) else None for header in headers]
-        batch = [n for n, header in enumerate(headers) if isinstance(header, Image.Image) and _takes(photos[n], header)]
+        batch = [n for n, header in enumerate(headers) if isinstance(header, Header) and _takes(photos[n], header)]
         for part in _parts(batch, headers, self._most_pixels):
             pictures = self._pictures([photos[n] for n in part])
             placed = self._pool.map(_finish, [headers[n] for n in part], pictures)
@@ -117,22 +117,23 @@ def _kinds(codec: Any, device: int | None) -> tuple[Any, ...]:
     return (codec.HW_GPU_ONLY, codec.HYBRID_CPU_GPU, codec.GPU_ONLY)
 
 
-def _header(encoded: bytes, limits: Limits) -> Image.Image | PhotoError:
+def _header(encoded: bytes, limits: Limits) -> Header | PhotoError:
     try:
         return read_header(encoded, limits)
     except PhotoError as error:
         return error
 
 
-def _takes(encoded: bytes, header: Image.Image) -> bool:
+def _takes(encoded: bytes, header: Header) -> bool:
     """Whether the codec decodes this file like the CPU's decoder: 8-bit YCbCr or grey JPEG, complete to its end mark.
 
     A GPU decoder may silently fill the missing part of a truncated file, which the CPU's decoder refuses.
     """
     return (
-        encoded.startswith(b"\xff\xd8")
-        and header.mode in ("RGB", "L")
-        and header.info.get("adobe_transform") != 0  # RGB stored as such
+        header.format == "JPEG"
+        and header.image is not None
+        and header.image.mode in ("RGB", "L")
+        and header.image.info.get("adobe_transform") != 0  # RGB stored as such
         and encoded.rstrip(b"\0").endswith(_END)
     )
 
@@ -152,15 +153,15 @@ def _parts(batch: Sequence[int], headers: Sequence[Any], most_pixels: int) -> It
         yield part
 
 
-def _finish(header: Image.Image, picture: np.ndarray | None) -> Photo | None:
+def _finish(header: Header, picture: np.ndarray | None) -> Photo | None:
     """Put a decoded picture on its canvas.
 
     None leaves the photo to the CPU's decoder, whose errors say what is wrong with it.
     """
-    width, height = header.size
+    width, height = header.width, header.height
     if picture is None or picture.shape != (height, width, 3) or picture.dtype != np.uint8:
         return None
-    return upright(picture, width, height, orientation_of(header))
+    return upright(picture, width, height, header.turn)
 
 
 def _specimen() -> bytes:

@@ -9,6 +9,9 @@ from ensemble.contract import Model, Tensor
 
 CLIENT_CONTRACT = "python_client/src/mintmark/_contract.py"
 CLIENT_VERIFICATION = "python_client/src/mintmark/_verification.py"
+CLIENT_PHOTO = "python_client/src/mintmark/_photo"
+_PHOTO = Path(contract.__file__).with_name("photo")
+PHOTO_MODULES = ("items", "kinds", "metadata", "opening", "parts", "pixels")  # of ensemble.photo
 WIDTH = 120  # characters of a line
 
 
@@ -29,11 +32,20 @@ from typing import Any
 '''
 
 
-def client_verification() -> str:
-    """The source of `ensemble.verification`: the client measures a server by the server's own comparison."""
-    source = Path(verification.__file__).read_text(encoding="utf-8")
-    head, rest = source.split('\n"""\n', 1)
-    return f'{head}\n\n{HEADER}\n"""\n{rest}'
+def client_copies() -> dict[str, str]:
+    """Modules that the client has as the server has them, by their paths there.
+
+    It measures a server by the server's own comparison, and sees photos as the server sees them.
+    """
+    copies = {CLIENT_VERIFICATION: Path(verification.__file__)}
+    copies |= {f"{CLIENT_PHOTO}/{name}.py": _PHOTO / f"{name}.py" for name in PHOTO_MODULES}
+    return {path: _copy(source.read_text(encoding="utf-8")) for path, source in copies.items()}
+
+
+def _copy(source: str) -> str:
+    head, docstring, rest = source.split('"""', 2)
+    more = "\n" if docstring.endswith("\n") else "\n\n"
+    return f'{head}"""{docstring}{more}{HEADER}\n"""{rest}'.replace("ensemble.photo", "mintmark._photo")
 
 
 def _numbers() -> list[str]:

@@ -55,11 +55,14 @@ METADATA_FILTER = "metadata."  # a filter by a key of the free metadata begins w
 MAX_MEGAPIXELS = 64.0
 MOST_COINS = 64  # of one photo, where all are asked for
 PHOTO_SUFFIXES = {  # by Pillow's names of the formats
-    "JPEG": (".jpg", ".jpeg"),
+    "JPEG": (".jpg", ".jpeg", ".jpe", ".jfif", ".mpo"),
     "PNG": (".png",),
     "WEBP": (".webp",),
     "BMP": (".bmp",),
     "TIFF": (".tif", ".tiff"),
+    "GIF": (".gif",),
+    "HEIF": (".heic", ".heif", ".hif"),
+    "AVIF": (".avif",),
 }
 PHOTO_FORMATS = tuple(PHOTO_SUFFIXES)
 

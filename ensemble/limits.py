@@ -22,10 +22,14 @@ class Limits:
     )
     side: int = field(default=32_768, metadata={"doc": "px of a photo's longer side"})
     memory: int = field(default=1_000_000_000, metadata={"doc": "bytes that decoding one photo takes, as estimated"})
-    scans: int = field(default=32, metadata={"doc": "scans of a JPEG; a progressive one has about 10"})
-    parts: int = field(default=20_000, metadata={"doc": "segments of a JPEG, chunks of a PNG or WebP, tags of a TIFF"})
-    tiles: int = field(default=32_768, metadata={"doc": "tiles or strips of a TIFF"})
-    frames: int = field(default=1_000, metadata={"doc": "frames of a WebP or PNG, of which the first counts"})
+    scans: int = field(
+        default=32, metadata={"doc": "scans of a JPEG; a progressive one has about 10; slices of a HEIF"}
+    )
+    parts: int = field(
+        default=20_000, metadata={"doc": "segments, chunks, tags, blocks, boxes, items and units of a file"}
+    )
+    tiles: int = field(default=32_768, metadata={"doc": "tiles or strips of a TIFF, tiles of a HEIF or AVIF"})
+    frames: int = field(default=1_000, metadata={"doc": "frames of a WebP, of which the first counts"})
 
     @classmethod
     def of(cls, environment: Mapping[str, str] = os.environ) -> "Limits":

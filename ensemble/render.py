@@ -9,7 +9,7 @@ import inspect
 import sys
 from pathlib import Path
 
-from ensemble.client_contract import CLIENT_CONTRACT, CLIENT_VERIFICATION, client_contract, client_verification
+from ensemble.client_contract import CLIENT_CONTRACT, client_contract, client_copies
 from ensemble.configs import config_path, config_text
 from ensemble.contract import MODELS
 from ensemble.graph import Target
@@ -23,7 +23,7 @@ def generated() -> dict[str, str]:
         for model in MODELS
         for target in Target
     }
-    return {**files, CLIENT_CONTRACT: client_contract(), CLIENT_VERIFICATION: client_verification()}
+    return {**files, CLIENT_CONTRACT: client_contract(), **client_copies()}
 
 
 def stale_files(root: Path = ROOT) -> list[str]:

@@ -45,8 +45,8 @@ def _decoded(picture: bytes) -> np.ndarray:
         raise EntryError(f"{unreadable} ({error})") from error
     if header.format != "JPEG":
         raise EntryError(f"the picture of a view is a {header.format}; it must be the JPEG of a rectified coin")
-    if header.size != (IMAGE_SIZE, IMAGE_SIZE):
-        width, height = header.size
+    width, height = header.width, header.height
+    if (width, height) != (IMAGE_SIZE, IMAGE_SIZE):
         raise EntryError(f"the picture of a view has {width}x{height} pixels, not {IMAGE_SIZE}x{IMAGE_SIZE}")
     bgr = cv2.imdecode(np.frombuffer(picture, np.uint8), cv2.IMREAD_COLOR)
     if bgr is None or bgr.shape != (IMAGE_SIZE, IMAGE_SIZE, 3):

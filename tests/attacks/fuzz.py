@@ -51,9 +51,16 @@ def photos() -> tuple[list[bytes], Reader]:
     """Photos of every format, plain and special, and the hostile ones."""
     from ensemble.errors import PhotoError
     from ensemble.photo import decode
-    from tests.attacks.photos import HOSTILE, png, png_chunk, saved
+    from tests.attacks.photos import HARMLESS, HOSTILE, png, png_chunk, saved
+    from tests.heif_files import ROTATED, box, tiled
 
+    picture = np.random.default_rng(0).integers(0, 256, (9, 12, 3)).astype(np.uint8).repeat(8, 0).repeat(8, 1)
+    exif = bytes.fromhex("4578696600004d4d002a000000080001011200030000000100060000")
     originals = [
+        *(tiled(picture, 64, box(ROTATED, b"\1"), file_format=kind, quality=40) for kind in ("HEIF", "AVIF")),
+        *(saved(64, 48, kind, exif=exif) for kind in ("HEIF", "AVIF", "JPEG", "PNG")),
+        saved(64, 48, "GIF"),
+        saved(64, 48, "GIF", interlace=False, comment=b"x" * 300),
         saved(64, 48, "JPEG"),
         saved(64, 48, "JPEG", progressive=True),
         saved(64, 48, "PNG"),
@@ -65,6 +72,7 @@ def photos() -> tuple[list[bytes], Reader]:
         saved(64, 48, "BMP"),
         png(8, 8, png_chunk(b"tEXt", b"comment\0x"), png_chunk(b"IDAT", b"x")),
         *(photo for photo, _ in HOSTILE.values() if len(photo) < 20_000),
+        *(photo for photo in HARMLESS.values() if len(photo) < 20_000),
     ]
 
     def read(data: bytes) -> bool:

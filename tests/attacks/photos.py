@@ -8,6 +8,8 @@ import zlib
 import numpy as np
 from PIL import Image
 
+from tests.attacks.heif import HOSTILE_HEIF, comment
+
 
 def jpeg_of_many_scans(scans: int, width: int = 2000, height: int = 1500) -> bytes:
     """A progressive JPEG whose last scan comes again and again."""
@@ -72,10 +74,19 @@ def tiff_with_a_huge_tile() -> bytes:
 
 
 def tiff_with_tag_bomb(tags: int = 2_000, size: int = 1_000_000) -> bytes:
-    """A TIFF of 1 MB with tags that all point to the same megabyte."""
-    entries = [struct.pack("<HHII", tag, 4, 1, value) for tag, value in ((256, 8), (257, 8), (258, 8), (262, 1))]
+    """A TIFF of 1 MB with tags beside those of its picture that all point to the same megabyte."""
+    sizes = {256: 8, 257: 8, 258: 8, 259: 1, 262: 1, 273: 8, 277: 1, 278: 8, 279: 64}
+    entries = [struct.pack("<HHII", tag, 4, 1, value) for tag, value in sizes.items()]
     entries += [struct.pack("<HHII", 40_000 + tag, 7, size, 8) for tag in range(tags)]
     return b"II*\0" + struct.pack("<IH", 8, len(entries)) + b"".join(entries) + bytes(4) + bytes(size)
+
+
+def tiff_with_palette(colours: int) -> bytes:
+    """A TIFF with a palette of so many values."""
+    data = bytearray(tiff({256: 8, 257: 8, 258: 8, 259: 1, 262: 3, 273: 8, 277: 1, 278: 8, 279: 64, 320: 8}))
+    place = data.index(struct.pack("<HHI", 320, 4, 1))
+    data[place : place + 8] = struct.pack("<HHI", 320, 3, colours)
+    return bytes(data) + bytes(2 * colours)
 
 
 def tiff_of_many_strips(strips: int) -> bytes:
@@ -122,6 +133,19 @@ def png_of_many_chunks(chunks: int) -> bytes:
     return png(8, 8, png_chunk(b"abCd") * chunks, png_chunk(b"IDAT", zlib.compress(bytes(8 * 25))))
 
 
+def png_with_text_bomb() -> bytes:
+    """A PNG whose comment unpacks to 200 MB."""
+    text = b"comment\0\0" + zlib.compress(bytes(200_000_000), 1)
+    return png(4, 4, png_chunk(b"zTXt", text), png_chunk(b"IDAT", zlib.compress(bytes(4 * 13))))
+
+
+def gif_with_comment_bomb() -> bytes:
+    """A GIF with a comment of 4.8 MB in 19,000 blocks."""
+    data = saved(64, 48, "GIF")
+    start = data.index(b"\x2c\0\0\0\0")
+    return data[:start] + comment(19_000, 255) + data[start:]
+
+
 def bmp_of_runs() -> bytes:
     """A BMP of 60 megapixels in run lengths: Pillow fills each row byte by byte."""
     info = struct.pack("<IiiHHIIiiII", 40, 30_000, 2_000, 1, 8, 1, 0, 0, 0, 256, 0)
@@ -132,11 +156,12 @@ HOSTILE = {
     "JPEG of 1,200 scans": (jpeg_of_many_scans(1_200), "more than 32 scans"),
     "JPEG with hidden scans": (jpeg_of_hidden_scans(200), "more than 32 scans"),
     "JPEG of 100,000 segments": (jpeg_of_many_segments(100_000), "more than 20000 segments"),
-    "JPEG with a megabyte of junk": (jpeg_with_junk(1_000_000), "more than 65536 bytes between its segments"),
-    "JPEG with fill bytes": (jpeg_with_junk(1_000_000, b"\xff"), "more than 65536 bytes between its segments"),
-    "JPEG with an EXIF bomb": (jpeg_with_exif_bomb(), "made to exhaust memory"),
     "TIFF with a huge tile": (tiff_with_a_huge_tile(), "decoding the photo takes 1024 MB"),
-    "TIFF with a tag bomb": (tiff_with_tag_bomb(), "made to exhaust memory"),
+    "TIFF with an enormous palette": (tiff_with_palette(10_000_000), "more than 200000 values of one tag"),
+    "TIFF of other tags": (
+        tiff_with_tag_bomb().replace(struct.pack("<HHI", 273, 4, 1), struct.pack("<HHI", 60_000, 4, 1)),
+        "damaged or cut off in its header",
+    ),
     "TIFF of 100,000 strips": (tiff_of_many_strips(100_000), "more than 32768 tiles or strips"),
     "BigTIFF": (b"II+\0\x08\0\0\0" + struct.pack("<QQ", 16, 1) + bytes(100), "BigTIFF photos are not supported"),
     "WebP of 26 bytes": (webp(16_000, 3_900), "decoding the photo takes"),
@@ -145,5 +170,16 @@ HOSTILE = {
     "PNG of 50,000 chunks": (png_of_many_chunks(50_000), "more than 20000 chunks"),
     "BMP of runs": (bmp_of_runs(), "run lengths are not supported"),
     "file of 33 MB": (saved(64, 48, "JPEG") + bytes(33_000_000), "bytes; the limit is 32000000"),
+    **HOSTILE_HEIF,
 }
 """Each photo, and what its refusal says, as a regular expression."""
+
+HARMLESS = {
+    "JPEG with a megabyte of junk": jpeg_with_junk(1_000_000),
+    "JPEG with fill bytes": jpeg_with_junk(1_000_000, b"\xff"),
+    "JPEG with an EXIF bomb": jpeg_with_exif_bomb(),
+    "TIFF with a tag bomb": tiff_with_tag_bomb(),
+    "PNG with a text bomb": png_with_text_bomb(),
+    "GIF with a comment bomb": gif_with_comment_bomb(),
+}
+"""Photos whose bombs are beside the picture, which is all that is looked at."""

@@ -1,4 +1,4 @@
-"""Ten thousand mutated photos, requests and archives: each is taken or refused, within the limits of a process."""
+"""Thirteen thousand mutated photos, requests and archives: each is taken or refused, within the limits of a process."""
 
 import subprocess
 import sys
@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
-COUNTS = {"photos": 6_000, "requests": 2_500, "archives": 1_500}
+COUNTS = {"photos": 9_000, "requests": 2_500, "archives": 1_500}
 SEED = 17
 
 

@@ -21,6 +21,7 @@ from ensemble.contract import CANVAS_SIZE
 from ensemble.errors import PhotoError
 from ensemble.limits import Limits
 from ensemble.photo import Photo, decode
+from tests import heif_files  # noqa: F401 (so that Pillow saves HEIF)
 
 pytestmark = pytest.mark.slow
 
@@ -118,6 +119,10 @@ OTHERS: dict[str, Callable[[Image.Image], bytes]] = {
     "transparent": lambda image: encoded(Image.new("RGBA", image.size, (9, 8, 7, 100)), "PNG"),
     "WebP": lambda image: encoded(image, "WEBP"),
     "BMP": lambda image: encoded(image, "BMP"),
+    "GIF": lambda image: encoded(image, "GIF"),
+    "HEIF": lambda image: encoded(image, "HEIF"),
+    "AVIF": lambda image: encoded(image, "AVIF"),
+    "without its end": lambda image: encoded(image)[:-2],
     "TIFF": lambda image: encoded(image, "TIFF"),
     "CMYK": lambda image: encoded(image.convert("CMYK")),
     "RGB stored as such": lambda image: encoded(image, keep_rgb=True),

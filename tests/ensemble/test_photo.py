@@ -9,6 +9,7 @@ from PIL import Image
 
 from ensemble.contract import CANVAS_SIZE, PHOTO_FORMATS
 from ensemble.photo import decode
+from tests import heif_files  # noqa: F401 (so that Pillow saves HEIF)
 
 WIDTH, HEIGHT = 96, 64
 RED, GREEN, BLUE, GREY = (200, 40, 40), (40, 180, 60), (50, 60, 210), (120, 120, 120)  # corners, clockwise

@@ -14,7 +14,7 @@ from PIL import Image
 from ensemble.errors import PhotoError
 from ensemble.limits import Limits
 from ensemble.photo import decode
-from tests.attacks.photos import HOSTILE, jpeg_of_many_scans, saved
+from tests.attacks.photos import HARMLESS, HOSTILE, jpeg_of_many_scans, saved
 
 ROOT = Path(__file__).resolve().parents[2]
 MEMORY = 256_000_000  # bytes of address space that refusing may take, on top of what the process has
@@ -22,8 +22,10 @@ REFUSE = """
 import resource, sys
 from ensemble.errors import PhotoError
 from ensemble.photo import decode
-from tests.attacks.photos import HOSTILE
+from tests.attacks.photos import HARMLESS, HOSTILE, saved
 
+for kind in ("HEIF", "AVIF", "GIF"):
+    decode(saved(64, 48, kind))  # imports its library
 pages = int(open("/proc/self/statm").read().split()[0])
 most = pages * resource.getpagesize() + int(sys.argv[1])
 resource.setrlimit(resource.RLIMIT_AS, (most, most))
@@ -33,6 +35,8 @@ for name, (photo, _) in HOSTILE.items():
         decode(photo)
     except PhotoError as error:
         print(name, "|", error)
+for name, photo in HARMLESS.items():
+    decode(photo)
 """
 
 
@@ -41,6 +45,11 @@ def test_a_hostile_photo_is_refused(name: str) -> None:
     photo, message = HOSTILE[name]
     with pytest.raises(PhotoError, match=message):
         decode(photo)
+
+
+@pytest.mark.parametrize("name", HARMLESS)
+def test_what_is_beside_the_picture_does_not_matter(name: str) -> None:
+    assert decode(HARMLESS[name]).extent.min() >= 4
 
 
 def test_refusing_takes_little_memory_and_work() -> None:

@@ -54,7 +54,9 @@ BAD_PHOTOS = {
     "cut off WebP": (encode(PICTURE, "WEBP")[:3000], "cut off"),
     "cut off header": (encode(PICTURE, "JPEG")[:10], "cut off in its header"),
     "PDF": (encode(PICTURE, "PDF"), f"PDF photos are not supported; send one of {', '.join(PHOTO_FORMATS)}"),
-    "HEIC": (b"\x00\x00\x00\x18ftypheic" + bytes(64), "HEIC photos are not supported"),
+    "HEIC": (b"\x00\x00\x00\x18ftypheic" + bytes(64), "HEIF photo is damaged or cut off in its header"),
+    "page": (b"<!DOCTYPE html><html>not found</html>", "web pages (HTML) under the name of a photo are not supported"),
+    "film": (b"\x00\x00\x00\x18ftypqt  " + bytes(64), "videos (MOV) instead of photos are not supported"),
     "above 64 megapixels": (huge_png(), "12000 x 9000 pixels, 108.0 megapixels; the limit is 64"),
 }
 

@@ -10,7 +10,8 @@ import numpy as np
 
 from mintmark._client import Client
 from mintmark._errors import InvalidRequest, MintmarkError
-from mintmark._pictures.canvas import Picture, load
+from mintmark._pictures.canvas import Picture
+from mintmark._pictures.loading import load
 from mintmark._types import Ellipse
 from mintmark.metrics import ellipse_iou, turned_back
 

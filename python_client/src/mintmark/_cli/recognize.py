@@ -15,8 +15,9 @@ from mintmark._cli.output import ENTRY_COLUMNS, cells, complain, counted, print_
 from mintmark._client import Client
 from mintmark._contract import DEFAULT_K, FILTERS, METADATA_FILTER, PHOTO_FORMATS, WHOLE_NUMBERS
 from mintmark._errors import InvalidRequest, MintmarkError, ServerUnavailable, Unauthorized
-from mintmark._pictures.canvas import Picture, decoded, load, save
+from mintmark._pictures.canvas import Picture, decoded, save
 from mintmark._pictures.coins import draw_coins
+from mintmark._pictures.loading import load
 from mintmark._pictures.recognition import MATCHES, Alike, draw_pair, draw_recognition
 from mintmark._types import FoundCoin, Match, PairRecognition, Recognition, View
 

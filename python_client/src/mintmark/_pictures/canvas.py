@@ -19,14 +19,6 @@ _BLACK = (0, 0, 0)
 _SHIFT = 4  # cv2 takes coordinates in 1/16 px
 
 
-def load(path: str) -> Picture:
-    """The photo, upright by its EXIF orientation. MintmarkError if OpenCV cannot read it."""
-    picture = cv2.imdecode(np.frombuffer(Path(path).read_bytes(), np.uint8), cv2.IMREAD_COLOR)
-    if picture is None:
-        raise MintmarkError(f"cannot open {path}: OpenCV does not read it")
-    return np.asarray(picture, dtype=np.uint8)
-
-
 def decoded(data: bytes) -> Picture:
     """A picture of the catalog. MintmarkError if OpenCV cannot read it."""
     picture = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR)

@@ -9,7 +9,8 @@ import numpy as np
 from mintmark._errors import MintmarkError
 from mintmark._evaluation import Candidate, Miss, Sight, Sights
 from mintmark._pictures.alike import agreement, turned
-from mintmark._pictures.canvas import Picture, draw_outline, enlarged, load
+from mintmark._pictures.canvas import Picture, draw_outline, enlarged
+from mintmark._pictures.loading import load
 from mintmark._pictures.text import cut, write
 from mintmark._types import Ellipse
 

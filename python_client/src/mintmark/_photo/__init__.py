@@ -1,0 +1,1 @@
+"""Photo files as the server reads them: its own modules, generated from `ensemble/photo/`."""
