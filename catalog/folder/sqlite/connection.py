@@ -17,7 +17,7 @@ from typing import Any
 from catalog.folder.sqlite import schema
 from catalog.folder.sqlite.schema import BASE, FROM_1, IDENTITY, TABLES
 from ensemble.errors import CatalogError
-from ensemble.parameters import text_of
+from ensemble.parameters import folded, text_of
 
 FILE = "catalog.sqlite"
 _LOCK_TIMEOUT = 30.0  # s, to wait for other writers
@@ -56,10 +56,12 @@ class Connection:
     def _open(self) -> None:
         if self._path.is_file() and not (os.access(self._path, os.W_OK) and os.access(self._path.parent, os.W_OK)):
             self._open_read_only()
+            self._connection.create_function("folded", 1, folded, deterministic=True)
             return
         self._path.parent.mkdir(parents=True, exist_ok=True)
         self._connection = sqlite3.connect(self._path, timeout=_LOCK_TIMEOUT, isolation_level=None)
         self._use_write_ahead_log()
+        self._connection.create_function("folded", 1, folded, deterministic=True)
         self._connection.execute("PRAGMA synchronous = FULL")
         self._connection.execute("PRAGMA foreign_keys = ON")
         if self._schema() < _newest():

@@ -127,6 +127,13 @@ STEPS: tuple[Step, ...] = (
         CREATE UNIQUE INDEX reliefs_by_view ON reliefs (view, mapper);
         """,
     ),
+    Step(
+        "views know their photos by SHA-256",
+        """
+        ALTER TABLE views ADD COLUMN photo TEXT;
+        CREATE INDEX views_by_photo ON views (photo) WHERE photo IS NOT NULL;
+        """,
+    ),
 )
 
 BASE = 2  # the schema that TABLES and FROM_1 make; the steps start from it
