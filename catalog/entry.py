@@ -3,7 +3,7 @@
 import json
 import re
 import unicodedata
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, fields, replace
 from typing import Any
 
@@ -91,21 +91,6 @@ class Enrolment:
             raise EntryError(f"missing fields: {', '.join(missing)}")
         values = _checked({name: value for name, value in given.items() if name not in ("entry", "photo", SIDE)})
         return cls(_text(SIDE, given[SIDE]), Entry(**values, id=own_id) if described else None, own_id, photo)
-
-
-def holder(enrolment: Enrolment, having: Iterable[Entry]) -> str | None:
-    """Id of the entry that an enrolment names, among those that have its photo; None if it is not among them.
-
-    An enrolment that names none means the first one with the same fields. Raises EntryError if the entry that it names
-    has other fields.
-    """
-    for entry in having:
-        if enrolment.id == entry.id:
-            enrolment.check_fields(entry)
-            return entry.id
-        if not enrolment.id and enrolment.entry == replace(entry, id=""):
-            return entry.id
-    return None
 
 
 def _checked(given: Mapping[str, Any]) -> dict[str, Any]:

@@ -117,8 +117,7 @@ class Catalog(Protocol):
     def enroll(self, enrolment: Enrolment, view: View) -> str:
         """Store one photo; returns the id of its entry, which is made if it is new.
 
-        A photo that the entry has already, by `Enrolment.photo`, is not stored again. Without an id, it belongs to an
-        entry with these fields that has it.
+        A photo that the entry with this id has already, by `Enrolment.photo`, is not stored again.
 
         Raises:
             EntryError: another model made the view's embedding or its map, the embedding is no unit vector, or the

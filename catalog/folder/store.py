@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from catalog.entry import Enrolment, Entry, Makers, StoredView, View, check_embedding, check_relief, holder
+from catalog.entry import Enrolment, Entry, Makers, StoredView, View, check_embedding, check_relief
 from catalog.folder.candidates import Hits, Seen, verified
 from catalog.folder.index.exact import FlatIndex, VectorIndex
 from catalog.folder.index.following import FollowingIndex
@@ -75,16 +75,18 @@ class FolderCatalog:
     def enroll(self, enrolment: Enrolment, view: View) -> str:
         """Store one photo; see `Catalog.enroll`."""
         with self._connection.transaction():
-            if (there := self._with_photo(enrolment)) is not None:
-                return there
+            if self._has_photo(enrolment):
+                return enrolment.id
             entry_id, number = self._store(enrolment, view)
             self._feed.record(ADDED, [number])
         return entry_id
 
-    def _with_photo(self, enrolment: Enrolment) -> str | None:
-        """Id of the entry that an enrolment names, or describes, if it has the photo already."""
-        having = [entry for _, entry, _ in self._entries.with_photo(enrolment.photo)]
-        return holder(enrolment, having)
+    def _has_photo(self, enrolment: Enrolment) -> bool:
+        """Whether the entry that an enrolment names has its photo already. EntryError if it has other fields."""
+        having = (entry for _, entry, _ in self._entries.with_photo(enrolment.photo) if entry.id == enrolment.id)
+        if (there := next(having, None)) is not None:
+            enrolment.check_fields(there)
+        return there is not None
 
     def add(self, batch: Sequence[tuple[Enrolment, View]]) -> int:
         """Store many at once; see `Catalog.add`."""
@@ -93,7 +95,7 @@ class FolderCatalog:
             for enrolment, view in batch:
                 found = self._entries.find(enrolment.id) if enrolment.id else None
                 has_view = found is not None and self._generations.has(found[0], enrolment.side, view)
-                if not has_view and self._with_photo(enrolment) is None:
+                if not has_view and not self._has_photo(enrolment):
                     added.append(self._store(enrolment, view)[1])
             self._feed.record(ADDED, added)
         return len(added)

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from catalog.entry import Enrolment, Entry, Makers, StoredView, View, check_embedding, check_relief, holder
+from catalog.entry import Enrolment, Entry, Makers, StoredView, View, check_embedding, check_relief
 from catalog.interface import NO_FILTERS, Match, Page, Queries, Status, Verification, ViewPage
 from catalog.milvus.connection import PAGE, TIMEOUT, Connection, Row
 from catalog.milvus.enrolling import Existing, check_size, marks, placed
@@ -82,14 +82,16 @@ class MilvusCatalog:
     def enroll(self, enrolment: Enrolment, view: View) -> str:
         """Store one photo; see `Catalog.enroll`."""
         view.check(self._makers)
-        if enrolment.photo:
-            having = [entry for entry, _ in self.photos([enrolment.photo]).get(enrolment.photo, ())]
-            if (holding := holder(enrolment, having)) is not None:
-                return holding
         there = self._find(enrolment.id)
         entry = placed(enrolment, there)
+        if there is not None and enrolment.photo and self._has_photo(there.id, enrolment.photo):
+            return there.id
         self._put([(view, self._row(enrolment, view, entry, FIRST if there is None else VIEW))])
         return entry.id
+
+    def _has_photo(self, entry_id: str, photo: str) -> bool:
+        its = conjunction(f"entry == {quoted(entry_id)}", having_photo([photo]), STANDING)
+        return bool(self._connection.rows(its, ["id"]))
 
     def _put(self, new: Sequence[tuple[View, Row]]) -> None:
         """Store views. Maps come first: without its view a map does no harm, and who finds a view finds its map."""

@@ -49,9 +49,12 @@ def test_two_sides_of_a_coin(client: Client, server: FakeCoinServer) -> None:
 
 
 def test_enrolling_the_same_entry_again(client: Client, server: FakeCoinServer) -> None:
-    """It adds a view if the fields are the same, and is refused otherwise."""
-    server.photos = {b"photo": Coin((1,))}
+    """It adds a view if the fields are the same and the photo is another one, and is refused if they are not."""
+    server.photos = {b"photo": Coin((1,)), b"other": Coin((1,))}
     assert client.enroll(b"photo", ZLOTY, "x") == client.enroll(b"photo", ZLOTY, "x")
+    client.add_view(b"photo", "x", "obverse")
+    assert (client.status().entries, client.status().views) == (1, 1)
+    assert client.enroll(b"other", ZLOTY, "x").id == "x"
     assert (client.status().entries, client.status().views) == (1, 2)
     other = replace(ZLOTY, name="2 złote", denomination="2")
     with pytest.raises(InvalidRequest, match="other fields"):

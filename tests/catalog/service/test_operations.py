@@ -442,7 +442,10 @@ def test_no_object(given: object) -> None:
 
 @pytest.mark.parametrize("given", [{}, {"operation": "drop"}, {"operation": None}, {"op": "list"}])
 def test_unknown_operations(given: object) -> None:
-    with pytest.raises(EntryError, match="needs an 'operation': one of list, show, update, remove, export, import, re"):
+    with pytest.raises(
+        EntryError,
+        match="needs an 'operation': one of list, show, known, check_filters, update, remove, export, import, re",
+    ):
         parse(json.dumps(given))
 
 

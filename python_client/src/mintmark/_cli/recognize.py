@@ -11,7 +11,16 @@ from typing import Any
 import numpy as np
 
 from mintmark._cli.options import Commands, add_command, key_value, option, positive, whole
-from mintmark._cli.output import ENTRY_COLUMNS, cells, complain, counted, print_json, print_table
+from mintmark._cli.output import (
+    ENTRY_COLUMNS,
+    cells,
+    complain,
+    counted,
+    print_json,
+    print_table,
+    shortened,
+)
+from mintmark._cli.terminal import one_line
 from mintmark._client import Client
 from mintmark._contract import DEFAULT_K, FILTERS, METADATA_FILTER, PHOTO_FORMATS, WHOLE_NUMBERS
 from mintmark._errors import InvalidRequest, MintmarkError, ServerUnavailable, Unauthorized
@@ -143,7 +152,7 @@ def _numbered(out: Path, number: int) -> Path:
 
 
 def _print(photo: str, recognition: Recognition) -> None:
-    print(f"{photo}: {_verdict(recognition)}")
+    print(one_line(f"{photo}: {_verdict(recognition)}"))
     rows = []
     for rank, match in enumerate(recognition.matches, 1):
         *fields, key = cells(match.entry)
@@ -154,7 +163,7 @@ def _print(photo: str, recognition: Recognition) -> None:
 
 def _print_coins(photo: str, coins: Sequence[FoundCoin]) -> None:
     known = sum(coin.known for coin in coins)
-    print(f"{photo}: {counted(len(coins), 'coin')}, {known} of them known")
+    print(one_line(f"{photo}: {counted(len(coins), 'coin')}, {known} of them known"))
     rows = []
     for number, coin in enumerate(coins, 1):
         verdict = "known" if coin.known else "unknown"
@@ -178,4 +187,4 @@ def _verdict(recognition: Recognition) -> str:
         return "unknown: the catalog has nothing to compare with"
     best = recognition.matches[0]
     numbers = f"score {best.score:.3f}, margin {recognition.margin:.3f}"
-    return f"match: {best.entry.name} ({numbers})" if recognition.known else f"unknown ({numbers}); nearest:"
+    return f"match: {shortened(best.entry.name)} ({numbers})" if recognition.known else f"unknown ({numbers}); nearest:"

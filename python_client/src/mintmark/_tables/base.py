@@ -23,7 +23,7 @@ class GridRow:
 class Grid:
     """What a file holds before its first row is taken for the header.
 
-    `rows` can be read once. `notes`: what to tell people about the file. `separator`: of a CSV file with the same cells.
+    `rows` can be read once. `notes`: what to tell people about the file. `separator`: for a CSV file of the same cells.
     """
 
     rows: Iterator[GridRow]
@@ -87,11 +87,10 @@ class Table:
             if name:
                 cells[name] = cell.strip() if self._strip else cell
             elif cell.strip() and not error:
-                error = (
-                    f"{len(row.cells)} cells, but {len(self.columns)} columns: is a cell with a separator in it not quoted?"
-                    if number > len(self.columns)
-                    else f"a value in column {number}, which has no name: {cell.strip()[:40]!r}"
-                )
+                error = f"a value in column {number}, which has no name: {cell.strip()[:40]!r}"
+                if number > len(self.columns):
+                    many = f"{len(row.cells)} cells, but {len(self.columns)} columns"
+                    error = f"{many}: quote a cell that has a separator in it"
         cells.pop(ERROR_COLUMN, None)
         return TableRow(row.line, row.cells, cells, error)
 

@@ -1,0 +1,145 @@
+"""What happens to one row: what the catalog knows already decides it."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from enum import Enum
+from typing import Any
+
+from mintmark._contract import SIDE
+from mintmark._enrolment.catalog import Catalog
+from mintmark._enrolment.row import Row, Statement
+from mintmark._errors import (
+    EntryNotFound,
+    InvalidRequest,
+    MintmarkError,
+    RequestTimeout,
+    ServerUnavailable,
+    Unauthorized,
+)
+from mintmark._requests import fingerprint
+from mintmark._types import Entry, KnownPhoto
+
+_MOST_TIMEOUTS = 3
+_ID = 16  # hex digits, as the catalog's own ids have
+
+
+class Outcome(Enum):
+    """What became of a row."""
+
+    NEW = "new"  # a new entry
+    ADDED = "added"  # a new photo of an entry that is there
+    UPDATED = "updated"  # the photo was there, and the entry has other fields now
+    KNOWN = "known"  # everything was there
+    FAILED = "failed"
+
+
+@dataclass(frozen=True)
+class Result:
+    """What became of a row. `entry`: its id. `photo`: SHA-256 of its file. `notes`: what to look at.
+
+    `error`: why it failed.
+    """
+
+    row: Row
+    outcome: Outcome
+    entry: str = ""
+    photo: str = ""
+    notes: tuple[str, ...] = ()
+    error: str = ""
+
+
+class Enroller:
+    """Enrolls rows one by one. `update`: changes entries that have other fields than their row says.
+
+    A row is known by its entry and its photo. Without an id, its entry is one that has the photo, or else it gets an id
+    made of the photo's SHA-256, so that sending it again changes nothing.
+    """
+
+    def __init__(self, catalog: Catalog, *, update: bool = False) -> None:
+        self._catalog = catalog
+        self._update = update
+        self._timeouts = 0  # in a row
+
+    def enroll(self, row: Row, photo: str = "") -> Result:
+        """Enroll a row; what is wrong with it alone becomes its result.
+
+        `photo`: the SHA-256 of its file, if an earlier run has read it; the file is then read only if the catalog lacks
+        it. Raises what would be wrong with every row: ServerUnavailable, Unauthorized, or RequestTimeout if it is the
+        third in a row.
+        """
+        notes: list[str] = []
+        try:
+            if row.error:
+                raise InvalidRequest(row.error)
+            said = Statement.of(row.cells)
+            data = b"" if photo else row.read()
+            photo = photo or fingerprint(data)
+            outcome, entry = self._enroll(row, said, data, photo, notes)
+            self._timeouts = 0
+            return Result(row, outcome, entry, photo, tuple(notes))
+        except (ServerUnavailable, Unauthorized):
+            raise
+        except (MintmarkError, OSError) as error:
+            self._timeouts = self._timeouts + 1 if isinstance(error, RequestTimeout) else 0
+            if self._timeouts == _MOST_TIMEOUTS:
+                raise
+            return Result(row, Outcome.FAILED, row.cells.get("entry", ""), photo, tuple(notes), str(error))
+
+    def _enroll(self, row: Row, said: Statement, data: bytes, photo: str, notes: list[str]) -> tuple[Outcome, str]:
+        known = self._catalog.known([said.entry] if said.entry else [], [photo])
+        having = known.photos.get(photo, ())
+        entry = known.entries.get(said.entry) if said.entry else self._holder(said, having)
+        changed = entry is not None and self._change(said, entry)
+        view = next((one for one in having if entry is not None and one.entry.id == entry.id), None)
+        others = sorted({one.entry.id for one in having} - {entry.id if entry else ""})
+        if others:
+            notes.append(f"the same photo belongs to {', '.join(others)}")
+        if entry is not None and view is not None:
+            if view.side != said.side:
+                raise InvalidRequest(f"entry {entry.id} has this photo as its {view.side}, not its {said.side}")
+            return (Outcome.UPDATED if changed else Outcome.KNOWN), entry.id
+        data = data or row.read()
+        if entry is not None:
+            self._catalog.add_view(data, entry.id, said.side, on_doubt=notes.append)
+            return Outcome.ADDED, entry.id
+        if said.entry and not said.fields and not said.metadata:
+            raise EntryNotFound(f"no entry has the id {said.entry}, and the row says only its {SIDE}")
+        return Outcome.NEW, self._catalog.enroll(data, said.new(), said.entry or photo[:_ID], on_doubt=notes.append).id
+
+    def _holder(self, said: Statement, having: Sequence[KnownPhoto]) -> Entry | None:
+        """The entry that a row without an id means: one that has its photo, and that it describes.
+
+        InvalidRequest if it describes none of them: that would be another coin with the same photo, or a mistake.
+        """
+        if not having:
+            return None
+        alike = next((one.entry for one in having if not said.changes(one.entry)), None)
+        if alike is not None or (self._update and len(having) == 1):
+            return alike or having[0].entry
+        names = ", ".join(one.entry.id for one in having)
+        raise InvalidRequest(
+            f"{names} has this photo with other fields ({_difference(said, having[0].entry)}): write its id into the"
+            " column entry and give --update to change it, or the id of another coin"
+        )
+
+    def _change(self, said: Statement, entry: Entry) -> bool:
+        """Change an entry if the row says other things of it; whether it did."""
+        changes = said.changes(entry)
+        if not changes:
+            return False
+        if not self._update:
+            raise InvalidRequest(
+                f"entry {entry.id} is there with other fields ({_difference(said, entry)}): give --update to change it"
+            )
+        self._catalog.update(entry.id, **changes)
+        return True
+
+
+def _difference(said: Statement, entry: Entry) -> str:
+    """The first thing that a row says differently."""
+    name, value = next(iter(said.changes(entry).items()))
+    there: Any = getattr(entry, name)
+    if isinstance(value, dict):
+        name, value = next((key, one) for key, one in value.items() if there.get(key) != one)
+        there = there.get(name)
+    return f"{name} is {there!r}, the row says {value!r}"
