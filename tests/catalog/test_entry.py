@@ -191,8 +191,8 @@ def test_texts_are_composed() -> None:
     metadata = {decomposed: decomposed, "deep": [{decomposed: decomposed}, 1, None]}
     enrolment = Enrolment.from_fields({**given, "metadata": metadata})
     assert enrolment.entry is not None and enrolment.side == "Münze"
-    metadata = {"Münze": "Münze", "deep": [{"Münze": "Münze"}, 1, None]}
-    assert enrolment.entry == Entry("Münze", "Münze", "Münze", "Münze", mint_mark="Münze", metadata=metadata)
+    free: dict[str, object] = {"Münze": "Münze", "deep": [{"Münze": "Münze"}, 1, None]}
+    assert enrolment.entry == Entry("Münze", "Münze", "Münze", "Münze", mint_mark="Münze", metadata=free)
     assert enrolment.entry.changed({"name": decomposed}).name == "Münze"
 
 

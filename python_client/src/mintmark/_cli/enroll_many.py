@@ -7,7 +7,8 @@ import sys
 from collections import Counter
 from pathlib import Path
 
-from mintmark._cli.output import Progress, complain, counted, print_json_line
+from mintmark._cli.output import Progress, complain, counted, json_line
+from mintmark._cli.terminal import one_line
 from mintmark._client import Client
 from mintmark._enrolment.catalog import Rehearsal
 from mintmark._enrolment.enroller import Enroller, Outcome, Result
@@ -109,12 +110,12 @@ class _Run:
             if self._failed:
                 self._failed.add(result.row, result.error)
         elif self._args.dry_run and not self._args.jsonl:
-            progress.note(f"{place}: {_WORDS[result.outcome][0]}: {result.entry}")
+            progress.result(one_line(f"{place}: {_WORDS[result.outcome][0]}: {result.entry}"))
         for note in result.notes:
             progress.note(f"mintmark: {place}: enrolled, but {note}")
         if self._args.jsonl:
             said = {"row": place, "outcome": result.outcome.value, "entry": result.entry, "photo": result.photo}
-            print_json_line({**said, "notes": result.notes, "error": result.error})
+            progress.result(json_line({**said, "notes": result.notes, "error": result.error}))
 
     def _summary(self) -> str:
         total = len(self._source.rows)

@@ -33,9 +33,9 @@ def print_json_array(values: Iterable[Any]) -> None:
     print("\n]")
 
 
-def print_json_line(value: Any) -> None:
-    """Print one JSON value on one line, at once."""
-    print(json.dumps(value, default=asdict, ensure_ascii=False), flush=True)
+def json_line(value: Any) -> str:
+    """A JSON value on one line; dataclasses become objects."""
+    return json.dumps(value, default=asdict, ensure_ascii=False)
 
 
 def print_table(rows: Sequence[Sequence[str]], right: frozenset[int] = frozenset(), indent: str = "") -> None:
@@ -130,6 +130,12 @@ class Progress:
         """Write a line to stderr without disturbing the bar."""
         self._clear()
         print(one_line(line), file=sys.stderr)
+        self._show()
+
+    def result(self, line: str) -> None:
+        """Write a line to stdout without disturbing the bar."""
+        self._clear()
+        print(line, flush=True)
         self._show()
 
     def _show(self) -> None:

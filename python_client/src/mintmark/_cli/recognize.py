@@ -2,7 +2,7 @@
 
 import argparse
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict
 from decimal import Decimal, InvalidOperation
 from pathlib import Path
@@ -10,12 +10,13 @@ from typing import Any
 
 import numpy as np
 
-from mintmark._cli.options import Commands, add_command, key_value, option, positive, whole
+from mintmark._cli.options import Commands, add_command, key_value, option, picture_file, positive, whole
 from mintmark._cli.output import (
     ENTRY_COLUMNS,
     cells,
     complain,
     counted,
+    json_line,
     print_json,
     print_table,
     shortened,
@@ -28,7 +29,7 @@ from mintmark._pictures.alike import draw_alike
 from mintmark._pictures.canvas import Picture, below, decoded, load, save
 from mintmark._pictures.coins import draw_coins
 from mintmark._pictures.recognition import draw_recognition
-from mintmark._types import FoundCoin, Match, Recognition
+from mintmark._types import FilterCheck, FoundCoin, Match, Recognition
 
 
 def add_commands(commands: Commands, common: argparse.ArgumentParser) -> None:
@@ -39,8 +40,9 @@ def add_commands(commands: Commands, common: argparse.ArgumentParser) -> None:
         "--top", type=positive, default=DEFAULT_K, metavar="K", help="matches for each photo (%(default)s)"
     )
     parser.add_argument("--json", action="store_true", help="print a JSON array, one object for each photo")
+    parser.add_argument("--jsonl", action="store_true", help="print a JSON object for each photo as soon as it is done")
     parser.add_argument(
-        "--draw", type=Path, metavar="OUT.png", help="draw the result; for several photos: OUT-1.png, …"
+        "--draw", type=picture_file, metavar="OUT.png", help="draw the result; for several photos: OUT-1.png, …"
     )
     parser.add_argument(
         "--candidates", type=positive, metavar="N", help="photos of the catalog whose relief is compared"
@@ -74,12 +76,17 @@ def run(client: Client, args: argparse.Namespace) -> int:
     for number, photo in enumerate(args.photos, 1):
         out = args.draw if len(args.photos) == 1 or not args.draw else _numbered(args.draw, number)
         try:
-            answers.append({"photo": photo, **ask(client, photo, args, out)})
+            answer = {"photo": photo, **ask(client, photo, args, out)}
         except (ServerUnavailable, Unauthorized):
             raise
         except (MintmarkError, OSError) as error:
             failed = True
             complain(f"{photo}: {error}")
+            answer = {"photo": photo, "error": str(error)}
+        if args.jsonl:
+            print(json_line(answer), flush=True)
+        elif args.json and "error" not in answer:
+            answers.append(answer)
     if args.json:
         print_json(answers)
     return int(failed)
@@ -91,8 +98,8 @@ def _one(client: Client, photo: str, args: argparse.Namespace, out: Path | None)
     recognition = client.recognize(photo, args.top, _filters(args), **options)
     if out:
         save(out, _drawn(client, photo, recognition))
-    if not args.json:
-        _print(photo, recognition)
+    if not (args.json or args.jsonl):
+        _print(photo, recognition, _why_nothing(client, args))
     return asdict(recognition)
 
 
@@ -103,8 +110,10 @@ def _every(client: Client, photo: str, args: argparse.Namespace, out: Path | Non
     if out:
         save(out, draw_coins(load(photo), coins))
     sums = denominations(coins) if args.sum else {}
-    if not args.json:
+    if not (args.json or args.jsonl):
         _print_coins(photo, coins)
+        if coins and not any(coin.matches for coin in coins):
+            print(f"  {_why_nothing(client, args)()}")
         for currency, total in sums.items():
             print(f"  {total} {currency}")
     return {"coins": [asdict(coin) for coin in coins], **({"sums": sums} if args.sum else {})}
@@ -151,8 +160,30 @@ def _numbered(out: Path, number: int) -> Path:
     return out.with_name(f"{out.stem}-{number}{out.suffix}")
 
 
-def _print(photo: str, recognition: Recognition) -> None:
-    print(one_line(f"{photo}: {_verdict(recognition)}"))
+def _why_nothing(client: Client, args: argparse.Namespace) -> Callable[[], str]:
+    """Says why a search had nothing to compare with: what the filters left, and which values there are."""
+
+    def ask() -> str:
+        filters = _filters(args)
+        checks = client.check_filters(filters) if filters else ()
+        if failing := [check for check in checks if not check.views]:
+            return "; ".join(map(_nothing_has, failing))
+        if checks and all(check.views for check in checks):
+            left = (f"{check.filter} {check.value!r} alone leaves {counted(check.views, 'view')}" for check in checks)
+            return f"no view of the catalog passes all filters: {', '.join(left)}"
+        return "the catalog has nothing to compare with"
+
+    return ask
+
+
+def _nothing_has(check: FilterCheck) -> str:
+    nearest = ", ".join(map(repr, map(shortened, check.nearest)))
+    there = f"the nearest there are: {nearest}" if nearest else "none has a value there"
+    return f"no view of the catalog has the {check.filter} {check.value!r}; {there}"
+
+
+def _print(photo: str, recognition: Recognition, why_nothing: Callable[[], str]) -> None:
+    print(one_line(f"{photo}: {_verdict(recognition, why_nothing)}"))
     rows = []
     for rank, match in enumerate(recognition.matches, 1):
         *fields, key = cells(match.entry)
@@ -180,11 +211,11 @@ def _parts(match: Match) -> str:
     return f"(embedding {match.cosine:.3f}, relief {relief})"
 
 
-def _verdict(recognition: Recognition) -> str:
+def _verdict(recognition: Recognition, why_nothing: Callable[[], str]) -> str:
     if not recognition.found:
         return f"unknown: no coin found (probability {recognition.probability:.2f})"
     if not recognition.matches:
-        return "unknown: the catalog has nothing to compare with"
+        return f"unknown: {why_nothing()}"
     best = recognition.matches[0]
     numbers = f"score {best.score:.3f}, margin {recognition.margin:.3f}"
     return f"match: {shortened(best.entry.name)} ({numbers})" if recognition.known else f"unknown ({numbers}); nearest:"

@@ -7,8 +7,9 @@ from mintmark._contract import WHOLE_NUMBERS
 from mintmark._errors import InvalidRequest
 from mintmark._requests import whole_number
 
-_WHOLE = re.compile(r"(-?\d+)[.,]0*")  # 1990.0, as programs write a whole number
-_COMMA = re.compile(r"(-?\d+),(\d{1,2}|\d{4,})")  # three digits may be thousands
+# Three digits after a comma or point may be thousands.
+_WHOLE = re.compile(r"(-?\d+)[.,](?:0{1,2}|0{4,})")  # 1990.0, as programs write a whole number
+_COMMA = re.compile(r"(-?\d+),(\d{1,2}|\d{4,})")
 
 
 def optional_value(name: str, text: str) -> Any:

@@ -11,7 +11,8 @@ from mintmark._tables.base import Grid, GridRow, canonical
 
 SEPARATORS = ",;\t"
 _SEPARATOR_LINE = re.compile(r'"?sep=(.)"?', re.IGNORECASE)  # Excel's own, as the first line
-_LOOKED = 400  # bytes that show whether every other one is zero
+_LOOKED = 400  # bytes that show whether every other one is zero, but for letters outside Latin-1
+_ZEROS = 0.2
 
 
 def read_text(path: str, data: bytes, names: Sequence[str]) -> Grid:
@@ -43,11 +44,9 @@ def _decoded(path: str, data: bytes) -> tuple[str, str]:
 def _encoding(data: bytes) -> str:
     if data.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
         return "utf-16"
-    first, second = data[0:_LOOKED:2], data[1:_LOOKED:2]
-    if second and not any(second):
-        return "utf-16-le"
-    if first and not any(first):
-        return "utf-16-be"
+    even, odd = (data[start:_LOOKED:2].count(0) for start in (0, 1))
+    if max(even, odd) > _ZEROS * len(data[:_LOOKED]) and not min(even, odd):
+        return "utf-16-le" if odd else "utf-16-be"
     return "utf-8-sig"
 
 
