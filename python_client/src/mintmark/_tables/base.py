@@ -89,7 +89,8 @@ class Table:
             elif cell.strip() and not error:
                 error = f"a value in column {number}, which has no name: {cell.strip()[:40]!r}"
                 if number > len(self.columns):
-                    many = f"{len(row.cells)} cells, but {len(self.columns)} columns"
+                    ours = self.columns.count(ERROR_COLUMN)
+                    many = f"{len(row.cells) - ours} cells, but {len(self.columns) - ours} columns"
                     error = f"{many}: quote a cell that has a separator in it"
         cells.pop(ERROR_COLUMN, None)
         return TableRow(row.line, row.cells, cells, error)
