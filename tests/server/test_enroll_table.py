@@ -1,7 +1,11 @@
-"""Ten thousand rows are enrolled, exactly once each, though client and server are killed in the middle."""
+"""The rows of a table are enrolled, exactly once each, though client and server are killed in the middle.
+
+MINTMARK_ROWS sets how many there are.
+"""
 
 import csv
 import json
+import os
 import signal
 import subprocess
 import sys
@@ -10,6 +14,7 @@ from pathlib import Path
 
 import pytest
 
+from ensemble import variables
 from mintmark import Client
 from mintmark._requests import fingerprint
 from server.embedded import EmbeddedServer
@@ -19,8 +24,8 @@ from tests.server.test_kill import kill
 
 pytestmark = [pytest.mark.server, pytest.mark.slow]
 
-ROWS = 10_000
-KILLED = 3_000  # rows of each run before a kill
+ROWS = int(os.environ.get(variables.ROWS, "1500"))
+KILLED = ROWS * 3 // 10  # rows of each run before a kill
 
 
 def entry_of(number: int) -> str:
