@@ -16,6 +16,7 @@ from tests.python_client.fake_coin_server import Coin, FakeCoinServer, Tensors
 from tests.python_client.samples import SAID, Capture, MakePhoto, Run, WriteTable, run_on
 
 ROW = {"path": "a.png", "entry": "", **SAID, "side": "reverse", "year": "1990"}
+ONE_BY_ONE = ("--concurrency", "1")
 Results = Callable[..., list[dict[str, Any]]]
 
 
@@ -36,7 +37,7 @@ def results(run: Run, capsys: Capture) -> Results:
     """Runs `mintmark enroll --from … --jsonl`; returns what is said of each row."""
 
     def enroll(*words: object) -> list[dict[str, Any]]:
-        run("enroll", "--from", *words, "--jsonl")
+        run("enroll", "--from", *words, "--jsonl", *ONE_BY_ONE)
         return [json.loads(line) for line in capsys.readouterr().out.splitlines()]
 
     return enroll
@@ -165,7 +166,7 @@ def test_failed_rows_in_another_folder_still_find_their_photos(
 
 def test_an_error_of_the_server_is_the_rows(table: Path, server: FakeCoinServer, capsys: Capture) -> None:
     failing = Failing(server, ServerError("it broke"), InvalidRequest("it is refused"), RequestTimeout("no answer"))
-    assert run_on(failing, "enroll", "--from", table) == 1
+    assert run_on(failing, "enroll", "--from", table, *ONE_BY_ONE) == 1
     assert capsys.readouterr().out.startswith("enrolled 2 of 5: 2 new entries, 3 failed")
     assert [row["enrolment_error"] for row in rows_of(table.with_name("labels.failed.csv"))] == [
         *("it broke", "it is refused", "no answer")
@@ -173,6 +174,25 @@ def test_an_error_of_the_server_is_the_rows(table: Path, server: FakeCoinServer,
 
 
 # --- twice ------------------------------------------------------------------------------------------------------------
+
+
+def test_several_rows_at_a_time_end_up_as_one_by_one(
+    run: Run, server: FakeCoinServer, photo: MakePhoto, write_table: WriteTable, capsys: Capture
+) -> None:
+    """They are reported in their order, and those of one entry go one after the other: the first one describes it."""
+    rows = []
+    for number in range(60):
+        photo(f"{number}.png", Coin((1,)))
+        said = {**ROW, "name": f"coin {number // 3}"} if number % 3 == 0 else {"side": "edge"}
+        rows.append({**said, "path": f"{number}.png", "entry": f"c{number // 3}"})
+    rows[30]["year"] = "old"
+    table = write_table("labels.csv", rows)
+    assert run("enroll", "--from", table, "--jsonl", "--concurrency", 8) == 1
+    said = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    assert [one["row"] for one in said] == [f"{table}:{number}" for number in range(2, 62)]
+    assert outcomes(said) == [*["new", "added", "added"] * 10, *["failed"] * 3, *["new", "added", "added"] * 9]
+    assert len(server.catalog.views) == 57
+    assert [row["path"] for row in rows_of(table.with_name("labels.failed.csv"))] == ["30.png", "31.png", "32.png"]
 
 
 def test_twice_changes_nothing(results: Results, server: FakeCoinServer, table: Path) -> None:
@@ -211,7 +231,7 @@ def test_a_photo_of_another_entry_is_pointed_out(
     assert said[2]["error"] == "entry x has this photo as its reverse, not its obverse"
     said = results(write_table("others.csv", [{**ROW, "name": "a third"}, {**ROW, "name": "another"}]))
     assert outcomes(said) == ["failed", "known"]
-    other = "x, y has this photo with other fields (name is '1 złoty', the row says 'a third')"
+    other = "this photo is there already, of x, y, with other fields (name is '1 złoty', the row says 'a third')"
     assert said[0]["error"].startswith(other)
 
 
@@ -271,7 +291,14 @@ def test_after_a_stop_each_row_ends_up_once(
     run: Run, server: FakeCoinServer, table: Path, capsys: Capture, error: BaseException, status: int, done: bool
 ) -> None:
     assert (
-        run_on(Failing(server, *[error] * MOST_LOST, after=2, done=done), "enroll", "--from", table, "--update")
+        run_on(
+            Failing(server, *[error] * MOST_LOST, after=2, done=done),
+            "enroll",
+            "--from",
+            table,
+            *ONE_BY_ONE,
+            "--update",
+        )
         == status
     )
     err = capsys.readouterr().err
@@ -293,7 +320,7 @@ def test_what_the_journal_says_is_checked_with_the_catalog(
     run: Run, server: FakeCoinServer, table: Path, capsys: Capture
 ) -> None:
     """A catalog that lost what it had, or is another one, gets it again."""
-    assert run_on(Failing(server, KeyboardInterrupt(), after=3), "enroll", "--from", table) == 130
+    assert run_on(Failing(server, KeyboardInterrupt(), after=3), "enroll", "--from", table, *ONE_BY_ONE) == 130
     server.catalog.entries.clear()
     server.catalog.views.clear()
     assert run("enroll", "--from", table, "--resume") == 0
@@ -304,7 +331,7 @@ def test_rows_that_failed_before_the_stop_stay_failed(
     run: Run, server: FakeCoinServer, table: Path, capsys: Capture
 ) -> None:
     failing = Failing(server, InvalidRequest("refused"), KeyboardInterrupt(), after=1)
-    assert run_on(failing, "enroll", "--from", table) == 130
+    assert run_on(failing, "enroll", "--from", table, *ONE_BY_ONE) == 130
     assert run("enroll", "--from", table, "--resume") == 1
     assert "enrolled 4 of 5: 3 new entries, 1 already there, 1 failed" in capsys.readouterr().out
     (row,) = rows_of(table.with_name("labels.failed.csv"))
@@ -315,7 +342,7 @@ def test_rows_that_failed_before_the_stop_stay_failed(
 def test_a_journal_that_is_damaged_or_of_another_table_costs_only_time(
     run: Run, server: FakeCoinServer, table: Path, capsys: Capture, damage: str
 ) -> None:
-    assert run_on(Failing(server, KeyboardInterrupt(), after=3), "enroll", "--from", table) == 130
+    assert run_on(Failing(server, KeyboardInterrupt(), after=3), "enroll", "--from", table, *ONE_BY_ONE) == 130
     journal = table.with_name("labels.failed.journal")
     if damage == "cut":
         journal.write_text(journal.read_text()[:-20])
@@ -329,16 +356,18 @@ def test_a_journal_that_is_damaged_or_of_another_table_costs_only_time(
 
 
 def test_a_second_stop_goes_on_too(run: Run, server: FakeCoinServer, table: Path, capsys: Capture) -> None:
-    assert run_on(Failing(server, KeyboardInterrupt(), after=1), "enroll", "--from", table) == 130
+    assert run_on(Failing(server, KeyboardInterrupt(), after=1), "enroll", "--from", table, *ONE_BY_ONE) == 130
     journal = table.with_name("labels.failed.journal")
     journal.write_text(journal.read_text().rstrip("\n}"))  # a kill in the middle of a line
-    assert run_on(Failing(server, KeyboardInterrupt(), after=2), "enroll", "--from", table, "--resume") == 130
+    assert (
+        run_on(Failing(server, KeyboardInterrupt(), after=2), "enroll", "--from", table, *ONE_BY_ONE, "--resume") == 130
+    )
     assert run("enroll", "--from", table, "--resume") == 0
     assert len(server.catalog.views) == len(server.catalog.entries) == 5
 
 
 def test_a_server_that_answers_no_more_stops_the_run(server: FakeCoinServer, table: Path, capsys: Capture) -> None:
-    assert run_on(Failing(server, *[RequestTimeout("no answer")] * 3), "enroll", "--from", table) == 1
+    assert run_on(Failing(server, *[RequestTimeout("no answer")] * 3), "enroll", "--from", table, *ONE_BY_ONE) == 1
     err = capsys.readouterr().err
     assert "stopped after 2 rows of 5" in err and err.endswith("mintmark: no answer\n")
 

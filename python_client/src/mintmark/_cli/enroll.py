@@ -4,7 +4,7 @@ import argparse
 from pathlib import Path
 
 from mintmark._cli.enroll_many import enroll_many
-from mintmark._cli.options import Commands, add_command, option, whole
+from mintmark._cli.options import Commands, add_command, option, positive, whole
 from mintmark._cli.output import complain
 from mintmark._client import Client
 from mintmark._contract import FIELD_DOCS, OPTIONAL, SIDE, WHOLE_NUMBERS
@@ -45,6 +45,7 @@ def add_commands(commands: Commands, common: argparse.ArgumentParser) -> None:
     many.add_argument(
         "--failed", type=Path, metavar="OUT.csv", help="where the rows that fail go (FILE.failed.csv), to be mended"
     )
+    many.add_argument("--concurrency", type=positive, default=4, metavar="N", help="photos at a time (%(default)s)")
     many.add_argument("--jsonl", action="store_true", help="print a JSON object for each row as soon as it is done")
     parser.set_defaults(run=run)
 

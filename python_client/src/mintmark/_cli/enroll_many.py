@@ -5,6 +5,7 @@ import os
 import shlex
 import sys
 from collections import Counter
+from collections.abc import Mapping
 from pathlib import Path
 
 from mintmark._cli.output import Progress, complain, counted, json_line
@@ -16,6 +17,7 @@ from mintmark._enrolment.failures import FailedRows
 from mintmark._enrolment.journal import Journal, Line
 from mintmark._enrolment.opening import open_source
 from mintmark._enrolment.row import Source
+from mintmark._enrolment.workers import results
 from mintmark._errors import InvalidRequest
 
 _WORDS = {
@@ -25,6 +27,7 @@ _WORDS = {
     Outcome.KNOWN: ("already there", "already there"),
     Outcome.FAILED: ("failed", "failed"),
 }
+_NOTHING: Mapping[int, Line] = {}
 
 
 def enroll_many(client: Client, args: argparse.Namespace) -> int:
@@ -81,20 +84,24 @@ class _Run:
         self._enroller = Enroller(client if failed else Rehearsal(client), update=args.update)
         self._tally: Counter[Outcome] = Counter()
 
-    def finish(self, journal: Journal | None = None, done: dict[int, Line] | None = None) -> int:
+    def finish(self, journal: Journal | None = None, done: Mapping[int, Line] = _NOTHING) -> int:
         """Go through all rows but those that are `done`; returns the exit code. Says how to go on if it is stopped."""
         rows = self._source.rows
         try:
             with Progress("rows", len(rows)) as progress:
-                for number, row in enumerate(rows):
-                    before = (done or {}).get(number)
-                    if before is not None and before.failed:
-                        self._tally[Outcome.FAILED] += 1
-                    else:
-                        result = self._enroller.enroll(row, before.photo if before else "")
-                        self._report(result, progress)
-                        if journal is not None:
-                            journal.add(number, result.photo, result.outcome is Outcome.FAILED)
+                failed = {number for number, line in done.items() if line.failed}
+                self._tally[Outcome.FAILED] += len(failed)
+                progress.advance(len(failed))
+                work = [
+                    (number, row, done[number].photo if number in done else "")
+                    for number, row in enumerate(rows)
+                    if number not in failed
+                ]
+                for number, result in results(work, self._enroller.enroll, self._args.concurrency):
+                    self._report(result, progress)
+                    line = Line(result.photo, result.outcome is Outcome.FAILED)
+                    if journal is not None and done.get(number) != line:
+                        journal.add(number, line)
                     progress.advance()
         except BaseException:
             self._say_how_to_go_on()

@@ -7,7 +7,7 @@ from typing import Any
 
 from mintmark._contract import SIDE
 from mintmark._enrolment.catalog import Catalog
-from mintmark._enrolment.row import Row, Statement
+from mintmark._enrolment.row import ENTRY, Row, Statement
 from mintmark._errors import (
     EntryNotFound,
     InvalidRequest,
@@ -17,9 +17,10 @@ from mintmark._errors import (
     Unauthorized,
 )
 from mintmark._requests import fingerprint
-from mintmark._types import Entry, KnownPhoto
+from mintmark._types import Entry, Known, KnownPhoto
 
 _MOST_TIMEOUTS = 3
+_SHOWN = 5  # entries that have the same photo
 _ID = 16  # hex digits, as the catalog's own ids have
 
 
@@ -72,39 +73,47 @@ class Enroller:
             if row.error:
                 raise InvalidRequest(row.error)
             said = Statement.of(row.cells)
-            data = b"" if photo else row.read()
-            photo = photo or fingerprint(data)
-            outcome, entry = self._enroll(row, said, data, photo, notes)
+            known = self._known(said, photo) if photo else None
+            data = b""
+            if known is None or photo not in known.photos:  # what an earlier run has read is not read again
+                data = row.read()
+                photo = fingerprint(data)
+                known = self._known(said, photo)
+            outcome, entry = self._enroll(row, said, data, photo, known, notes)
             self._timeouts = 0
-            return Result(row, outcome, entry, photo, tuple(notes))
+            return Result(row, outcome, entry, photo, tuple(dict.fromkeys(notes)))
         except (ServerUnavailable, Unauthorized):
             raise
         except (MintmarkError, OSError) as error:
             self._timeouts = self._timeouts + 1 if isinstance(error, RequestTimeout) else 0
-            if self._timeouts == _MOST_TIMEOUTS:
+            if self._timeouts >= _MOST_TIMEOUTS:
                 raise
-            return Result(row, Outcome.FAILED, row.cells.get("entry", ""), photo, tuple(notes), str(error))
+            return Result(row, Outcome.FAILED, row.cells.get(ENTRY, ""), photo, tuple(notes), str(error))
 
-    def _enroll(self, row: Row, said: Statement, data: bytes, photo: str, notes: list[str]) -> tuple[Outcome, str]:
-        known = self._catalog.known([said.entry] if said.entry else [], [photo])
+    def _known(self, said: Statement, photo: str) -> Known:
+        return self._catalog.known([said.entry] if said.entry else [], [photo])
+
+    def _enroll(
+        self, row: Row, said: Statement, data: bytes, photo: str, known: Known, notes: list[str]
+    ) -> tuple[Outcome, str]:
         having = known.photos.get(photo, ())
         entry = known.entries.get(said.entry) if said.entry else self._holder(said, having)
-        changed = entry is not None and self._change(said, entry)
-        view = next((one for one in having if entry is not None and one.entry.id == entry.id), None)
-        others = sorted({one.entry.id for one in having} - {entry.id if entry else ""})
-        if others:
-            notes.append(f"the same photo belongs to {', '.join(others)}")
-        if entry is not None and view is not None:
-            if view.side != said.side:
-                raise InvalidRequest(f"entry {entry.id} has this photo as its {view.side}, not its {said.side}")
-            return (Outcome.UPDATED if changed else Outcome.KNOWN), entry.id
-        data = data or row.read()
-        if entry is not None:
-            self._catalog.add_view(data, entry.id, said.side, on_doubt=notes.append)
-            return Outcome.ADDED, entry.id
-        if said.entry and not said.fields and not said.metadata:
-            raise EntryNotFound(f"no entry has the id {said.entry}, and the row says only its {SIDE}")
-        return Outcome.NEW, self._catalog.enroll(data, said.new(), said.entry or photo[:_ID], on_doubt=notes.append).id
+        if others := sorted({one.entry.id for one in having} - {entry.id if entry else ""}):
+            notes.append(f"the same photo belongs to {', '.join(others[:_SHOWN])}")
+        if entry is None:
+            if said.entry and not said.fields and not said.metadata:
+                raise EntryNotFound(f"no entry has the id {said.entry}, and the row says only its {SIDE}")
+            fields, key = said.new(), said.entry or photo[:_ID]
+            return Outcome.NEW, self._catalog.enroll(data or row.read(), fields, key, on_doubt=notes.append).id
+        changes = self._allowed(said, entry)
+        view = next((one for one in having if one.entry.id == entry.id), None)
+        if view is None:
+            self._catalog.add_view(data or row.read(), entry.id, said.side, on_doubt=notes.append)
+        elif view.side != said.side:
+            raise InvalidRequest(f"entry {entry.id} has this photo as its {view.side}, not its {said.side}")
+        if changes:
+            self._catalog.update(entry.id, **changes)
+        return (Outcome.ADDED if view is None else Outcome.UPDATED if changes else Outcome.KNOWN), entry.id
 
     def _holder(self, said: Statement, having: Sequence[KnownPhoto]) -> Entry | None:
         """The entry that a row without an id means: one that has its photo, and that it describes.
@@ -118,21 +127,18 @@ class Enroller:
             return alike or having[0].entry
         names = ", ".join(one.entry.id for one in having)
         raise InvalidRequest(
-            f"{names} has this photo with other fields ({_difference(said, having[0].entry)}): write its id into the"
-            " column entry and give --update to change it, or the id of another coin"
+            f"this photo is there already, of {names}, with other fields ({_difference(said, having[0].entry)}): write"
+            f" its id into the column {ENTRY} and give --update to change it, or the id of another coin"
         )
 
-    def _change(self, said: Statement, entry: Entry) -> bool:
-        """Change an entry if the row says other things of it; whether it did."""
+    def _allowed(self, said: Statement, entry: Entry) -> dict[str, Any]:
+        """What to change in an entry for its row to be true. InvalidRequest if nothing may be changed."""
         changes = said.changes(entry)
-        if not changes:
-            return False
-        if not self._update:
+        if changes and not self._update:
             raise InvalidRequest(
                 f"entry {entry.id} is there with other fields ({_difference(said, entry)}): give --update to change it"
             )
-        self._catalog.update(entry.id, **changes)
-        return True
+        return changes
 
 
 def _difference(said: Statement, entry: Entry) -> str:

@@ -22,15 +22,18 @@ class FailedRows:
 
     def __init__(self, path: Path, source: Source, *, moved: bool) -> None:
         self.path = path
-        self.count = 0
         self._source = source
         columns = [canonical(name, COLUMNS) for name in source.header]
         self._path_at = columns.index(PATH) if PATH in columns else -1
         self._error_at = columns.index(ERROR_COLUMN) if ERROR_COLUMN in columns else -1
         self._moved = moved
+        self._there = set(map(tuple, self._rows_before()))
 
     def add(self, row: Row, error: str) -> None:
-        """Write a row."""
+        """Write a row, unless an earlier run has."""
+        cells = self._without_error(self._cells(row))
+        if tuple(cells) in self._there:
+            return
         new = not self.path.exists()
         with self.path.open(
             "a", newline="", encoding="utf-8-sig" if new else "utf-8", errors="surrogateescape"
@@ -38,8 +41,15 @@ class FailedRows:
             writer = csv.writer(file, delimiter=self._source.separator)
             if new:
                 writer.writerow([ERROR_COLUMN, *self._without_error(self._source.header)])
-            writer.writerow([error, *self._without_error(self._cells(row))])
-        self.count += 1
+            writer.writerow([error, *cells])
+
+    def _rows_before(self) -> list[list[str]]:
+        """The rows that an earlier run wrote, without the reasons."""
+        try:
+            with self.path.open(newline="", encoding="utf-8-sig", errors="surrogateescape") as file:
+                return [cells[1:] for cells in csv.reader(file, delimiter=self._source.separator)][1:]
+        except (OSError, csv.Error):
+            return []
 
     def _cells(self, row: Row) -> list[str]:
         cells = list(row.raw)

@@ -6,7 +6,7 @@ catalog whether it is still there. A line that a kill cut short is ignored, and 
 
 import hashlib
 import json
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -48,9 +48,9 @@ class Journal:
         # After a kill the last line may be cut short: what follows starts a new one.
         self._write({} if resume else {"table": self._table}, before="\n" if resume else "")
 
-    def add(self, row: int, photo: str, failed: bool) -> None:
+    def add(self, row: int, line: Line) -> None:
         """Say that a row is done."""
-        self._write({"row": row, **({"failed": True} if failed else {"photo": photo})})
+        self._write({"row": row, **asdict(line)})
 
     def _write(self, line: dict[str, Any], before: str = "") -> None:
         self._file.write(f"{before}{json.dumps(line)}\n")

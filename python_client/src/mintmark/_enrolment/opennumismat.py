@@ -10,10 +10,11 @@ import sqlite3
 from collections.abc import Iterator, Sequence
 from functools import partial
 from pathlib import Path
+from threading import Lock
 from typing import Any
 
-from mintmark._contract import SIDE
-from mintmark._enrolment.row import COLUMNS, ENTRY, PATH, Row
+from mintmark._contract import OPTIONAL, SIDE
+from mintmark._enrolment.row import ENTRY, NEEDED, PATH, Row
 from mintmark._errors import InvalidPhoto, InvalidRequest
 
 MAGIC = b"SQLite format 3\0"
@@ -38,10 +39,11 @@ class OpenNumismatSource:
 
     def __init__(self, path: str) -> None:
         self.path = path
-        self.header: Sequence[str] = (*COLUMNS, *_METADATA)
+        self.header: Sequence[str] = (PATH, ENTRY, *NEEDED, *OPTIONAL, *_METADATA)
+        self._lock = Lock()  # rows are read by several threads
         self._stem = re.sub(r"[^A-Za-z0-9]+", "-", Path(path).stem).strip("-")[:40] or "coin"
         try:
-            self._file = sqlite3.connect(f"{Path(path).resolve().as_uri()}?mode=ro", uri=True)
+            self._file = sqlite3.connect(f"{Path(path).resolve().as_uri()}?mode=ro", uri=True, check_same_thread=False)
             self._file.row_factory = sqlite3.Row
             self._file.text_factory = lambda data: data.decode(errors="replace")
             self._tables = {row[0] for row in self._file.execute("SELECT name FROM sqlite_master WHERE type = 'table'")}
@@ -77,7 +79,8 @@ class OpenNumismatSource:
             return where
         table = "photos" if "photos" in self._tables else "images"
         try:
-            row = self._file.execute(f"SELECT image FROM {table} WHERE id = ?", (where,)).fetchone()
+            with self._lock:
+                row = self._file.execute(f"SELECT image FROM {table} WHERE id = ?", (where,)).fetchone()
         except sqlite3.Error as error:
             raise InvalidPhoto(f"the picture {where} of {self.path} cannot be read: {error}") from error
         if row is None or not isinstance(row[0], bytes) or not row[0]:

@@ -8,12 +8,12 @@ from typing import Any, Protocol
 
 from mintmark._contract import OPTIONAL, REQUIRED, SIDE
 from mintmark._errors import InvalidRequest
-from mintmark._tables import denomination, optional_value
+from mintmark._tables import PHOTO_COLUMN, denomination, optional_value
 from mintmark._types import Entry, EntryFields
 
 NEEDED = (*REQUIRED, SIDE)
 PATH, ENTRY, METADATA = "path", "entry", "metadata"
-COLUMNS = (PATH, ENTRY, *NEEDED, *OPTIONAL, METADATA)  # all other columns become metadata
+COLUMNS = (PATH, ENTRY, *NEEDED, *OPTIONAL, METADATA, PHOTO_COLUMN)  # all other columns become metadata
 
 
 @dataclass(frozen=True)

@@ -13,6 +13,7 @@ from mintmark._requests import read_photo
 from mintmark._tables import Table, TableRow, open_table
 
 _PHOTO_SUFFIXES = (".jpg", ".jpeg", ".png", ".webp", ".bmp", ".tif", ".tiff")
+_NUMBERED = re.compile(r"(\d+)[-_ ]+(\w+)")  # such as 1340-obverse
 
 
 class TableSource:
@@ -27,6 +28,7 @@ class TableSource:
         table = open_table(path, COLUMNS)
         self._folder = photos or Path(path).parent
         self._numista = is_numista(table.columns)
+        self._by_number: dict[str, list[tuple[Path, str]]] | None = None  # photos of Numista's coins
         if not self._numista:
             table.require((PATH, *([SIDE] if ENTRY in table.columns else NEEDED)))
         self.header: Sequence[str] = table.header
@@ -66,8 +68,10 @@ class TableSource:
 
     def _photos_of(self, number: str) -> list[tuple[Path, str]]:
         """The photos of a coin of Numista, each with the side that its name says."""
-        if not number:
-            return []
-        pattern = re.compile(rf"{number}[-_ ]+(\w+)")
-        found = sorted(path for path in self._folder.glob(f"{number}*") if path.suffix.lower() in _PHOTO_SUFFIXES)
-        return [(path, side[1]) for path in found if (side := pattern.fullmatch(path.stem))]
+        if self._by_number is None:
+            self._by_number = {}
+            for path in sorted(self._folder.iterdir()):
+                named = _NUMBERED.fullmatch(path.stem)
+                if named and path.suffix.lower() in _PHOTO_SUFFIXES:
+                    self._by_number.setdefault(named[1], []).append((path, named[2]))
+        return self._by_number.get(number, [])

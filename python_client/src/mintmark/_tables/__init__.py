@@ -4,12 +4,22 @@ from collections.abc import Iterator, Sequence
 
 from mintmark._errors import InvalidRequest
 from mintmark._requests import read_file
-from mintmark._tables.base import ERROR_COLUMN, Table, TableRow
+from mintmark._tables.base import ERROR_COLUMN, PHOTO_COLUMN, Table, TableRow
 from mintmark._tables.cells import decimal, denomination, optional_value
 from mintmark._tables.sheet import is_sheet, read_sheet
 from mintmark._tables.text import read_text
 
-__all__ = ["ERROR_COLUMN", "Table", "TableRow", "decimal", "denomination", "open_table", "optional_value", "read_rows"]
+__all__ = [
+    "ERROR_COLUMN",
+    "PHOTO_COLUMN",
+    "Table",
+    "TableRow",
+    "decimal",
+    "denomination",
+    "open_table",
+    "optional_value",
+    "read_rows",
+]
 
 
 def open_table(path: str, names: Sequence[str] = (), *, strip: bool = True) -> Table:

@@ -8,6 +8,7 @@ from itertools import zip_longest
 from mintmark._errors import InvalidRequest
 
 ERROR_COLUMN = "enrolment_error"  # why a row could not be enrolled; ignored when the table is given again
+PHOTO_COLUMN = "photo_sha256"  # of an export: what the catalog knows the photo by
 
 
 @dataclass(frozen=True)
