@@ -17,6 +17,7 @@ _COLUMNS = ("id", *(one.name for one in ENTRY_FIELDS), "metadata")
 _SELECTED = ", ".join(("number", *_COLUMNS))
 _MOST_VARIABLES = 500  # of one statement; old SQLite builds take 999
 _CHUNK = 100_000  # rows
+_MOST_VALUES = 20_000  # of a key of the metadata
 _FAR = 2**62  # a whole number that SQLite takes and no entry has
 
 
@@ -56,7 +57,8 @@ class Entries:
     def _set_attributes(self, number: int, metadata: Mapping[str, object]) -> None:
         for key, value in metadata.items():
             if (text := text_of(value)) is not None:
-                self._connection.run("INSERT INTO attributes (entry, key, value) VALUES (?, ?, ?)", (number, key, text))
+                said = (number, key, folded(text))
+                self._connection.run("INSERT INTO attributes (entry, key, value) VALUES (?, ?, ?)", said)
 
     def add_view(self, number: int, side: str, picture: bytes, photo: str) -> int:
         """Store a view of an entry, without an embedding; returns the view's number."""
@@ -124,12 +126,18 @@ class Entries:
     def values(self, name: str) -> list[str]:
         """The values of a filter, as texts."""
         if name.startswith(METADATA_FILTER):
-            rows = self._connection.rows(
-                "SELECT DISTINCT value FROM attributes WHERE key = ?", (name.removeprefix(METADATA_FILTER),)
-            )
-        else:
-            rows = self._connection.rows(f"SELECT DISTINCT {name} FROM {_table(name)} WHERE {name} IS NOT NULL")
+            return self._metadata_values(name.removeprefix(METADATA_FILTER))
+        rows = self._connection.rows(f"SELECT DISTINCT {name} FROM {_table(name)} WHERE {name} IS NOT NULL")
         return [str(row[0]) for row in rows]
+
+    def _metadata_values(self, key: str) -> list[str]:
+        """The values of a key of the metadata as they were given: the attributes are folded."""
+        rows = self._connection.rows(
+            "SELECT metadata FROM entries WHERE number IN "
+            "(SELECT MIN(entry) FROM attributes WHERE key = ? GROUP BY value LIMIT ?)",
+            (key, _MOST_VALUES),
+        )
+        return [text for row in rows if (text := text_of(json.loads(row[0]).get(key))) is not None]
 
     def counts(self) -> tuple[int, int]:
         """Entries and views."""
@@ -149,14 +157,19 @@ def cursor(after: str) -> int:
 def _condition(filters: Filters, few: bool) -> tuple[str, list[Any]]:
     """A condition on views and entries, and its values. `few`: cheap for each of a few entries, else cheap for all.
 
-    Texts are folded, which only Python can do: of a few entries each one, of all entries each distinct text once.
+    Texts of fields are folded, which only Python can do: of a few entries each one, of all each distinct text once.
+    Metadata is stored folded.
     """
+    having = (
+        "EXISTS (SELECT 1 FROM attributes WHERE key = ? AND value = ? AND entry = entries.number)"
+        if few
+        else "entries.number IN (SELECT entry FROM attributes WHERE key = ? AND value = ?)"
+    )
     conditions, values = ["1"], list[Any]()
     for name, value in filters.items():
         if name.startswith(METADATA_FILTER):
-            conditions.append(_HAVING_FEW if few else _HAVING)
-            key = name.removeprefix(METADATA_FILTER)
-            values += [key, folded(value)] if few else [key, key, folded(value)]
+            conditions.append(having)
+            values += [name.removeprefix(METADATA_FILTER), folded(value)]
         elif FIELDS[name].type is int:
             conditions.append(f"entries.{name} = ?")
             values.append(max(-_FAR, min(int(value), _FAR)))
@@ -171,17 +184,9 @@ def _table(name: str) -> str:
     return "views" if name == SIDE else "entries"
 
 
-def _spellings(column: str, table: str, condition: str = "1") -> str:
+def _spellings(column: str, table: str) -> str:
     """SQL of the distinct texts of a column that are the same when folded. LIMIT keeps SQLite from folding each row."""
-    distinct = f"SELECT DISTINCT {column} AS spelling FROM {table} WHERE {condition} LIMIT -1"
-    return f"SELECT spelling FROM ({distinct}) WHERE folded(spelling) = ?"
-
-
-_HAVING_FEW = "EXISTS (SELECT 1 FROM attributes WHERE key = ? AND folded(value) = ? AND entry = entries.number)"
-_HAVING = (
-    "entries.number IN (SELECT entry FROM attributes WHERE key = ? "
-    f"AND value IN ({_spellings('value', 'attributes', 'key = ?')}))"
-)
+    return f"SELECT text FROM (SELECT DISTINCT {column} AS text FROM {table} LIMIT -1) WHERE folded(text) = ?"
 
 
 def _row(entry: Entry) -> tuple[Any, ...]:

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import Enum
+from threading import local
 from typing import Any
 
 from mintmark._contract import SIDE
@@ -19,7 +20,7 @@ from mintmark._errors import (
 from mintmark._requests import fingerprint
 from mintmark._types import Entry, Known, KnownPhoto
 
-_MOST_TIMEOUTS = 3
+_MOST_TIMEOUTS = 4
 _SHOWN = 5  # entries that have the same photo
 _ID = 16  # hex digits, as the catalog's own ids have
 
@@ -59,15 +60,21 @@ class Enroller:
     def __init__(self, catalog: Catalog, *, update: bool = False) -> None:
         self._catalog = catalog
         self._update = update
-        self._timeouts = 0  # in a row
+        self._timeouts = local()  # `count`: of this thread, in a row
 
     def enroll(self, row: Row, photo: str = "") -> Result:
-        """Enroll a row; what is wrong with it alone becomes its result.
+        """Enroll a row; what is wrong with it alone becomes its result. Several threads may call it.
 
         `photo`: the SHA-256 of its file, if an earlier run has read it; the file is then read only if the catalog lacks
-        it. Raises what would be wrong with every row: ServerUnavailable, Unauthorized, or RequestTimeout if it is the
-        third in a row.
+        it. Raises what would be wrong with every row: ServerUnavailable, Unauthorized, or RequestTimeout if no request
+        of this thread has had an answer for a while. A row whose request had none is tried once more.
         """
+        try:
+            return self._result(row, photo)
+        except RequestTimeout:
+            return self._result(row, photo, last=True)
+
+    def _result(self, row: Row, photo: str, last: bool = False) -> Result:
         notes: list[str] = []
         try:
             if row.error:
@@ -80,13 +87,14 @@ class Enroller:
                 photo = fingerprint(data)
                 known = self._known(said, photo)
             outcome, entry = self._enroll(row, said, data, photo, known, notes)
-            self._timeouts = 0
+            self._timeouts.count = 0
             return Result(row, outcome, entry, photo, tuple(dict.fromkeys(notes)))
         except (ServerUnavailable, Unauthorized):
             raise
         except (MintmarkError, OSError) as error:
-            self._timeouts = self._timeouts + 1 if isinstance(error, RequestTimeout) else 0
-            if self._timeouts >= _MOST_TIMEOUTS:
+            timeouts = getattr(self._timeouts, "count", 0) + 1 if isinstance(error, RequestTimeout) else 0
+            self._timeouts.count = timeouts
+            if timeouts >= _MOST_TIMEOUTS or (timeouts and not last):
                 raise
             return Result(row, Outcome.FAILED, row.cells.get(ENTRY, ""), photo, tuple(notes), str(error))
 
