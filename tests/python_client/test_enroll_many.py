@@ -182,11 +182,11 @@ def test_several_rows_at_a_time_end_up_as_one_by_one(
     run: Run, server: FakeCoinServer, photo: MakePhoto, write_table: WriteTable, capsys: Capture
 ) -> None:
     """They are reported in their order, and those of one entry go one after the other: the first one describes it."""
-    rows = []
+    rows: list[dict[str, Any]] = []
     for number in range(60):
         photo(f"{number}.png", Coin((1,)))
-        said = {**ROW, "name": f"coin {number // 3}"} if number % 3 == 0 else {"side": "edge"}
-        rows.append({**said, "path": f"{number}.png", "entry": f"c{number // 3}"})
+        described = {**ROW, "name": f"coin {number // 3}"} if number % 3 == 0 else {"side": "edge"}
+        rows.append({**described, "path": f"{number}.png", "entry": f"c{number // 3}"})
     rows[30]["year"] = "old"
     table = write_table("labels.csv", rows)
     assert run("enroll", "--from", table, "--jsonl", "--concurrency", 8) == 1
