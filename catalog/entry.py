@@ -2,6 +2,7 @@
 
 import json
 import re
+import unicodedata
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, fields, replace
 from typing import Any
@@ -15,6 +16,7 @@ from ensemble.errors import EntryError
 MAX_METADATA = 16_384  # bytes of the free metadata as JSON
 UNIT_TOLERANCE = 1e-2  # by which the length of an embedding may differ from 1: bfloat16 rounds it by up to 0.004
 _ID = re.compile(r"[A-Za-z0-9._:-]{1,64}")
+_SHA256 = re.compile(r"[0-9a-f]{64}")
 
 
 @dataclass(frozen=True)
@@ -53,15 +55,22 @@ class Enrolment:
         side: of the coin that the photo shows.
         entry: fields of the coin; None for a further photo of an existing entry.
         id: of the entry; '' lets the catalog choose one. If an entry has this id, the photo becomes a view of it.
+        photo: SHA-256 of the photo's file, in hex, by which the catalog knows it again; '' if the client does not say.
     """
 
     side: str
     entry: Entry | None
     id: str = ""
+    photo: str = ""
+
+    def check_fields(self, there: Entry) -> None:
+        """Raise EntryError if an existing entry has other fields than the enrolment says."""
+        if self.entry is not None and replace(self.entry, id=there.id) != there:
+            raise EntryError(f"entry {there.id} is there with other fields: update it, or give only its id")
 
     @classmethod
     def from_json(cls, text: str) -> "Enrolment":
-        """Read a client's JSON object: the entry's fields, `side`, and optionally `entry`, an id.
+        """Read a client's JSON object: the entry's fields, `side`, and optionally `entry`, an id, and `photo`.
 
         Raises:
             EntryError: it is not a JSON object, or a field is missing, unknown, too long, or of another type.
@@ -71,16 +80,17 @@ class Enrolment:
     @classmethod
     def from_fields(cls, given: Mapping[str, Any]) -> "Enrolment":
         """As `from_json`, from the parsed object."""
-        allowed = {*FIELDS, "metadata", "entry"}
+        allowed = {*FIELDS, "metadata", "entry", "photo"}
         if unknown := sorted(set(given) - allowed):
             raise EntryError(f"unknown fields {', '.join(unknown)}; free fields go into 'metadata'")
         own_id = _entry_id(given["entry"]) if given.get("entry") else ""
+        photo = checked_photo(given["photo"]) if given.get("photo") else ""
         described = any(given.get(name) for name in (*REQUIRED, *OPTIONAL, "metadata"))
         needed = (*REQUIRED, SIDE) if described or not own_id else (SIDE,)
         if missing := [name for name in needed if not given.get(name)]:
             raise EntryError(f"missing fields: {', '.join(missing)}")
-        values = _checked({name: value for name, value in given.items() if name not in ("entry", SIDE)})
-        return cls(_text(SIDE, given[SIDE]), Entry(**values, id=own_id) if described else None, own_id)
+        values = _checked({name: value for name, value in given.items() if name not in ("entry", "photo", SIDE)})
+        return cls(_text(SIDE, given[SIDE]), Entry(**values, id=own_id) if described else None, own_id, photo)
 
 
 def _checked(given: Mapping[str, Any]) -> dict[str, Any]:
@@ -129,8 +139,21 @@ def _no_constant(name: str) -> None:
 def _text(name: str, value: object) -> str:
     if not isinstance(value, str):
         raise EntryError(f"{name} must be text, got {value!r}")
+    value = composed(value)
     if len(value) > MAX_TEXT:
         raise EntryError(f"{name} has {len(value)} characters; the limit is {MAX_TEXT}")
+    return value
+
+
+def composed(text: str) -> str:
+    """A text in Unicode's form NFC: the same letters are the same text, whichever keyboard or disk they come from."""
+    return unicodedata.normalize("NFC", text)
+
+
+def checked_photo(value: object) -> str:
+    """What a photo is known by. Raises EntryError."""
+    if not isinstance(value, str) or not _SHA256.fullmatch(value):
+        raise EntryError(f"photo is {value!r}; it must be the SHA-256 of the photo's file, 64 digits of 0-9 a-f")
     return value
 
 
@@ -155,7 +178,15 @@ def _metadata(value: object) -> dict[str, object]:
         raise EntryError(f"metadata cannot be written as JSON: {error}") from error
     if size > MAX_METADATA:
         raise EntryError(f"metadata has {size} bytes; the limit is {MAX_METADATA}")
-    return value
+    return {composed(key): _composed_value(one) for key, one in value.items()}
+
+
+def _composed_value(value: object) -> object:
+    if isinstance(value, str):
+        return composed(value)
+    if isinstance(value, dict):
+        return {composed(key): _composed_value(one) for key, one in value.items()}
+    return [_composed_value(one) for one in value] if isinstance(value, list) else value
 
 
 @dataclass(frozen=True)
@@ -242,6 +273,7 @@ class StoredView:
         embedding: [EMBEDDING_SIZE] float32 unit vector by the catalog's model; None if that model has not embedded the
             picture yet, or if the embedding does not count yet.
         relief: [RELIEF_HARMONICS, RELIEF_NUMBERS] int8 relief map by the catalog's model; None if it has made none yet.
+        photo: SHA-256 of the photo's file; '' if nobody said it.
     """
 
     id: str
@@ -250,3 +282,4 @@ class StoredView:
     picture: bytes
     embedding: np.ndarray | None
     relief: np.ndarray | None = None
+    photo: str = ""

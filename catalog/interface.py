@@ -1,6 +1,6 @@
 """The interface of every catalog, whichever store it uses."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol, TypeAlias
 
@@ -117,6 +117,8 @@ class Catalog(Protocol):
     def enroll(self, enrolment: Enrolment, view: View) -> str:
         """Store one photo; returns the id of its entry, which is made if it is new.
 
+        A photo that the entry with this id has already, by `Enrolment.photo`, is not stored again.
+
         Raises:
             EntryError: another model made the view's embedding or its map, the embedding is no unit vector, or the
                 existing entry has other fields.
@@ -126,8 +128,8 @@ class Catalog(Protocol):
     def add(self, batch: Sequence[tuple[Enrolment, View]]) -> int:
         """Store many at once, all or none; returns how many views are new.
 
-        A view is left out if its entry already has one of the same side with the same embedding or the same picture, so
-        an import can be repeated. Errors as in `enroll`.
+        A view is left out if its entry already has one of the same side with the same embedding or the same picture, or
+        one of the same photo, so an import can be repeated. Errors as in `enroll`.
         """
 
     def update(self, entry_id: str, changes: Mapping[str, Any]) -> Entry:
@@ -147,6 +149,18 @@ class Catalog(Protocol):
 
     def export(self, after: str, limit: int) -> ViewPage:
         """At most `limit` views, as `page`."""
+
+    def photos(self, photos: Collection[str]) -> Mapping[str, Sequence[tuple[Entry, str]]]:
+        """The entries that have these photos, by `Enrolment.photo`, each with the side that the photo shows.
+
+        Photos that no entry has are left out. Entries are in the order in which they got the photo.
+        """
+
+    def count(self, filters: Filters) -> int:
+        """How many views, searchable or not, pass filters."""
+
+    def values(self, name: str) -> Sequence[str]:
+        """The values that views and entries have for a filter, as `text_of` writes them; many, but perhaps not all."""
 
     def load(self) -> None:
         """Bring the index up to date now, so that no search waits for it."""

@@ -51,7 +51,15 @@ def _copy(source: str) -> str:
 def _numbers() -> list[str]:
     """Sizes, limits and texts of the contract."""
     numbers = {k: v for k, v in vars(contract).items() if _public(k) and isinstance(v, int | float | str | tuple)}
-    return [f"{name} = {_literal(value)}" for name, value in numbers.items() if not _holds(value, Model | tuple)]
+    return [_assignment(name, value) for name, value in numbers.items() if not _holds(value, Model | tuple)]
+
+
+def _assignment(name: str, value: object) -> str:
+    """As a formatter writes it: what is too long for a line has a line for each member."""
+    line = f"{name} = {_literal(value)}"
+    if len(line) <= WIDTH or not isinstance(value, tuple):
+        return line
+    return "\n".join([f"{name} = (", *(f"    {_literal(member)}," for member in value), ")"])
 
 
 def _variables() -> list[str]:

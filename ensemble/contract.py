@@ -65,6 +65,7 @@ PHOTO_SUFFIXES = {  # by Pillow's names of the formats
     "AVIF": (".avif",),
 }
 PHOTO_FORMATS = tuple(PHOTO_SUFFIXES)
+PHOTO_ENDINGS = tuple(suffix for suffixes in PHOTO_SUFFIXES.values() for suffix in suffixes)
 
 
 class DType(Enum):

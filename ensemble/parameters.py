@@ -2,6 +2,7 @@
 
 import json
 import os
+import unicodedata
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TypeAlias
@@ -77,13 +78,17 @@ def search_parameters(parameters: Mapping[str, object], limits: CandidateLimits 
     verify = given.pop(VERIFY, True)
     if not isinstance(verify, bool):
         raise ParameterError(f"{VERIFY} is {verify!r}; it must be true or false")
+    return Search(k, search_filters(given), verify, candidates)
+
+
+def search_filters(given: Mapping[str, object]) -> dict[str, str]:
+    """The filters of a request, with their values as texts. Raises ParameterError for one that is wrong."""
     if unknown := sorted(name for name in given if not _is_filter(name)):
         raise ParameterError(
             f"unknown filter or parameter {', '.join(unknown)}; a search takes: {K}, {CANDIDATES}, {VERIFY}, "
             f"{', '.join(FILTERS)}, {METADATA_FILTER}KEY"
         )
-    filters = {name: _filter_text(name, value) for name, value in sorted(given.items())}
-    return Search(k, filters, verify, candidates)
+    return {unicodedata.normalize("NFC", name): _filter_text(name, value) for name, value in sorted(given.items())}
 
 
 def _whole(name: str, value: object, most: int) -> int:
@@ -97,6 +102,11 @@ def text_of(value: object) -> str | None:
     if isinstance(value, str):
         return value
     return json.dumps(value) if isinstance(value, bool | int | float) else None
+
+
+def folded(text: str) -> str:
+    """A text as filters compare it: 'österreich' is 'Österreich', in whichever form of Unicode it is written."""
+    return unicodedata.normalize("NFC", unicodedata.normalize("NFC", text).casefold())
 
 
 def _is_filter(name: str) -> bool:

@@ -58,3 +58,4 @@ URL = "MINTMARK_URL"  # HOST:PORT of the server
 # Tests
 SERVE_PYTHON = "MINTMARK_SERVE_PYTHON"  # the Python that runs the server
 KILLS = "MINTMARK_KILLS"  # how often the catalog's server is killed
+ROWS = "MINTMARK_ROWS"  # rows of the table that is enrolled while client and server are killed

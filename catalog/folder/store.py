@@ -2,7 +2,7 @@
 
 import logging
 import uuid
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -27,7 +27,7 @@ from catalog.folder.sqlite.reliefs import Reliefs
 from catalog.folder.sqlite.schema import ADDED, GENERATIONS, REMOVED, UPDATED
 from catalog.grouping import best_entries, expected_views
 from catalog.interface import NO_FILTERS, Match, Page, Queries, Status, Verification, ViewPage
-from ensemble.errors import EntryError, EntryNotFoundError
+from ensemble.errors import EntryNotFoundError
 from ensemble.parameters import Filters
 
 _log = logging.getLogger("mintmark.catalog")
@@ -75,9 +75,18 @@ class FolderCatalog:
     def enroll(self, enrolment: Enrolment, view: View) -> str:
         """Store one photo; see `Catalog.enroll`."""
         with self._connection.transaction():
+            if self._has_photo(enrolment):
+                return enrolment.id
             entry_id, number = self._store(enrolment, view)
             self._feed.record(ADDED, [number])
         return entry_id
+
+    def _has_photo(self, enrolment: Enrolment) -> bool:
+        """Whether the entry that an enrolment names has its photo already. EntryError if it has other fields."""
+        having = (entry for _, entry, _ in self._entries.with_photo(enrolment.photo) if entry.id == enrolment.id)
+        if (there := next(having, None)) is not None:
+            enrolment.check_fields(there)
+        return there is not None
 
     def add(self, batch: Sequence[tuple[Enrolment, View]]) -> int:
         """Store many at once; see `Catalog.add`."""
@@ -85,7 +94,8 @@ class FolderCatalog:
         with self._connection.transaction():
             for enrolment, view in batch:
                 found = self._entries.find(enrolment.id) if enrolment.id else None
-                if found is None or not self._generations.has(found[0], enrolment.side, view):
+                has_view = found is not None and self._generations.has(found[0], enrolment.side, view)
+                if not has_view and not self._has_photo(enrolment):
                     added.append(self._store(enrolment, view)[1])
             self._feed.record(ADDED, added)
         return len(added)
@@ -94,7 +104,7 @@ class FolderCatalog:
         """Store a view; returns the id of its entry and the number of the view."""
         view.check(self._makers)
         entry_id, number = self._place(enrolment)
-        stored = self._entries.add_view(number, enrolment.side, view.picture)
+        stored = self._entries.add_view(number, enrolment.side, view.picture, enrolment.photo)
         self._generations.put(stored, self._generations.current(counts=True), view.embedding)
         if view.relief is not None:
             self._reliefs.put(stored, view.relief)
@@ -104,8 +114,7 @@ class FolderCatalog:
         """Id and number of the entry that a photo belongs to. A new entry is made here."""
         found = self._entries.find(enrolment.id) if enrolment.id else None
         if found is not None:
-            if enrolment.entry not in (None, found[1]):
-                raise EntryError(f"entry {enrolment.id} is there with other fields: update it, or give only its id")
+            enrolment.check_fields(found[1])
             return enrolment.id, found[0]
         if enrolment.entry is None:
             raise EntryNotFoundError(f"no entry has the id {enrolment.id!r}")
@@ -154,6 +163,20 @@ class FolderCatalog:
     def _with_reliefs(self, rows: Sequence[tuple[int, StoredView]]) -> list[tuple[int, StoredView]]:
         maps = self._reliefs.of([int(view.id) for _, view in rows])
         return [(number, replace(view, relief=maps.get(int(view.id)))) for number, view in rows]
+
+    def photos(self, photos: Collection[str]) -> dict[str, list[tuple[Entry, str]]]:
+        """Who has these photos; see `Catalog.photos`."""
+        with self._connection.transaction("DEFERRED"):
+            found = {photo: self._entries.with_photo(photo) for photo in photos}
+        return {photo: [(entry, side) for _, entry, side in having] for photo, having in found.items() if having}
+
+    def count(self, filters: Filters) -> int:
+        """How many views pass; see `Catalog.count`."""
+        return len(self._entries.matching(filters))
+
+    def values(self, name: str) -> list[str]:
+        """The values of a filter; see `Catalog.values`."""
+        return self._entries.values(name)
 
     def load(self) -> None:
         """Bring the index up to date; see `Catalog.load`."""

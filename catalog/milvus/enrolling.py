@@ -25,21 +25,22 @@ class Existing:
 def placed(enrolment: Enrolment, there: Entry | None) -> Entry:
     """The entry that a photo belongs to, with its id."""
     if there is not None:
-        if enrolment.entry is not None and replace(enrolment.entry, id=there.id) != there:
-            raise EntryError(f"entry {enrolment.id} is there with other fields: update it, or give only its id")
+        enrolment.check_fields(there)
         return there
     if enrolment.entry is None:
         raise EntryNotFoundError(f"no entry has the id {enrolment.id!r}")
     return replace(enrolment.entry, id=enrolment.id or uuid.uuid4().hex[:16])
 
 
-def marks(side: str, embedding: np.ndarray | None, picture: str) -> set[tuple[str, bytes | str]]:
-    """What identifies a view: its side with its embedding, or with its picture's digest."""
+def marks(side: str, embedding: np.ndarray | None, picture: str, photo: str) -> set[tuple[str, bytes | str]]:
+    """What identifies a view: its side with its embedding, or with its picture's digest; or its photo."""
     found: set[tuple[str, bytes | str]] = set()
     if embedding is not None:
         found.add((side, np.ascontiguousarray(embedding, np.float32).tobytes()))
     if picture:
         found.add((side, picture))
+    if photo:
+        found.add(("", photo))
     return found
 
 

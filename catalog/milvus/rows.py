@@ -1,8 +1,8 @@
 """How entries and views become rows of Milvus, and filters become its expressions.
 
 A row is a view with one model's embedding. It repeats all fields of the entry, so one request enrolls and one search
-filters. A row's id is the view's id followed by the model: ids sort in the order of enrolment, and a model cannot embed
-a view twice.
+filters. What filters compare is folded; the document has it as it was given. A row's id is the view's id followed by
+the model: ids sort in the order of enrolment, and a model cannot embed a view twice.
 """
 
 import base64
@@ -21,7 +21,7 @@ from catalog.milvus.connection import Row
 from ensemble.contract import EMBEDDING_SIZE, METADATA_FILTER
 from ensemble.entry import ENTRY_FIELDS, FILTERS, SIDE
 from ensemble.errors import EntryError
-from ensemble.parameters import Filters, text_of
+from ensemble.parameters import Filters, folded, text_of
 
 # Roles of rows. One row of each view stands for it in counts and pages, and one of these stands for the entry too.
 SETTING, COPY, VIEW, FIRST = -1, 0, 1, 2
@@ -33,6 +33,7 @@ _FAR = 32_767  # a whole number that no entry has
 # existing collections need not change.
 TEXTS, WHOLES = (SIDE, "country", "currency", "denomination"), ("year",)
 _WITHOUT_COLUMN = tuple(name for name in FILTERS if name not in (*TEXTS, *WHOLES))
+_SIDE_KEY, _PHOTO_KEY = (SIDE,), ("photo",)  # among the attributes, as `field_key`
 _PART = 65_532  # bytes of a picture's base64 in one text; a multiple of 4
 _ID = re.compile(r"[0-9a-f]{28}")
 _ESCAPED = str.maketrans({"\\": "\\\\", '"': '\\"', "\n": "\\n", "\r": "\\r"})
@@ -80,20 +81,25 @@ def entry_fields(entry: Entry) -> Row:
     """The fields of an entry, as each row of its views repeats them."""
     said: dict[str | tuple[str], object] = dict(entry.metadata.items())
     said |= {field_key(name): getattr(entry, name) for name in _WITHOUT_COLUMN}
+    texts = {key: text for key, value in said.items() if (text := text_of(value)) is not None}
     wholes = {name: getattr(entry, name) for name in WHOLES}
     return {
         "entry": entry.id,
-        **{name: getattr(entry, name) for name in TEXTS if name != SIDE},
+        **{name: folded(getattr(entry, name)) for name in TEXTS if name != SIDE},
         **{name: _NOT_SAID if value is None else value for name, value in wholes.items()},
-        "attributes": [attribute(key, text) for key, value in said.items() if (text := text_of(value)) is not None],
+        "attributes": [attribute(key, folded(text)) for key, text in texts.items()],
         "document": entry.to_json(),
     }
 
 
-def view_row(view: str, entry: Entry, side: str, role: int, model: str, embedding: np.ndarray, picture: bytes) -> Row:
+def view_row(
+    view: str, entry: Entry, side: str, role: int, model: str, embedding: np.ndarray, picture: bytes, photo: str = ""
+) -> Row:
     """The row of a new view with its embedding, [EMBEDDING_SIZE] float32, which counts at once."""
+    fields = entry_fields(entry)
     return {
-        **entry_fields(entry),
+        **fields,
+        "attributes": fields["attributes"] + _view_attributes(side, photo),
         "id": row_id(view, model),
         "view": view,
         "side": side,
@@ -127,7 +133,7 @@ def picture_texts(picture: bytes) -> list[str]:
 def stored_view(row: Row, embedding: np.ndarray | None, relief: np.ndarray | None = None) -> StoredView:
     """The view that a row stands for."""
     picture = base64.b64decode("".join(row["picture"] or ()))
-    return StoredView(row["view"], row["entry"], row["side"], picture, embedding, relief)
+    return StoredView(row["view"], row["entry"], row["side"], picture, embedding, relief, photo_of(row))
 
 
 def vector(row: Row) -> np.ndarray:
@@ -158,19 +164,43 @@ def attribute(key: str | tuple[str], text: str) -> str:
     return json.dumps([key, text], ensure_ascii=False)
 
 
+def _view_attributes(side: str, photo: str) -> list[str]:
+    """What a view has of its own among the attributes: collections of earlier releases have no other place for it."""
+    return [attribute(_SIDE_KEY, folded(side)), *([attribute(_PHOTO_KEY, photo)] if photo else [])]
+
+
+def photo_of(row: Row) -> str:
+    """SHA-256 of the photo that a row's view shows; '' if nobody said it."""
+    pairs = map(json.loads, row.get("attributes") or ())
+    return next((str(text) for key, text in pairs if key == [*_PHOTO_KEY]), "")
+
+
+def having_photo(photos: Iterable[str]) -> str:
+    """Expression for the views of some photos."""
+    return " or ".join(_has(attribute(_PHOTO_KEY, photo)) for photo in photos)
+
+
+def _has(pair: str) -> str:
+    return f"array_contains(attributes, {quoted(pair)})"
+
+
 def condition(filters: Filters) -> str:
     """Expression for filters; '' for none."""
     return " and ".join(_condition(name, value) for name, value in filters.items())
 
 
 def _condition(name: str, value: str) -> str:
+    # Rows of earlier releases are not folded: they are found by the text as it was given.
+    texts = list(dict.fromkeys((folded(value), value)))
+    if name == SIDE:
+        return f"({_has(attribute(_SIDE_KEY, folded(value)))} or {among(SIDE, texts)})"
     if name in TEXTS:
-        return f"{name} == {quoted(value)}"
+        return among(name, texts)
     if name in WHOLES:
         number = int(value) if len(value) < 100 else _FAR
         return f"{name} == {number if abs(number) < _FAR else _FAR}"
     key = name.removeprefix(METADATA_FILTER) if name.startswith(METADATA_FILTER) else field_key(name)
-    return f"array_contains(attributes, {quoted(attribute(key, value))})"
+    return f"({' or '.join(_has(attribute(key, text)) for text in texts)})"
 
 
 def conjunction(*expressions: str) -> str:
@@ -185,7 +215,8 @@ def entry_of(row: Row) -> Entry:
 
 def with_entry(row: Row, entry: Entry) -> Row:
     """The row with other fields of its entry."""
-    return {**row, **entry_fields(entry)}
+    fields = entry_fields(entry)
+    return {**row, **fields, "attributes": fields["attributes"] + _view_attributes(row["side"], photo_of(row))}
 
 
 def copied(row: Row, **changes: Any) -> Row:

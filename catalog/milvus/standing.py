@@ -42,7 +42,11 @@ class Lacking:
     def first(self, limit: int) -> list[StoredView]:
         """The first such views, at most `limit`."""
         ids = self._after(self._looked, limit) or self._after("", limit)
-        rows = self._connection.rows(among("id", ids), ["id", "view", "entry", "side", "picture"]) if ids else []
+        rows = (
+            self._connection.rows(among("id", ids), ["id", "view", "entry", "side", "picture", "attributes"])
+            if ids
+            else []
+        )
         return [stored_view(row, None) for row in rows]
 
     def _after(self, after: str, limit: int) -> list[str]:

@@ -1,7 +1,8 @@
 """The catalog of many machines, in a Milvus server. It answers as the folder store does."""
 
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
+from itertools import islice
 from typing import Any
 
 import numpy as np
@@ -20,9 +21,13 @@ from catalog.milvus.rows import (
     ViewIds,
     among,
     checked_cursor,
+    condition,
+    conjunction,
     copied,
     digest,
     entry_of,
+    having_photo,
+    photo_of,
     quoted,
     stored_view,
     vector,
@@ -33,10 +38,14 @@ from catalog.milvus.schema import prepare
 from catalog.milvus.search import Searcher
 from catalog.milvus.settings import Settings
 from catalog.milvus.standing import ALL, STANDING
+from ensemble.contract import METADATA_FILTER
+from ensemble.entry import SIDE
 from ensemble.errors import EntryNotFoundError
-from ensemble.parameters import Filters
+from ensemble.parameters import Filters, text_of
 
 _log = logging.getLogger("mintmark.catalog")
+_PHOTOS = 50  # that one request to Milvus asks for
+_PAGES_OF_VALUES = 20  # pages of views that are looked at for the values of a filter
 
 
 class MilvusCatalog:
@@ -75,8 +84,14 @@ class MilvusCatalog:
         view.check(self._makers)
         there = self._find(enrolment.id)
         entry = placed(enrolment, there)
+        if there is not None and enrolment.photo and self._has_photo(there.id, enrolment.photo):
+            return there.id
         self._put([(view, self._row(enrolment, view, entry, FIRST if there is None else VIEW))])
         return entry.id
+
+    def _has_photo(self, entry_id: str, photo: str) -> bool:
+        its = conjunction(f"entry == {quoted(entry_id)}", having_photo([photo]), STANDING)
+        return bool(self._connection.rows(its, ["id"]))
 
     def _put(self, new: Sequence[tuple[View, Row]]) -> None:
         """Store views. Maps come first: without its view a map does no harm, and who finds a view finds its map."""
@@ -91,7 +106,7 @@ class MilvusCatalog:
         for enrolment, view in batch:
             view.check(self._makers)
             there = existing.get(enrolment.id)
-            seen = marks(enrolment.side, view.embedding, digest(view.picture))
+            seen = marks(enrolment.side, view.embedding, digest(view.picture), enrolment.photo)
             if there is not None and not there.views.isdisjoint(seen):
                 continue
             entry = placed(enrolment, there.entry if there else None)
@@ -105,16 +120,16 @@ class MilvusCatalog:
         existing: dict[str, Existing] = {}
         ordered = sorted(ids)
         for start in range(0, len(ordered), PAGE):
-            fields = ["id", "entry", "document", "side", "model", "batch", "digest", "embedding"]
+            fields = ["id", "entry", "document", "side", "model", "batch", "digest", "embedding", "attributes"]
             for row in self._connection.rows(among("entry", ordered[start : start + PAGE]), fields):
                 there = existing.setdefault(row["entry"], Existing(entry_of(row)))
                 embedding = vector(row) if self._generations.counts(row) else None
-                there.views.update(marks(row["side"], embedding, row["digest"]))
+                there.views.update(marks(row["side"], embedding, row["digest"], photo_of(row)))
         return existing
 
     def _row(self, enrolment: Enrolment, view: View, entry: Entry, role: int) -> Row:
-        new = self._ids.next()
-        return view_row(new, entry, enrolment.side, role, self._makers.embedding, view.embedding, view.picture)
+        new, model = self._ids.next(), self._makers.embedding
+        return view_row(new, entry, enrolment.side, role, model, view.embedding, view.picture, enrolment.photo)
 
     def update(self, entry_id: str, changes: Mapping[str, Any]) -> Entry:
         """Change fields of an entry; see `Catalog.update`.
@@ -147,7 +162,8 @@ class MilvusCatalog:
 
     def views(self, entry_id: str) -> list[StoredView]:
         """The views of an entry; see `Catalog.views`."""
-        rows = self._rows(entry_id, ["id", "view", "entry", "side", "model", "batch", "role", "picture", "embedding"])
+        fields = ["id", "view", "entry", "side", "model", "batch", "role", "picture", "embedding", "attributes"]
+        rows = self._rows(entry_id, fields)
         embeddings = {row["view"]: vector(row) for row in rows if self._generations.counts(row)}
         rows = [row for row in rows if row["role"] >= VIEW]
         maps = self._reliefs.of([row["view"] for row in rows])
@@ -166,13 +182,41 @@ class MilvusCatalog:
 
     def export(self, after: str, limit: int) -> ViewPage:
         """Some views; see `Catalog.export`."""
-        fields = ["view", "entry", "side", "document", "picture"]
+        fields = ["view", "entry", "side", "document", "picture", "attributes"]
         rows = self._connection.page(STANDING, fields, checked_cursor(after), limit)
         own = self._generations.embedded([row["view"] for row in rows], ["embedding"])
         embeddings = {view: vector(row) for view, row in own.items() if self._generations.counts(row)}
         maps = self._reliefs.of([row["view"] for row in rows])
         views = (stored_view(row, embeddings.get(row["view"]), maps.get(row["view"])) for row in rows)
         return ViewPage(tuple(zip(map(entry_of, rows), views, strict=True)), _next(rows, limit))
+
+    def photos(self, photos: Collection[str]) -> dict[str, list[tuple[Entry, str]]]:
+        """Who has these photos; see `Catalog.photos`."""
+        found: dict[str, list[tuple[Entry, str]]] = {}
+        asked = list(photos)
+        for start in range(0, len(asked), _PHOTOS):
+            any_of = having_photo(asked[start : start + _PHOTOS])
+            fields = ["id", "side", "document", "attributes"]
+            for row in self._connection.rows(f"({any_of}) and {STANDING}", fields):
+                found.setdefault(photo_of(row), []).append((entry_of(row), row["side"]))
+        return found
+
+    def count(self, filters: Filters) -> int:
+        """How many views pass; see `Catalog.count`."""
+        return self._connection.count(conjunction(STANDING, condition(filters)))
+
+    def values(self, name: str) -> list[str]:
+        """The values of a filter among the first views, as Milvus has no list of them; see `Catalog.values`."""
+        key, found = name.removeprefix(METADATA_FILTER), dict[str, None]()
+        for rows in islice(self._connection.scan(STANDING, ["side", "document"]), _PAGES_OF_VALUES):
+            for row in rows:
+                entry = entry_of(row)
+                value = (
+                    row["side"] if name == SIDE else entry.metadata.get(key) if key != name else getattr(entry, name)
+                )
+                if (text := text_of(value)) is not None:
+                    found[text] = None
+        return list(found)
 
     def load(self) -> None:
         """Read the settings. Milvus keeps the index up to date itself. See `Catalog.load`."""

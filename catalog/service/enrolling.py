@@ -2,10 +2,13 @@
 
 import numpy as np
 
-from catalog.entry import Makers, View, check_embedding
+from catalog.entry import Enrolment, Makers, View, check_embedding
+from catalog.interface import Catalog
 from catalog.service.picture import coin_jpeg
 from ensemble.errors import EntryError
 from ensemble.verification import stored
+
+_SHOWN = 5  # entries that have the same photo
 
 
 def views_of(coins: np.ndarray, embeddings: np.ndarray, reliefs: np.ndarray, makers: Makers) -> list[View]:
@@ -28,3 +31,17 @@ def views_of(coins: np.ndarray, embeddings: np.ndarray, reliefs: np.ndarray, mak
         check_embedding(embedding)
         views.append(View(embedding, makers, coin_jpeg(coin), stored(trials[0])))
     return views
+
+
+def enroll(catalog: Catalog, enrolment: Enrolment, view: View) -> tuple[str, list[str]]:
+    """Store one photo; returns the id of its entry, and what is worth saying about who has this photo already.
+
+    Raises:
+        EntryError, EntryNotFoundError, CatalogError: as `Catalog.enroll`.
+    """
+    photo = enrolment.photo
+    having = [entry.id for entry, _ in catalog.photos([photo]).get(photo, ())] if photo else []
+    entry_id = catalog.enroll(enrolment, view)
+    said = [f"entry {entry_id} has this photo already: it was not stored again"] if entry_id in having else []
+    others = sorted(set(having) - {entry_id})
+    return entry_id, said + ([f"the same photo belongs to {', '.join(others[:_SHOWN])}"] if others else [])

@@ -9,16 +9,19 @@ from typing import Any
 
 import numpy as np
 
-from catalog.entry import Enrolment, Makers, StoredView, View, check_embedding, json_object
+from catalog.entry import Enrolment, Makers, StoredView, View, check_embedding, checked_photo, json_object
 from catalog.interface import Catalog
+from catalog.service.nearest import nearest_values
 from catalog.service.picture import check_picture
 from ensemble.contract import EMBEDDING_SIZE, RELIEF_HARMONICS, RELIEF_NUMBERS
 from ensemble.errors import EntryError, EntryNotFoundError
+from ensemble.parameters import search_filters
 from ensemble.verification import Judge
 
 MAX_PAGE = 1000
 MAX_REEMBEDDED = 256  # views of one request, so that other requests get their turn
 MAX_PICTURE = 1 << 20  # bytes
+MAX_KNOWN = 100  # ids, and photos, of one request: each answers with an entry, perhaps of 16 kB
 
 Request = Mapping[str, Any]
 # JPEG pictures of rectified coins to [N, EMBEDDING_SIZE] float32 unit vectors.
@@ -99,6 +102,35 @@ def _show(context: Context, request: Request) -> dict[str, Any]:
     return {"entry": asdict(entry), "views": views}
 
 
+def _known(context: Context, request: Request) -> dict[str, Any]:
+    """The entries of some ids, and those that have some photos; who enrolls a table again asks for them."""
+    entries, photos = _texts(request, "ids"), [checked_photo(photo) for photo in _texts(request, "photos")]
+    found = []
+    for entry_id in entries:
+        try:
+            found.append(asdict(context.catalog.show(entry_id)))
+        except EntryNotFoundError:
+            continue
+    having = {
+        photo: [{"entry": asdict(entry), "side": side} for entry, side in views]
+        for photo, views in context.catalog.photos(photos).items()
+    }
+    return {"entries": found, "photos": having}
+
+
+def _check_filters(context: Context, request: Request) -> dict[str, Any]:
+    """How many views pass each filter alone; for one that none passes, the nearest values that there are."""
+    given = request.get("filters")
+    if not isinstance(given, dict):
+        raise EntryError("check_filters needs 'filters', an object with the values of filters by their names")
+    checked = []
+    for name, value in search_filters(given).items():
+        views = context.catalog.count({name: value})
+        nearest = [] if views else nearest_values(context.catalog.values(name), value)
+        checked.append({"filter": name, "value": value, "views": views, "nearest": nearest})
+    return {"filters": checked}
+
+
 def _update(context: Context, request: Request) -> dict[str, Any]:
     fields = request.get("changes")
     if not isinstance(fields, dict) or not fields:
@@ -131,6 +163,7 @@ def _export(context: Context, request: Request) -> dict[str, Any]:
                 "id": view.id,
                 "entry": asdict(entry),
                 "side": view.side,
+                "photo": view.photo,
                 "picture": _encoded(view.picture) if pictures else "",
                 "embedding": None if embedding is None else _encoded(embedding.tobytes()),
                 "relief": None if view.relief is None else _encoded(view.relief.tobytes()),
@@ -317,6 +350,8 @@ def _status(context: Context, request: Request) -> dict[str, Any]:
 OPERATIONS: dict[str, Callable[[Context, Request], dict[str, Any]]] = {
     "list": _list,
     "show": _show,
+    "known": _known,
+    "check_filters": _check_filters,
     "update": _update,
     "remove": _remove,
     "export": _export,
@@ -337,6 +372,13 @@ def _text(request: Request, name: str, default: str | None = None) -> str:
     return value
 
 
+def _texts(request: Request, name: str) -> list[str]:
+    value = request.get(name, [])
+    if not isinstance(value, list) or not all(isinstance(one, str) and one for one in value) or len(value) > MAX_KNOWN:
+        raise EntryError(f"{request['operation']} needs {name!r}, a list of at most {MAX_KNOWN} texts")
+    return value
+
+
 def _number(request: Request, name: str, default: int, most: int) -> int:
     value = request.get(name, default)
     if isinstance(value, bool) or not isinstance(value, int) or not 1 <= value <= most:
@@ -350,7 +392,8 @@ def _enrolment(view: Request) -> Enrolment:
     if not isinstance(entry, dict) or not entry.get("id"):
         raise EntryError("a view to import needs 'entry', an object with its id and its fields")
     fields = {name: value for name, value in entry.items() if name != "id"}
-    return Enrolment.from_fields({**fields, "side": view.get("side"), "entry": entry["id"]})
+    own = {"side": view.get("side"), "photo": view.get("photo"), "entry": entry["id"]}
+    return Enrolment.from_fields({**fields, **own})
 
 
 def _embedding(view: Request) -> np.ndarray | None:

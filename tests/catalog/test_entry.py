@@ -179,3 +179,24 @@ def test_changes_that_are_refused(changes: dict[str, object], reason: str) -> No
     with pytest.raises(EntryError) as caught:
         Entry("10 won", "KR", "KRW", "10").changed(changes)
     assert reason in str(caught.value)
+
+
+def test_texts_are_composed() -> None:
+    """The same letters are the same text, whether a keyboard or a disk writes them as one character or as two."""
+    decomposed = "Mu\u0308nze"
+    given = {
+        **dict.fromkeys(("name", "country", "currency", "denomination", "side"), decomposed),
+        "mint_mark": decomposed,
+    }
+    metadata = {decomposed: decomposed, "deep": [{decomposed: decomposed}, 1, None]}
+    enrolment = Enrolment.from_fields({**given, "metadata": metadata})
+    assert enrolment.entry is not None and enrolment.side == "Münze"
+    free: dict[str, object] = {"Münze": "Münze", "deep": [{"Münze": "Münze"}, 1, None]}
+    assert enrolment.entry == Entry("Münze", "Münze", "Münze", "Münze", mint_mark="Münze", metadata=free)
+    assert enrolment.entry.changed({"name": decomposed}).name == "Münze"
+
+
+@pytest.mark.parametrize("photo", ["x", "A" * 64, "a" * 63, 7, ["a" * 64]])
+def test_a_photo_is_named_by_its_sha256(photo: object) -> None:
+    with pytest.raises(EntryError, match="it must be the SHA-256 of the photo's file"):
+        Enrolment.from_fields({"side": "obverse", "entry": "x", "photo": photo})

@@ -215,6 +215,59 @@ def test_an_import_is_stored_whole_or_not_at_all(store: Catalog, bad: Enrolment,
     assert ids(store.search(embeddings[1:2], 5)[0]) == ["a"]
 
 
+# --- photos that are known --------------------------------------------------------------------------------------------
+
+ONE, OTHER_ONE = "1" * 64, "2" * 64
+
+
+def test_a_photo_that_its_entry_has_is_not_stored_again(store: Catalog) -> None:
+    first, second = unit_vectors(2)
+    described = replace(new(coin("a"), id="x"), photo=ONE)
+    for enrolment in (described, described, replace(more("x"), photo=ONE), replace(more("x", "reverse"), photo=ONE)):
+        assert store.enroll(enrolment, photo(first)) == "x"
+    assert store.add([(described, photo(second, b"other"))]) == 0
+    assert counts(store) == (1, 1, 0, 0)
+    assert store.enroll(replace(more("x"), photo=OTHER_ONE), photo(second, b"2")) == "x"
+    assert [view.photo for view in store.views("x")] == [ONE, OTHER_ONE]
+    with pytest.raises(EntryError, match="entry x is there with other fields"):
+        store.enroll(replace(new(coin("b"), id="x"), photo=ONE), photo(first))
+
+
+def test_a_photo_may_belong_to_many_entries(store: Catalog) -> None:
+    first = unit_vectors(1)[0]
+    entry_id = store.enroll(replace(new(coin("a")), photo=ONE), photo(first))
+    other_id = store.enroll(replace(new(coin("b")), photo=ONE), photo(first))
+    assert other_id != entry_id and counts(store) == (2, 2, 0, 0)
+    found = store.photos([ONE, OTHER_ONE])
+    assert {sha: [(entry.id, side) for entry, side in views] for sha, views in found.items()} == {
+        ONE: [(entry_id, "obverse"), (other_id, "obverse")]
+    }
+    store.update(entry_id, {"name": "changed"})
+    assert [entry.name for entry, _ in store.photos([ONE])[ONE]] == ["changed", "b"]
+    store.remove(entry_id)
+    assert [entry.id for entry, _ in store.photos([ONE])[ONE]] == [other_id]
+    assert store.export("", 5).views[0][1].photo == ONE
+
+
+def test_views_are_counted_and_values_listed_by_filter(store: Catalog) -> None:
+    for number, row in enumerate(unit_vectors(4)):
+        entry = coin(country=("Österreich", "KR")[number % 2], year=1998 if number else None, metadata={"n": number})
+        store.enroll(new(entry, side=("Obverse", "reverse")[number // 2]), photo(row))
+    for filters, views in (
+        ({}, 4),
+        ({"country": "o\u0308STERREICH"}, 2),
+        ({"side": "obverse"}, 2),
+        ({"side": "obverse", "year": "1998"}, 1),
+        ({"metadata.n": "3"}, 1),
+        ({"country": "Austria"}, 0),
+    ):
+        assert store.count(filters) == views, filters
+    assert sorted(store.values("country")) == ["KR", "Österreich"]
+    assert sorted(store.values("side")) == ["Obverse", "reverse"]
+    assert sorted(store.values("metadata.n")) == ["0", "1", "2", "3"]
+    assert store.values("year") == ["1998"] and store.values("mint_mark") == [] and store.values("metadata.x") == []
+
+
 # --- several catalogs on one store ------------------------------------------------------------------------------------
 
 

@@ -73,7 +73,11 @@ def test_of_the_views_that_pass_the_filters_the_best_counts(store: Catalog) -> N
     ("filters", "expected"),
     [
         ({"country": "KR"}, {"a", "b"}),
-        ({"country": "kr"}, set()),
+        ({"country": "kr"}, {"a", "b"}),
+        ({"country": "ko"}, set()),
+        ({"currency": "eur", "metadata.mint": "a"}, {"c"}),
+        ({"mint_mark": "d"}, {"b"}),
+        ({"side": "OBVERSE"}, {"a", "b", "c"}),
         ({"currency": "EUR", "denomination": "1"}, {"c"}),
         ({"year": "1998"}, {"a"}),
         ({"year": "01998"}, {"a"}),

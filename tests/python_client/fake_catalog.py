@@ -44,6 +44,7 @@ class FakeView:
     staged: dict[str, Vector] = field(default_factory=dict)
     relief: int | None = None  # what its map shows; maps are made of pictures too
     mapped: bool = True
+    photo: str = ""  # SHA-256 of the file that was enrolled
 
 
 def crop(number: int) -> bytes:
@@ -90,9 +91,13 @@ class FakeCatalog:
             self._describe(key, record)
         elif key not in self.entries:
             raise EntryNotFound(f"no entry has the id {key}")
+        if any(view.entry == key and view.photo == record["photo"] for view in self.views if record.get("photo")):
+            return key
         number = len(self.views) + 1
         kept = crop(number) if picture is None else picture
-        self.views.append(FakeView(f"v{number}", key, record[SIDE], kept, {self.model: vector}, relief=relief))
+        view = FakeView(f"v{number}", key, record[SIDE], kept, {self.model: vector}, relief=relief)
+        view.photo = record.get("photo") or ""
+        self.views.append(view)
         return key
 
     def _describe(self, key: str, record: Mapping[str, Any]) -> None:
@@ -148,6 +153,23 @@ class FakeCatalog:
         ]  # fmt: skip
         return {"entry": self._entry(id), "views": views}
 
+    def _do_known(self, ids: list[str], photos: list[str]) -> dict[str, Any]:
+        having = {
+            photo: [{"entry": self.entries[v.entry], "side": v.side} for v in self.views if v.photo == photo]
+            for photo in photos
+        }
+        found = [self.entries[key] for key in ids if key in self.entries]
+        return {"entries": found, "photos": {photo: views for photo, views in having.items() if views}}
+
+    def _do_check_filters(self, filters: dict[str, str]) -> dict[str, Any]:
+        checked = []
+        for name, value in filters.items():
+            records = [{**self.entries[view.entry], "side": view.side} for view in self.views]
+            views = sum(_passes(record, {name: value}) for record in records)
+            values = sorted({_text_of(_value(record, name)) for record in records})
+            checked.append({"filter": name, "value": value, "views": views, "nearest": [] if views else values[:3]})
+        return {"filters": checked}
+
     def _do_update(self, id: str, changes: dict[str, Any]) -> dict[str, Any]:
         self._entry(id).update(changes)
         return {"entry": self.entries[id]}
@@ -161,7 +183,7 @@ class FakeCatalog:
     def _do_export(self, after: str, limit: int, pictures: bool = True) -> dict[str, Any]:
         page, end = self._page(self.views, after, limit)
         records = [
-            {"id": view.id, "entry": self.entries[view.entry], "side": view.side,
+            {"id": view.id, "entry": self.entries[view.entry], "side": view.side, "photo": view.photo,
              "picture": base64.b64encode(view.picture if pictures else b"").decode(),
              "embedding": _text(view.embeddings.get(self.model)), "relief": _relief_text(view)}
             for view in page
@@ -184,7 +206,7 @@ class FakeCatalog:
             same = (other.entry, other.side) == (view["entry"]["id"], view["side"])
             if same and np.array_equal(other.embeddings.get(self.model, ()), vector):
                 return False
-        record = {**view["entry"], "entry": view["entry"]["id"], "side": view["side"]}
+        record = {**view["entry"], "entry": view["entry"]["id"], "side": view["side"], "photo": view.get("photo", "")}
         given = base64.b64decode(view.get("relief") or "")
         self.enroll(record, vector, picture, int(given[0]) if given and relief_model == self.relief_model else None)
         return True
@@ -228,11 +250,11 @@ class FakeCatalog:
 
 
 def _passes(record: Mapping[str, Any], filters: Mapping[str, str]) -> bool:
-    for name, wanted in filters.items():
-        value = _value(record, name)
-        if (value if isinstance(value, str) else json.dumps(value)) != wanted:
-            return False
-    return True
+    return all(_text_of(_value(record, name)).casefold() == wanted.casefold() for name, wanted in filters.items())
+
+
+def _text_of(value: Any) -> str:
+    return value if isinstance(value, str) else json.dumps(value)
 
 
 def _value(record: Mapping[str, Any], name: str) -> Any:

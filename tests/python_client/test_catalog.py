@@ -1,5 +1,6 @@
 """The client's methods for entries, views, export, import and upkeep of the catalog."""
 
+import hashlib
 import itertools
 import json
 from dataclasses import replace
@@ -11,7 +12,10 @@ import pytest
 from mintmark import (
     Client,
     EntryNotFound,
+    FilterCheck,
     InvalidRequest,
+    Known,
+    KnownPhoto,
     MockTransport,
     NoCoinFound,
     Reembedding,
@@ -49,9 +53,12 @@ def test_two_sides_of_a_coin(client: Client, server: FakeCoinServer) -> None:
 
 
 def test_enrolling_the_same_entry_again(client: Client, server: FakeCoinServer) -> None:
-    """It adds a view if the fields are the same, and is refused otherwise."""
-    server.photos = {b"photo": Coin((1,))}
+    """It adds a view if the fields are the same and the photo is another one, and is refused if they are not."""
+    server.photos = {b"photo": Coin((1,)), b"other": Coin((1,))}
     assert client.enroll(b"photo", ZLOTY, "x") == client.enroll(b"photo", ZLOTY, "x")
+    client.add_view(b"photo", "x", "obverse")
+    assert (client.status().entries, client.status().views) == (1, 1)
+    assert client.enroll(b"other", ZLOTY, "x").id == "x"
     assert (client.status().entries, client.status().views) == (1, 2)
     other = replace(ZLOTY, name="2 złote", denomination="2")
     with pytest.raises(InvalidRequest, match="other fields"):
@@ -226,3 +233,40 @@ def test_broken_answers(answer: Any) -> None:
     if answer.get("views"):
         with pytest.raises(ServerError):
             client.views("x")
+
+
+def test_known(client: Client, server: FakeCoinServer) -> None:
+    """What the catalog lacks is left out."""
+    server.photos = {b"photo": Coin((1,)), b"other": Coin((0, 1))}
+    entry = client.enroll(b"photo", ZLOTY, "x")
+    one, other = (hashlib.sha256(photo).hexdigest() for photo in (b"photo", b"other"))
+    assert client.known(["x", "y"], [one, other]) == Known({"x": entry}, {one: (KnownPhoto(entry, ZLOTY.side),)})
+    assert client.known() == Known({}, {})
+
+
+def test_check_filters(client: Client, server: FakeCoinServer) -> None:
+    server.add("coin", (1,), year=1990)
+    assert client.check_filters({"country": "austria", "year": 1991}) == (
+        FilterCheck("country", "austria", 1),
+        FilterCheck("year", "1991", 0, ("1990",)),
+    )
+    with pytest.raises(InvalidRequest, match="no filter is called colour"):
+        client.check_filters({"colour": "red"})
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        {},
+        {"entries": [], "photos": []},
+        {"entries": [{}], "photos": {}},
+        {"entries": [], "photos": {"a": [{"entry": ENTRY}]}},
+        {"entries": [], "photos": {"a": {}}},
+        {"filters": [{"filter": "year", "value": "1990", "views": -1}]},
+    ],
+)
+def test_broken_answers_about_what_is_known(answer: Any) -> None:
+    client = _answering(answer)
+    for call in (client.known, lambda: client.check_filters({"year": 1990})):
+        with pytest.raises(ServerError):
+            call()

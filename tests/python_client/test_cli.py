@@ -54,14 +54,31 @@ def test_recognize_filters(run: Run, server: FakeCoinServer, photo: MakePhoto, c
     fields = {"country": "Austria", "side": "common", "year": "1990"}
     assert server.calls[-1][1] == {"k": 5, **fields, "metadata.mint": "Warsaw", "metadata.mark": "a=b"}
     assert run("recognize", path, "--currency", "PLN", "--denomination", "1") == 0
+    nothing = "unknown: no view of the catalog has the currency 'PLN'; the nearest there are: 'EUR'"
+    assert nothing in capsys.readouterr().out
+    assert run("recognize", path, "--country", "austria", "--year", 1990, "--where", "mint=krakow") == 0
+    assert "has the metadata.mint 'krakow'; the nearest there are: 'Warsaw'" in capsys.readouterr().out
+    server.add("b", (1, 0), year=2002)
+    assert run("recognize", path, "--year", 2002, "--where", "mint=WARSAW") == 0
+    together = "passes all filters: year '2002' alone leaves 1 view, metadata.mint 'WARSAW' alone leaves 1 view"
+    assert together in capsys.readouterr().out
+
+
+def test_recognize_in_an_empty_catalog(run: Run, photo: MakePhoto, capsys: Capture) -> None:
+    path = photo("a.png", Coin((1, 0)))
+    assert run("recognize", path) == 0
     assert "unknown: the catalog has nothing to compare with" in capsys.readouterr().out
+    assert run("recognize", path, "--country", "Poland") == 0
+    assert "has the country 'Poland'; none has a value there" in capsys.readouterr().out
+    assert run("recognize", path, "--all", "--country", "Poland") == 0
+    assert "has the country 'Poland'; none has a value there" in capsys.readouterr().out
 
 
 def test_every_filter_is_an_option(run: Run, server: FakeCoinServer, photo: MakePhoto) -> None:
     path = photo("a.png", Coin((1, 0)))
     for name in FILTERS:
         assert run("recognize", path, option(name), "1990") == 0
-        assert server.calls[-1][1] == {"k": DEFAULT_K, name: "1990"}
+        assert server.calls[-2][1] == {"k": DEFAULT_K, name: "1990"}
 
 
 def test_recognize_json(run: Run, server: FakeCoinServer, photo: MakePhoto, capsys: Capture) -> None:
@@ -150,9 +167,37 @@ def test_recognize_draws_several(run: Run, photo: MakePhoto, tmp_path: Path) -> 
 
 
 def test_recognize_draws_to_unknown_format(run: Run, photo: MakePhoto, tmp_path: Path, capsys: Capture) -> None:
-    """The error names the suffix."""
-    assert run("recognize", photo("a.png"), "--draw", tmp_path / "out.xyz") == 1
+    """The error names the suffix, before any work."""
+    with pytest.raises(SystemExit):
+        run("recognize", photo("a.png"), "--draw", tmp_path / "out.xyz")
     assert "'.xyz'" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("recognize", "a.png", "--draw"),
+        ("show", "x", "--sheet"),
+        ("calibrate", "manifest.csv", "--plot"),
+        ("evaluate", "manifest.csv", "--worst"),
+    ],
+)
+def test_pictures_that_cannot_be_written_cost_no_work(
+    run: Run, server: FakeCoinServer, tmp_path: Path, words: tuple[str, ...], capsys: Capture
+) -> None:
+    with pytest.raises(SystemExit):
+        run(*words, tmp_path / "missing" / "out.png")
+    assert "its folder is missing" in capsys.readouterr().err and not server.calls
+
+
+def test_recognize_jsonl(run: Run, server: FakeCoinServer, photo: MakePhoto, capsys: Capture) -> None:
+    """It prints an object for each photo as it comes, those that failed included."""
+    server.add("1 złoty", (1, 0))
+    path = photo("a.png", Coin((1, 0)))
+    assert run("recognize", path, path.with_name("gone.png"), path, "--jsonl") == 1
+    answers = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    assert [one["photo"] for one in answers] == [str(path), str(path.with_name("gone.png")), str(path)]
+    assert answers[0]["known"] is True and "cannot open photo" in answers[1]["error"]
 
 
 def test_server_down(run: Run, server: FakeCoinServer, photo: MakePhoto, capsys: Capture) -> None:

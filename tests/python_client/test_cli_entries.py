@@ -70,10 +70,11 @@ def test_enroll_in_doubt(run: Run, photo: MakePhoto, write_table: WriteTable, ca
     doubtful = photo("a.png", Coin((1,), doubts="it is small"))
     assert run("enroll", doubtful, *OPTIONS) == 0
     assert capsys.readouterr() == ("id1\n", "mintmark: it is small\n")
-    table = write_table("labels.csv", [{**ROW, "path": "a.png", "side": "reverse"}])
+    photo("b.png", Coin((1,), doubts="it is small"))
+    table = write_table("labels.csv", [{**ROW, "path": "b.png", "side": "reverse"}])
     assert run("enroll", "--from", table) == 0
     out, err = capsys.readouterr()
-    assert out == "enrolled 1 of 1\n"
+    assert out == "enrolled 1 of 1: 1 new entry\n"
     assert f"mintmark: {table}:2: enrolled, but it is small" in err
 
 
@@ -108,13 +109,16 @@ def test_enroll_table(
     """Good rows are enrolled, other columns as metadata. Bad rows are named by their line."""
     photo("a.png", Coin((1,)))
     photo("b.png")
+    photo("d.png", Coin((1,)))
     rows = [{**ROW, "side": "reverse", "year": "1990", "mint": "Warsaw"}]
-    rows += [{**rows[0], **bad} for bad in ({"path": "b.png"}, {"path": "c.png"}, {"year": "old"}, {"name": ""})]
-    rows += [{**rows[0], "year": "", "mint": ""}]
+    bad = ({"path": "b.png"}, {"path": "c.png"}, {"year": "old"}, {"path": "d.png", "name": ""})
+    rows += [{**rows[0], **cells} for cells in bad]
+    rows += [{**rows[0], "path": "d.png", "year": "", "mint": ""}]
     table = write_table("labels.csv", rows)
     assert run("enroll", "--from", table) == 1
     out, text = capsys.readouterr()
-    assert out == "enrolled 2 of 6\n"
+    failed = table.with_name("labels.failed.csv")
+    assert out == f"enrolled 2 of 6: 2 new entries, 4 failed; mend {failed} and give it with --from\n"
     err = text.splitlines()
     assert [line.split(": ")[1] for line in err[1:-1]] == [f"{table}:{line}" for line in (3, 4, 5, 6)]
     assert (err[0], err[-1][:10]) == ("rows: 6", "rows: 6 of")
@@ -134,8 +138,11 @@ def test_enroll_table_of_entries(
     rows += [{**first, "year": "1991"}, {"path": "b.png", "entry": "pl-1"}, {**first, "entry": "x", "metadata": "[]"}]
     assert run("enroll", "--from", write_table("labels.csv", rows)) == 1
     out, err = capsys.readouterr()
-    assert out == "enrolled 3 of 6\n"
-    assert ":5: the entry pl-1 has other fields" in err and ":6: no side" in err and ":7: the metadata is not" in err
+    assert out.startswith("enrolled 3 of 6: 1 new entry, 2 more photos of entries, 3 failed; mend ")
+    different = (
+        ":5: entry pl-1 is there with other fields (year is 1990, the row says 1991): give --update to change it"
+    )
+    assert different in err and ":6: no side" in err and ":7: the metadata is not" in err
     assert list(server.catalog.entries) == ["pl-1"]
     assert server.catalog.entries["pl-1"]["metadata"] == {"weight": 2.1, "mint": "Warsaw"}
     assert [view.side for view in server.catalog.views] == ["reverse", "obverse", "reverse"]

@@ -21,7 +21,8 @@ def filled(server: FakeCoinServer) -> FakeCoinServer:
     """A catalog of 130 views: two of each of 65 coins."""
     for number in range(130):
         fields: dict[str, Any] = {"year": 1900 + number // 2, "metadata": {"n": number // 2, "tags": ["a", "ż"]}}
-        server.add(f"coin {number // 2}", (1, number), side="ab"[number % 2], entry=f"c:{number // 2}", **fields)
+        fields |= {"entry": f"c:{number // 2}", "photo": "" if number % 5 else f"{number:064x}"}  # its SHA-256
+        server.add(f"coin {number // 2}", (1, number), side="ab"[number % 2], **fields)
     return server
 
 
@@ -44,8 +45,8 @@ def test_from_server_to_server(
     out, err = capsys.readouterr()
     assert out == "imported 130 new views of 130\n" and "verified: 130 of 130" in err
     assert other.catalog.entries == filled.catalog.entries
-    assert [(v.entry, v.side, v.picture) for v in other.catalog.views] == [
-        (v.entry, v.side, v.picture) for v in filled.catalog.views
+    assert [(v.entry, v.side, v.picture, v.photo) for v in other.catalog.views] == [
+        (v.entry, v.side, v.picture, v.photo) for v in filled.catalog.views
     ]
     for ours, theirs in zip(other.catalog.views, filled.catalog.views, strict=True):
         expected = theirs.embeddings["abc123"] if name.endswith("parquet") else of_picture("abc123", theirs.picture)

@@ -123,6 +123,7 @@ CALLS: dict[str, Callable[[Client], Any]] = {
     "export": lambda client: list(client.export()),
     "status": lambda client: client.status(),
     "enroll": lambda client: client.enroll(b"coin", FIELDS),
+    "enroll with an id": lambda client: client.enroll(b"coin", FIELDS, "id"),
     "remove": lambda client: client.remove("id"),
     "update": lambda client: client.update("id", name="x"),
 }

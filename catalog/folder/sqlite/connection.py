@@ -17,7 +17,7 @@ from typing import Any
 from catalog.folder.sqlite import schema
 from catalog.folder.sqlite.schema import BASE, FROM_1, IDENTITY, TABLES
 from ensemble.errors import CatalogError
-from ensemble.parameters import text_of
+from ensemble.parameters import folded, text_of
 
 FILE = "catalog.sqlite"
 _LOCK_TIMEOUT = 30.0  # s, to wait for other writers
@@ -60,6 +60,7 @@ class Connection:
         self._path.parent.mkdir(parents=True, exist_ok=True)
         self._connection = sqlite3.connect(self._path, timeout=_LOCK_TIMEOUT, isolation_level=None)
         self._use_write_ahead_log()
+        self._connection.create_function("folded", 1, _folded, deterministic=True)
         self._connection.execute("PRAGMA synchronous = FULL")
         self._connection.execute("PRAGMA foreign_keys = ON")
         if self._schema() < _newest():
@@ -79,6 +80,7 @@ class Connection:
         mode = "mode=ro" if held else "immutable=1"
         uri = f"{self._path.resolve().as_uri()}?{mode}"
         self._connection = sqlite3.connect(uri, uri=True, timeout=_LOCK_TIMEOUT, isolation_level=None)
+        self._connection.create_function("folded", 1, _folded, deterministic=True)
         if self._schema() < _newest():
             raise CatalogError(f"{self._path} was written by an earlier release: open it once where it can be written")
 
@@ -201,6 +203,11 @@ class Connection:
     def version(self) -> tuple[int, int]:
         """Differs after every change, by this connection or another. Cheap enough for every search."""
         return int(self.value("PRAGMA data_version")), self._connection.total_changes
+
+
+def _folded(text: str | None) -> str | None:
+    """`folded` as a function of SQL."""
+    return None if text is None else folded(text)
 
 
 def _identity(path: Path) -> tuple[int, int] | None:

@@ -11,12 +11,13 @@ from catalog.folder.sqlite.connection import Connection
 from ensemble.contract import METADATA_FILTER
 from ensemble.entry import ENTRY_FIELDS, FIELDS, SIDE
 from ensemble.errors import EntryError, EntryNotFoundError
-from ensemble.parameters import Filters, text_of
+from ensemble.parameters import Filters, folded, text_of
 
 _COLUMNS = ("id", *(one.name for one in ENTRY_FIELDS), "metadata")
 _SELECTED = ", ".join(("number", *_COLUMNS))
 _MOST_VARIABLES = 500  # of one statement; old SQLite builds take 999
 _CHUNK = 100_000  # rows
+_MOST_VALUES = 20_000  # of a key of the metadata
 _FAR = 2**62  # a whole number that SQLite takes and no entry has
 
 
@@ -56,11 +57,13 @@ class Entries:
     def _set_attributes(self, number: int, metadata: Mapping[str, object]) -> None:
         for key, value in metadata.items():
             if (text := text_of(value)) is not None:
-                self._connection.run("INSERT INTO attributes (entry, key, value) VALUES (?, ?, ?)", (number, key, text))
+                said = (number, key, folded(text))
+                self._connection.run("INSERT INTO attributes (entry, key, value) VALUES (?, ?, ?)", said)
 
-    def add_view(self, number: int, side: str, picture: bytes) -> int:
+    def add_view(self, number: int, side: str, picture: bytes, photo: str) -> int:
         """Store a view of an entry, without an embedding; returns the view's number."""
-        view = self._connection.run("INSERT INTO views (entry, side) VALUES (?, ?)", (number, side)).lastrowid
+        said = (number, side, photo or None)
+        view = self._connection.run("INSERT INTO views (entry, side, photo) VALUES (?, ?, ?)", said).lastrowid
         assert view is not None
         if picture:
             self._connection.run("INSERT INTO pictures (view, jpeg) VALUES (?, ?)", (view, picture))
@@ -109,6 +112,33 @@ class Entries:
         parts = [np.fromiter((row[0] for row in rows), np.int64, len(rows)) for rows in chunks]
         return np.concatenate(parts) if parts else np.empty(0, np.int64)
 
+    def with_photo(self, photo: str) -> list[tuple[int, Entry, str]]:
+        """Numbers and fields of the entries that have a photo, with the side that it shows."""
+        if not photo:
+            return []
+        columns = ", ".join(f"entries.{column}" for column in ("number", *_COLUMNS))
+        query = (
+            f"SELECT side, {columns} FROM views JOIN entries ON entries.number = views.entry WHERE photo = ? "
+            "ORDER BY views.number"
+        )
+        return [(row[1], _entry(row[1:]), row[0]) for row in self._connection.rows(query, (photo,))]
+
+    def values(self, name: str) -> list[str]:
+        """The values of a filter, as texts."""
+        if name.startswith(METADATA_FILTER):
+            return self._metadata_values(name.removeprefix(METADATA_FILTER))
+        rows = self._connection.rows(f"SELECT DISTINCT {name} FROM {_table(name)} WHERE {name} IS NOT NULL")
+        return [str(row[0]) for row in rows]
+
+    def _metadata_values(self, key: str) -> list[str]:
+        """The values of a key of the metadata as they were given: the attributes are folded."""
+        rows = self._connection.rows(
+            "SELECT metadata FROM entries WHERE number IN "
+            "(SELECT MIN(entry) FROM attributes WHERE key = ? GROUP BY value LIMIT ?)",
+            (key, _MOST_VALUES),
+        )
+        return [text for row in rows if (text := text_of(json.loads(row[0]).get(key))) is not None]
+
     def counts(self) -> tuple[int, int]:
         """Entries and views."""
         count = self._connection.value
@@ -125,7 +155,11 @@ def cursor(after: str) -> int:
 
 
 def _condition(filters: Filters, few: bool) -> tuple[str, list[Any]]:
-    """A condition on views and entries, and its values. `few`: cheap for each of a few entries, else cheap for all."""
+    """A condition on views and entries, and its values. `few`: cheap for each of a few entries, else cheap for all.
+
+    Texts of fields are folded, which only Python can do: of a few entries each one, of all each distinct text once.
+    Metadata is stored folded.
+    """
     having = (
         "EXISTS (SELECT 1 FROM attributes WHERE key = ? AND value = ? AND entry = entries.number)"
         if few
@@ -135,12 +169,24 @@ def _condition(filters: Filters, few: bool) -> tuple[str, list[Any]]:
     for name, value in filters.items():
         if name.startswith(METADATA_FILTER):
             conditions.append(having)
-            values += [name.removeprefix(METADATA_FILTER), value]
+            values += [name.removeprefix(METADATA_FILTER), folded(value)]
+        elif FIELDS[name].type is int:
+            conditions.append(f"entries.{name} = ?")
+            values.append(max(-_FAR, min(int(value), _FAR)))
         else:
-            table = "views" if name == SIDE else "entries"
-            conditions.append(f"{table}.{name} = ?")
-            values.append(max(-_FAR, min(int(value), _FAR)) if FIELDS[name].type is int else value)
+            column = f"{_table(name)}.{name}"
+            conditions.append(f"folded({column}) = ?" if few else f"{column} IN ({_spellings(name, _table(name))})")
+            values.append(folded(value))
     return " AND ".join(conditions), values
+
+
+def _table(name: str) -> str:
+    return "views" if name == SIDE else "entries"
+
+
+def _spellings(column: str, table: str) -> str:
+    """SQL of the distinct texts of a column that are the same when folded. LIMIT keeps SQLite from folding each row."""
+    return f"SELECT text FROM (SELECT DISTINCT {column} AS text FROM {table} LIMIT -1) WHERE folded(text) = ?"
 
 
 def _row(entry: Entry) -> tuple[Any, ...]:

@@ -80,15 +80,15 @@ class Generations:
         """Views that meet an SQL condition, each after its entry's number, in the order of enrolment."""
         generations = ",".join(map(str, self.numbers(counts=True))) or "NULL"
         rows = self._connection.rows(
-            "SELECT views.number, views.entry, entries.id, side, jpeg, embedding FROM views "
+            "SELECT views.number, views.entry, entries.id, side, jpeg, embedding, photo FROM views "
             "JOIN entries ON entries.number = views.entry LEFT JOIN pictures ON pictures.view = views.number "
             f"LEFT JOIN embeddings ON embeddings.view = views.number AND generation IN ({generations}) "
             f"WHERE {condition} ORDER BY views.number LIMIT ?",
             (*values, limit),
         )
         return [
-            (entry, StoredView(str(number), entry_id, side, jpeg or b"", _vector(embedding)))
-            for number, entry, entry_id, side, jpeg, embedding in rows
+            (entry, StoredView(str(number), entry_id, side, jpeg or b"", _vector(embedding), photo=photo or ""))
+            for number, entry, entry_id, side, jpeg, embedding, photo in rows
         ]
 
     def stale(self, limit: int) -> list[StoredView]:

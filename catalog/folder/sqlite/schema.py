@@ -127,6 +127,15 @@ STEPS: tuple[Step, ...] = (
         CREATE UNIQUE INDEX reliefs_by_view ON reliefs (view, mapper);
         """,
     ),
+    Step(
+        "views know their photos by SHA-256",
+        """
+        ALTER TABLE views ADD COLUMN photo TEXT;
+        CREATE INDEX views_by_photo ON views (photo) WHERE photo IS NOT NULL;
+        """,
+    ),
+    # `folded` is a function of the connection. Filters compare what it makes of their values.
+    Step("metadata is compared whatever its case", "UPDATE attributes SET value = folded(value);\n"),
 )
 
 BASE = 2  # the schema that TABLES and FROM_1 make; the steps start from it

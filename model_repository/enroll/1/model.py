@@ -4,7 +4,7 @@ from typing import Any
 
 from backends.adapter import Answer, answer_each, array, column, parameters, settings, texts
 from catalog import Enrolment, Makers, open_configured
-from catalog.service.enrolling import views_of
+from catalog.service.enrolling import enroll, views_of
 from catalog.service.fitness import doubts, sights
 from ensemble.access import check_change
 from ensemble.contract import (
@@ -41,9 +41,10 @@ class TritonPythonModel:
         coins, embeddings, reliefs = (array(request, tensor) for tensor in (COIN, EMBEDDING, RELIEF))
         views = views_of(coins, embeddings, reliefs, self.makers)
         seen = sights(coins, *(array(request, tensor) for tensor in (ELLIPSE, FOUND, COIN_PROBABILITY, CUT_OFF)))
-        said = ["\n".join(doubts(sight)) for sight in seen]
-        ids = [self.catalog.enroll(*pair) for pair in zip(enrolments, views, strict=True)]
-        return {ENROLLED_ID: column(ids), WARNINGS: column(said)}
+        doubtful = [doubts(sight) for sight in seen]
+        enrolled = [enroll(self.catalog, *pair) for pair in zip(enrolments, views, strict=True)]
+        said = ["\n".join([*doubt, *shared]) for doubt, (_, shared) in zip(doubtful, enrolled, strict=True)]
+        return {ENROLLED_ID: column([entry_id for entry_id, _ in enrolled]), WARNINGS: column(said)}
 
     def finalize(self) -> None:
         """Close the catalog."""

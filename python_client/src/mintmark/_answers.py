@@ -23,7 +23,10 @@ from mintmark._types import (
     CoinEmbedding,
     Ellipse,
     Entry,
+    FilterCheck,
     FoundCoin,
+    Known,
+    KnownPhoto,
     Match,
     Recognition,
     Reembedding,
@@ -196,6 +199,32 @@ def view_record(record: Mapping[str, Any], model: str, relief_model: str) -> Vie
         model=model if embedded else "",
         relief=_relief(_binary(record, "relief")) if mapped else None,
         relief_model=relief_model if mapped else "",
+        photo=string(record, "photo") if "photo" in record else "",  # earlier servers do not say it
+    )
+
+
+def known(answer: Mapping[str, Any]) -> Known:
+    """What the catalog has from the answer to `known`."""
+    photos = answer.get("photos")
+    if not isinstance(photos, Mapping):
+        raise ServerError(f"the server's answer has {_short(photos)} instead of the object 'photos'")
+    having = {
+        photo: tuple(KnownPhoto(entry(view.get("entry")), string(view, "side")) for view in records(photos, photo))
+        for photo in photos
+    }
+    return Known({one.id: one for one in map(entry, records(answer, "entries"))}, having)
+
+
+def filter_checks(answer: Mapping[str, Any]) -> tuple[FilterCheck, ...]:
+    """The filters from the answer to `check_filters`."""
+    return tuple(
+        FilterCheck(
+            string(record, "filter"),
+            string(record, "value"),
+            count(record, "views"),
+            tuple(map(str, record.get("nearest") or ())),
+        )
+        for record in records(answer, "filters")
     )
 
 

@@ -1,7 +1,7 @@
 """The client: one method for each thing that a Mintmark server can do."""
 
 import warnings
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from types import TracebackType
 from typing import Any
 
@@ -20,7 +20,9 @@ from mintmark._types import (
     CoinEmbedding,
     Entry,
     EntryFields,
+    FilterCheck,
     FoundCoin,
+    Known,
     PairRecognition,
     Recognition,
     Reembedding,
@@ -36,7 +38,7 @@ REEMBED_BATCH = 64  # views that one request of `reembed` embeds
 _PAIRED = 20  # matches of each photo of a pair among which they agree
 _PAGE = 1000  # entries that one request of `entries` asks for
 _VIEWS = 100  # views, with pictures, that one request of `export` asks for
-_READING = ("list", "show", "export", "status")  # operations that change nothing
+_READING = ("list", "show", "known", "check_filters", "export", "status")  # operations that change nothing
 
 
 class Client:
@@ -155,8 +157,9 @@ class Client:
         """Add the coin in the photo to the catalog. Searches find it as soon as this returns.
 
         `entry_id`: an id of your own, 1 to 64 of A-Z a-z 0-9 . _ : -; without one, the catalog makes it. If an entry
-        has the id already, its fields must be the same, and the photo becomes another view of it. `on_doubt` is called
-        with what is doubtful about the photo, sentence by sentence; without it, a DoubtfulPhoto warning is issued.
+        has the id already, its fields must be the same, and the photo becomes another view of it, unless it has that
+        photo. `on_doubt` is called with what is doubtful about the photo, or with who has it already, sentence by
+        sentence; without it, a DoubtfulPhoto warning is issued.
         Raises NoCoinFound, UnfitPhoto.
         """
         record = requests.enrolment(fields, entry_id)
@@ -187,6 +190,17 @@ class Client:
     def views(self, entry_id: str) -> tuple[View, ...]:
         """The photos of one entry, in the order of their enrolment. Raises EntryNotFound."""
         return answers.views(self._catalog("show", id=entry_id))
+
+    def known(self, ids: Sequence[str] = (), photos: Sequence[str] = ()) -> Known:
+        """Which of these entries the catalog has, and who has which of these photos, by the SHA-256 of their files.
+
+        At most 100 of each.
+        """
+        return answers.known(self._catalog("known", ids=list(ids), photos=list(photos)))
+
+    def check_filters(self, filters: Filters) -> tuple[FilterCheck, ...]:
+        """How many views pass each filter alone, and the nearest values where none does."""
+        return answers.filter_checks(self._catalog("check_filters", filters=requests.filter_texts(filters)))
 
     def update(self, entry_id: str, **changes: Any) -> Entry:
         """Change fields of an entry, such as `name` or `year`, and return the changed entry.
@@ -268,11 +282,15 @@ class Client:
     # --- requests ---------------------------------------------------------------------------------------------------
 
     def _enroll(self, photo: Photo, record: Mapping[str, Any], on_doubt: Callable[[str], None] | None) -> str:
+        data = requests.read_photo(photo)
+        said = {**record, "photo": requests.fingerprint(data)}
         inputs = {
-            contract.ENCODED: bytes_tensor(requests.read_photo(photo)),
-            contract.METADATA: bytes_tensor(requests.json_bytes(record)),
+            contract.ENCODED: bytes_tensor(data),
+            contract.METADATA: bytes_tensor(requests.json_bytes(said)),
         }
-        outputs = self._infer(contract.COIN_ENROLL, inputs)
+        outputs = self._infer(
+            contract.COIN_ENROLL, inputs, repeatable=bool(record.get("entry"))
+        )  # the entry has a photo once
         key = answers.text(outputs, contract.ENROLLED_ID)
         if not key:
             raise ServerError("the server enrolled the coin without an id")

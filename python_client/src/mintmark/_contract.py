@@ -35,6 +35,23 @@ METADATA_FILTER = "metadata."
 MAX_MEGAPIXELS = 64.0
 MOST_COINS = 64
 PHOTO_FORMATS = ("JPEG", "PNG", "WEBP", "BMP", "TIFF", "GIF", "HEIF", "AVIF")
+PHOTO_ENDINGS = (
+    ".jpg",
+    ".jpeg",
+    ".jpe",
+    ".jfif",
+    ".mpo",
+    ".png",
+    ".webp",
+    ".bmp",
+    ".tif",
+    ".tiff",
+    ".gif",
+    ".heic",
+    ".heif",
+    ".hif",
+    ".avif",
+)
 
 URL_VARIABLE = "MINTMARK_URL"
 TOKEN_VARIABLE = "MINTMARK_TOKEN"

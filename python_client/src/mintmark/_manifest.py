@@ -4,7 +4,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, fields
 
 from mintmark._errors import InvalidRequest
-from mintmark._tables import read_rows
+from mintmark._tables import decimal, read_rows
 from mintmark._types import Ellipse
 
 CATALOG, DISTRACTOR, QUERY, UNKNOWN, NOTHING = "catalog", "distractor", "query", "unknown", "nothing"
@@ -42,11 +42,11 @@ def read_outlines(path: str, among: Iterable[str], doubtful: bool = False) -> di
     """The outlines drawn on each photo of `among`, without those of quality 0; `doubtful`: these alone."""
     wanted = set(among)
     outlines: dict[str, list[Ellipse]] = {}
-    for line, row in read_rows(path, ("path", *_OUTLINE)):
+    for line, row in read_rows(path, ("path", *_OUTLINE), ("quality",)):
         if row["path"] not in wanted or (row.get("quality") == "0") != doubtful:
             continue
         try:
-            ellipse = Ellipse(*(float(row[name]) for name in _OUTLINE))
+            ellipse = Ellipse(*(decimal(row[name]) for name in _OUTLINE))
         except ValueError as error:
             raise InvalidRequest(f"{path}:{line}: {error}") from error
         outlines.setdefault(row["path"], []).append(ellipse)

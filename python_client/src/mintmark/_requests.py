@@ -2,6 +2,7 @@
 
 import base64
 import errno
+import hashlib
 import json
 import os
 import stat
@@ -75,16 +76,21 @@ def search_parameters(
         raise InvalidRequest(f"k must lie between 1 and {contract.MAX_K}, not {k}")
     if candidates is not None and not 1 <= candidates <= contract.MAX_CANDIDATES:
         raise InvalidRequest(f"candidates must lie between 1 and {contract.MAX_CANDIDATES}, not {candidates}")
-    unknown = [name for name in filters if not _is_filter(name)]
-    if unknown:
-        allowed = ", ".join((*contract.FILTERS, f"{contract.METADATA_FILTER}KEY"))
-        raise InvalidRequest(f"no filter is called {', '.join(map(str, unknown))}; filters are {allowed}")
     asked: dict[str, str | int | bool] = {"k": k}
     if not verify:
         asked["verify"] = False
     if candidates is not None:
         asked["candidates"] = candidates
-    return {**asked, **{name: _filter_text(name, value) for name, value in filters.items()}}
+    return {**asked, **filter_texts(filters)}
+
+
+def filter_texts(filters: Filters) -> dict[str, str]:
+    """Filters with their values as the server compares them. InvalidRequest if a filter or its value is wrong."""
+    unknown = [name for name in filters if not _is_filter(name)]
+    if unknown:
+        allowed = ", ".join((*contract.FILTERS, f"{contract.METADATA_FILTER}KEY"))
+        raise InvalidRequest(f"no filter is called {', '.join(map(str, unknown))}; filters are {allowed}")
+    return {name: _filter_text(name, value) for name, value in filters.items()}
 
 
 def _is_filter(name: str) -> bool:
@@ -106,6 +112,11 @@ def _filter_text(name: str, value: str | int | float | bool) -> str:
         except ValueError as error:
             raise InvalidRequest(f"the filter {name} is {error}") from error
     return text
+
+
+def fingerprint(photo: bytes) -> str:
+    """What the catalog knows a photo by: the SHA-256 of its file, in hex."""
+    return hashlib.sha256(photo).hexdigest()
 
 
 def enrolment(fields: EntryFields, entry_id: str) -> dict[str, Any]:
@@ -156,6 +167,8 @@ def _import_view(record: ViewRecord) -> dict[str, Any]:
         "side": record.side,
         "picture": base64.b64encode(record.picture).decode(),
     }
+    if record.photo:
+        view["photo"] = record.photo
     if record.embedding is not None:
         view["embedding"] = base64.b64encode(embedding_bytes(record)).decode()
     if record.relief is not None:

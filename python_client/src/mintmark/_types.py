@@ -51,7 +51,8 @@ class ViewRecord:
 
     `picture`: as in View. `embedding`: float32 [EMBEDDING_SIZE], unit length. `model`: fingerprint of the weights that
     made the embedding. Without an embedding they are None and ''; the server then embeds the picture. `relief` and
-    `relief_model`: likewise the relief map, int8 [RELIEF_HARMONICS, RELIEF_NUMBERS], and what made it.
+    `relief_model`: likewise the relief map, int8 [RELIEF_HARMONICS, RELIEF_NUMBERS], and what made it. `photo`: SHA-256
+    of the file that was enrolled, in hex, by which the catalog knows it again; '' if it does not.
     """
 
     entry: Entry
@@ -61,6 +62,7 @@ class ViewRecord:
     model: str = ""
     relief: npt.NDArray[np.int8] | None = None
     relief_model: str = ""
+    photo: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -157,6 +159,32 @@ class CoinEmbedding:
     embedding: npt.NDArray[np.float32]
     coin: npt.NDArray[np.uint8]
     relief: npt.NDArray[np.float32]
+
+
+@dataclass(frozen=True, slots=True)
+class KnownPhoto:
+    """An entry that has a photo, and the side of the coin that the photo shows."""
+
+    entry: Entry
+    side: str
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """What the catalog has of what it was asked for: entries by id, and who has a photo, by the photo's SHA-256."""
+
+    entries: Mapping[str, Entry]
+    photos: Mapping[str, tuple[KnownPhoto, ...]]
+
+
+@dataclass(frozen=True, slots=True)
+class FilterCheck:
+    """How many views of the catalog pass one filter alone; if none does, the nearest values that there are."""
+
+    filter: str
+    value: str
+    views: int
+    nearest: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

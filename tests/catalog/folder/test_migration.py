@@ -297,3 +297,23 @@ def test_a_catalog_of_the_release_before_gets_the_steps_since(tmp_path: Path, op
     catalog = open_at()
     assert catalog.show("a") == Entry("coin a", "KR", "KRW", "10", 1998, mint_mark=None, id="a")
     assert catalog.update("a", {"mint_mark": "D"}).mint_mark == "D" == open_at().show("a").mint_mark
+
+
+def test_metadata_of_earlier_catalogs_is_compared_whatever_its_case(
+    tmp_path: Path, open_at: Open, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It was stored as it was given."""
+    monkeypatch.setattr(schema, "STEPS", schema.STEPS[:-2])
+    open_at().close()
+    connection = sqlite3.connect(tmp_path / "catalog" / "catalog.sqlite")
+    connection.execute(
+        "INSERT INTO entries (id, name, country, currency, denomination, metadata) "
+        "VALUES ('a', 'coin a', 'KR', 'KRW', '10', '{\"mint\": \"Łódź\"}')"
+    )
+    connection.execute("INSERT INTO attributes (entry, key, value) VALUES (1, 'mint', 'Łódź')")
+    connection.execute("INSERT INTO views (entry, side) VALUES (1, 'obverse')")
+    connection.commit()
+    connection.close()
+    monkeypatch.undo()
+    catalog = open_at()
+    assert catalog.count({"metadata.mint": "łódź"}) == 1 and catalog.values("metadata.mint") == ["Łódź"]

@@ -16,7 +16,7 @@ from pymilvus import DataType, MilvusClient
 from catalog import Catalog, Enrolment, Entry, View
 from catalog.milvus.index import parse_index
 from catalog.milvus.location import parse_location
-from catalog.milvus.rows import ViewIds
+from catalog.milvus.rows import ViewIds, attribute, copied
 from catalog.milvus.store import MilvusCatalog
 from ensemble import variables
 from ensemble.contract import EMBEDDING_SIZE
@@ -242,3 +242,19 @@ def test_another_index_is_built_on_request_and_found_well(milvus: MilvusLite, op
 
 def names(catalog: Catalog, queries: np.ndarray, k: int) -> list[list[str]]:
     return [[match.entry.name for match in matches] for matches in catalog.search(queries, k)]
+
+
+def test_rows_of_earlier_releases_are_found_as_they_were_written(open_at: Open, milvus: MilvusLite) -> None:
+    """They are not folded before their entry is next updated."""
+    catalog = open_at(milvus.location())
+    entry = Entry("10 won", "KR", "KRW", "10", metadata={"mint": "Seoul"})
+    entry_id = catalog.enroll(Enrolment("Obverse", entry), View(unit_vectors(1)[0], OWN, b"picture"))
+    connection = catalog._connection
+    (row,) = connection.rows(f'entry == "{entry_id}"', ["*"])
+    attributes = [attribute("mint", "Seoul")]
+    connection.put([copied(row, country="KR", currency="KRW", attributes=attributes)])
+    as_written = [{"country": "KR"}, {"side": "Obverse"}, {"metadata.mint": "Seoul", "currency": "KRW"}]
+    otherwise = [{"country": "kr"}, {"side": "OBVERSE"}, {"metadata.mint": "SEOUL"}]
+    assert [catalog.count(filters) for filters in (*as_written, *otherwise)] == [1, 1, 1, 0, 0, 0]
+    catalog.update(entry_id, {"year": 1998})
+    assert [catalog.count(filters) for filters in (*as_written, *otherwise)] == [1] * 6

@@ -23,7 +23,7 @@ from catalog.service.operations import (
     perform,
 )
 from ensemble.contract import EMBEDDING_SIZE
-from ensemble.errors import EntryError, EntryNotFoundError
+from ensemble.errors import EntryError, EntryNotFoundError, ParameterError
 from tests.catalog.samples import (
     JUDGE,
     MODEL,
@@ -40,7 +40,7 @@ from tests.catalog.samples import (
 )
 
 BYTES = 4 * EMBEDDING_SIZE  # of an embedding
-READING = ("list", "show", "export", "status")
+READING = ("list", "show", "known", "check_filters", "export", "status")
 COIN: dict[str, object] = {
     **{"name": "10 won", "country": "KR", "currency": "KRW", "denomination": "10"},
     **{**UNSAID, "metadata": {}},
@@ -386,6 +386,44 @@ def test_status(ask: Ask, enrolled: list[str]) -> None:
     }
 
 
+def test_known_says_which_entries_and_photos_are_there(ask: Ask, catalog: FolderCatalog) -> None:
+    one, other, nobody = "a" * 64, "b" * 64, "c" * 64
+    for entry_id, side, sha256 in (("x", "obverse", one), ("x", "reverse", other), ("y", "obverse", one)):
+        catalog.enroll(Enrolment(side, coin(id=entry_id), entry_id, sha256), photo(unit_vectors(1)[0]))
+    known = ask("known", ids=["y", "z"], photos=[one, other, nobody])
+    assert known["entries"] == [{**COIN, "id": "y"}]
+    said = {sha: [(view["entry"]["id"], view["side"]) for view in views] for sha, views in known["photos"].items()}
+    assert said == {one: [("x", "obverse"), ("y", "obverse")], other: [("x", "reverse")]}
+    assert ask("known") == {"entries": [], "photos": {}}
+    for wrong in ({"ids": "x"}, {"ids": [""]}, {"photos": ["x"]}, {"photos": [one.upper()]}, {"ids": ["x"] * 101}):
+        with pytest.raises(EntryError, match=r"known needs|it must be the SHA-256"):
+            ask("known", **wrong)
+
+
+def test_an_export_and_its_import_keep_what_photos_are_known_by(ask: Ask, catalog: FolderCatalog) -> None:
+    catalog.enroll(Enrolment("obverse", coin(id="x"), "x", "a" * 64), photo(unit_vectors(1)[0]))
+    page = ask("export")
+    assert [view["photo"] for view in page["views"]] == ["a" * 64]
+    catalog.remove("x")
+    assert ask("import", **{name: page[name] for name in ("model", "relief_model", "views")}) == {"added": 1}
+    assert list(catalog.photos(["a" * 64])) == ["a" * 64]
+
+
+def test_check_filters_names_the_one_that_leaves_nothing(ask: Ask, catalog: FolderCatalog) -> None:
+    for number, (country, year) in enumerate((("Österreich", 1998), ("Germany", 2002), ("Greece", 2011))):
+        catalog.enroll(Enrolment("obverse", coin(country=country, year=year)), photo(unit_vectors(3)[number]))
+    checked = ask("check_filters", filters={"country": "germny", "year": 2003, "side": "OBVERSE", "metadata.x": "y"})
+    assert {one["filter"]: (one["views"], one["nearest"]) for one in checked["filters"]} == {
+        "country": (0, ["Germany", "Greece", "Österreich"]),
+        "year": (0, ["2002", "1998", "2011"]),
+        "side": (3, []),
+        "metadata.x": (0, []),
+    }
+    for wrong in ({}, {"filters": {"colour": "red"}}, {"filters": {"year": "old"}}):
+        with pytest.raises((EntryError, ParameterError)):
+            ask("check_filters", **wrong)
+
+
 def test_what_changes_the_catalog_needs_the_other_token() -> None:
     assert {name for name in OPERATIONS if not changes({"operation": name})} == set(READING)
 
@@ -404,7 +442,10 @@ def test_no_object(given: object) -> None:
 
 @pytest.mark.parametrize("given", [{}, {"operation": "drop"}, {"operation": None}, {"op": "list"}])
 def test_unknown_operations(given: object) -> None:
-    with pytest.raises(EntryError, match="needs an 'operation': one of list, show, update, remove, export, import, re"):
+    with pytest.raises(
+        EntryError,
+        match="needs an 'operation': one of list, show, known, check_filters, update, remove, export, import, re",
+    ):
         parse(json.dumps(given))
 
 

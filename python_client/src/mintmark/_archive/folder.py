@@ -14,13 +14,13 @@ from mintmark._archive.base import Checksum, Footer, Written, parsed
 from mintmark._contract import OPTIONAL, REQUIRED, SIDE
 from mintmark._errors import InvalidRequest
 from mintmark._requests import read_file
-from mintmark._tables import optional_value, read_rows
+from mintmark._tables import PHOTO_COLUMN, optional_value, read_rows
 from mintmark._types import Entry, ViewRecord
 
 TABLE, PHOTOS, FOOTER = "labels.csv", "photos", "export.json"
 
 _ALWAYS = ("path", "entry", *REQUIRED, SIDE, "metadata")  # columns of every export; earlier releases wrote only these
-_COLUMNS = (*_ALWAYS[:-1], *OPTIONAL, _ALWAYS[-1])
+_COLUMNS = (*_ALWAYS[:-1], *OPTIONAL, PHOTO_COLUMN, _ALWAYS[-1])
 
 
 def write_folder(folder: Path, records: Iterable[ViewRecord]) -> Written:
@@ -50,7 +50,8 @@ def _row(path: str, record: ViewRecord) -> list[str]:
     optional = (getattr(entry, name) for name in OPTIONAL)
     cells = ("" if value is None else str(value) for value in optional)
     metadata = json.dumps(dict(entry.metadata), ensure_ascii=False)
-    return [path, entry.id, *(getattr(entry, name) for name in REQUIRED), record.side, *cells, metadata]
+    said = (getattr(entry, name) for name in REQUIRED)
+    return [path, entry.id, *said, record.side, *cells, record.photo, metadata]
 
 
 class FolderArchive:
@@ -70,7 +71,8 @@ class FolderArchive:
     def records(self) -> Iterator[ViewRecord]:
         """See Archive."""
         for line, row in read_rows(str(self.path / TABLE), _ALWAYS, strip=False):
-            yield ViewRecord(entry=self._entry(line, row), side=row[SIDE], picture=self._picture(row["path"]))
+            picture = self._picture(row["path"])
+            yield ViewRecord(self._entry(line, row), row[SIDE], picture, photo=row.get(PHOTO_COLUMN, ""))
 
     def _entry(self, line: int, row: dict[str, str]) -> Entry:
         try:

@@ -17,6 +17,7 @@ from mintmark._archive.base import Checksum, Footer, Written, parsed
 from mintmark._contract import EMBEDDING_SIZE, OPTIONAL, RELIEF_HARMONICS, RELIEF_NUMBERS, REQUIRED, SIDE, WHOLE_NUMBERS
 from mintmark._errors import InvalidRequest, MintmarkError
 from mintmark._requests import relief_bytes
+from mintmark._tables import PHOTO_COLUMN
 from mintmark._types import Entry, ViewRecord
 
 SUFFIX = ".parquet"
@@ -25,9 +26,9 @@ KEY = b"mintmark"  # the footer, as JSON, has this key in the file's metadata
 _ROWS = 1000  # views in one row group: about 10 MB with pictures
 _BATCH = 100  # views that are read at a time
 _TEXTS = ("entry", *REQUIRED, SIDE)
-_LATER = (*OPTIONAL, "relief", "relief_model")  # columns that exports of release 0.1 may lack
+_LATER = (*OPTIONAL, "relief", "relief_model", PHOTO_COLUMN)  # columns that exports of release 0.1 may lack
 _MOST_ROWS, _MOST_BYTES = 10_000, 128_000_000  # of one row group, unpacked
-_SHORT = (*_TEXTS, *(name for name in OPTIONAL if name not in WHOLE_NUMBERS), "model", "relief_model")
+_SHORT = (*_TEXTS, *(name for name in OPTIONAL if name not in WHOLE_NUMBERS), "model", "relief_model", PHOTO_COLUMN)
 _LONGEST = {  # bytes of a value, numbers of an embedding
     **dict.fromkeys(_SHORT, 4_000),
     "metadata": 200_000,
@@ -60,6 +61,7 @@ def _schema(arrow: Any) -> Any:
             ("model", arrow.string()),
             ("relief", arrow.binary()),  # int8, harmonics by numbers
             ("relief_model", arrow.string()),
+            (PHOTO_COLUMN, arrow.string()),  # SHA-256
         ]
     )
 
@@ -121,6 +123,7 @@ def _row(record: ViewRecord) -> dict[str, Any]:
         "model": record.model,
         "relief": None if record.relief is None else relief_bytes(record),
         "relief_model": record.relief_model,
+        PHOTO_COLUMN: record.photo,
     }
 
 
@@ -229,6 +232,7 @@ class ParquetArchive:
                 # Exports of release 0.1 have no maps.
                 relief=None if row.get("relief") is None else _relief(row["relief"]),
                 relief_model=row.get("relief_model") or "",
+                photo=row.get(PHOTO_COLUMN) or "",
             )
         except (KeyError, TypeError, ValueError) as error:
             raise InvalidRequest(f"{self.path} was altered: a row is not one of an export's") from error

@@ -6,6 +6,8 @@ import sys
 from collections.abc import Callable, Sequence
 
 from mintmark._cli import calibrate, catalog, enroll, evaluate, recognize, reembed, transfer
+from mintmark._cli.output import complain
+from mintmark._cli.terminal import guarded
 from mintmark._client import DEFAULT_TIMEOUT, DEFAULT_URL, Client
 from mintmark._contract import READ_TOKEN_VARIABLE, TOKEN_VARIABLE, URL_VARIABLE
 from mintmark._errors import MintmarkError
@@ -19,19 +21,23 @@ def main(argv: Sequence[str] | None = None, connect: Connect | None = None) -> i
 
     `connect` makes the client from the connection's options; tests replace it.
     """
-    args = _parser().parse_args(argv)
+    with guarded():
+        return _run(_parser().parse_args(argv), connect or _connect)
+
+
+def _run(args: argparse.Namespace, connect: Connect) -> int:
     try:
-        with (connect or _connect)(args) as client:
+        with connect(args) as client:
             code: int = args.run(client, args)
         sys.stdout.flush()
     except BrokenPipeError:  # nobody reads the output any more: `mintmark list | head`
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 1
     except (MintmarkError, OSError) as error:
-        print(f"mintmark: {error}", file=sys.stderr)
+        complain(str(error))
         return 1
     except KeyboardInterrupt:
-        print("mintmark: interrupted", file=sys.stderr)
+        complain("interrupted")
         return 130
     return code
 

@@ -5,7 +5,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from mintmark._calibration import Calibration, calibrate, needed
-from mintmark._cli.options import Commands, add_command, share
+from mintmark._cli.options import Commands, add_command, picture_file, share
 from mintmark._cli.output import complain, counted, print_json, print_table
 from mintmark._cli.photos import add_manifest, ask_all, check_photos
 from mintmark._client import Client
@@ -32,7 +32,7 @@ def add_commands(commands: Commands, common: argparse.ArgumentParser) -> None:
         help="share of the photos of unknown coins that may be accepted as known (%(default)s)",
     )
     parser.add_argument("--dry-run", action="store_true", help="report only; do not change the server's threshold")
-    parser.add_argument("--plot", type=Path, metavar="OUT.png", help="draw the scores of both kinds of photos")
+    parser.add_argument("--plot", type=picture_file, metavar="OUT.png", help="draw the scores of both kinds of photos")
     parser.add_argument("--json", action="store_true", help="print a JSON object")
     parser.set_defaults(run=run)
 

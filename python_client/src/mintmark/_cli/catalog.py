@@ -5,10 +5,9 @@ import json
 from collections.abc import Iterator
 from dataclasses import asdict
 from itertools import islice
-from pathlib import Path
 from typing import Any
 
-from mintmark._cli.options import Commands, add_command, key_value, option, whole
+from mintmark._cli.options import Commands, add_command, key_value, option, picture_file, whole
 from mintmark._cli.output import ENTRY_COLUMNS, cells, complain, counted, print_json, print_json_array, print_table
 from mintmark._client import Client
 from mintmark._contract import FIELD_DOCS, OPTIONAL, REQUIRED, WHOLE_NUMBERS
@@ -38,7 +37,7 @@ def add_commands(commands: Commands, common: argparse.ArgumentParser) -> None:
 def _add_show(commands: Commands, common: argparse.ArgumentParser) -> None:
     parser = add_command(commands, common, "show", "Show one entry: its fields and its photos.")
     parser.add_argument("id", metavar="ID", help="the entry's id, as `list` shows it")
-    parser.add_argument("--sheet", type=Path, metavar="OUT.png", help="draw the fields and the stored pictures")
+    parser.add_argument("--sheet", type=picture_file, metavar="OUT.png", help="draw the fields and the stored pictures")
     parser.add_argument("--json", action="store_true", help="print a JSON object")
     parser.set_defaults(run=run_show)
 

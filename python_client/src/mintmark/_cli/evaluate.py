@@ -4,7 +4,7 @@ import argparse
 from pathlib import Path
 from typing import Any
 
-from mintmark._cli.options import Commands, add_command, positive
+from mintmark._cli.options import Commands, add_command, picture_file, positive
 from mintmark._cli.output import Progress, counted, print_json, print_table
 from mintmark._cli.photos import add_manifest, ask_all, check_photos
 from mintmark._client import Client
@@ -31,7 +31,7 @@ def add_commands(commands: Commands, common: argparse.ArgumentParser) -> None:
         action="store_true",
         help="is a photo's outline the same whichever way it is turned? asks four times more",
     )
-    parser.add_argument("--worst", type=Path, metavar="SHEET.png", help=f"draw the {SHOWN} worst queries")
+    parser.add_argument("--worst", type=picture_file, metavar="SHEET.png", help=f"draw the {SHOWN} worst queries")
     parser.add_argument(
         "--no-verify", dest="verify", action="store_false", help="do not compare reliefs: measure the embedding alone"
     )

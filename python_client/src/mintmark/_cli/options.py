@@ -1,7 +1,11 @@
 """How the commands read their options."""
 
 import argparse
+import os
+from pathlib import Path
 from typing import Any
+
+import cv2
 
 from mintmark._requests import whole_number
 
@@ -47,6 +51,16 @@ def key_value(text: str) -> tuple[str, str]:
     if not key or not equals:
         raise argparse.ArgumentTypeError(f"must be KEY=VALUE, not {text!r}")
     return key, value
+
+
+def picture_file(text: str) -> Path:
+    """A file that a picture can be drawn to, for argparse: what cannot be written should cost no work."""
+    path = Path(text)
+    if not cv2.haveImageWriter(f"picture{path.suffix}"):
+        raise argparse.ArgumentTypeError(f"cannot draw to {path}: no picture format has the suffix {path.suffix!r}")
+    if not os.access(path.parent, os.W_OK | os.X_OK) or (path.exists() and not os.access(path, os.W_OK)):
+        raise argparse.ArgumentTypeError(f"cannot write {path}: its folder is missing, or it may not be written")
+    return path
 
 
 def option(field: str) -> str:

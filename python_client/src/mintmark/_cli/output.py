@@ -9,12 +9,14 @@ from dataclasses import asdict
 from types import TracebackType
 from typing import Any
 
+from mintmark._cli.terminal import command, one_line
 from mintmark._contract import OPTIONAL, REQUIRED
 from mintmark._types import Entry
 
 ENTRY_COLUMNS = (*REQUIRED, *OPTIONAL, "id")
 
 _WIDTH = 30  # characters of the progress bar itself
+_LONGEST = 48  # columns of a cell in a table
 
 
 def print_json(value: Any) -> None:
@@ -31,6 +33,11 @@ def print_json_array(values: Iterable[Any]) -> None:
     print("\n]")
 
 
+def json_line(value: Any) -> str:
+    """A JSON value on one line; dataclasses become objects."""
+    return json.dumps(value, default=asdict, ensure_ascii=False)
+
+
 def print_table(rows: Sequence[Sequence[str]], right: frozenset[int] = frozenset(), indent: str = "") -> None:
     """Print aligned columns, see `align`."""
     for line in align(rows, right):
@@ -38,9 +45,21 @@ def print_table(rows: Sequence[Sequence[str]], right: frozenset[int] = frozenset
 
 
 def align(rows: Sequence[Sequence[str]], right: frozenset[int] = frozenset()) -> list[str]:
-    """One line for each row, columns two spaces apart; the columns numbered in `right` are aligned to the right."""
+    """One line for each row, columns two spaces apart; the columns numbered in `right` are aligned to the right.
+
+    Cells are cut where they are longer than people read, but for those of the last column, which nothing follows.
+    """
+    rows = [[*map(shortened, row[:-1]), *map(one_line, row[-1:])] for row in rows]
     widths = [max(map(_width, column)) for column in zip(*rows, strict=True)]
     return ["  ".join(_pad(cell, widths[n], n in right) for n, cell in enumerate(row)).rstrip() for row in rows]
+
+
+def shortened(text: str) -> str:
+    """The text on one line, cut where it takes more than _LONGEST columns."""
+    text = one_line(text)
+    while _width(text) > _LONGEST:
+        text = f"{text[: min(len(text) - 2, _LONGEST)]}…"
+    return text
 
 
 def _pad(cell: str, width: int, right: bool) -> str:
@@ -69,7 +88,7 @@ def counted(number: int, noun: str) -> str:
 
 def complain(line: str) -> None:
     """Print one line on stderr about something that does not stop the command."""
-    print(f"mintmark: {line}", file=sys.stderr)
+    print(f"mintmark: {one_line(line)}", file=sys.stderr)
 
 
 class Progress:
@@ -110,7 +129,13 @@ class Progress:
     def note(self, line: str) -> None:
         """Write a line to stderr without disturbing the bar."""
         self._clear()
-        print(line, file=sys.stderr)
+        print(one_line(line), file=sys.stderr)
+        self._show()
+
+    def result(self, line: str) -> None:
+        """Write a line to stdout without disturbing the bar."""
+        self._clear()
+        print(line, flush=True)
         self._show()
 
     def _show(self) -> None:
@@ -120,11 +145,13 @@ class Progress:
         bar = "#" * filled + "." * (_WIDTH - filled)
         left = (time.monotonic() - self._started) / self._done * (self._total - self._done) if self._done else None
         ending = f"{_clock(left)} left" if left is not None else ""
-        print(f"\r\x1b[K{self._what} [{bar}] {self._done}/{self._total} {ending}", end="", file=sys.stderr, flush=True)
+        self._clear()
+        print(f"{self._what} [{bar}] {self._done}/{self._total} {ending}", end="", file=sys.stderr, flush=True)
 
     def _clear(self) -> None:
         if self._bar:
-            print("\r\x1b[K", end="", file=sys.stderr, flush=True)
+            command("\r\x1b[K")
+            sys.stderr.flush()
 
 
 def _clock(seconds: float) -> str:

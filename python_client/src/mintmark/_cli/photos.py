@@ -1,6 +1,7 @@
-"""What `calibrate` and `evaluate` share: the options of a manifest, and the work through its photos."""
+"""What commands share that take photos: folders of them, the options of a manifest, the work through its photos."""
 
 import argparse
+import os
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -8,7 +9,24 @@ from typing import Protocol, TypeVar
 
 from mintmark._cli.options import positive
 from mintmark._cli.output import Progress
+from mintmark._contract import PHOTO_ENDINGS
 from mintmark._errors import InvalidRequest
+
+
+def photos_of(paths: Sequence[str]) -> list[str]:
+    """The paths; in the place of a folder, the photos in it by name. InvalidRequest of a folder without any."""
+    photos: list[str] = []
+    for path in paths:
+        if not os.path.isdir(path):
+            photos.append(path)
+            continue
+        inside = sorted(name for name in os.listdir(path) if name.lower().endswith(PHOTO_ENDINGS))
+        if not inside:
+            raise InvalidRequest(
+                f"the folder {path} holds no photo: none of its files ends in {', '.join(PHOTO_ENDINGS)}"
+            )
+        photos += [os.path.join(path, name) for name in inside]
+    return photos
 
 
 class Answer(Protocol):

@@ -1,17 +1,17 @@
 """`mintmark recognize`."""
 
 import argparse
-from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict
-from decimal import Decimal, InvalidOperation
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
-from mintmark._cli.options import Commands, add_command, key_value, option, positive, whole
-from mintmark._cli.output import ENTRY_COLUMNS, cells, complain, counted, print_json, print_table
+from mintmark._cli.answers import denominations, print_coins, print_pair, print_recognition, why_nothing
+from mintmark._cli.options import Commands, add_command, key_value, option, picture_file, positive, whole
+from mintmark._cli.output import complain, counted, json_line, print_json
+from mintmark._cli.photos import photos_of
 from mintmark._client import Client
 from mintmark._contract import DEFAULT_K, FILTERS, METADATA_FILTER, PHOTO_FORMATS, WHOLE_NUMBERS
 from mintmark._errors import InvalidRequest, MintmarkError, ServerUnavailable, Unauthorized
@@ -19,19 +19,30 @@ from mintmark._pictures.canvas import Picture, decoded, save
 from mintmark._pictures.coins import draw_coins
 from mintmark._pictures.loading import load
 from mintmark._pictures.recognition import MATCHES, Alike, draw_pair, draw_recognition
-from mintmark._types import FoundCoin, Match, PairRecognition, Recognition, View
+from mintmark._types import PairRecognition, Recognition, View
+
+
+class _Answer(NamedTuple):
+    """An answer in each of the forms in which it is given."""
+
+    said: dict[str, Any]  # for programs
+    tell: Callable[[], None]  # prints it for people
+    draw: Callable[[], Picture]
 
 
 def add_commands(commands: Commands, common: argparse.ArgumentParser) -> None:
     """Add `recognize`."""
     parser = add_command(commands, common, "recognize", "Say which coins the photos show.")
-    parser.add_argument("photos", nargs="+", metavar="PHOTO", help=", ".join(PHOTO_FORMATS))
+    parser.add_argument(
+        "photos", nargs="+", metavar="PHOTO", help=f"{', '.join(PHOTO_FORMATS)}; a folder stands for the photos in it"
+    )
     parser.add_argument(
         "--top", type=positive, default=DEFAULT_K, metavar="K", help="matches for each photo (%(default)s)"
     )
     parser.add_argument("--json", action="store_true", help="print a JSON array, one object for each photo")
+    parser.add_argument("--jsonl", action="store_true", help="print a JSON object for each photo as soon as it is done")
     parser.add_argument(
-        "--draw", type=Path, metavar="OUT.png", help="draw the result; for several photos: OUT-1.png, …"
+        "--draw", type=picture_file, metavar="OUT.png", help="draw the result; for several photos: OUT-1.png, …"
     )
     parser.add_argument(
         "--candidates", type=positive, metavar="N", help="photos of the catalog whose relief is compared"
@@ -64,93 +75,98 @@ def run(client: Client, args: argparse.Namespace) -> int:
         raise InvalidRequest("--sum adds up all coins of a photo: give --all too")
     if args.pair and args.all:
         raise InvalidRequest("--pair is about one coin, --all about every coin of a photo: give one of them")
-    if args.pair and len(args.photos) % 2:
-        raise InvalidRequest(f"--pair takes two photos of each coin, not {counted(len(args.photos), 'photo')} in all")
+    photos = photos_of(args.photos)
+    if args.pair and len(photos) % 2:
+        raise InvalidRequest(f"--pair takes two photos of each coin, not {counted(len(photos), 'photo')} in all")
     ask = _pair if args.pair else _every if args.all else _one
     together = 2 if args.pair else 1
-    asked = [args.photos[first : first + together] for first in range(0, len(args.photos), together)]
+    asked = [photos[first : first + together] for first in range(0, len(photos), together)]
     answers: list[dict[str, Any]] = []
     failed = False
-    for number, photos in enumerate(asked, 1):
-        out = args.draw if len(asked) == 1 or not args.draw else _numbered(args.draw, number)
+    for number, of in enumerate(asked, 1):
         try:
-            answers.append(ask(client, photos, args, out))
+            answer = ask(client, of, args)
+            said = answer.said
+            if not (args.json or args.jsonl):
+                answer.tell()
+            elif args.json:
+                answers.append(said)
         except (ServerUnavailable, Unauthorized):
             raise
         except (MintmarkError, OSError) as error:
-            failed = True
-            complain(f"{_together(photos)}: {error}")
+            failed, answer = True, None
+            complain(f"{' + '.join(of)}: {error}")
+            said = {**_named(of), "error": str(error)}
+        if args.jsonl:
+            print(json_line(said), flush=True)
+        if answer and args.draw:
+            out = args.draw if len(asked) == 1 else _numbered(args.draw, number)
+            failed |= not _drawn(answer, of, out)
     if args.json:
         print_json(answers)
     return int(failed)
 
 
-def _one(client: Client, photos: Sequence[str], args: argparse.Namespace, out: Path | None) -> dict[str, Any]:
-    """The largest coin: asked for, drawn, printed."""
+def _named(photos: Sequence[str]) -> dict[str, Any]:
+    return {"photo": photos[0]} if len(photos) == 1 else {"photos": list(photos)}
+
+
+def _drawn(answer: _Answer, photos: Sequence[str], out: Path) -> bool:
+    """Draw an answer; what goes wrong is reported, since the answer is there already."""
+    try:
+        save(out, answer.draw())
+    except (ServerUnavailable, Unauthorized):
+        raise
+    except (MintmarkError, OSError) as error:
+        complain(f"{' + '.join(photos)}: not drawn: {error}")
+        return False
+    return True
+
+
+def _one(client: Client, photos: Sequence[str], args: argparse.Namespace) -> _Answer:
+    """The largest coin."""
     (photo,) = photos
-    options = {"verify": args.verify, "candidates": args.candidates}
-    recognition = client.recognize(photo, args.top, _filters(args), **options)
-    if out:
-        save(out, _drawn(client, photo, recognition))
-    if not args.json:
-        _print(photo, recognition)
-    return {"photo": photo, **asdict(recognition)}
+    recognition = client.recognize(photo, args.top, _filters(args), verify=args.verify, candidates=args.candidates)
+
+    def draw() -> Picture:
+        views = _views(client, recognition)
+        return draw_recognition(load(photo), recognition, views, _alike(client, photo, recognition, views))
+
+    def tell() -> None:
+        print_recognition(photo, recognition, why_nothing(client, _filters(args)))
+
+    return _Answer({**_named(photos), **asdict(recognition)}, tell, draw)
 
 
-def _pair(client: Client, photos: Sequence[str], args: argparse.Namespace, out: Path | None) -> dict[str, Any]:
-    """Both sides of a coin: asked for, drawn, printed."""
+def _pair(client: Client, photos: Sequence[str], args: argparse.Namespace) -> _Answer:
+    """Both sides of a coin."""
     one, other = photos
     options = {"verify": args.verify, "candidates": args.candidates}
     pair = client.recognize_pair(one, other, args.top, _filters(args), **options)
-    if out:
-        save(out, draw_pair([load(photo) for photo in photos], pair, _views(client, pair)))
-    if not args.json:
-        _print_pair(photos, pair)
-    return {"photos": list(photos), **asdict(pair)}
+    return _Answer(
+        {**_named(photos), **asdict(pair)},
+        lambda: print_pair(photos, pair, why_nothing(client, _filters(args))),
+        lambda: draw_pair([load(photo) for photo in photos], pair, _views(client, pair)),
+    )
 
 
-def _every(client: Client, photos: Sequence[str], args: argparse.Namespace, out: Path | None) -> dict[str, Any]:
-    """All coins: asked for, drawn, printed."""
+def _every(client: Client, photos: Sequence[str], args: argparse.Namespace) -> _Answer:
+    """All coins."""
     (photo,) = photos
-    options = {"verify": args.verify, "candidates": args.candidates}
-    coins = client.recognize_all(photo, args.top, _filters(args), **options)
-    if out:
-        save(out, draw_coins(load(photo), coins))
+    coins = client.recognize_all(photo, args.top, _filters(args), verify=args.verify, candidates=args.candidates)
     sums = denominations(coins) if args.sum else {}
-    if not args.json:
-        _print_coins(photo, coins)
+
+    def tell() -> None:
+        print_coins(photo, coins, why_nothing(client, _filters(args)))
         for currency, total in sums.items():
             print(f"  {total} {currency}")
-    return {"photo": photo, "coins": [asdict(coin) for coin in coins], **({"sums": sums} if args.sum else {})}
 
-
-def denominations(coins: Sequence[FoundCoin]) -> dict[str, str]:
-    """The sum of the known coins' denominations by currency; a denomination that is no number is counted by itself."""
-    numbers: dict[str, Decimal] = {}
-    others: Counter[str] = Counter()
-    for coin in coins:
-        if coin.known and coin.matches:
-            entry = coin.matches[0].entry
-            try:
-                value = Decimal(entry.denomination)
-            except InvalidOperation:
-                value = Decimal("NaN")
-            if value.is_finite():
-                numbers[entry.currency] = numbers.get(entry.currency, Decimal()) + value
-            else:
-                others[f"{entry.denomination} {entry.currency}"] += 1
-    return {currency: str(total) for currency, total in numbers.items()} | {
-        name: counted(count, "piece") for name, count in others.items()
-    }
-
-
-def _drawn(client: Client, photo: str, recognition: Recognition) -> Picture:
-    """The photo with what was found, and beside it the matches with the pictures that the catalog keeps of them."""
-    views = _views(client, recognition)
-    return draw_recognition(load(photo), recognition, views, _alike(client, photo, recognition, views))
+    said = {"coins": [asdict(coin) for coin in coins], **({"sums": sums} if args.sum else {})}
+    return _Answer({**_named(photos), **said}, tell, lambda: draw_coins(load(photo), coins))
 
 
 def _views(client: Client, answer: Recognition | PairRecognition) -> list[tuple[View, ...]]:
+    """The views of the entries that are drawn."""
     return [client.views(match.entry.id) for match in answer.matches[:MATCHES]]
 
 
@@ -172,67 +188,3 @@ def _filters(args: argparse.Namespace) -> dict[str, str | int]:
 
 def _numbered(out: Path, number: int) -> Path:
     return out.with_name(f"{out.stem}-{number}{out.suffix}")
-
-
-def _print(photo: str, recognition: Recognition) -> None:
-    print(f"{photo}: {_verdict(recognition)}")
-    rows = []
-    for rank, match in enumerate(recognition.matches, 1):
-        *fields, key = cells(match.entry)
-        rows.append([str(rank), f"{match.score:.3f}", *fields, match.side, key, _parts(match)])
-    if rows:
-        print_table(rows, right=frozenset({0}), indent="  ")
-
-
-def _print_pair(photos: Sequence[str], pair: PairRecognition) -> None:
-    print(f"{_together(photos)}: {_pair_verdict(pair)}")
-    rows = []
-    for rank, match in enumerate(pair.matches, 1):
-        *fields, key = cells(match.entry)
-        sides = (f"{seen.side} {seen.score:.3f}" if seen else "-" for seen in match.matches)
-        rows.append([str(rank), f"{match.score:.3f}", *fields, key, f"({', '.join(sides)})"])
-    if rows:
-        print_table(rows, right=frozenset({0}), indent="  ")
-
-
-def _together(photos: Sequence[str]) -> str:
-    return " + ".join(photos)
-
-
-def _print_coins(photo: str, coins: Sequence[FoundCoin]) -> None:
-    known = sum(coin.known for coin in coins)
-    print(f"{photo}: {counted(len(coins), 'coin')}, {known} of them known")
-    rows = []
-    for number, coin in enumerate(coins, 1):
-        verdict = "known" if coin.known else "unknown"
-        best = coin.matches[0] if coin.matches else None
-        fields = cells(best.entry) if best else [""] * len(ENTRY_COLUMNS)
-        rows.append([str(number), verdict, f"{best.score:.3f}" if best else "", *fields])
-    if rows:
-        print_table(rows, right=frozenset({0}), indent="  ")
-
-
-def _parts(match: Match) -> str:
-    """What the score is made of."""
-    relief = "not compared" if match.correlation is None else f"{match.correlation:.3f}"
-    return f"(embedding {match.cosine:.3f}, relief {relief})"
-
-
-def _verdict(recognition: Recognition) -> str:
-    if not recognition.found:
-        return f"unknown: no coin found (probability {recognition.probability:.2f})"
-    return _best(recognition)
-
-
-def _pair_verdict(pair: PairRecognition) -> str:
-    if not any(seen.found for seen in pair.answers):
-        return "unknown: no coin found in either photo"
-    return _best(pair)
-
-
-def _best(answer: Recognition | PairRecognition) -> str:
-    if not answer.matches:
-        return "unknown: the catalog has nothing to compare with"
-    best = answer.matches[0]
-    numbers = f"score {best.score:.3f}, margin {answer.margin:.3f}"
-    return f"match: {best.entry.name} ({numbers})" if answer.known else f"unknown ({numbers}); nearest:"
