@@ -118,6 +118,34 @@ def _sides(panel: np.ndarray) -> list[np.ndarray]:
     return [panel[80:200, 20:140], panel[80:200, 160:280]]
 
 
+def test_a_folder_stands_for_its_photos(run: Run, photo: MakePhoto, tmp_path: Path, capsys: Capture) -> None:
+    for name in ("b.PNG", "a.png"):
+        photo(name)
+    (tmp_path / "notes.txt").write_text("no photo")
+    assert run("recognize", tmp_path) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert [line.partition(": ")[0] for line in lines] == [str(tmp_path / "a.png"), str(tmp_path / "b.PNG")]
+    (tmp_path / "empty").mkdir()
+    assert run("recognize", tmp_path / "empty") == 1
+    assert f"the folder {tmp_path / 'empty'} holds no photo: none of its files ends in .jpg" in capsys.readouterr().err
+
+
+def test_a_drawing_that_fails_costs_no_answer(
+    run: Run, server: FakeCoinServer, photo: MakePhoto, tmp_path: Path, capsys: Capture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    server.add("1 złoty", (1, 0))
+    path = photo("a.png", Coin((1, 0)))
+
+    def full(*_: object) -> None:
+        raise OSError("no space left on device")
+
+    monkeypatch.setattr("mintmark._cli.recognize.save", full)
+    for options in ([], ["--json"], ["--jsonl"]):
+        assert run("recognize", path, "--draw", tmp_path / "out.png", *options) == 1
+        out, err = capsys.readouterr()
+        assert "1 złoty" in out and err == f"mintmark: {path}: not drawn: no space left on device\n"
+
+
 def test_recognize_goes_on_after_a_bad_photo(run: Run, photo: MakePhoto, tmp_path: Path, capsys: Capture) -> None:
     """It names the bad photo, and the exit code is 1."""
     bad = tmp_path / "bad.png"

@@ -65,6 +65,35 @@ def test_enroll_with_an_id(run: Run, server: FakeCoinServer, photo: MakePhoto, c
     assert capsys.readouterr().err == "mintmark: no entry has the id pl:2\n"
 
 
+def test_enroll_both_sides(run: Run, server: FakeCoinServer, photo: MakePhoto, capsys: Capture) -> None:
+    """Two photos make one entry of two views; sides may be said for each."""
+    photos = [photo(f"{number}.png", Coin((number, 1))) for number in range(6)]
+    told = [word for name in REQUIRED for word in (option(name), "x")]
+    assert run("enroll", *photos[:2], *told) == 0
+    assert run("enroll", *photos[2:5], *told, "--side", "b", "--side", "a", "--side", "edge") == 0
+    assert run("enroll", photos[5], "--entry", "id1", "--side", "reverse") == 0
+    assert capsys.readouterr().out == "id1\nid2\nid1\n"
+    views = [(view.entry, view.side) for view in server.catalog.views]
+    assert views[:2] == [("id1", "obverse"), ("id1", "reverse")]
+    assert views[2:] == [("id2", "b"), ("id2", "a"), ("id2", "edge"), ("id1", "reverse")]
+    with pytest.raises(SystemExit):
+        run("enroll", *photos[:3], *told, "--side", "a", "--side", "b")
+    assert "--side is given 2 times for 3 photos" in capsys.readouterr().err
+
+
+def test_a_photo_that_fails_does_not_undo_the_coins_others(
+    run: Run, server: FakeCoinServer, photo: MakePhoto, capsys: Capture
+) -> None:
+    photos = [photo("a.png", Coin((1,))), photo("b.png"), photo("c.png", Coin((0, 1)))]
+    told = [word for name in REQUIRED for word in (option(name), "x")]
+    assert run("enroll", *photos, *told, "--side", "obverse") == 1
+    out, err = capsys.readouterr()
+    assert out == "id1\n" and "b.png: the photo shows no coin; the coin's other photos are in the catalog" in err
+    assert len(server.catalog.views) == 2
+    assert run("enroll", photos[1], photos[0], *told) == 1, "the entry is not made of a photo without a coin"
+    assert capsys.readouterr().out == "" and len(server.catalog.entries) == 1
+
+
 def test_enroll_in_doubt(run: Run, photo: MakePhoto, write_table: WriteTable, capsys: Capture) -> None:
     """The photo is enrolled, and a line says what to look at."""
     doubtful = photo("a.png", Coin((1,), doubts="it is small"))

@@ -1,26 +1,37 @@
 """`mintmark enroll`."""
 
 import argparse
+from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 from mintmark._cli.enroll_many import enroll_many
 from mintmark._cli.options import Commands, add_command, option, positive, whole
-from mintmark._cli.output import complain
+from mintmark._cli.output import complain, counted
 from mintmark._client import Client
 from mintmark._contract import FIELD_DOCS, OPTIONAL, SIDE, WHOLE_NUMBERS
 from mintmark._enrolment.row import NEEDED, PATH
+from mintmark._errors import MintmarkError, ServerUnavailable, Unauthorized
 from mintmark._types import EntryFields
 
+FACES = ("obverse", "reverse")  # of two photos whose sides are not said
+_FIELDS = tuple(name for name in (*NEEDED, *OPTIONAL) if name != SIDE)
 _OF_MANY = ("photos", "dry_run", "update", "resume", "failed", "jsonl")  # options
 
 
 def add_commands(commands: Commands, common: argparse.ArgumentParser) -> None:
     """Add `enroll`."""
     parser = add_command(
-        commands, common, "enroll", "Add coins to the catalog: one photo, or many that a table or a collection lists."
+        commands, common, "enroll", "Add coins to the catalog: photos of one coin, or many coins that a table lists."
     )
-    parser.add_argument("photo", nargs="?", metavar="PHOTO", help="photo of the coin")
-    for name in (*NEEDED, *OPTIONAL):
+    parser.add_argument("photo", nargs="*", metavar="PHOTO", help="photos of the coin")
+    parser.add_argument(
+        option(SIDE),
+        action="append",
+        help=f"{FIELD_DOCS[SIDE]}; once for all photos, or once for each in their order; without it, the first of two"
+        f" photos shows the {FACES[0]}, the second the {FACES[1]}",
+    )
+    for name in _FIELDS:
         parser.add_argument(option(name), type=whole if name in WHOLE_NUMBERS else str, help=FIELD_DOCS[name])
     parser.add_argument(
         "--entry",
@@ -51,22 +62,51 @@ def add_commands(commands: Commands, common: argparse.ArgumentParser) -> None:
 
 
 def run(client: Client, args: argparse.Namespace) -> int:
-    """Enroll the photo or the table of photos."""
-    given = [name for name in (*NEEDED, *OPTIONAL) if getattr(args, name) is not None]
+    """Enroll the photos of a coin, or a table of photos."""
+    given = {name: value for name in _FIELDS if (value := getattr(args, name)) is not None}
     if args.table:
-        if given or args.photo or args.entry:
+        if given or args.side or args.photo or args.entry:
             args.parser.error("--from takes neither a photo nor its fields")
         return enroll_many(client, args)
     if alone := [option(name) for name in _OF_MANY if getattr(args, name)]:
         args.parser.error(f"{', '.join(alone)}: only with --from")
-    added = bool(args.entry) and not set(given) - {SIDE}
-    missing = [option(name) for name in ((SIDE,) if added else NEEDED) if not getattr(args, name)]
+    sides = _sides(args)
+    added = bool(args.entry) and not given
+    needed = () if added else tuple(name for name in NEEDED if name != SIDE)
+    missing = [option(name) for name in needed if not given.get(name)] + ([] if sides else [option(SIDE)])
     if not args.photo or missing:
         args.parser.error(f"missing: {', '.join(([] if args.photo else ['PHOTO']) + missing)} (or --from)")
-    if added:
-        client.add_view(args.photo, args.entry, args.side, on_doubt=complain)
-        print(args.entry)
-    else:
-        fields = EntryFields(**{name: getattr(args, name) for name in (*NEEDED, *OPTIONAL)})
-        print(client.enroll(args.photo, fields, args.entry or "", on_doubt=complain).id)
-    return 0
+    return _enroll(client, args.photo, sides, given, args.entry or "", added)
+
+
+def _sides(args: argparse.Namespace) -> Sequence[str]:
+    """The side of each photo; none where they are not said."""
+    sides = [side for side in args.side or () if side]
+    if not sides:
+        return FACES if len(args.photo) == len(FACES) else ()
+    if len(sides) == 1:
+        return sides * len(args.photo)
+    if len(sides) != len(args.photo):
+        args.parser.error(f"--side is given {len(sides)} times for {counted(len(args.photo), 'photo')}: once for each")
+    return sides
+
+
+def _enroll(
+    client: Client, photos: Sequence[str], sides: Sequence[str], given: dict[str, Any], entry: str, added: bool
+) -> int:
+    """Add photos to an entry, which the first one makes where it is not there; prints its id."""
+    failed = False
+    for photo, side in zip(photos, sides, strict=True):
+        try:
+            if added:
+                client.add_view(photo, entry, side, on_doubt=complain)
+            else:
+                entry = client.enroll(photo, EntryFields(**given, side=side), entry, on_doubt=complain).id
+                added = True
+        except MintmarkError as error:
+            if not added or len(photos) == 1 or isinstance(error, ServerUnavailable | Unauthorized):
+                raise
+            failed = True
+            complain(f"{photo}: {error}; the coin's other photos are in the catalog")
+    print(entry)
+    return int(failed)
