@@ -22,7 +22,7 @@ _CODEC = {"HEIF": b"hvc1", "AVIF": b"av01"}
 _OTHER_CODECS = {b"vvc1": "VVC", b"avc1": "H.264", b"jpeg": "JPEG", b"j2k1": "JPEG 2000", b"unci": "plain pixels"}
 _MOST_PICTURES = {b"hvc1": 1, b"av01": 4}  # of one item; those of AVIF may have layers
 _MOST_TILED = 1.25  # times the pixels that a photo may have, of all tiles: the last ones overhang
-_MOST_DECODED = 5.0  # times likewise, of all pictures, each as often as it has slices: they may lie over each other
+_MOST_DECODED = 2.0  # times likewise, of all pictures, each as often as it has slices: they may lie over each other
 
 
 def check_heif(encoded: bytes, name: str, limits: Limits) -> float:
