@@ -34,6 +34,16 @@ def box(kind: bytes, *contents: bytes) -> bytes:
     return struct.pack(">I4s", 8 + len(content), kind) + content
 
 
+def find_box(encoded: bytes, path: str, start: int = 0, stop: int | None = None) -> parts.Part | None:
+    """The first box of a path such as 'meta/iprp/ipco'."""
+    name, _, rest = path.partition("/")
+    for box in parts.boxes(encoded, start, len(encoded) if stop is None else stop):
+        if box.kind == name.encode():
+            content = box.content + 4 * (name == "meta")  # its version
+            return find_box(encoded, rest, content, box.stop) if rest else box
+    return None
+
+
 def full_box(kind: bytes, *contents: bytes, version: int = 0, flags: int = 0) -> bytes:
     return box(kind, struct.pack(">I", version << 24 | flags), *contents)
 
@@ -48,8 +58,8 @@ def coded(picture: np.ndarray, file_format: str = "HEIF", **options: object) -> 
     Image.fromarray(picture).save(file, file_format, **options)
     encoded = file.getvalue()
     kind, configuration = (b"hvc1", "hvcC") if file_format == "HEIF" else (b"av01", "av1C")
-    data = parts.find_box(encoded, "mdat")
-    found = [parts.find_box(encoded, f"meta/iprp/ipco/{name}") for name in (configuration, "ispe", "clap")]
+    data = find_box(encoded, "mdat")
+    found = [find_box(encoded, f"meta/iprp/ipco/{name}") for name in (configuration, "ispe", "clap")]
     assert data and found[0] and found[1]
     return Item(kind, encoded[data.content : data.stop], [encoded[one.start : one.stop] for one in found if one])
 

@@ -162,6 +162,11 @@ def exif_does_not_turn(picture: np.ndarray, file_format: str) -> bytes:
     return heif([item, note], file_format)
 
 
+def in_sequence(picture: np.ndarray) -> bytes:
+    """A still picture beside a film."""
+    return heif([coded(picture, quality=90)], brand=b"msf1", more=box(b"moov", bytes(80)))
+
+
 def animated(picture: np.ndarray, file_format: str, **options: object) -> bytes:
     others = [Image.new("RGB", (picture.shape[1], picture.shape[0]), colour) for colour in ("red", "blue")]
     return saved(picture, file_format, save_all=True, append_images=others, **options)
@@ -234,7 +239,9 @@ SAMPLES = {
     "HEIF transparent": transparent("HEIF", quality=95, coarse=3.0),
     **{f"HEIF of {n} bits": Sample("HEIF", partial(heif_of, bits=n), bits=n) for n in (10, 12)},
     **everywhere("HEIF", quality=90),
+    "HEIF beside a film": Sample("HEIF", in_sequence),
     "AVIF": plain("AVIF", quality=90),
+    "AVIF animated": Sample("AVIF", partial(animated, file_format="AVIF", quality=90)),
     "AVIF of tiles": Sample("AVIF", partial(tiled, side=128, file_format="AVIF")),
     "AVIF turned by its boxes": Sample("AVIF", partial(turned_by_boxes, file_format="AVIF"), turned=True),
     "AVIF with another orientation in EXIF": Sample("AVIF", partial(exif_does_not_turn, file_format="AVIF")),

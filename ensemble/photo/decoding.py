@@ -18,6 +18,8 @@ from ensemble.photo.opening import decode_with_opencv, deep_bytes, open_with_pil
 
 SUFFIXES = tuple(suffix for suffixes in PHOTO_SUFFIXES.values() for suffix in suffixes)  # of file names
 
+Image.MAX_IMAGE_PIXELS = None  # MAX_MEGAPIXELS is stricter, and an error rather than a warning
+
 # Bytes of memory for each decoded pixel, by Pillow's mode: the picture itself, what it is turned into, and the RGB.
 _PIXEL_BYTES = {
     "RGB": LEAST_PIXEL_BYTES,
@@ -112,7 +114,7 @@ def _refusal(encoded: bytes, kind: Kind) -> str:
 def _open(plain: bytes, name: str) -> Image.Image | None:
     """None for a TIFF that OpenCV may read. Raises PhotoError where nothing does."""
     try:
-        return open_with_pillow(plain, name)
+        return open_with_pillow(plain, name, threads=1)  # each photo has one core
     except ImportError as error:
         raise PhotoError(f"{name} photos are not read by this server: {error}") from error
     except Exception as error:

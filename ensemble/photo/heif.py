@@ -22,7 +22,7 @@ _CODEC = {"HEIF": b"hvc1", "AVIF": b"av01"}
 _OTHER_CODECS = {b"vvc1": "VVC", b"avc1": "H.264", b"jpeg": "JPEG", b"j2k1": "JPEG 2000", b"unci": "plain pixels"}
 _MOST_PICTURES = {b"hvc1": 1, b"av01": 4}  # of one item; those of AVIF may have layers
 _MOST_TILED = 1.25  # times the pixels that a photo may have, of all tiles: the last ones overhang
-_MOST_DECODED = 5.0  # times likewise, of all pictures, each as often as it has slices: they may lie over each other
+_MOST_DECODED = 2.0  # times likewise, of all pictures, each as often as it has slices: they may lie over each other
 
 
 def check_heif(encoded: bytes, name: str, limits: Limits) -> float:
@@ -45,11 +45,11 @@ def check_heif(encoded: bytes, name: str, limits: Limits) -> float:
         check_count(next(numbers), limits.parts, "boxes, items and units")
 
     try:
-        items = read_items(encoded, count)
-        if parts.find_box(encoded, "moov"):
-            raise PhotoError(f"{name} sequences (films of photos) are not supported; send one picture of it as JPEG")
-        return _check(items, name, count, limits)
+        return _check(read_items(encoded, count), name, count, limits)
     except (struct.error, IndexError, KeyError) as error:
+        if any(box.kind == b"moov" for box in itertools.islice(parts.boxes(encoded, 0, len(encoded)), limits.parts)):
+            advice = "send one picture of it as JPEG"
+            raise PhotoError(f"{name} sequences without a still photo are not supported; {advice}") from error
         raise PhotoError(f"the {name} photo is damaged or cut off in its header") from error
     except ValueError as error:
         raise PhotoError(str(error)) from error
@@ -64,13 +64,14 @@ def _check(items: dict[int, Item], name: str, count: Counter, limits: Limits) ->
         if kind != _CODEC[name]:
             what = _OTHER_CODECS.get(kind, "another structure than phones write")
             raise PhotoError(f"{name} photos of {what} are not supported; export it as JPEG")
-        if item.kind in CODED:
+        if item.kind == GRID:
+            _check_grid(item, limits)
+        else:
             pixels[number], layers = _check_coded(item, count, limits)
             decoded += pixels[number] * layers
             _check_pixels(decoded, _MOST_DECODED, "of pictures and slices")
     for number, item in items.items():
         if item.kind == GRID:
-            _check_grid(item, limits)
             pixels[number] = len(item.tiles) * max(pixels[tile] for tile in item.tiles)
             _check_pixels(pixels[number], _MOST_TILED, "of tiles")
     besides = PIXEL_BYTES * pixels[next(iter(items))]

@@ -125,7 +125,7 @@ HOSTILE_HEIF = {
             properties=[HEVC.properties[0], ispe(8_000, 8_000)],
             data=hevc_units(*[HEVC.data[4:6] + b"\x80" + HEVC.data[7:40]], *[HEVC.data[4:6] + bytes(40)] * 9),
         ),
-        r"640\.0 megapixels of pictures and slices; the limit is 320",
+        r"640\.0 megapixels of pictures and slices; the limit is 128",
     ),
     "HEIC of many units": (single(HEVC, data=hevc_units(*[b"\x4e\1\0"] * 50_000)), "more than 20000 boxes, items and"),
     "HEIC of 40,000 tiles": (of_grid(40_000, 200, 200), "more than 20000 boxes|tiles"),

@@ -14,7 +14,10 @@ from PIL import Image
 from ensemble.errors import PhotoError
 from ensemble.limits import Limits
 from ensemble.photo import decode
+from ensemble.photo.header import check_header
+from tests.attacks.heif import AV1, HEVC, single
 from tests.attacks.photos import HARMLESS, HOSTILE, jpeg_of_many_scans, saved
+from tests.heif_files import Item, ispe
 
 ROOT = Path(__file__).resolve().parents[2]
 MEMORY = 256_000_000  # bytes of address space that refusing may take, on top of what the process has
@@ -22,6 +25,8 @@ REFUSE = """
 import resource, sys
 from ensemble.errors import PhotoError
 from ensemble.photo import decode
+from ensemble.photo.header import check_header
+from tests.attacks.heif import AV1, HEVC, single
 from tests.attacks.photos import HARMLESS, HOSTILE, saved
 
 for kind in ("HEIF", "AVIF", "GIF"):
@@ -106,6 +111,15 @@ def test_the_estimate_of_memory_covers_every_mode(mode: str) -> None:
     file = io.BytesIO()
     Image.new(mode, (100, 100)).save(file, "TIFF")
     decode(file.getvalue(), Limits(memory=22 * 10_000 + 100 * 100 * 4))
+
+
+@pytest.mark.parametrize(("kind", "item"), [("HEIF", HEVC), ("AVIF", AV1)])
+def test_a_heif_of_64_megapixels_is_within_the_limits(kind: str, item: Item) -> None:
+    """Its header is; its data are those of a smaller picture."""
+    large = single(item, kind, properties=[item.properties[0], ispe(8_000, 8_000)])
+    assert check_header(large, kind, Limits()) < 400e6
+    with pytest.raises(PhotoError, match="decoding the photo takes 358 MB; the limit is 300"):
+        check_header(large, kind, Limits(memory=300_000_000))
 
 
 def test_orientation_from_xmp_alone() -> None:

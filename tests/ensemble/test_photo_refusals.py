@@ -17,7 +17,7 @@ from PIL.PngImagePlugin import PngInfo
 from ensemble.contract import PHOTO_FORMATS
 from ensemble.errors import PhotoError
 from ensemble.photo import decode
-from tests import heif_files  # noqa: F401 (so that Pillow saves HEIF)
+from tests import heif_files
 
 pytestmark = pytest.mark.filterwarnings("ignore")  # PIL warns of oddities in damaged files; servers do not stop at that
 
@@ -145,9 +145,14 @@ OTHERS = {  # what people send, what the refusal calls it, what it tells them to
     "JPEG XL in boxes": (b"\0\0\0\x0cJXL \r\n\x87\n", "JPEG XL photos", "export it as JPEG"),
     "JPEG 2000": (b"\0\0\0\x0cjP  ", "JPEG 2000 photos", "send one of"),
     "Photoshop": (b"8BPS\0\1", "Photoshop photos", "send one of"),
-    "HEIC sequence": (film(b"hevc", b"msf1"), "HEIC sequences", "one picture of it as JPEG"),
-    "HEIF sequence": (film(b"msf1", b"hevc"), "HEIF sequences", "one picture of it as JPEG"),
-    "AVIF sequence": (film(b"avis", b"avif"), "AVIF sequences", "one picture of it as JPEG"),
+    **{
+        f"{name} sequence, {brand.decode()}": (
+            film(brand, b"iso8")[:20] + heif_files.box(b"moov", bytes(80)),
+            f"{name} sequences without a still photo",
+            "one picture of it as JPEG",
+        )
+        for brand, name in ((b"hevc", "HEIF"), (b"msf1", "HEIF"), (b"avis", "AVIF"))
+    },
     "CR3": (film(b"crx "), r"RAW photos \(Canon CR3\)", "the JPEG that the camera or phone keeps beside it"),
     "CR2": (b"II*\0\x10\0\0\0CR\2\0" + bytes(50), r"RAW photos \(Canon CR2\)", "develop it"),
     "DNG": (raw_tiff({254: 1, 256: 160, 257: 120, 50706: 0x401}), r"RAW photos \(DNG\)", "develop it"),

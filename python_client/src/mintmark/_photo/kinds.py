@@ -45,9 +45,9 @@ _STARTS = (  # how files begin, what they are, what to do; the first that fits c
     (b"data:image/", "photos as data URLs", "decode what follows the comma to the bytes of the file"),
     (b"version https://git-lfs", "files of Git LFS that stand for photos", "fetch the photo itself (git lfs pull)"),
 )
-_HEIF = (b"heic", b"heix", b"heim", b"heis")
-_BOTH = (b"mif1", b"mif2", b"miaf")  # of HEIF and AVIF
-_SEQUENCES = {b"hevc": "HEIC", b"hevx": "HEIC", b"hevm": "HEIC", b"hevs": "HEIC", b"msf1": "HEIF", b"avis": "AVIF"}
+_HEIF = (b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"hevm", b"hevs")
+_AVIF = (b"avif", b"avis")
+_BOTH = (b"mif1", b"mif2", b"miaf", b"msf1")
 _FILM_BOXES = (b"moov", b"mdat", b"wide", b"free", b"skip", b"pnot")  # with which old films begin
 _BEFORE = rb"\s*(?:<!--(?:(?!-->).)*-->\s*|<\?xml(?:(?!\?>).)*\?>\s*|<!doctype\s+svg[^>]*>\s*)*"  # has one way to match
 _WEB_PAGE = re.compile(_BEFORE + rb"<(?:!doctype\s+html|html|head|body|script)", re.I | re.S)
@@ -123,14 +123,12 @@ def _of_tiff(encoded: bytes) -> Kind:
 
 
 def _of_brands(encoded: bytes) -> Kind:
-    """HEIF, AVIF, a sequence of pictures or a film, by the brands of its first box."""
+    """HEIF, AVIF or a film, by the brands of its first box."""
     stop = min(max(int.from_bytes(encoded[:4], "big"), 16), _LOOK)
     major, others = encoded[8:12], {encoded[at : at + 4] for at in range(16, stop - 3, 4)}
-    if major in _SEQUENCES:
-        return Kind(f"{_SEQUENCES[major]} sequences (films of photos)", advice=_FRAME)
-    if major == b"avif" or (major in _BOTH and b"avif" in others):
+    if major in _AVIF or (major in _BOTH and others & set(_AVIF)):
         return Kind("AVIF", read=True)
-    if major in _HEIF or major in _BOTH:
+    if major in (*_HEIF, *_BOTH):
         return Kind("HEIF", read=True)
     if major == b"crx ":
         return Kind("RAW photos (Canon CR3)", advice=_CAMERA)

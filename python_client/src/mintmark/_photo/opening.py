@@ -26,12 +26,13 @@ _PILLOWS_BITS = 8
 _JPEG_END = b"\xff\xd9"
 
 
-def open_with_pillow(encoded: bytes, name: str) -> "Image.Image":
+def open_with_pillow(encoded: bytes, name: str, threads: int | None = None) -> "Image.Image":
     """A Pillow image that is not decoded yet.
 
     Args:
         encoded: a file, without metadata.
         name: of its format, one of PHOTO_FORMATS.
+        threads: that decoders of HEIF and AVIF may use, from now on; None leaves it to them.
 
     Raises:
         ImportError: pillow or pi-heif is not installed.
@@ -39,19 +40,16 @@ def open_with_pillow(encoded: bytes, name: str) -> "Image.Image":
     """
     from PIL import Image
 
-    Image.MAX_IMAGE_PIXELS = None  # MAX_MEGAPIXELS is stricter, and an error rather than a warning
     file = io.BytesIO(encoded)
     if name == "HEIF":
         import pi_heif
 
-        # Each photo has one core, and what is beside the picture is not looked at.
-        pi_heif.options.DECODE_THREADS = 1
-        pi_heif.options.THUMBNAILS = pi_heif.options.DEPTH_IMAGES = pi_heif.options.AUX_IMAGES = False
+        pi_heif.options.DECODE_THREADS = threads or pi_heif.options.DECODE_THREADS
         return pi_heif.HeifImageFile(file)
     if name == "AVIF":
         from PIL import AvifImagePlugin
 
-        AvifImagePlugin.DEFAULT_MAX_THREADS = 1
+        AvifImagePlugin.DEFAULT_MAX_THREADS = threads or AvifImagePlugin.DEFAULT_MAX_THREADS
     return Image.open(file, formats=[name])
 
 
@@ -59,8 +57,7 @@ def rgb_of_pillow(image: "Image.Image") -> np.ndarray:
     """[h, w, 3] uint8 RGB of a Pillow image; transparent parts become white."""
     if image.mode in ("RGB", "L", "RGBA", "LA") and "transparency" not in image.info:
         values = np.asarray(image)
-        opaque = image.format == "BMP" and image.mode == "RGBA" and not _has_alpha(b"BM", values)
-        return rgb_of(values[:, :, :3] if opaque else values)
+        return rgb_of(values if _alpha_counts(values, image.format == "BMP") else values[:, :, :3])
     if image.mode.startswith(("I", "F")):
         return rgb_of(np.asarray(image))
     return rgb_of(np.asarray(image.convert("RGBA" if image.has_transparency_data else "RGB")))
@@ -100,12 +97,13 @@ def decode_with_opencv(encoded: bytes) -> np.ndarray | None:
     if values is None:
         return None
     if values.ndim == 3 and values.shape[2] == 4:
-        values = values[:, :, [2, 1, 0, 3]] if _has_alpha(encoded, values) else values[:, :, 2::-1]
+        is_bmp = encoded.startswith(b"BM")
+        values = values[:, :, [2, 1, 0, 3]] if _alpha_counts(values, is_bmp) else values[:, :, 2::-1]
     elif values.ndim == 3 and values.shape[2] == 3:
         values = values[:, :, ::-1]
     return rgb_of(values)
 
 
-def _has_alpha(encoded: bytes, values: np.ndarray) -> bool:
-    """Whether the last of four channels counts: many programs write BMP with alpha and leave it 0."""
-    return not encoded.startswith(b"BM") or bool(values[:, :, 3].any())
+def _alpha_counts(values: np.ndarray, is_bmp: bool) -> bool:
+    """False for four channels of a BMP whose last is 0: many programs write alpha, and leave it so."""
+    return not is_bmp or values.ndim == 2 or values.shape[2] != 4 or bool(values[:, :, 3].any())

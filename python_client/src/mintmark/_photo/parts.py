@@ -119,16 +119,6 @@ def boxes(encoded: bytes, start: int, stop: int) -> Iterator[Part]:
         start = end
 
 
-def find_box(encoded: bytes, path: str, start: int = 0, stop: int | None = None) -> Part | None:
-    """The first box of a path such as 'meta/iprp/ipco'."""
-    name, _, rest = path.partition("/")
-    for box in boxes(encoded, start, len(encoded) if stop is None else stop):
-        if box.kind == name.encode():
-            content = box.content + 4 * (name == "meta")  # its version
-            return find_box(encoded, rest, content, box.stop) if rest else box
-    return None
-
-
 def tags(encoded: bytes) -> list[Tag]:
     """The first directory of a TIFF, or of EXIF data, which have its form; [] where there is none."""
     if not encoded.startswith(TIFF):
