@@ -172,7 +172,7 @@ class FolderCatalog:
 
     def count(self, filters: Filters) -> int:
         """How many views pass; see `Catalog.count`."""
-        return len(self._entries.matching(filters))
+        return self._entries.passing(filters)
 
     def values(self, name: str) -> list[str]:
         """The values of a filter; see `Catalog.values`."""

@@ -22,6 +22,7 @@ MAX_PAGE = 1000
 MAX_REEMBEDDED = 256  # views of one request, so that other requests get their turn
 MAX_PICTURE = 1 << 20  # bytes
 MAX_KNOWN = 100  # ids, and photos, of one request: each answers with an entry, perhaps of 16 kB
+MAX_SHARED = 5  # entries that share a photo, of one answer
 
 Request = Mapping[str, Any]
 # JPEG pictures of rectified coins to [N, EMBEDDING_SIZE] float32 unit vectors.
@@ -103,7 +104,10 @@ def _show(context: Context, request: Request) -> dict[str, Any]:
 
 
 def _known(context: Context, request: Request) -> dict[str, Any]:
-    """The entries of some ids, and those that have some photos; who enrolls a table again asks for them."""
+    """The entries of some ids, and those that have some photos; who enrolls a table again asks for them.
+
+    Of the entries that share a photo, those of the ids come first, and at most MAX_SHARED are named.
+    """
     entries, photos = _texts(request, "ids"), [checked_photo(photo) for photo in _texts(request, "photos")]
     found = []
     for entry_id in entries:
@@ -111,10 +115,10 @@ def _known(context: Context, request: Request) -> dict[str, Any]:
             found.append(asdict(context.catalog.show(entry_id)))
         except EntryNotFoundError:
             continue
-    having = {
-        photo: [{"entry": asdict(entry), "side": side} for entry, side in views]
-        for photo, views in context.catalog.photos(photos).items()
-    }
+    having = {}
+    for photo, views in context.catalog.photos(photos).items():
+        first = sorted(views, key=lambda view: view[0].id not in entries)[:MAX_SHARED]
+        having[photo] = [{"entry": asdict(entry), "side": side} for entry, side in first]
     return {"entries": found, "photos": having}
 
 

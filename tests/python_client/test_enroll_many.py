@@ -422,6 +422,11 @@ def test_decomposed_letters_are_the_same_coin(
     assert outcomes(results(write_table("labels.csv", rows))) == ["new", "known"]
 
 
+@pytest.mark.parametrize("path", ["x" * 5_000, "a/" * 3_000])
+def test_paths_that_no_disk_has(results: Results, write_table: WriteTable, photos: list[str], path: str) -> None:
+    assert outcomes(results(write_table("labels.csv", [{**ROW, "path": path}, ROW]))) == ["failed", "new"]
+
+
 def test_options_of_many_need_a_table(run: Run, capsys: Capture) -> None:
     for words in (["--dry-run"], ["--update"], ["--resume"], ["--jsonl"], ["--failed", "x"], ["--photos", "x"]):
         with pytest.raises(SystemExit):

@@ -112,6 +112,12 @@ class Entries:
         parts = [np.fromiter((row[0] for row in rows), np.int64, len(rows)) for rows in chunks]
         return np.concatenate(parts) if parts else np.empty(0, np.int64)
 
+    def passing(self, filters: Filters) -> int:
+        """How many views pass filters."""
+        condition, values = _condition(filters, few=False)
+        query = f"SELECT COUNT(*) FROM views JOIN entries ON entries.number = views.entry WHERE {condition}"
+        return int(self._connection.value(query, values))
+
     def with_photo(self, photo: str) -> list[tuple[int, Entry, str]]:
         """Numbers and fields of the entries that have a photo, with the side that it shows."""
         if not photo:

@@ -393,7 +393,11 @@ def test_known_says_which_entries_and_photos_are_there(ask: Ask, catalog: Folder
     known = ask("known", ids=["y", "z"], photos=[one, other, nobody])
     assert known["entries"] == [{**COIN, "id": "y"}]
     said = {sha: [(view["entry"]["id"], view["side"]) for view in views] for sha, views in known["photos"].items()}
-    assert said == {one: [("x", "obverse"), ("y", "obverse")], other: [("x", "reverse")]}
+    assert said == {one: [("y", "obverse"), ("x", "obverse")], other: [("x", "reverse")]}, "y was asked for"
+    for number in range(7):
+        catalog.enroll(Enrolment("obverse", coin(id=f"z{number}"), f"z{number}", nobody), photo(unit_vectors(1)[0]))
+    shared = ask("known", ids=["z6"], photos=[nobody])["photos"][nobody]
+    assert [view["entry"]["id"] for view in shared] == ["z6", "z0", "z1", "z2", "z3"], "not all, but who was asked for"
     assert ask("known") == {"entries": [], "photos": {}}
     for wrong in ({"ids": "x"}, {"ids": [""]}, {"photos": ["x"]}, {"photos": [one.upper()]}, {"ids": ["x"] * 101}):
         with pytest.raises(EntryError, match=r"known needs|it must be the SHA-256"):

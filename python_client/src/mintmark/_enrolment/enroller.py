@@ -37,9 +37,9 @@ class Outcome(Enum):
 
 @dataclass(frozen=True)
 class Result:
-    """What became of a row. `entry`: its id. `photo`: SHA-256 of its file. `notes`: what to look at.
+    """What became of a row.
 
-    `error`: why it failed.
+    `entry`: its id. `photo`: SHA-256 of its file. `notes`: what to look at. `error`: why it failed.
     """
 
     row: Row

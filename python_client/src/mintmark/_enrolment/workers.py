@@ -19,7 +19,8 @@ def results(work: Sequence[Work], enroll: Callable[[Row, str], Result], workers:
     lanes: list[list[Work]] = [[] for _ in range(workers)]
     for one in work:
         cells = one[1].cells
-        lanes[zlib.crc32((cells.get(ENTRY) or cells.get(PATH, "")).encode()) % workers].append(one)
+        coin = cells.get(ENTRY) or cells.get(PATH, "")
+        lanes[zlib.crc32(coin.encode(errors="surrogatepass")) % workers].append(one)
     done: SimpleQueue[tuple[int, Result] | BaseException] = SimpleQueue()
     stopped = Event()
 
