@@ -22,7 +22,7 @@ class EdgeSettings:
     bands: int = 12  # of radii
     harmonics: int = 24  # along the angle
     power: float = 0.85  # of an amplitude: strong edges count less
-    across: int = 0  # bands further out that the phases of a band are compared with
+    across: int = 2  # bands further out that the phases of a band are compared with
     across_weight: float = 0.4  # of these comparisons beside the amplitudes
 
 
