@@ -89,7 +89,8 @@ def photos() -> tuple[list[bytes], Reader]:
 def requests() -> tuple[list[bytes], Reader]:
     """Operations of a catalog, as JSON."""
     from catalog import Enrolment, Makers, open_catalog
-    from catalog.service.operations import Context, parse, perform
+    from catalog.service.operations.context import Context
+    from catalog.service.operations.requests import parse, perform
     from ensemble.errors import RequestError
     from tests.attacks.photos import saved
     from tests.catalog.samples import JUDGE, relief_maps, unit_vectors

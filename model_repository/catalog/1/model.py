@@ -9,7 +9,8 @@ import numpy as np
 
 from backends.adapter import Answer, answer_each, call, column, max_batch, parameters, settings, texts
 from catalog import Makers, open_configured
-from catalog.service.operations import Context, changes, parse, perform
+from catalog.service.operations.context import Context
+from catalog.service.operations.requests import changes, parse, perform
 from catalog.service.picture import coin_tensor
 from ensemble.access import check_change, check_read
 from ensemble.contract import COIN, EMBEDDER, EMBEDDING, RELIEF, RELIEF_MAPPER, REQUEST, RESPONSE, Model, Tensor

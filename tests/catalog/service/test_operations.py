@@ -12,16 +12,11 @@ import pytest
 
 from catalog import Enrolment
 from catalog.folder.store import FolderCatalog
-from catalog.service.operations import (
-    MAX_PAGE,
-    MAX_PICTURE,
-    MAX_REEMBEDDED,
-    OPERATIONS,
-    Context,
-    changes,
-    parse,
-    perform,
-)
+from catalog.service.operations.context import Context
+from catalog.service.operations.entries import MAX_PAGE
+from catalog.service.operations.requests import OPERATIONS, changes, parse, perform
+from catalog.service.operations.transfer import MAX_PICTURE
+from catalog.service.operations.upkeep import MAX_REEMBEDDED
 from ensemble.contract import EMBEDDING_SIZE
 from ensemble.errors import EntryError, EntryNotFoundError, ParameterError
 from tests.catalog.samples import (

@@ -1,0 +1,1 @@
+"""The operations that manage a catalog: JSON in, JSON out."""

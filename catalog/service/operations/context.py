@@ -1,0 +1,41 @@
+"""What the operations work with."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from catalog.entry import Makers
+from catalog.interface import Catalog
+from catalog.service.picture import check_picture
+from ensemble.verification import Judge
+
+Request = Mapping[str, Any]
+# JPEG pictures of rectified coins to [N, EMBEDDING_SIZE] float32 unit vectors.
+Embed = Callable[[Sequence[bytes]], np.ndarray]
+# The same to relief maps, [N, RELIEF_HARMONICS, RELIEF_NUMBERS] int8.
+MapRelief = Callable[[Sequence[bytes]], np.ndarray]
+
+
+@dataclass(frozen=True)
+class Context:
+    """What the operations work with.
+
+    Attributes:
+        catalog: whose operations they are.
+        makers: the models that `embed` and `map_relief` run.
+        embed: embeds pictures; raises EntryError for data that is not a picture.
+        map_relief: maps their relief, likewise.
+        judge: turns similarities into probabilities; says which count as known, if the catalog was not calibrated.
+        check: raises EntryError for a picture that cannot be embedded later.
+        unusable: ids of views whose pictures no `reembed` could use; they are not tried again.
+    """
+
+    catalog: Catalog
+    makers: Makers
+    embed: Embed
+    map_relief: MapRelief
+    judge: Judge
+    check: Callable[[bytes], None] = check_picture
+    unusable: set[str] = field(default_factory=set)
