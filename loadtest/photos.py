@@ -4,7 +4,8 @@ import csv
 from pathlib import Path
 from typing import Any
 
-from ensemble.photo import SUFFIXES, is_photo_file
+from ensemble.contract import PHOTO_ENDINGS
+from ensemble.photo import is_photo_file
 from mintmark import EntryFields
 from training.mint.collection import write_collection
 
@@ -21,7 +22,7 @@ def read_photos(folder: Path) -> list[bytes]:
     """
     found = [path for path in sorted(folder.rglob("*")) if is_photo_file(path.name)]
     if not found:
-        raise FileNotFoundError(f"{folder} holds no photos ({', '.join(SUFFIXES)})")
+        raise FileNotFoundError(f"{folder} holds no photos ({', '.join(PHOTO_ENDINGS)})")
     return [path.read_bytes() for path in found]
 
 

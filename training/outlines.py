@@ -9,8 +9,9 @@ import cv2
 import numpy as np
 
 import mintmark
-from ensemble.photo import SUFFIXES
+from ensemble.contract import PHOTO_ENDINGS
 from mintmark import metrics
+from mintmark._pictures.loading import load
 from training.mint import Ellipse
 
 ELLIPSE_COLUMNS = ("path", "cx", "cy", "a", "b", "angle")  # px of the photo and degrees, as in cv2.ellipse
@@ -23,11 +24,12 @@ class OutlineError(ValueError):
 
 
 def read_photo(path: Path) -> np.ndarray:
-    """The photo as a person sees it, [h, w, 3] uint8 BGR; OutlineError if it cannot be read."""
-    picture = cv2.imread(str(path), cv2.IMREAD_COLOR)  # turned as EXIF says
-    if picture is None:
-        raise OutlineError(f"{path} is not a photo that can be read; supported are {' '.join(SUFFIXES)}")
-    return picture
+    """The photo as a person and the server see it, [h, w, 3] uint8 BGR; OutlineError if it cannot be read."""
+    try:
+        return load(str(path))
+    except (mintmark.MintmarkError, OSError) as error:
+        supported = " ".join(PHOTO_ENDINGS)
+        raise OutlineError(f"{path} is not a photo that can be read ({error}); supported are {supported}") from error
 
 
 def read_table(path: Path, columns: Sequence[str]) -> list[tuple[int, dict[str, str]]]:

@@ -18,8 +18,9 @@ import numpy as np
 import torch
 from tqdm import tqdm
 
+from ensemble.contract import PHOTO_ENDINGS
 from ensemble.geometry.graphs import Crop, Preprocess, Zoom
-from ensemble.photo import SUFFIXES, decode
+from ensemble.photo import decode
 from training.backgrounds.fetch import TEST, read_pictures
 from training.backgrounds.sources import OBJECT
 from training.mint import Ellipse
@@ -66,7 +67,7 @@ def outline_scores(finder: Finder, table: Path, under: str, most: int) -> list[f
 
 def turned_scores(finder: Finder, folder: Path, most: int) -> Iterator[tuple[Path, list[float]]]:
     """Each photo with the IoU of its outline and those of its three turns; 0 where either has none."""
-    photos = sorted(path for path in folder.rglob("*") if path.suffix.lower() in SUFFIXES)
+    photos = sorted(path for path in folder.rglob("*") if path.suffix.lower() in PHOTO_ENDINGS)
     for path in tqdm(photos[:: max(len(photos) // most, 1)][:most], desc=folder.name):
         photo = read_photo(path)
         first, scores = finder.find(photo), []

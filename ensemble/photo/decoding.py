@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 from PIL import Image
 
-from ensemble.contract import CANVAS_SIZE, PHOTO_FORMATS, PHOTO_SUFFIXES
+from ensemble.contract import CANVAS_SIZE, PHOTO_ENDINGS, PHOTO_FORMATS
 from ensemble.errors import PhotoError
 from ensemble.limits import DEFAULT, Limits
 from ensemble.photo import parts
@@ -15,8 +15,6 @@ from ensemble.photo.header import check_header
 from ensemble.photo.kinds import Kind, kind_of
 from ensemble.photo.metadata import orientation, without_metadata
 from ensemble.photo.opening import decode_with_opencv, deep_bytes, open_with_pillow, rgb_of_pillow, turn_of_pillow
-
-SUFFIXES = tuple(suffix for suffixes in PHOTO_SUFFIXES.values() for suffix in suffixes)  # of file names
 
 Image.MAX_IMAGE_PIXELS = None  # MAX_MEGAPIXELS is stricter, and an error rather than a warning
 
@@ -175,4 +173,4 @@ def _without_end(plain: bytes) -> np.ndarray | None:
 
 def is_photo_file(name: str) -> bool:
     """Whether a file's name has the suffix of a format that can be decoded."""
-    return name.lower().endswith(SUFFIXES)
+    return name.lower().endswith(PHOTO_ENDINGS)

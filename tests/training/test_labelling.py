@@ -10,6 +10,7 @@ import cv2
 import numpy as np
 import pytest
 
+from tests.photo_samples import SAMPLES
 from training import mint
 from training.labelling import compare
 from training.labelling.__main__ import find_kept, main
@@ -18,7 +19,7 @@ from training.labelling.fit import fit_ellipse
 from training.labelling.propose import propose_circles, unique
 from training.labelling.refine import refine_circle
 from training.mint import Ellipse
-from training.outlines import fill, overlap, read_photo, scale_ellipse
+from training.outlines import OutlineError, fill, overlap, read_photo, scale_ellipse
 
 pytestmark = pytest.mark.slow
 
@@ -176,9 +177,23 @@ def test_no_photos_is_status_2(tmp_path: Path, capsys: pytest.CaptureFixture[str
     assert "no photos" in capsys.readouterr().err
 
 
+@pytest.mark.parametrize("name", ["HEIF turned by its boxes", "AVIF turned, 6", "JPEG turned, 6", "GIF"])
+def test_photos_are_read_as_the_server_reads_them(name: str, tmp_path: Path) -> None:
+    sample, picture = SAMPLES[name], np.zeros((96, 144, 3), np.uint8)
+    picture[20:60, 30:120] = (200, 120, 40)
+    (tmp_path / "photo").write_bytes(sample.make(picture))
+    seen = read_photo(tmp_path / "photo")[:, :, ::-1]
+    assert seen.shape == picture.shape and np.abs(seen.astype(int) - picture).mean() < sample.coarse
+
+
+def test_a_photo_that_is_not_there(tmp_path: Path) -> None:
+    with pytest.raises(OutlineError, match="not a photo that can be read"):
+        read_photo(tmp_path / "missing.jpg")
+
+
 def test_a_photo_that_cannot_be_decoded_ends_the_comparison_with_a_message(tmp_path: Path) -> None:
     """In a process of its own: torch's loading processes crash in one in which OpenVINO has run."""
-    (tmp_path / "a.jpg").write_bytes(b"P5 2 2 255 \0\0\0\0")  # OpenCV reads it, the server does not
+    (tmp_path / "a.jpg").write_bytes(b"P5 2 2 255 \0\0\0\0")
     manifest, outlines = tmp_path / "manifest.csv", tmp_path / "ellipses.csv"
     manifest.write_text("path,role\na.jpg,query\n")
     outlines.write_text("path,cx,cy,a,b,angle\na.jpg,5,5,4,4,0\n")
@@ -186,7 +201,7 @@ def test_a_photo_that_cannot_be_decoded_ends_the_comparison_with_a_message(tmp_p
     command = [sys.executable, "-m", "training.labelling", "compare", str(tmp_path), *given]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
     assert done.returncode == 2
-    assert "error: the photo is not an image" in done.stderr
+    assert f"error: {tmp_path / 'a.jpg'} is not a photo that can be read" in done.stderr
 
 
 def test_matches_count_each_coin_once_and_leave_doubtful_ones_out() -> None:

@@ -6,12 +6,11 @@ from collections.abc import Iterator
 from fractions import Fraction
 from pathlib import Path
 
-import cv2
-import numpy as np
 from tqdm import tqdm
 
 from ensemble.errors import PhotoError
-from ensemble.photo import decode
+from ensemble.photo import decode, read_header
+from ensemble.photo.pixels import SIDEWAYS
 
 from .outline import MaskError, agreement, overhang, read_mask
 from .table import ClassKey, Dataset, DatasetError, Photo, Problem, load
@@ -56,11 +55,10 @@ def _check_photo(folder: Path, photo: Photo, seen: dict[bytes, Photo]) -> Iterat
 
 def _upright_size(encoded: bytes) -> tuple[int, int]:
     """Height and width after EXIF rotation, px. PhotoError as the server would raise it."""
-    decode(encoded)  # OpenCV alone would silently fill up a photo that is cut off
-    picture = cv2.imdecode(np.frombuffer(encoded, np.uint8), cv2.IMREAD_COLOR)
-    if picture is None:
-        raise PhotoError("OpenCV, which reads the photos for training, does not know this kind of file")
-    return picture.shape[0], picture.shape[1]
+    decode(encoded)  # a header may promise more than there is
+    header = read_header(encoded)
+    sides = header.height, header.width
+    return sides[::-1] if header.turn in SIDEWAYS else sides
 
 
 def _check_ellipse(photo: Photo, height: int, width: int) -> Iterator[Problem]:

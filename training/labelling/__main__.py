@@ -17,8 +17,9 @@ import cv2
 import numpy as np
 from tqdm import tqdm
 
+from ensemble.contract import PHOTO_ENDINGS
 from ensemble.errors import PhotoError
-from ensemble.photo import SUFFIXES, is_photo_file
+from ensemble.photo import is_photo_file
 from training.labelling import compare
 from training.labelling.proposals import read_proposals, write_labels
 from training.labelling.propose import propose_circles, reduce
@@ -56,7 +57,7 @@ def _propose(options: argparse.Namespace) -> int:
     if options.within:
         paths = [path for path in paths if path.relative_to(root).is_relative_to(options.within)]
     if not paths:
-        raise OutlineError(f"no photos under {root / options.within}; supported are {' '.join(SUFFIXES)}")
+        raise OutlineError(f"no photos under {root / options.within}; supported are {' '.join(PHOTO_ENDINGS)}")
     rows: list[list[object]] = []
     for path in tqdm(paths, desc="propose", unit="photo"):
         for outline in find_outlines(read_photo(path)):

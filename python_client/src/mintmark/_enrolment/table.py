@@ -5,14 +5,13 @@ import unicodedata
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
-from mintmark._contract import SIDE
+from mintmark._contract import PHOTO_ENDINGS, SIDE
 from mintmark._enrolment.numista import is_numista, translated
 from mintmark._enrolment.row import COLUMNS, ENTRY, NEEDED, PATH, Row
 from mintmark._errors import InvalidPhoto
 from mintmark._requests import read_photo
 from mintmark._tables import Table, TableRow, open_table
 
-_PHOTO_SUFFIXES = (".jpg", ".jpeg", ".png", ".webp", ".bmp", ".tif", ".tiff")
 _NUMBERED = re.compile(r"(\d+)[-_ ]+(\w+)")  # such as 1340-obverse
 
 
@@ -72,6 +71,6 @@ class TableSource:
             self._by_number = {}
             for path in sorted(self._folder.iterdir()):
                 named = _NUMBERED.fullmatch(path.stem)
-                if named and path.suffix.lower() in _PHOTO_SUFFIXES:
+                if named and path.suffix.lower() in PHOTO_ENDINGS:
                     self._by_number.setdefault(named[1], []).append((path, named[2]))
         return self._by_number.get(number, [])
