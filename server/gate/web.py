@@ -13,6 +13,7 @@ from typing import Any
 from aiohttp import ClientSession, ClientTimeout, UnixConnector, web
 
 from ensemble.access import check_token
+from ensemble.contract import ENCODED
 from ensemble.errors import AccessError
 from server.gate.rules import ADMIN_HEADER, PRIORITY_HEADER, Asked, RefusedError, check, has_right
 from server.gate.settings import HTTP_SOCKET, METRICS_SOCKET, GateSettings
@@ -196,9 +197,13 @@ class Door(asyncio.Protocol):
 def parsed(body: bytes, header_length: str | None) -> tuple[dict[str, Any], bytes]:
     """The JSON of an inference request, and the tensors in binary form behind it.
 
+    A body without any JSON, which its header says has the length 0, is a photo file.
+
     Raises:
         RefusedError: it is none.
     """
+    if header_length == "0":
+        return _of_photo(body)
     if header_length is not None and not (header_length.isdecimal() and len(header_length) < 12):
         raise RefusedError(f"{HEADER_LENGTH} is no length")
     length = len(body) if header_length is None else int(header_length)
@@ -210,6 +215,13 @@ def parsed(body: bytes, header_length: str | None) -> tuple[dict[str, Any], byte
     if not isinstance(said, dict):
         raise RefusedError("the request is no JSON object")
     return said, body[length:]
+
+
+def _of_photo(photo: bytes) -> tuple[dict[str, Any], bytes]:
+    """The request for a photo: Triton's own form of it fits only models with a single input of a fixed shape."""
+    tensor = len(photo).to_bytes(4, "little") + photo
+    of_it = {"name": ENCODED.name, "shape": [1, 1], "datatype": ENCODED.dtype.value}
+    return {"inputs": [{**of_it, "parameters": {"binary_data_size": len(tensor)}}]}, tensor
 
 
 def asked(said: Mapping[str, Any], size: int, may_overtake: bool = False) -> Asked:

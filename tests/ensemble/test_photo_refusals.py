@@ -167,7 +167,7 @@ OTHERS = {  # what people send, what the refusal calls it, what it tells them to
     "WebM": (b"\x1a\x45\xdf\xa3", r"videos \(Matroska, WebM\)", "one picture of it as JPEG"),
     "ZIP": (b"PK\3\4", "ZIP archives", "the photos in it one by one"),
     "macOS": (b"\0\5\x16\7\0\2", "names that begin with", "send the photo itself"),
-    "base64": (b"/9j/4AAQSkZJRg", "base64 text", "decode the text"),
+    "base64": (b"/9j/4AAQSkZJRg", "base64 text", "send the bytes of the file"),
     "data URL": (b"data:image/png;base64,iVBOR", "data URLs", "decode what follows the comma"),
     "Git LFS": (b"version https://git-lfs.github.com/spec/v1", "Git LFS", "git lfs pull"),
     "BigTIFF": (b"II+\0\x08\0\0\0", "BigTIFF photos", "send a TIFF, JPEG or PNG"),

@@ -1,5 +1,6 @@
 """Bad input gets a clear error for that request alone; good requests beside it are answered."""
 
+import base64
 import io
 import json
 import struct
@@ -194,6 +195,29 @@ def test_http_gets_the_same_errors(server: Running) -> None:
     with refused.value as response:
         assert response.code == 400
         assert "not an image" in json.loads(response.read())["error"]
+
+
+def test_a_photo_as_the_body_of_a_request_over_http(server: Running, good: bytes) -> None:
+    """As `curl --data-binary` sends it."""
+    headers = {"content-type": "application/octet-stream", "inference-header-content-length": "0"}
+    address = f"{server.http}/v2/models/coin_search/infer"
+    with urllib.request.urlopen(urllib.request.Request(address, good, headers)) as response:
+        outputs = {one["name"]: one["data"] for one in json.loads(response.read())["outputs"]}
+    assert outputs["found"] == [1.0] and len(outputs["ellipse"]) == 5
+    assert {"coin_id", "entry", "known", "score"} <= outputs.keys()
+
+
+def test_base64_over_http_is_told_how_to_send_a_photo(server: Running, good: bytes) -> None:
+    text = base64.b64encode(good).decode()
+    body = {"inputs": [{"name": "encoded", "shape": [1, 1], "datatype": "BYTES", "data": [text]}]}
+    request = urllib.request.Request(
+        f"{server.http}/v2/models/coin_search/infer", json.dumps(body).encode(), {"content-type": "application/json"}
+    )
+    with pytest.raises(urllib.error.HTTPError) as refused:
+        urllib.request.urlopen(request)
+    with refused.value as response:
+        error = json.loads(response.read())["error"]
+    assert "photos as base64 text are not supported" in error and "curl --data-binary" in error
 
 
 def rotated(picture: np.ndarray) -> bytes:

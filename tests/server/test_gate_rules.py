@@ -120,6 +120,13 @@ def test_tensors_behind_the_json_stay_as_they_are() -> None:
     assert web.parsed(b'{"inputs": []}tensor', "14") == ({"inputs": []}, b"tensor")
 
 
+def test_a_body_without_json_is_a_photo() -> None:
+    said, tensor = web.parsed(b"photo", "0")
+    assert tensor == b"\5\0\0\0photo"
+    assert said["inputs"][0]["parameters"] == {"binary_data_size": 9} and said["inputs"][0]["name"] == "encoded"
+    check(web.asked(said, len(tensor)))
+
+
 def test_a_message_of_another_kind_is_refused() -> None:
     with pytest.raises(RefusedError, match="no ModelInferRequest"):
         calls.asked(b"\xff\xff\xff\xff")

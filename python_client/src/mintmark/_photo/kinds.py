@@ -11,6 +11,7 @@ from mintmark._photo import parts
 _EXPORT = "export it as JPEG"
 _OTHER_FORMAT = "send one of {formats}"
 _CAMERA = "develop it, or send the JPEG that the camera or phone keeps beside it"
+_BYTES = "send the bytes of the file; over HTTP: curl --data-binary, with the header Inference-Header-Content-Length: 0"
 _FRAME = "send a photo, or one picture of it as JPEG"
 _STARTS = (  # how files begin, what they are, what to do; the first that fits counts
     (b"\xff\x0a", "JPEG XL photos", _EXPORT),
@@ -40,8 +41,7 @@ _STARTS = (  # how files begin, what they are, what to do; the first that fits c
     (b"7z\xbc\xaf", "7z archives instead of photos", "unpack it, and send the photos in it one by one"),
     (b"\x1f\x8b", "gzip archives instead of photos", "unpack it"),
     (b"\0\5\x16\7", "files that macOS keeps beside photos (names that begin with ._)", "send the photo itself"),
-    (b"/9j/", "photos as base64 text", "decode the text to the bytes of the file"),
-    (b"iVBORw0KGgo", "photos as base64 text", "decode the text to the bytes of the file"),
+    *((start, "photos as base64 text", _BYTES) for start in (b"/9j/", b"iVBORw0KGgo", b"UklGR", b"AAAA")),
     (b"data:image/", "photos as data URLs", "decode what follows the comma to the bytes of the file"),
     (b"version https://git-lfs", "files of Git LFS that stand for photos", "fetch the photo itself (git lfs pull)"),
 )
