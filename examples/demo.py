@@ -65,9 +65,12 @@ def main(argv: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="make demo", description=__doc__)
     parser.add_argument("photo", nargs="?", type=Path, help="your own photo")
     given = parser.parse_args(argv).photo
+    if given and not given.is_file():
+        parser.error(f"there is no photo {given}")
     folder = collection()
     photo = given or query_photo(folder)
     answer = FOLDER / "answer.png"
+    answer.unlink(missing_ok=True)  # that of an earlier photo
     try:
         server = started_server()
     except ServerError as error:
@@ -79,7 +82,8 @@ def main(argv: list[str] | None = None) -> int:
         status = mintmark(server, "recognize", str(photo), "--draw", str(answer)) or status
     finally:
         server.stop()
-    print(f"\nannotated picture: {answer}\ncollection:        {folder / 'contact_sheet.jpg'}")
+    drawn = f"annotated picture: {answer}\n" if answer.is_file() else ""
+    print(f"\n{drawn}collection:        {folder / 'contact_sheet.jpg'}")
     return status
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import cv2
 import pytest
 
-from examples.demo import ASKED
+from examples.demo import ASKED, main
 from tests.server.conftest import ROOT, SERVE_PYTHON
 
 pytestmark = pytest.mark.server
@@ -31,3 +31,13 @@ def test_demo_recognizes_its_coin(tmp_path: Path) -> None:
     assert name in best
     picture = cv2.imread(str(folder / "answer.png"))
     assert picture is not None and picture.std() > 0
+
+
+def test_a_photo_that_is_not_there_is_said_at_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(SystemExit) as ended:
+        main(["coin.jpg"])
+    assert ended.value.code == 2 and "there is no photo coin.jpg" in capsys.readouterr().err
+    assert not list(tmp_path.iterdir()), "nothing was rendered or started"
