@@ -14,11 +14,12 @@ pytestmark = pytest.mark.server
 @pytest.fixture
 def shared(client: Client, coins: list[Coin]) -> Iterator[list[str]]:
     """Ids of two entries: both have the first coin's side as their obverse, each another reverse."""
-    entries = []
+    entries, doubts = list[str](), list[str]()  # that another entry has the photo already
     for name, reverse in (("first of two", coins[1]), ("second of two", coins[2])):
         fields = replace(coins[0].fields, name=name, side="obverse")
-        entries.append(client.enroll(jpeg(coins[0].catalog), fields).id)
-        client.add_view(jpeg(reverse.catalog), entries[-1], "reverse")
+        entries.append(client.enroll(jpeg(coins[0].catalog), fields, on_doubt=doubts.append).id)
+        client.add_view(jpeg(reverse.catalog), entries[-1], "reverse", on_doubt=doubts.append)
+    assert any(entries[0] in doubt for doubt in doubts)
     yield entries
     for entry in entries:
         client.remove(entry)
