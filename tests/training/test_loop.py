@@ -152,11 +152,18 @@ def test_a_training_of_another_network_is_not_gone_on_with(tmp_path: Path, monke
         loop.Run("one", EMBEDDERS.named("efficientnet_b0")).load_last()
 
 
+@pytest.fixture
+def data(tmp_path: Path) -> str:
+    """A folder that looks as if it held training data."""
+    (tmp_path / "train.npy").touch()
+    return str(tmp_path)
+
+
 def test_the_command_line_chooses_a_network_and_its_settings(
-    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    data: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     def started(*arguments: str) -> tuple[object, object]:
-        monkeypatch.setattr("sys.argv", ["x", "--data", "d", "--threads", str(torch.get_num_threads()), *arguments])
+        monkeypatch.setattr("sys.argv", ["x", "--data", data, "--threads", str(torch.get_num_threads()), *arguments])
         spec, settings, _ = loop.start("", "name", "crops", Settings(), EMBEDDERS, network=POLAR.name)
         return spec, settings
 
@@ -171,10 +178,21 @@ def test_the_command_line_chooses_a_network_and_its_settings(
     assert "there is no setting 'radii'; there are encoder, size" in capsys.readouterr().err
 
 
-def test_a_network_that_starts_from_the_kept_weights_has_their_settings(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_training_without_data_says_how_to_make_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr("sys.argv", ["x", "--data", str(tmp_path)])
+    with pytest.raises(SystemExit):
+        loop.start("", "name", "crops", Settings(), EMBEDDERS, network=POLAR.name)
+    assert f"python -m training.render crops --out {tmp_path} makes it" in capsys.readouterr().err
+
+
+def test_a_network_that_starts_from_the_kept_weights_has_their_settings(
+    data: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     kept = kept_spec(SEGMENTATION)
     assert kept != SEGMENTERS.named(kept.name)  # else this test says nothing
-    monkeypatch.setattr("sys.argv", ["x", "--data", "d", "--threads", str(torch.get_num_threads()), "--shipped"])
+    monkeypatch.setattr("sys.argv", ["x", "--data", data, "--threads", str(torch.get_num_threads()), "--shipped"])
     assert loop.start("", "name", "scenes", Settings(), SEGMENTERS, network=kept.name)[0] == kept
     other = SEGMENTERS.named("unet_efficientnet_b4")
     assert loop.start("", "name", "scenes", Settings(), SEGMENTERS, network=other.name)[0] == other
