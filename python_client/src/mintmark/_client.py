@@ -288,9 +288,8 @@ class Client:
             contract.ENCODED: bytes_tensor(data),
             contract.METADATA: bytes_tensor(requests.json_bytes(said)),
         }
-        outputs = self._infer(
-            contract.COIN_ENROLL, inputs, repeatable=bool(record.get("entry"))
-        )  # the entry has a photo once
+        repeatable = bool(record.get("entry"))  # an entry has a photo once, so asking again adds nothing
+        outputs = self._infer(contract.COIN_ENROLL, inputs, repeatable=repeatable)
         key = answers.text(outputs, contract.ENROLLED_ID)
         if not key:
             raise ServerError("the server enrolled the coin without an id")
