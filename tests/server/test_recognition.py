@@ -18,8 +18,7 @@ pytestmark = pytest.mark.server
 @pytest.fixture(scope="module")
 def enrolled(client: Client, coins: list[Coin]) -> list[str]:
     """Ids of the entries of the coins, which are enrolled by their catalog pictures."""
-    doubts: list[str] = []  # other tests may have enrolled the same photos
-    return [client.enroll(jpeg(coin.catalog), coin.fields, on_doubt=doubts.append).id for coin in coins]
+    return [client.enroll(jpeg(coin.catalog), coin.fields).id for coin in coins]
 
 
 def test_catalog_pictures_find_themselves(client: Client, coins: list[Coin], enrolled: list[str]) -> None:
