@@ -46,6 +46,13 @@ class Entry(EntryFields):
             raise EntryError(f"cannot change {', '.join(unknown)}; the fields of an entry are {', '.join(allowed)}")
         return replace(self, **_checked(changes))
 
+    def differing(self, before: "Entry") -> dict[str, dict[str, Any]]:
+        """Values "before" and "after" of the fields in which it differs from what it was before; empty if in none."""
+        was, now = asdict(before), asdict(self)
+        names = [name for name in now if now[name] != was[name]]
+        both = {"before": was, "after": now} if names else {}
+        return {key: {name: values[name] for name in names} for key, values in both.items()}
+
 
 @dataclass(frozen=True)
 class Enrolment:

@@ -7,6 +7,8 @@ from typing import Any, Protocol, TypeAlias
 import numpy as np
 
 from catalog.entry import Enrolment, Entry, StoredView, View
+from catalog.events import ANYONE, By, Event
+from catalog.listing import EVERYTHING, Listing
 from ensemble.contract import DEFAULT_CANDIDATES
 from ensemble.parameters import Filters
 from ensemble.verification import NOT_COMPARED, Judge
@@ -70,7 +72,7 @@ class Match:
 
 @dataclass(frozen=True)
 class Page:
-    """Some entries in the order of enrolment, and where the next page starts: '' after the last."""
+    """Some entries in the order of a list, and where the next page starts: '' after the last."""
 
     entries: tuple[Entry, ...]
     next: str
@@ -111,10 +113,11 @@ class Catalog(Protocol):
     """Entries and the search among them, for the models whose embeddings and relief maps are stored and searched.
 
     A change is durable when its call returns, and the next search sees it, whoever made it. All methods raise
-    CatalogError if the store fails. Methods that name an entry raise EntryNotFoundError if there is none.
+    CatalogError if the store fails. Methods that name an entry or a view raise EntryNotFoundError if there is none.
+    Who makes a change is kept with it, see `history`.
     """
 
-    def enroll(self, enrolment: Enrolment, view: View) -> str:
+    def enroll(self, enrolment: Enrolment, view: View, by: By = ANYONE) -> str:
         """Store one photo; returns the id of its entry, which is made if it is new.
 
         A photo that the entry with this id has already, by `Enrolment.photo`, is not stored again.
@@ -125,18 +128,44 @@ class Catalog(Protocol):
             EntryNotFoundError: the enrolment has only an id, and no entry has it.
         """
 
-    def add(self, batch: Sequence[tuple[Enrolment, View]]) -> int:
+    def add(self, batch: Sequence[tuple[Enrolment, View]], by: By = ANYONE) -> int:
         """Store many at once, all or none; returns how many views are new.
 
         A view is left out if its entry already has one of the same side with the same embedding or the same picture, or
         one of the same photo, so an import can be repeated. Errors as in `enroll`.
         """
 
-    def update(self, entry_id: str, changes: Mapping[str, Any]) -> Entry:
+    def update(self, entry_id: str, changes: Mapping[str, Any], by: By = ANYONE) -> Entry:
         """Change fields of an entry; returns it. Raises EntryError for a change that is not valid."""
 
-    def remove(self, entry_id: str) -> None:
-        """Remove an entry and its views."""
+    def remove(self, entry_id: str, by: By = ANYONE) -> None:
+        """Remove an entry and its views. What they were is kept with the event, of the last KEPT removals."""
+
+    def remove_view(self, view_id: str, by: By = ANYONE) -> None:
+        """Remove one view, likewise. Raises EntryError if it is the entry's only one."""
+
+    def change_view(self, view_id: str, side: str = "", to: Entry | None = None, by: By = ANYONE) -> None:
+        """Let a view show another side, or belong to another entry.
+
+        Args:
+            view_id: which one.
+            side: that it shows; '' leaves it.
+            to: the entry, with its id, that it belongs to from now on, which is made if it is not there; None leaves
+                it. An entry whose last view goes is removed.
+            by: who does it.
+
+        Raises:
+            EntryError: the entry is there with other fields than `to`.
+        """
+
+    def history(self, entry_id: str, before: str, limit: int) -> Sequence[Event]:
+        """At most `limit` events of an entry, or of all with '', newest first, from before an event's number on.
+
+        '' starts with the newest. An id that no entry has or had has no events.
+        """
+
+    def kept(self, number: str) -> bytes:
+        """What an event kept of the views that it removed, as `kept_records` makes it; b'' if nothing is left."""
 
     def show(self, entry_id: str) -> Entry:
         """One entry."""
@@ -144,8 +173,8 @@ class Catalog(Protocol):
     def views(self, entry_id: str) -> Sequence[StoredView]:
         """The views of an entry, in the order of enrolment."""
 
-    def page(self, after: str, limit: int) -> Page:
-        """At most `limit` entries after `Page.next`; '' starts. Raises EntryError for any other `after`."""
+    def page(self, after: str, limit: int, listing: Listing = EVERYTHING) -> Page:
+        """At most `limit` entries of a list after `Page.next`; '' starts. Raises EntryError for any other `after`."""
 
     def export(self, after: str, limit: int) -> ViewPage:
         """At most `limit` views, as `page`."""

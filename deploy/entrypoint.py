@@ -26,6 +26,7 @@ from deploy.command import EVERY_ADDRESS, hardened
 from deploy.environment import SettingsError
 from deploy.settings import ROOT, Settings, read_settings
 from ensemble import variables
+from ensemble.access import reading
 from ensemble.cpu import Cpu
 from ensemble.limits import Limits
 from ensemble.placement import most_photos
@@ -117,10 +118,18 @@ def server_environment(settings: Settings, environment: Mapping[str, str]) -> di
     locks = Path(tempfile.gettempdir()) / "mintmark-slots"
     return {
         **triton_environment(kept, settings.catalog, settings.cache, locks),
-        variables.TOKEN: settings.token,
-        variables.READ_TOKEN: settings.read_token,
+        **_tokens(settings),
         **settings.store_secrets,
         variables.INDEX: settings.index,
+    }
+
+
+def _tokens(settings: Settings) -> dict[str, str]:
+    """The variables that say who may read and who may change."""
+    return {
+        variables.TOKEN: settings.token,
+        variables.TOKENS: settings.tokens,
+        variables.READ_TOKEN: settings.read_token,
     }
 
 
@@ -178,7 +187,7 @@ def gates_of(settings: Settings, ports: Ports, address: str) -> Gates:
         admin_key=settings.admin_key,
         priority_token=settings.priority_token,
         message_bytes=Limits.of(os.environ).message_bytes,
-        reading=(settings.read_token, settings.token) if settings.read_token else (),
+        reading=reading(_tokens(settings)),
         most_photos=most_photos(_cpu()) if settings.target == "cpu" else 0,
     )
     return Gates(gate, max(1, machine.usable_cores() // CORES_OF_A_GATE), settings.tls)

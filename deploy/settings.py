@@ -13,6 +13,7 @@ from catalog.opening import KINDS, kind_of
 from deploy.command import CUDA_POOL_MIB
 from deploy.environment import SettingsError, read_path, read_secret, read_token, read_whole
 from ensemble import variables
+from ensemble.access import AccessSetupError, changing
 from ensemble.parameters import CandidateLimits
 from server.tls import Tls
 from server.wheel import ServerError
@@ -36,6 +37,7 @@ class Settings:
     index: str  # kind of the catalog's index; '' is the default
     cache: Path  # folder for engines and compiled graphs; outlives the container
     token: str = field(repr=False)  # of the catalog
+    tokens: str = field(repr=False)  # of others who may change it, with their names
     read_token: str = field(repr=False)  # of those who may only read; '' lets everyone read
     store_secrets: Mapping[str, str] = field(repr=False)  # of the kinds of store, by variable; '' where none is set
     admin_key: str = field(repr=False)  # of the operator's endpoints
@@ -73,6 +75,7 @@ def read_settings(environment: Mapping[str, str]) -> Settings:
         index=_index(environment, catalog),
         cache=cache,
         token=_token(environment),
+        tokens=_tokens(environment),
         read_token=read_token(environment, variables.READ_TOKEN),
         store_secrets={name: read_secret(environment, name) for kind in KINDS for name in kind.secrets},
         admin_key=_admin_key(environment),
@@ -143,6 +146,15 @@ def _token(environment: Mapping[str, str]) -> str:
             f"set {variables.TOKEN}{variables.FILE} (or {variables.TOKEN})"
         )
     return token
+
+
+def _tokens(environment: Mapping[str, str]) -> str:
+    tokens = read_secret(environment, variables.TOKENS)
+    try:
+        changing({variables.TOKENS: tokens})
+    except AccessSetupError as error:
+        raise SettingsError(str(error)) from error
+    return tokens
 
 
 def _admin_key(environment: Mapping[str, str]) -> str:

@@ -2,12 +2,17 @@
 
 import hmac
 import os
-from collections.abc import Collection, Mapping
+import re
+from collections.abc import Mapping
 
 from ensemble.errors import AccessError
-from ensemble.variables import READ_TOKEN, TOKEN
+from ensemble.variables import READ_TOKEN, TOKEN, TOKENS
 
 HEADER = "authorization"  # as a request parameter: Triton forwards the name in the client's upper and lower case
+OWNER, READER = "owner", "reader"  # who holds TOKEN, and READ_TOKEN
+_NAMED = re.compile(r"([A-Za-z0-9_.-]{1,40}):([!-~]+)")
+
+Tokens = Mapping[str, str]  # by the names of their holders
 
 
 class AccessSetupError(ValueError):
@@ -15,13 +20,36 @@ class AccessSetupError(ValueError):
 
 
 def check_setup(environment: Mapping[str, str] = os.environ) -> None:
-    """Refuse a token for reading without one for changing.
+    """Refuse a token for reading without one for changing, and names that cannot be told apart.
 
     Raises:
-        AccessSetupError: everyone could change a catalog that not everyone may read.
+        AccessSetupError: everyone could change a catalog that not everyone may read, or TOKENS cannot be read.
     """
-    if environment.get(READ_TOKEN) and not environment.get(TOKEN):
+    if not changing(environment) and environment.get(READ_TOKEN):
         raise AccessSetupError(f"{READ_TOKEN} is set and {TOKEN} is not: set both, or neither")
+
+
+def changing(environment: Mapping[str, str] = os.environ) -> dict[str, str]:
+    """The tokens that changing takes, by the names of their holders; none where everyone may change.
+
+    Raises:
+        AccessSetupError: TOKENS is not NAME:TOKEN, with spaces or line ends between, or has a name twice.
+    """
+    token = environment.get(TOKEN, "")
+    tokens = {OWNER: token} if token else {}
+    for one in environment.get(TOKENS, "").split():
+        if (named := _NAMED.fullmatch(one)) is None:
+            raise AccessSetupError(f"{TOKENS} must be NAME:TOKEN, with spaces or line ends between; names are letters")
+        if named[1] in (*tokens, OWNER, READER):
+            raise AccessSetupError(f"{TOKENS} has the name {named[1]} twice, or it is one of {OWNER}, {READER}")
+        tokens[named[1]] = named[2]
+    return tokens
+
+
+def reading(environment: Mapping[str, str] = os.environ) -> dict[str, str]:
+    """The tokens that reading takes, likewise; none where everyone may read."""
+    token = environment.get(READ_TOKEN, "")
+    return {READER: token, **changing(environment)} if token else {}
 
 
 def own_right(environment: Mapping[str, str] = os.environ) -> dict[str, str]:
@@ -30,45 +58,45 @@ def own_right(environment: Mapping[str, str] = os.environ) -> dict[str, str]:
     return {HEADER: f"Bearer {token}"} if token else {}
 
 
-def check_change(parameters: Mapping[str, object], environment: Mapping[str, str] = os.environ) -> None:
-    """Let a change pass if no token is set or the request carries it as a bearer header.
+def check_change(parameters: Mapping[str, object], environment: Mapping[str, str] = os.environ) -> str:
+    """Let a change pass if no token is set or the request carries one as a bearer header.
 
     Args:
         parameters: of the request.
-        environment: where the token is set.
+        environment: where the tokens are set.
+
+    Returns:
+        The name of the token's holder; '' if no token is set.
 
     Raises:
         AccessError: missing or wrong token.
     """
-    token = environment.get(TOKEN, "")
-    check_token(parameters, [token] if token else [], "changing")
+    return check_token(parameters, changing(environment), "changing")
 
 
-def reading(environment: Mapping[str, str] = os.environ) -> tuple[str, ...]:
-    """The tokens that reading takes; none where everyone may read."""
-    tokens = [environment.get(variable, "") for variable in (READ_TOKEN, TOKEN)]
-    return tuple(token for token in tokens if token) if tokens[0] else ()
+def check_read(parameters: Mapping[str, object], environment: Mapping[str, str] = os.environ) -> str:
+    """As `check_change`, for reading. It needs a token only if one for reading is set, and takes all tokens."""
+    return check_token(parameters, reading(environment), "reading")
 
 
-def check_read(parameters: Mapping[str, object], environment: Mapping[str, str] = os.environ) -> None:
-    """As `check_change`, for reading. It needs a token only if one for reading is set, and takes either token."""
-    check_token(parameters, reading(environment), "reading")
-
-
-def check_token(parameters: Mapping[str, object], accepted: Collection[str], doing: str) -> None:
+def check_token(parameters: Mapping[str, object], accepted: Tokens, doing: str) -> str:
     """Let a request pass that carries one of the accepted tokens; if there is none, every request.
+
+    Returns:
+        The name of its holder; '' if none is needed.
 
     Raises:
         AccessError: missing or wrong token.
     """
     if not accepted:
-        return
+        return ""
     given = next((str(value) for name, value in parameters.items() if name.lower() == HEADER), "")
     if not given:
         raise AccessError(
             f"unauthorized: {doing} this catalog needs a token; send the header 'authorization: Bearer …'"
         )
     # All are compared, each in constant time, which does not tell how much of a token was right.
-    right = [hmac.compare_digest(given.encode(), f"Bearer {token}".encode()) for token in accepted]
-    if not any(right):
+    right = {name: hmac.compare_digest(given.encode(), f"Bearer {token}".encode()) for name, token in accepted.items()}
+    if not any(right.values()):
         raise AccessError("unauthorized: wrong token")
+    return next(name for name, same in right.items() if same)

@@ -8,13 +8,14 @@ MOST_CANDIDATES = "MINTMARK_MOST_CANDIDATES"  # the most that a request may ask 
 
 # Who may do what
 TOKEN = "MINTMARK_TOKEN"  # lets its holder change the catalog; for the client, the token that it sends
+TOKENS = "MINTMARK_TOKENS"  # more of these, each with its holder's name for the history: anna:TOKEN bert:TOKEN
 READ_TOKEN = "MINTMARK_READ_TOKEN"  # lets its holder only read
 MILVUS_TOKEN = "MINTMARK_MILVUS_TOKEN"  # the server sends it to Milvus
 ADMIN_KEY = "MINTMARK_ADMIN_KEY"  # opens the operator's endpoints
 PRIORITY_TOKEN = "MINTMARK_PRIORITY_TOKEN"  # lets its holder overtake others
 
 GATE_ONLY = (ADMIN_KEY, PRIORITY_TOKEN)  # Triton and its models have no use for them
-SECRETS = (TOKEN, READ_TOKEN, MILVUS_TOKEN, *GATE_ONLY)  # never written to a log
+SECRETS = (TOKEN, TOKENS, READ_TOKEN, MILVUS_TOKEN, *GATE_ONLY)  # never written to a log
 FILE = "_FILE"  # after the name of a secret: the name of the variable that holds a file with the secret
 
 # The server

@@ -10,7 +10,7 @@ from types import TracebackType
 
 from catalog.opening import kind_of
 from ensemble import variables
-from ensemble.access import reading
+from ensemble.access import AccessSetupError, check_setup, reading
 from ensemble.contract import MODELS, Model
 from ensemble.cpu import Cpu
 from ensemble.graph import Target
@@ -118,13 +118,17 @@ class EmbeddedServer:
         """Start Triton and wait until every model is ready.
 
         Raises:
-            ServerError: Triton is missing, numpy is 2 or later, a port is in use, a file of TLS is wrong, a model
-                failed (with its reason), or the server was not ready in time.
+            ServerError: Triton is missing, numpy is 2 or later, a port is in use, a file of TLS or a token is wrong, a
+                model failed (with its reason), or the server was not ready in time.
         """
         check_numpy()
         wheel = find_wheel()
         if self._tls is not None:
             self._tls.check()
+        try:
+            check_setup({**os.environ, **self._extra})
+        except AccessSetupError as error:
+            raise ServerError(str(error)) from error
         if busy := self.ports.busy(self._http):
             raise ServerError(f"port {', '.join(map(str, busy))} is in use; choose others or --free-ports")
         try:

@@ -16,7 +16,7 @@ from catalog.entry import StoredView
 from catalog.milvus.connection import PAGE, Connection
 from catalog.milvus.relief_cache import ReliefCache
 from catalog.milvus.rows import NO_VECTOR, among, quoted, row_id, view_id_at
-from catalog.milvus.schema import RELIEF_VECTOR, RELIEFS, prepare_reliefs
+from catalog.milvus.schema import RELIEFS, UNUSED_VECTOR, prepare_reliefs
 from catalog.milvus.standing import Lacking, standing
 from ensemble.contract import RELIEF_HARMONICS, RELIEF_NUMBERS
 from ensemble.errors import CatalogError
@@ -82,7 +82,7 @@ class Reliefs:
     def _there(self) -> bool:
         """Whether the collection is there and can be read."""
         if not self._ready and self._connection.call("has_collection", self._connection.collection):
-            self._ready = RELIEF_VECTOR in self._connection.call("list_indexes", self._connection.collection)
+            self._ready = UNUSED_VECTOR in self._connection.call("list_indexes", self._connection.collection)
         return self._ready
 
     def put(self, maps: Sequence[NewMap]) -> None:
@@ -98,7 +98,7 @@ class Reliefs:
                         "entry": one.entry,
                         "mapper": self._mapper,
                         "map": base64.b64encode(np.ascontiguousarray(one.relief, np.int8).tobytes()).decode(),
-                        RELIEF_VECTOR: NO_VECTOR,
+                        UNUSED_VECTOR: NO_VECTOR,
                     }
                     for one in maps[start : start + _AT_ONCE]
                 ]
@@ -153,6 +153,17 @@ class Reliefs:
     def unmapped(self, limit: int) -> list[StoredView]:
         """See `Catalog.unmapped`."""
         return self._unmapped.first(limit) if self._mapper else []
+
+    def move(self, view: str, entry_id: str) -> None:
+        """Let a view's maps belong to another entry."""
+        if self._there():
+            rows = self._connection.rows(f"view == {quoted(view)}", ["*"])
+            self._connection.put([{**row, "entry": entry_id, UNUSED_VECTOR: NO_VECTOR} for row in rows])
+
+    def remove_view(self, view: str) -> None:
+        """Delete all maps of a view, which is gone."""
+        if self._there():
+            self._connection.delete(f"view == {quoted(view)}")
 
     def remove(self, entry_id: str) -> None:
         """Delete all maps of an entry, whose views are gone."""

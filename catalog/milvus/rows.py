@@ -67,9 +67,14 @@ def _number_at(seconds: float) -> int:
 
 def checked_cursor(after: str) -> str:
     """The row id that a page starts after. Raises EntryError for a text that no page gave."""
-    if after and not _ID.fullmatch(after):
-        raise EntryError(f"after is {after!r}; it must be what the page before gave as 'next'")
-    return f"{after};" if after else ""  # ';' sorts after the '-' before the model
+    return f"{checked_id(after)};" if after else ""  # ';' sorts after the '-' before the model
+
+
+def checked_id(given: str) -> str:
+    """An id of a view or an event, or ''. Raises EntryError for any other text."""
+    if given and not _ID.fullmatch(given):
+        raise EntryError(f"after is {given!r}; it must be what the page before gave as 'next'")
+    return given
 
 
 def row_id(view: str, model: str) -> str:
@@ -107,7 +112,7 @@ def view_row(
         "model": model,
         "batch": 0,
         "digest": digest(picture),
-        "picture": picture_texts(picture),
+        "picture": parts_of(picture),
         "embedding": np.ascontiguousarray(embedding, np.float32),
     }
 
@@ -124,9 +129,9 @@ def digest(picture: bytes) -> str:
     return hashlib.sha256(picture).hexdigest()[:32] if picture else ""
 
 
-def picture_texts(picture: bytes) -> list[str]:
-    """A JPEG as texts, because Milvus cannot hold bytes."""
-    text = base64.b64encode(picture).decode()
+def parts_of(data: bytes) -> list[str]:
+    """Bytes as texts, because Milvus cannot hold bytes."""
+    text = base64.b64encode(data).decode()
     return [text[start : start + _PART] for start in range(0, len(text), _PART)]
 
 

@@ -17,7 +17,8 @@ from ensemble.errors import CatalogError
 
 VECTOR = "embedding"
 RELIEFS = "_reliefs"  # after the name of the collection of views
-RELIEF_VECTOR = "vector"  # of maps: nobody searches it, but Milvus demands one
+HISTORY = "_history"  # likewise
+UNUSED_VECTOR = "vector"  # of maps and events: nobody searches it, but Milvus demands one
 LONGEST = 65_535  # bytes of a text in Milvus
 PICTURE_PARTS = 64  # texts that a picture may be cut into
 _MOST_ATTRIBUTES = 4096  # Milvus's limit; an entry's metadata has no room for so many keys
@@ -29,8 +30,10 @@ _NAME = 64  # bytes of ids and fingerprints
 _INDEXED = ("view", "entry", "model", *TEXTS, *WHOLES)
 _MAP = (RELIEF_HARMONICS * RELIEF_NUMBERS + 2) // 3 * 4  # bytes of a map in base64
 _OTHERS = ("id", "batch", "role", "digest", "attributes", "document", "picture")
-_RELIEF_DIM = 2  # the least that Milvus takes
+_UNUSED_DIM = 2  # the least that Milvus takes
 _RELIEF_INDEXED = ("view", "entry", "mapper")
+_HISTORY_INDEXED = ("entry", "other", "keeps")
+_HISTORY_PARTS = ("said", "records")
 
 
 def prepare(connection: Connection, location: Location, index: MilvusIndex) -> None:
@@ -57,15 +60,31 @@ def prepare_reliefs(connection: Connection) -> None:
     Raises:
         CatalogError: it cannot be made, or holds something else.
     """
+    _prepare_beside(connection, _create_reliefs, _RELIEF_INDEXED, ("map",))
+
+
+def prepare_history(connection: Connection) -> None:
+    """As `prepare`, for the collection of events.
+
+    Raises:
+        CatalogError: it cannot be made, or holds something else.
+    """
+    _prepare_beside(connection, _create_history, _HISTORY_INDEXED, _HISTORY_PARTS)
+
+
+def _prepare_beside(
+    connection: Connection, create: Callable[[Connection], None], compared: Collection[str], others: Collection[str]
+) -> None:
+    """Make a collection without embeddings, whose fields `compared` are indexed, and load it."""
     name = connection.collection
     if not connection.call("has_collection", name):
-        _unless_there(lambda: _create_reliefs(connection), lambda: connection.call("has_collection", name))
-    _check_fields(connection, {RELIEF_VECTOR: _RELIEF_DIM}, ("id", "map", *_RELIEF_INDEXED))
+        _unless_there(lambda: create(connection), lambda: connection.call("has_collection", name))
+    _check_fields(connection, {UNUSED_VECTOR: _UNUSED_DIM}, ("id", *compared, *others))
     indexed = connection.call("list_indexes", name)
-    for field in (RELIEF_VECTOR, *_RELIEF_INDEXED):
+    for field in (UNUSED_VECTOR, *compared):
         if field not in indexed:
             params = MilvusClient.prepare_index_params()
-            if field == RELIEF_VECTOR:
+            if field == UNUSED_VECTOR:
                 params.add_index(field, "FLAT", field, metric_type="L2")
             else:
                 params.add_index(field, "INVERTED", field)
@@ -109,7 +128,20 @@ def _create_reliefs(connection: Connection) -> None:
     for field in _RELIEF_INDEXED:
         schema.add_field(field, DataType.VARCHAR, max_length=_NAME)
     schema.add_field("map", DataType.VARCHAR, max_length=_MAP, mmap_enabled=True)
-    schema.add_field(RELIEF_VECTOR, DataType.FLOAT_VECTOR, dim=_RELIEF_DIM)
+    schema.add_field(UNUSED_VECTOR, DataType.FLOAT_VECTOR, dim=_UNUSED_DIM)
+    connection.call("create_collection", connection.collection, schema=schema, num_shards=1, consistency_level="Strong")
+
+
+def _create_history(connection: Connection) -> None:
+    schema = MilvusClient.create_schema(auto_id=False, enable_dynamic_field=False)
+    schema.add_field("id", DataType.VARCHAR, max_length=_NAME, is_primary=True)
+    for field in ("entry", "other"):
+        schema.add_field(field, DataType.VARCHAR, max_length=_NAME)
+    schema.add_field("keeps", DataType.INT8)
+    texts: dict[str, Any] = {"element_type": DataType.VARCHAR, "max_length": LONGEST, "mmap_enabled": True}
+    for field in _HISTORY_PARTS:
+        schema.add_field(field, DataType.ARRAY, max_capacity=PICTURE_PARTS, **texts)
+    schema.add_field(UNUSED_VECTOR, DataType.FLOAT_VECTOR, dim=_UNUSED_DIM)
     connection.call("create_collection", connection.collection, schema=schema, num_shards=1, consistency_level="Strong")
 
 

@@ -3,6 +3,7 @@
 import numpy as np
 
 from catalog.entry import Enrolment, Makers, View, check_embedding
+from catalog.events import ANYONE, By
 from catalog.interface import Catalog
 from catalog.service.picture import coin_jpeg
 from ensemble.errors import EntryError
@@ -33,7 +34,7 @@ def views_of(coins: np.ndarray, embeddings: np.ndarray, reliefs: np.ndarray, mak
     return views
 
 
-def enroll(catalog: Catalog, enrolment: Enrolment, view: View) -> tuple[str, list[str]]:
+def enroll(catalog: Catalog, enrolment: Enrolment, view: View, by: By = ANYONE) -> tuple[str, list[str]]:
     """Store one photo; returns the id of its entry, and what is worth saying about who has this photo already.
 
     Raises:
@@ -41,7 +42,7 @@ def enroll(catalog: Catalog, enrolment: Enrolment, view: View) -> tuple[str, lis
     """
     photo = enrolment.photo
     having = [entry.id for entry, _ in catalog.photos([photo]).get(photo, ())] if photo else []
-    entry_id = catalog.enroll(enrolment, view)
+    entry_id = catalog.enroll(enrolment, view, by)
     said = [f"entry {entry_id} has this photo already: it was not stored again"] if entry_id in having else []
     others = sorted(set(having) - {entry_id})
     return entry_id, said + ([f"the same photo belongs to {', '.join(others[:_SHOWN])}"] if others else [])

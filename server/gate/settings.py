@@ -1,6 +1,7 @@
 """What a gate is told when it starts, by the process that starts it."""
 
 import json
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
@@ -27,7 +28,7 @@ class GateSettings:
         admin_key: opens the operator's endpoints to who sends it; '' leaves them closed.
         priority_token: lets who sends it give a request a priority; '' lets nobody.
         message_bytes: of a request or an answer.
-        reading: tokens of those who may read; none lets everyone.
+        reading: tokens of those who may read, by their names; none lets everyone.
         most_photos: under way, from which more are refused here, where that costs least; 0 leaves it to Triton.
         shared: whether other gates listen on the same ports.
     """
@@ -46,7 +47,7 @@ class GateSettings:
     admin_key: str = field(default="", repr=False)
     priority_token: str = field(default="", repr=False)
     message_bytes: int = DEFAULT.message_bytes
-    reading: tuple[str, ...] = field(default=(), repr=False)
+    reading: Mapping[str, str] = field(default_factory=dict, repr=False)
     most_photos: int = 0
     shared: bool = False
 
@@ -58,7 +59,7 @@ class GateSettings:
     def from_json(cls, text: str) -> "GateSettings":
         """Read what `to_json` wrote."""
         values = json.loads(text)
-        return cls(**values | {name: tuple(values[name]) for name in ("hosts", "origins", "reading")})
+        return cls(**values | {name: tuple(values[name]) for name in ("hosts", "origins")})
 
 
 def triton_options(sockets: Path) -> dict[str, object]:

@@ -17,7 +17,7 @@ TOKEN, READ_TOKEN = "s3cret-öß", "r3ad"
 OPEN: dict[str, str] = {}
 GUARDED = {variables.TOKEN: TOKEN}
 CLOSED = {variables.TOKEN: TOKEN, variables.READ_TOKEN: READ_TOKEN}
-Check = Callable[[Mapping[str, object], Mapping[str, str]], None]
+Check = Callable[[Mapping[str, object], Mapping[str, str]], str]
 
 
 def bearer(token: str) -> dict[str, object]:
@@ -111,7 +111,41 @@ def test_a_wrong_token(check: Check, given: object) -> None:
         check({"authorization": given}, CLOSED)
 
 
-@pytest.mark.parametrize("environment", [OPEN, GUARDED, CLOSED])
+NAMED = {variables.TOKENS: "anna:s3cret bert:%an:other\ncarla_1:x"}
+
+
+@pytest.mark.parametrize(
+    ("environment", "token", "who"),
+    [
+        (OPEN, "whatever", ""),
+        (GUARDED, TOKEN, "owner"),
+        (NAMED, "s3cret", "anna"),
+        (NAMED, "%an:other", "bert"),
+        (NAMED | CLOSED, "x", "carla_1"),
+        (NAMED | CLOSED, TOKEN, "owner"),
+    ],
+)
+def test_a_change_is_known_by_the_name_of_its_token(environment: Mapping[str, str], token: str, who: str) -> None:
+    assert check_change(bearer(token), environment) == who
+    assert check_read(bearer(token), environment) == (who if environment.get(variables.READ_TOKEN) else "")
+
+
+@pytest.mark.parametrize("token", [None, "anna", "anna:s3cret", READ_TOKEN, ""])
+def test_named_tokens_close_the_catalog_too(token: str | None) -> None:
+    parameters = {} if token is None else bearer(token)
+    assert not passes(check_change, parameters, NAMED)
+    assert not passes(check_change, parameters, NAMED | {variables.READ_TOKEN: READ_TOKEN})
+
+
+@pytest.mark.parametrize(
+    "tokens", ["anna", "anna:", ":x", "an na:x", "anna:ü", "a:x a:y", "owner:x", "reader:x", "Ä:x"]
+)
+def test_named_tokens_that_cannot_be_read(tokens: str) -> None:
+    with pytest.raises(AccessSetupError, match="MINTMARK_TOKENS"):
+        check_setup({variables.TOKENS: tokens})
+
+
+@pytest.mark.parametrize("environment", [OPEN, GUARDED, CLOSED, NAMED, {**NAMED, variables.READ_TOKEN: READ_TOKEN}])
 def test_a_setup_that_says_what_it_means(environment: Mapping[str, str]) -> None:
     check_setup(environment)
 

@@ -16,6 +16,7 @@ from typing import Any
 
 from catalog.folder.sqlite import schema
 from catalog.folder.sqlite.schema import BASE, FROM_1, IDENTITY, TABLES
+from catalog.listing import sort_key
 from ensemble.errors import CatalogError
 from ensemble.parameters import folded, text_of
 
@@ -33,6 +34,10 @@ _ADVICE = {  # by words of SQLite's messages: Python 3.10 does not give the code
 
 
 _log = logging.getLogger("mintmark.catalog")
+
+
+class DiskFullError(CatalogError):
+    """There is no room for a change; it was not made."""
 
 
 class Connection:
@@ -60,7 +65,7 @@ class Connection:
         self._path.parent.mkdir(parents=True, exist_ok=True)
         self._connection = sqlite3.connect(self._path, timeout=_LOCK_TIMEOUT, isolation_level=None)
         self._use_write_ahead_log()
-        self._connection.create_function("folded", 1, _folded, deterministic=True)
+        self._add_functions()
         self._connection.execute("PRAGMA synchronous = FULL")
         self._connection.execute("PRAGMA foreign_keys = ON")
         if self._schema() < _newest():
@@ -80,9 +85,14 @@ class Connection:
         mode = "mode=ro" if held else "immutable=1"
         uri = f"{self._path.resolve().as_uri()}?{mode}"
         self._connection = sqlite3.connect(uri, uri=True, timeout=_LOCK_TIMEOUT, isolation_level=None)
-        self._connection.create_function("folded", 1, _folded, deterministic=True)
+        self._add_functions()
         if self._schema() < _newest():
             raise CatalogError(f"{self._path} was written by an earlier release: open it once where it can be written")
+
+    def _add_functions(self) -> None:
+        """What SQL may call: how texts are compared, and how they are sorted."""
+        self._connection.create_function("folded", 1, _folded, deterministic=True)
+        self._connection.create_function("sort_key", 2, sort_key, deterministic=True)
 
     def _use_write_ahead_log(self) -> None:
         """Switch a new file to this log. SQLite does not wait for locks here, and several models open it at once."""
@@ -229,4 +239,5 @@ def _reason(error: Exception) -> str:
 
 
 def _failed(error: Exception) -> CatalogError:
-    return CatalogError(f"the catalog failed and was not changed: {_reason(error)}")
+    kind = DiskFullError if "disk is full" in str(error) else CatalogError
+    return kind(f"the catalog failed and was not changed: {_reason(error)}")

@@ -8,6 +8,7 @@ import numpy as np
 
 from catalog.entry import Entry
 from catalog.folder.sqlite.connection import Connection
+from catalog.listing import Listing
 from ensemble.contract import METADATA_FILTER
 from ensemble.entry import ENTRY_FIELDS, FIELDS, SIDE
 from ensemble.errors import EntryError, EntryNotFoundError
@@ -73,14 +74,39 @@ class Entries:
         """Remove an entry and everything that belongs to it."""
         self._connection.run("DELETE FROM entries WHERE number = ?", (number,))
 
+    def view(self, view: int) -> tuple[int, str, str]:
+        """Number of the entry that a view belongs to, its side, and its photo. Raises EntryNotFoundError."""
+        rows = self._connection.rows("SELECT entry, side, photo FROM views WHERE number = ?", (view,))
+        if not rows:
+            raise EntryNotFoundError(f"no photo has the id '{view}'")
+        entry, side, photo = rows[0]
+        return entry, side, photo or ""
+
+    def change_view(self, view: int, number: int, side: str) -> None:
+        """Let a view belong to an entry, and show a side."""
+        self._connection.run("UPDATE views SET entry = ?, side = ? WHERE number = ?", (number, side, view))
+
+    def remove_view(self, view: int) -> None:
+        """Remove a view and everything that belongs to it."""
+        self._connection.run("DELETE FROM views WHERE number = ?", (view,))
+
     def views_of(self, number: int) -> list[int]:
         """Numbers of an entry's views."""
         return [row[0] for row in self._connection.rows("SELECT number FROM views WHERE entry = ?", (number,))]
 
-    def page(self, after: int, limit: int) -> list[tuple[int, Entry]]:
-        """Entries with numbers above `after`, in the order of their enrolment."""
-        query = f"SELECT {_SELECTED} FROM entries WHERE number > ? ORDER BY number LIMIT ?"
-        return [(row[0], _entry(row)) for row in self._connection.rows(query, (after, limit))]
+    def page(self, after: tuple[str, int] | None, limit: int, listing: Listing) -> list[tuple[int, Entry]]:
+        """Entries of a list that come after a key and a number, in its order."""
+        condition, values = _listed(listing)
+        comes, order = ("<", "DESC") if listing.descending else (">", "ASC")
+        # The constant key of an unsorted list would keep SQLite from going through the numbers.
+        columns = [f"sort_key({listing.sort}, {int(listing.descending)})"] if listing.sort else []
+        columns.append("number")
+        if after is not None:
+            condition += f" AND ({', '.join(columns)}) {comes} ({', '.join('?' * len(columns))})"
+            values += after[-len(columns) :]
+        ordered = ", ".join(f"{column} {order}" for column in columns)
+        query = f"SELECT {_SELECTED} FROM entries WHERE {condition} ORDER BY {ordered} LIMIT ?"
+        return [(row[0], _entry(row)) for row in self._connection.rows(query, (*values, limit))]
 
     def owners(self, views: Sequence[int]) -> dict[int, tuple[int, str]]:
         """Number of the entry, and side, of each view that still exists."""
@@ -184,6 +210,18 @@ def _condition(filters: Filters, few: bool) -> tuple[str, list[Any]]:
             conditions.append(f"folded({column}) = ?" if few else f"{column} IN ({_spellings(name, _table(name))})")
             values.append(folded(value))
     return " AND ".join(conditions), values
+
+
+def _listed(listing: Listing) -> tuple[str, list[Any]]:
+    """The condition on the entries of a list, and its values."""
+    condition, values = _condition(listing.of_entries, few=False)
+    for word in listing.words:
+        condition += " AND instr(folded(name), ?) > 0"
+        values.append(word)
+    if listing.side:
+        condition += f" AND number IN (SELECT entry FROM views WHERE side IN ({_spellings(SIDE, _table(SIDE))}))"
+        values.append(folded(listing.side))
+    return condition, values
 
 
 def _table(name: str) -> str:

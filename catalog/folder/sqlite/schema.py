@@ -136,6 +136,28 @@ STEPS: tuple[Step, ...] = (
     ),
     # `folded` is a function of the connection. Filters compare what it makes of their values.
     Step("metadata is compared whatever its case", "UPDATE attributes SET value = folded(value);\n"),
+    # An event outlives its entry, so it names it by its id.
+    Step(
+        "changes of entries have a history",
+        """
+        CREATE TABLE events (
+            number INTEGER PRIMARY KEY AUTOINCREMENT,
+            at REAL NOT NULL,
+            who TEXT NOT NULL,
+            kind TEXT NOT NULL,
+            entry TEXT NOT NULL,
+            other TEXT NOT NULL,
+            said TEXT NOT NULL,
+            undoes INTEGER
+        );
+        CREATE INDEX events_by_entry ON events (entry);
+        CREATE INDEX events_by_other ON events (other);
+        CREATE TABLE kept (
+            event INTEGER PRIMARY KEY REFERENCES events (number) ON DELETE CASCADE,
+            records BLOB NOT NULL
+        );
+        """,
+    ),
 )
 
 BASE = 2  # the schema that TABLES and FROM_1 make; the steps start from it

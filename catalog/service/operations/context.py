@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from catalog.entry import Makers
+from catalog.events import ANYONE, By
 from catalog.interface import Catalog
 from catalog.service.picture import check_picture
 from ensemble.verification import Judge
@@ -29,6 +30,7 @@ class Context:
         map_relief: maps their relief, likewise.
         judge: turns similarities into probabilities; says which count as known, if the catalog was not calibrated.
         check: raises EntryError for a picture that cannot be embedded later.
+        by: who asks.
         unusable: ids of views whose pictures no `reembed` could use; they are not tried again.
     """
 
@@ -38,4 +40,5 @@ class Context:
     map_relief: MapRelief
     judge: Judge
     check: Callable[[bytes], None] = check_picture
+    by: By = ANYONE
     unusable: set[str] = field(default_factory=set)

@@ -4,11 +4,12 @@ from dataclasses import asdict
 from typing import Any
 
 from catalog.entry import checked_photo
+from catalog.listing import Listing
 from catalog.service.nearest import nearest_values
 from catalog.service.operations import fields
 from catalog.service.operations.context import Context, Request
 from ensemble.errors import EntryError, EntryNotFoundError
-from ensemble.parameters import search_filters
+from ensemble.parameters import Filters, search_filters
 
 MAX_PAGE = 1000
 MAX_KNOWN = 100  # ids, and photos, of one request: each answers with an entry, perhaps of 16 kB
@@ -16,8 +17,15 @@ MAX_SHARED = 5  # entries that share a photo, of one answer
 
 
 def list_entries(context: Context, request: Request) -> dict[str, Any]:
-    """A page of entries, in the order of their enrolment, and where the next one begins."""
-    page = context.catalog.page(fields.text(request, "after", ""), fields.number(request, "limit", 100, MAX_PAGE))
+    """A page of the entries that a list shows, in its order, and where the next one begins."""
+    after, limit = fields.text(request, "after", ""), fields.number(request, "limit", 100, MAX_PAGE)
+    listing = Listing(
+        fields.text(request, "text", ""),
+        _filters(request, {}),
+        fields.text(request, "sort", ""),
+        fields.switch(request, "descending"),
+    )
+    page = context.catalog.page(after, limit, listing)
     return {"entries": [asdict(entry) for entry in page.entries], "next": page.next}
 
 
@@ -61,15 +69,19 @@ def known(context: Context, request: Request) -> dict[str, Any]:
 
 def check_filters(context: Context, request: Request) -> dict[str, Any]:
     """How many views pass each filter alone; for one that none passes, the nearest values that there are."""
-    given = request.get("filters")
-    if not isinstance(given, dict):
-        raise EntryError("check_filters needs 'filters', an object with the values of filters by their names")
     checked = []
-    for name, value in search_filters(given).items():
+    for name, value in _filters(request).items():
         views = context.catalog.count({name: value})
         nearest = [] if views else nearest_values(context.catalog.values(name), value)
         checked.append({"filter": name, "value": value, "views": views, "nearest": nearest})
     return {"filters": checked}
+
+
+def _filters(request: Request, default: object = None) -> Filters:
+    given = request.get("filters", default)
+    if not isinstance(given, dict):
+        raise EntryError(f"{request['operation']} needs 'filters', an object with the values of filters by their names")
+    return search_filters(given)
 
 
 def update(context: Context, request: Request) -> dict[str, Any]:
@@ -77,10 +89,10 @@ def update(context: Context, request: Request) -> dict[str, Any]:
     changes = request.get("changes")
     if not isinstance(changes, dict) or not changes:
         raise EntryError("update needs 'changes', an object with the fields to change")
-    return {"entry": asdict(context.catalog.update(fields.text(request, "id"), changes))}
+    return {"entry": asdict(context.catalog.update(fields.text(request, "id"), changes, context.by))}
 
 
 def remove(context: Context, request: Request) -> dict[str, Any]:
     """Remove an entry and its views."""
-    context.catalog.remove(fields.text(request, "id"))
+    context.catalog.remove(fields.text(request, "id"), context.by)
     return {"removed": request["id"]}

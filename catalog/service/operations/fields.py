@@ -31,6 +31,14 @@ def number(request: Request, name: str, default: int, most: int) -> int:
     return value
 
 
+def switch(request: Request, name: str) -> bool:
+    """True or false; false if it is not there."""
+    value = request.get(name, False)
+    if not isinstance(value, bool):
+        raise EntryError(f"{name} is {value!r}; it must be true or false")
+    return value
+
+
 def decoded(view: Request, name: str, most: int) -> bytes:
     """Bytes of a base64 text; b'' if there is none."""
     value = view.get(name) or ""

@@ -1,10 +1,12 @@
 """A request: read, and carried out."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 from catalog.entry import json_object
-from catalog.service.operations import entries, transfer, upkeep
+from catalog.events import By
+from catalog.service.operations import entries, past, photos, transfer, upkeep
 from catalog.service.operations.context import Context, Request
 from ensemble.errors import EntryError
 
@@ -15,6 +17,10 @@ OPERATIONS: dict[str, Callable[[Context, Request], dict[str, Any]]] = {
     "check_filters": entries.check_filters,
     "update": entries.update,
     "remove": entries.remove,
+    "change_view": photos.change_view,
+    "remove_view": photos.remove_view,
+    "history": past.history,
+    "undo": past.undo,
     "export": transfer.export,
     "import": transfer.import_views,
     "reembed": upkeep.reembed,
@@ -23,7 +29,7 @@ OPERATIONS: dict[str, Callable[[Context, Request], dict[str, Any]]] = {
     "calibrate": upkeep.calibrate,
     "status": upkeep.status,
 }
-_CHANGES = ("update", "remove", "import", "reembed", "switch", "forget", "calibrate")
+_READING = ("list", "show", "known", "check_filters", "history", "export", "status")
 
 
 def parse(text: str) -> dict[str, Any]:
@@ -41,15 +47,15 @@ def parse(text: str) -> dict[str, Any]:
 
 def changes(request: Request) -> bool:
     """Whether a parsed request changes the catalog. That needs another token than reading."""
-    return request["operation"] in _CHANGES
+    return request["operation"] not in _READING
 
 
-def perform(context: Context, request: Request) -> dict[str, Any]:
-    """Carry out a parsed request.
+def perform(context: Context, request: Request, who: str = "") -> dict[str, Any]:
+    """Carry out a parsed request; `who` asks for it, by the name of the token.
 
     Raises:
         EntryError: an argument is missing or out of range.
         EntryNotFoundError: no entry has the id.
         CatalogError: the store fails.
     """
-    return OPERATIONS[request["operation"]](context, request)
+    return OPERATIONS[request["operation"]](replace(context, by=By(who)), request)

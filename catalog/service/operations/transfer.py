@@ -2,12 +2,13 @@
 
 import json
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 import numpy as np
 
 from catalog.entry import Enrolment, View, check_embedding
+from catalog.record import made_by, view_record
 from catalog.service.operations import fields
 from catalog.service.operations.context import Context, Request
 from catalog.service.operations.entries import MAX_PAGE
@@ -24,28 +25,17 @@ def export(context: Context, request: Request) -> dict[str, Any]:
     pictures = request.get("pictures", True) is True
     views, refused = list[dict[str, Any]](), list[dict[str, Any]]()
     for entry, view in page.views:
-        embedding, said = view.embedding, {"view": view.id, "entry": entry.id, "side": view.side}
+        said = {"view": view.id, "entry": entry.id, "side": view.side}
         try:
             json.dumps(asdict(entry), allow_nan=False)
         except ValueError as error:
             refused.append({**said, "error": f"its fields are no JSON: {error}"})
             continue
-        if embedding is not None and (wrong := wrong_embedding(embedding)):
-            embedding = None
+        if view.embedding is not None and (wrong := wrong_embedding(view.embedding)):
+            view = replace(view, embedding=None)
             refused.append({**said, "error": f"{wrong}; the view was exported without it"})
-        views.append(
-            {
-                "id": view.id,
-                "entry": asdict(entry),
-                "side": view.side,
-                "photo": view.photo,
-                "picture": fields.encoded(view.picture) if pictures else "",
-                "embedding": None if embedding is None else fields.encoded(embedding.tobytes()),
-                "relief": None if view.relief is None else fields.encoded(view.relief.tobytes()),
-            }
-        )
-    made_by = {"model": context.makers.embedding, "relief_model": context.makers.relief}
-    return with_refused({**made_by, "views": views, "next": page.next}, refused)
+        views.append(view_record(entry, view if pictures else replace(view, picture=b"")))
+    return with_refused({**made_by(context.makers), "views": views, "next": page.next}, refused)
 
 
 @dataclass
@@ -107,12 +97,12 @@ def _add(context: Context, coming: Sequence[_Coming], errors: dict[int, Exceptio
         assert view.embedding is not None
         batch.append((view.enrolment, View(view.embedding, context.makers, view.picture, view.relief)))
     try:
-        return context.catalog.add(batch)
+        return context.catalog.add(batch, context.by)
     except (EntryError, EntryNotFoundError):
         added = 0
         for view, one in zip(coming, batch, strict=True):
             try:
-                added += context.catalog.add([one])
+                added += context.catalog.add([one], context.by)
             except (EntryError, EntryNotFoundError) as error:
                 errors[view.number] = error
         return added

@@ -39,9 +39,8 @@ class TritonPythonModel:
         check_read(given)  # before anything is parsed
         replies = []
         for operation in [parse(text) for text in texts(request, REQUEST, self.limits.request_bytes)]:
-            if changes(operation):
-                check_change(given)
-            replies.append(perform(self.context, operation))
+            who = check_change(given) if changes(operation) else ""
+            replies.append(perform(self.context, operation, who))
         return {RESPONSE: column([json.dumps(reply, ensure_ascii=False) for reply in replies])}
 
     def finalize(self) -> None:

@@ -4,6 +4,7 @@ from typing import Any
 
 from backends.adapter import Answer, answer_each, array, column, parameters, settings, texts
 from catalog import Enrolment, Makers, open_configured
+from catalog.events import By
 from catalog.service.enrolling import enroll, views_of
 from catalog.service.fitness import doubts, sights
 from ensemble.access import check_change
@@ -36,13 +37,13 @@ class TritonPythonModel:
         return answer_each(requests, self._answer)
 
     def _answer(self, request: Any) -> Answer:
-        check_change(parameters(request))
+        by = By(check_change(parameters(request)))
         enrolments = [Enrolment.from_json(text) for text in texts(request, METADATA, self.limits.request_bytes)]
         coins, embeddings, reliefs = (array(request, tensor) for tensor in (COIN, EMBEDDING, RELIEF))
         views = views_of(coins, embeddings, reliefs, self.makers)
         seen = sights(coins, *(array(request, tensor) for tensor in (ELLIPSE, FOUND, COIN_PROBABILITY, CUT_OFF)))
         doubtful = [doubts(sight) for sight in seen]
-        enrolled = [enroll(self.catalog, *pair) for pair in zip(enrolments, views, strict=True)]
+        enrolled = [enroll(self.catalog, *pair, by) for pair in zip(enrolments, views, strict=True)]
         said = ["\n".join([*doubt, *shared]) for doubt, (_, shared) in zip(doubtful, enrolled, strict=True)]
         return {ENROLLED_ID: column([entry_id for entry_id, _ in enrolled]), WARNINGS: column(said)}
 
