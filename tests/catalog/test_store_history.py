@@ -411,5 +411,5 @@ def test_events_are_json(store: Catalog) -> None:
     do = doing(store)
     answer = json.loads(json.dumps(do("history", limit=1)))
     assert answer["next"] and answer["events"][0]["kind"] == "removed"
-    assert json.loads(json.dumps(do("history", before=answer["next"])))["events"][0]["kind"] == "added"
+    assert json.loads(json.dumps(do("history", after=answer["next"])))["events"][0]["kind"] == "added"
     assert asdict(store.history("", "", 1)[0])["entry"] == "c0"

@@ -205,7 +205,7 @@ def test_recognize_draws_to_unknown_format(run: Run, photo: MakePhoto, tmp_path:
     "words",
     [
         ("recognize", "a.png", "--draw"),
-        ("show", "x", "--sheet"),
+        ("show", "x", "--draw"),
         ("calibrate", "manifest.csv", "--plot"),
         ("evaluate", "manifest.csv", "--worst"),
     ],

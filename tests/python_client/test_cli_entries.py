@@ -30,7 +30,7 @@ def test_enroll_list_remove(run: Run, photo: MakePhoto, capsys: Capture) -> None
     assert json.loads(capsys.readouterr().out)[0]["year"] == 1990
     assert run("remove", "id1") == 0
     assert run("list") == 0
-    assert capsys.readouterr().out == "removed id1\nthe catalog is empty\n"
+    assert capsys.readouterr().out == "removed id1, 1 złoty; `mintmark undo id1` brings it back\nthe catalog is empty\n"
     assert run("list", "--json") == 0
     assert json.loads(capsys.readouterr().out) == []
 
@@ -40,7 +40,9 @@ def test_remove_many(run: Run, server: FakeCoinServer, capsys: Capture) -> None:
     for name in "abc":
         server.add(name, (1,), entry=name)
     assert run("remove", "a", "x", "c") == 1
-    assert capsys.readouterr() == ("removed a\nremoved c\n", "mintmark: no entry has the id x\n")
+    out, error = capsys.readouterr()
+    assert [line.split(",")[0] for line in out.splitlines()] == ["removed a", "removed c"]
+    assert error == "mintmark: no entry has the id x\n"
     assert list(server.catalog.entries) == ["b"]
 
 
@@ -208,7 +210,7 @@ def test_show_draws_a_sheet(run: Run, server: FakeCoinServer, tmp_path: Path) ->
     for side in ("obverse", "reverse"):
         server.add("1 złoty", (1,), entry="x", side=side)
     sheet = tmp_path / "sheet.png"
-    assert run("show", "x", "--sheet", sheet) == 0
+    assert run("show", "x", "--draw", sheet) == 0
     drawn = cv2.imread(str(sheet))
     stored = [cv2.imdecode(np.frombuffer(view.picture, np.uint8), cv2.IMREAD_COLOR) for view in server.catalog.views]
     for picture in stored:

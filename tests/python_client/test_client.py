@@ -48,6 +48,7 @@ def test_public_names() -> None:
         "Entry",
         "EntryFields",
         "EntryNotFound",
+        "Event",
         "FilterCheck",
         "Filters",
         "FoundCoin",

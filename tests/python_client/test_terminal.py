@@ -45,7 +45,7 @@ def test_names_that_command_a_terminal(run: Run, server: FakeCoinServer, photo: 
         if "--json" in words or "--jsonl" in words:
             json.loads(out)
     with pytest.raises(SystemExit):
-        run("list", "\x1b[2J")
+        run("status", "\x1b[2J")
     assert "\x1b" not in capsys.readouterr().err
 
 

@@ -20,7 +20,7 @@ _PAGE = 100  # events that are read at a time to find one
 def history(context: Context, request: Request) -> dict[str, Any]:
     """Events of an entry or of all, newest first, and where the next page begins."""
     limit = fields.number(request, "limit", 100, MAX_EVENTS)
-    events = context.catalog.history(fields.text(request, "id", ""), fields.text(request, "before", ""), limit)
+    events = context.catalog.history(fields.text(request, "id", ""), fields.text(request, "after", ""), limit)
     return {"events": [asdict(event) for event in events], "next": events[-1].number if len(events) == limit else ""}
 
 

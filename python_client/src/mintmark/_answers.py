@@ -10,6 +10,7 @@ import json
 import math
 from collections.abc import Mapping
 from dataclasses import fields
+from datetime import datetime, timezone
 from typing import Any
 
 import numpy as np
@@ -23,6 +24,7 @@ from mintmark._types import (
     CoinEmbedding,
     Ellipse,
     Entry,
+    Event,
     FilterCheck,
     FoundCoin,
     Known,
@@ -226,6 +228,15 @@ def filter_checks(answer: Mapping[str, Any]) -> tuple[FilterCheck, ...]:
         )
         for record in records(answer, "filters")
     )
+
+
+def event(record: Mapping[str, Any]) -> Event:
+    """A change of an entry from its JSON object."""
+    details = record.get("said")
+    if not isinstance(details, Mapping):
+        raise ServerError(f"the server answered {_short(record)} instead of an event")
+    texts = {name: string(record, name) for name in ("number", "who", "kind", "entry", "other", "undoes")}
+    return Event(at=datetime.fromtimestamp(_number(record, "at"), timezone.utc), details=details, **texts)
 
 
 def catalog_status(record: Mapping[str, Any]) -> CatalogStatus:

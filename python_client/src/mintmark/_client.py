@@ -20,6 +20,7 @@ from mintmark._types import (
     CoinEmbedding,
     Entry,
     EntryFields,
+    Event,
     FilterCheck,
     FoundCoin,
     Known,
@@ -37,8 +38,9 @@ REEMBED_BATCH = 64  # views that one request of `reembed` embeds
 
 _PAIRED = 20  # matches of each photo of a pair among which they agree
 _PAGE = 1000  # entries that one request of `entries` asks for
+_EVENTS = 100  # events that one request of `history` asks for
 _VIEWS = 100  # views, with pictures, that one request of `export` asks for
-_READING = ("list", "show", "known", "check_filters", "export", "status")  # operations that change nothing
+_READING = ("list", "show", "known", "check_filters", "history", "export", "status")  # operations that change nothing
 
 
 class Client:
@@ -178,9 +180,17 @@ class Client:
 
     # --- entries ----------------------------------------------------------------------------------------------------
 
-    def entries(self) -> Iterator[Entry]:
-        """All entries of the catalog, in the order of their enrolment, fetched a page at a time."""
-        for page in self._pages("list", limit=_PAGE):
+    def entries(
+        self, text: str = "", filters: Filters | None = None, *, sort: str = "", descending: bool = False
+    ) -> Iterator[Entry]:
+        """The entries of the catalog, fetched a page at a time.
+
+        `text`: words that an entry's name has, each somewhere in it, whatever their case. `filters`: as for
+        `recognize`; one for the side asks for entries that have a view of that side. `sort`: a field of the entry;
+        without one they come in the order of their enrolment. Entries that lack the field come last.
+        """
+        asked = {"text": text, "filters": requests.filter_texts(filters or {}), "sort": sort, "descending": descending}
+        for page in self._pages("list", limit=_PAGE, **asked):
             yield from map(answers.entry, answers.records(page, "entries"))
 
     def show(self, entry_id: str) -> Entry:
@@ -211,8 +221,34 @@ class Client:
         return answers.entry(answer.get("entry"))
 
     def remove(self, entry_id: str) -> None:
-        """Remove one entry and its views. Raises EntryNotFound."""
+        """Remove one entry and its views; `undo` brings them back. Raises EntryNotFound."""
         self._catalog("remove", id=entry_id)
+
+    def change_view(self, view_id: str, *, side: str = "", entry_id: str = "") -> None:
+        """Let a photo of an entry show another side, or belong to another entry, or both.
+
+        An entry whose last photo goes is removed. Raises EntryNotFound, for photos too.
+        """
+        self._catalog("change_view", view=view_id, side=side, entry=entry_id)
+
+    def remove_view(self, view_id: str) -> None:
+        """Remove one photo of an entry that has others. Raises EntryNotFound if there is no such photo."""
+        self._catalog("remove_view", view=view_id)
+
+    # --- the past ---------------------------------------------------------------------------------------------------
+
+    def history(self, entry_id: str = "") -> Iterator[Event]:
+        """What happened to an entry, or to all, newest first, fetched a page at a time."""
+        for page in self._pages("history", id=entry_id, limit=_EVENTS):
+            yield from map(answers.event, answers.records(page, "events"))
+
+    def undo(self, entry_id: str = "", *, event: str = "") -> Event:
+        """Undo the last change that was not undone, of an entry or of all; or the event with this number.
+
+        Returns what was undone. Undoing is a change itself, which stands in the history. Raises EntryNotFound if there
+        is nothing to undo, InvalidRequest if something later depends on it or if it is not kept any more.
+        """
+        return answers.event(self._catalog("undo", id=entry_id, event=event).get("undone") or {})
 
     # --- the whole catalog ------------------------------------------------------------------------------------------
 
@@ -300,7 +336,7 @@ class Client:
                 warnings.warn(doubt, DoubtfulPhoto, stacklevel=3)
         return key
 
-    def _pages(self, operation: str, **arguments: int | bool) -> Iterator[dict[str, Any]]:
+    def _pages(self, operation: str, **arguments: Any) -> Iterator[dict[str, Any]]:
         after = ""
         while True:
             page = self._catalog(operation, after=after, **arguments)

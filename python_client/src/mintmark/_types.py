@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Any
 
 import numpy as np
@@ -185,6 +186,30 @@ class FilterCheck:
     value: str
     views: int
     nearest: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """One change of an entry: photos added, fields updated, a photo changed, photos removed.
+
+    `number`: by which it can be undone. `at`: when, in UTC. `who`: name of the token that made it; '' where changes
+    need none. `kind`: "added", "updated", "changed" or "removed". `entry`: its id. `other`: id of the entry that a
+    photo went to, else ''. `undoes`: number of the event that this one undid, else ''. `details`: by kind,
+
+    - added: "new" (the entry is new), "views" (each with "id", "side", "photo")
+    - updated: "before" and "after", the values of the fields that changed
+    - changed: "view", "side" (the old and the new one), "left" (fields of an entry that went with its last photo)
+    - removed: "whole" (the entry went too), "name", "views"
+    """
+
+    number: str
+    at: datetime
+    who: str
+    kind: str
+    entry: str
+    other: str = ""
+    undoes: str = ""
+    details: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

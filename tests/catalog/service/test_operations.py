@@ -443,7 +443,7 @@ def test_no_object(given: object) -> None:
 def test_unknown_operations(given: object) -> None:
     with pytest.raises(
         EntryError,
-        match="needs an 'operation': one of list, show, known, check_filters, update, remove, change_view, remove_view, h",
+        match="needs an 'operation': one of list, show, known, check_filters, update, remove, change_view, rem",
     ):
         parse(json.dumps(given))
 

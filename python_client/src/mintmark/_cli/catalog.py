@@ -1,31 +1,25 @@
-"""`mintmark list`, `show`, `update`, `remove` and `status`."""
+"""`mintmark show`, `update`, `photo`, `remove` and `status`."""
 
 import argparse
 import json
-from collections.abc import Iterator
 from dataclasses import asdict
-from itertools import islice
 from typing import Any
 
 from mintmark._cli.options import Commands, add_command, key_value, option, picture_file, whole
-from mintmark._cli.output import ENTRY_COLUMNS, cells, complain, counted, print_json, print_json_array, print_table
+from mintmark._cli.output import ENTRY_COLUMNS, cells, complain, counted, print_json, print_table, shortened
 from mintmark._client import Client
-from mintmark._contract import FIELD_DOCS, OPTIONAL, REQUIRED, WHOLE_NUMBERS
+from mintmark._contract import FIELD_DOCS, OPTIONAL, REQUIRED, SIDE, WHOLE_NUMBERS
 from mintmark._errors import EntryNotFound, InvalidRequest
 from mintmark._pictures.canvas import save
 from mintmark._pictures.entry import draw_views
 from mintmark._types import Entry, View
 
-_BLOCK = 1000  # entries whose columns are aligned with one another
-
 
 def add_commands(commands: Commands, common: argparse.ArgumentParser) -> None:
-    """Add `list`, `show`, `update`, `remove` and `status`."""
-    listing = add_command(commands, common, "list", "List the catalog.")
-    listing.add_argument("--json", action="store_true", help="print a JSON array of entries")
-    listing.set_defaults(run=run_list)
+    """Add `show`, `update`, `photo`, `remove` and `status`."""
     _add_show(commands, common)
     _add_update(commands, common)
+    _add_photo(commands, common)
     removal = add_command(commands, common, "remove", "Remove entries from the catalog, with all their photos.")
     removal.add_argument("ids", nargs="+", metavar="ID", help="the entry's id, as `list` shows it")
     removal.set_defaults(run=run_remove)
@@ -37,7 +31,7 @@ def add_commands(commands: Commands, common: argparse.ArgumentParser) -> None:
 def _add_show(commands: Commands, common: argparse.ArgumentParser) -> None:
     parser = add_command(commands, common, "show", "Show one entry: its fields and its photos.")
     parser.add_argument("id", metavar="ID", help="the entry's id, as `list` shows it")
-    parser.add_argument("--sheet", type=picture_file, metavar="OUT.png", help="draw the fields and the stored pictures")
+    parser.add_argument("--draw", type=picture_file, metavar="OUT.png", help="draw the fields and the stored pictures")
     parser.add_argument("--json", action="store_true", help="print a JSON object")
     parser.set_defaults(run=run_show)
 
@@ -66,6 +60,15 @@ def _add_update(commands: Commands, common: argparse.ArgumentParser) -> None:
     parser.set_defaults(run=run_update)
 
 
+def _add_photo(commands: Commands, common: argparse.ArgumentParser) -> None:
+    parser = add_command(commands, common, "photo", "Change, move or remove one photo of an entry.")
+    parser.add_argument("photo", metavar="PHOTO_ID", help="the photo's id, as `show` lists it")
+    parser.add_argument(option(SIDE), default="", help="the side that it shows")
+    parser.add_argument("--to", default="", metavar="ID", help="the entry that it belongs to")
+    parser.add_argument("--remove", action="store_true", help="remove it; the entry keeps its other photos")
+    parser.set_defaults(run=run_photo)
+
+
 def _whole_or_none(text: str) -> int | None:
     return whole(text) if text else None
 
@@ -74,30 +77,11 @@ def _text_or_none(text: str) -> str | None:
     return text or None
 
 
-def run_list(client: Client, args: argparse.Namespace) -> int:
-    """Print all entries."""
-    entries = client.entries()
-    if args.json:
-        print_json_array(entries)
-    elif not _print_entries(entries):
-        print("the catalog is empty")
-    return 0
-
-
-def _print_entries(entries: Iterator[Entry]) -> int:
-    """Print entries, aligned block by block because there may be millions. Returns how many there were."""
-    printed = 0
-    while block := list(islice(entries, _BLOCK)):
-        print_table([*([] if printed else [ENTRY_COLUMNS]), *map(cells, block)])
-        printed += len(block)
-    return printed
-
-
 def run_show(client: Client, args: argparse.Namespace) -> int:
     """Print one entry and its views, and draw them if asked to."""
     entry, views = client.show(args.id), client.views(args.id)
-    if args.sheet:
-        save(args.sheet, draw_views(entry, views))
+    if args.draw:
+        save(args.draw, draw_views(entry, views))
     if args.json:
         print_json({"entry": entry, "views": [_view_object(view) for view in views]})
         return 0
@@ -148,13 +132,29 @@ def _metadata(entry: Entry, given: dict[str, str], removed: list[str]) -> dict[s
     return {**{key: value for key, value in entry.metadata.items() if key not in removed}, **given}
 
 
+def run_photo(client: Client, args: argparse.Namespace) -> int:
+    """Change, move or remove a photo."""
+    if args.remove == bool(args.side or args.to):
+        args.parser.error(f"give {option(SIDE)}, --to or both, or --remove")
+    if args.remove:
+        client.remove_view(args.photo)
+        print(f"removed the photo {args.photo}; `mintmark undo` brings it back")
+        return 0
+    client.change_view(args.photo, side=args.side, entry_id=args.to)
+    shows = f" shows the {args.side}" if args.side else ""
+    belongs = f" belongs to {args.to}" if args.to else ""
+    print(f"the photo {args.photo}{shows}{' and' if shows and belongs else ''}{belongs}")
+    return 0
+
+
 def run_remove(client: Client, args: argparse.Namespace) -> int:
     """Remove entries; a missing one does not stop the rest."""
     failed = False
     for key in args.ids:
         try:
+            name = client.show(key).name
             client.remove(key)
-            print(f"removed {key}")
+            print(f"removed {key}, {shortened(name)}; `mintmark undo {key}` brings it back")
         except EntryNotFound as error:
             failed = True
             complain(str(error))

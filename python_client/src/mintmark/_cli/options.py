@@ -7,6 +7,7 @@ from typing import Any
 
 import cv2
 
+from mintmark._contract import FILTERS, METADATA_FILTER, WHOLE_NUMBERS
 from mintmark._requests import whole_number
 
 Commands = Any  # argparse's own type for the group of commands is private
@@ -61,6 +62,27 @@ def picture_file(text: str) -> Path:
     if not os.access(path.parent, os.W_OK | os.X_OK) or (path.exists() and not os.access(path, os.W_OK)):
         raise argparse.ArgumentTypeError(f"cannot write {path}: its folder is missing, or it may not be written")
     return path
+
+
+def add_filters(parser: argparse.ArgumentParser, what: str) -> None:
+    """The options of the filters; `filters_of` reads them."""
+    filters = parser.add_argument_group("filters", what)
+    for name in FILTERS:
+        filters.add_argument(option(name), type=whole if name in WHOLE_NUMBERS else str, metavar=name.upper())
+    filters.add_argument(
+        "--where",
+        action="append",
+        default=[],
+        type=key_value,
+        metavar="KEY=VALUE",
+        help="a key of the free metadata; may be repeated",
+    )
+
+
+def filters_of(args: argparse.Namespace) -> dict[str, str | int]:
+    """The filters that were given."""
+    given = {name: value for name in FILTERS if (value := getattr(args, name)) is not None}
+    return given | {f"{METADATA_FILTER}{key}": value for key, value in args.where}
 
 
 def option(field: str) -> str:

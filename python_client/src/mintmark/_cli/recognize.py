@@ -9,11 +9,11 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from mintmark._cli.answers import denominations, print_coins, print_pair, print_recognition, why_nothing
-from mintmark._cli.options import Commands, add_command, key_value, option, picture_file, positive, whole
+from mintmark._cli.options import Commands, add_command, add_filters, filters_of, picture_file, positive
 from mintmark._cli.output import complain, counted, json_line, print_json
 from mintmark._cli.photos import photos_of
 from mintmark._client import Client
-from mintmark._contract import DEFAULT_K, FILTERS, METADATA_FILTER, PHOTO_FORMATS, WHOLE_NUMBERS
+from mintmark._contract import DEFAULT_K, PHOTO_FORMATS
 from mintmark._errors import InvalidRequest, MintmarkError, ServerUnavailable, Unauthorized
 from mintmark._pictures.canvas import Picture, decoded, save
 from mintmark._pictures.coins import draw_coins
@@ -55,17 +55,7 @@ def add_commands(commands: Commands, common: argparse.ArgumentParser) -> None:
         "--pair", action="store_true", help="the photos are pairs of both sides of a coin: one answer for each pair"
     )
     parser.add_argument("--sum", action="store_true", help="with --all: add the denominations of each currency")
-    filters = parser.add_argument_group("filters", "Search only the coins that pass all filters.")
-    for name in FILTERS:
-        filters.add_argument(option(name), type=whole if name in WHOLE_NUMBERS else str, metavar=name.upper())
-    filters.add_argument(
-        "--where",
-        action="append",
-        default=[],
-        type=key_value,
-        metavar="KEY=VALUE",
-        help="a key of the free metadata; may be repeated",
-    )
+    add_filters(parser, "Search only the coins that pass all filters.")
     parser.set_defaults(run=run)
 
 
@@ -126,14 +116,14 @@ def _drawn(answer: _Answer, photos: Sequence[str], out: Path) -> bool:
 def _one(client: Client, photos: Sequence[str], args: argparse.Namespace) -> _Answer:
     """The largest coin."""
     (photo,) = photos
-    recognition = client.recognize(photo, args.top, _filters(args), verify=args.verify, candidates=args.candidates)
+    recognition = client.recognize(photo, args.top, filters_of(args), verify=args.verify, candidates=args.candidates)
 
     def draw() -> Picture:
         views = _views(client, recognition)
         return draw_recognition(load(photo), recognition, views, _alike(client, photo, recognition, views))
 
     def tell() -> None:
-        print_recognition(photo, recognition, why_nothing(client, _filters(args)))
+        print_recognition(photo, recognition, why_nothing(client, filters_of(args)))
 
     return _Answer({**_named(photos), **asdict(recognition)}, tell, draw)
 
@@ -142,10 +132,10 @@ def _pair(client: Client, photos: Sequence[str], args: argparse.Namespace) -> _A
     """Both sides of a coin."""
     one, other = photos
     options = {"verify": args.verify, "candidates": args.candidates}
-    pair = client.recognize_pair(one, other, args.top, _filters(args), **options)
+    pair = client.recognize_pair(one, other, args.top, filters_of(args), **options)
     return _Answer(
         {**_named(photos), **asdict(pair)},
-        lambda: print_pair(photos, pair, why_nothing(client, _filters(args))),
+        lambda: print_pair(photos, pair, why_nothing(client, filters_of(args))),
         lambda: draw_pair([load(photo) for photo in photos], pair, _views(client, pair)),
     )
 
@@ -153,11 +143,11 @@ def _pair(client: Client, photos: Sequence[str], args: argparse.Namespace) -> _A
 def _every(client: Client, photos: Sequence[str], args: argparse.Namespace) -> _Answer:
     """All coins."""
     (photo,) = photos
-    coins = client.recognize_all(photo, args.top, _filters(args), verify=args.verify, candidates=args.candidates)
+    coins = client.recognize_all(photo, args.top, filters_of(args), verify=args.verify, candidates=args.candidates)
     sums = denominations(coins) if args.sum else {}
 
     def tell() -> None:
-        print_coins(photo, coins, why_nothing(client, _filters(args)))
+        print_coins(photo, coins, why_nothing(client, filters_of(args)))
         for currency, total in sums.items():
             print(f"  {total} {currency}")
 
@@ -179,11 +169,6 @@ def _alike(client: Client, photo: str, recognition: Recognition, views: Sequence
     if not kept:
         return None
     return Alike(np.ascontiguousarray(client.embed(photo).coin[:, :, ::-1]), decoded(kept), best.angle)
-
-
-def _filters(args: argparse.Namespace) -> dict[str, str | int]:
-    given = {name: value for name in FILTERS if (value := getattr(args, name)) is not None}
-    return given | {f"{METADATA_FILTER}{key}": value for key, value in args.where}
 
 
 def _numbered(out: Path, number: int) -> Path:
