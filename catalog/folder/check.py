@@ -32,8 +32,7 @@ def problems(folder: Path, check_picture: CheckPicture | None = None) -> list[st
         raise CatalogError(f"{folder} holds no {FILE}")
     connection = Connection(folder)
     try:
-        found = _broken(connection)
-        found += map(str, unsound(connection, check_picture))
+        found = [*broken(connection), *half_there(connection), *map(str, unsound(connection, check_picture))]
         for row in connection.rows("SELECT DISTINCT fingerprint FROM generations"):
             if stamp_path(folder, row[0]).is_file():
                 found += _disagreeing(folder, connection, row[0])
@@ -55,11 +54,15 @@ def repair(folder: Path, check_picture: CheckPicture) -> list[str]:
         connection.close()
 
 
-def _broken(connection: Connection) -> list[str]:
-    """What SQLite's own checks find, and rows that no complete transaction leaves behind."""
+def broken(connection: Connection) -> list[str]:
+    """What SQLite's own checks find, one line each."""
     integrity = [str(row[0]) for row in connection.rows("PRAGMA integrity_check") if row[0] != "ok"]
     dangling = connection.rows("PRAGMA foreign_key_check")
-    references = [f"{row[0]} refers to one of {row[2]} that is not there" for row in dangling]
+    return integrity + [f"{row[0]} refers to one of {row[2]} that is not there" for row in dangling]
+
+
+def half_there(connection: Connection) -> list[str]:
+    """Rows that no complete transaction leaves behind, one line for each kind."""
     half = {
         "entries have no view": "SELECT COUNT(*) FROM entries WHERE number NOT IN (SELECT entry FROM views)",
         # One with a picture is embedded again by `mintmark reembed`.
@@ -73,7 +76,7 @@ def _broken(connection: Connection) -> list[str]:
             connection.rows("SELECT first, last FROM changes WHERE kind = ? ORDER BY first", (ADDED,))
         )
     )
-    return integrity + references + [f"{count} {what}" for what, count in counts.items() if count]
+    return [f"{count} {what}" for what, count in counts.items() if count]
 
 
 def _disagreeing(folder: Path, connection: Connection, fingerprint: str) -> list[str]:

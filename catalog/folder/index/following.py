@@ -47,6 +47,7 @@ class FollowingIndex:
         self._live = live
         self._keeper = keeper
         self._filters = FilterCache(matching)
+        self._identity = ""  # of the database that was read
         self._start_over()
 
     def _start_over(self) -> None:
@@ -75,8 +76,12 @@ class FollowingIndex:
         version = self._feed.version()
         if version != self._seen:
             try:
-                with self._feed.since(self._sequence, self._generations) as changes:
-                    self._apply(changes)
+                with self._feed.one_state():
+                    if (identity := self._feed.identity()) != self._identity:  # such as after a restore
+                        self._start_over()
+                        self._identity = identity
+                    with self._feed.since(self._sequence, self._generations) as changes:
+                        self._apply(changes)
             except Exception:  # such as no memory left on the device: half of the changes may be applied
                 self._start_over()
                 raise
@@ -95,6 +100,7 @@ class FollowingIndex:
         self._present = np.zeros(int(built.ids.max(initial=-1)) + 1, bool)
         self._present[built.ids] = True
         self._sequence, self._generations = stamp.sequence, tuple(stamp.generations)
+        self._identity = stamp.identity
         self._seen = (-1, -1)
 
     def _apply(self, changes: Changes) -> None:

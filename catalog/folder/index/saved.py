@@ -123,7 +123,7 @@ def check(stamp: Stamp, feed: Feed, spec: IndexSpec, generations: tuple[int, ...
         UnfitIndexError: it belongs to another database, to another state of this one, or to another setting.
     """
     if stamp.identity != feed.identity():
-        raise UnfitIndexError(f"{stamp.file} belongs to another catalog")
+        raise UnfitIndexError(f"{stamp.file} belongs to another catalog, or to this one before a restore")
     if stamp.spec != spec.text:
         raise UnfitIndexError(f"{stamp.file} is {stamp.spec}, the setting is {spec.text}")
     if tuple(stamp.generations) != generations:

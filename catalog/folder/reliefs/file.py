@@ -62,19 +62,34 @@ class FileReliefs:
     xp: Any = np
 
     def __init__(self, folder: Path, fingerprint: str, feed: Feed) -> None:
+        self._folder = folder
+        self._fingerprint = fingerprint
         self._feed = feed
         self._stamp_path = _stamp_path(folder, fingerprint)
+        with feed.one_state():
+            self._take(feed.identity())
+
+    def _take(self, identity: str) -> None:
+        self.identity = ""  # until there is a file
         self.sequence = 0
+        self._nonce: int | None = None  # of that change
         self._unstamped = 0
         self._held = HeldReliefs()
-        self._descriptor, self._name = self._open(folder, fingerprint)
+        self._descriptor, self._name = self._open(self._folder, self._fingerprint)
+        self.identity = identity
+
+    def start_over(self, identity: str) -> None:
+        """See `ReliefStore.start_over`. Another process may have made the file of this database already."""
+        old = self._descriptor
+        self._take(identity)
+        os.close(old)
 
     def _open(self, folder: Path, fingerprint: str) -> tuple[int, str]:
         """The file that the stamp names, if it fits the database, or a new one; its name is '' if it is temporary."""
         if (stamp := fitting_stamp(folder, fingerprint, self._feed)) is not None:
             try:
                 descriptor = os.open(folder / stamp.file, os.O_RDWR)
-                self.sequence = stamp.sequence
+                self.sequence, self._nonce = stamp.sequence, stamp.nonce
                 return descriptor, stamp.file
             except OSError as error:
                 _log.warning("relief maps are read from the database again: %s", error)
@@ -100,6 +115,7 @@ class FileReliefs:
     def reached(self, sequence: int) -> None:
         """See `ReliefStore.reached`. The stamp is written now and then; what it misses is read again at the start."""
         first, self.sequence = self.sequence == 0, sequence
+        self._nonce = self._feed.nonce(sequence)
         if self._unstamped >= _KEEP or (first and self._unstamped):
             self._stamp()
 
@@ -107,7 +123,8 @@ class FileReliefs:
         if not self._name or not self._unstamped or not self._stamp_path.with_name(self._name).exists():
             return  # another process that started at the same time may have replaced the file by its own
         os.fdatasync(self._descriptor)
-        stamp = Stamp(self._name, self._feed.identity(), self.sequence, self._feed.nonce(self.sequence))
+        # As they were when the maps were read: the database may have been restored since.
+        stamp = Stamp(self._name, self.identity, self.sequence, self._nonce)
         part = self._stamp_path.with_suffix(".part")
         part.write_text(json.dumps(asdict(stamp)) + "\n")
         part.rename(self._stamp_path)

@@ -37,6 +37,8 @@ class FollowingReliefs:
             return
         try:
             with self._feed.one_state():
+                if (identity := self._feed.identity()) != self._store.identity:  # such as after a restore
+                    self._store.start_over(identity)
                 last, touched = self._feed.touched(self._store.sequence)
                 for first, final in touched:
                     for views, maps in self._reliefs.among(first, final):

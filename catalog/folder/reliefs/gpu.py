@@ -26,8 +26,13 @@ class GpuReliefs:
 
     def __init__(self, cupy: Any) -> None:
         self.xp = cupy
+        self.start_over("")
+
+    def start_over(self, identity: str) -> None:
+        """See `ReliefStore.start_over`."""
+        self.identity = identity
         self.sequence = 0
-        self._rows = cupy.zeros((0, *SHAPE), np.int8)
+        self._rows = self.xp.zeros((0, *SHAPE), np.int8)
 
     def put(self, views: np.ndarray, maps: np.ndarray) -> None:
         """See `ReliefStore.put`."""

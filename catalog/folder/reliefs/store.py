@@ -21,6 +21,13 @@ class ReliefStore(Protocol):
     def sequence(self) -> int:
         """Number of the last change whose maps are here."""
 
+    @property
+    def identity(self) -> str:
+        """Of the database whose maps are here; '' before the first `start_over`, and then it is empty."""
+
+    def start_over(self, identity: str) -> None:
+        """Drop everything: what comes is of the database with this identity. Raises OSError."""
+
     def put(self, views: np.ndarray, maps: np.ndarray) -> None:
         """Keep the maps of [N] views, [N, RELIEF_HARMONICS, RELIEF_NUMBERS] int8. Raises OSError."""
 

@@ -21,11 +21,11 @@ from ensemble.errors import CatalogError
 from ensemble.parameters import folded, text_of
 
 FILE = "catalog.sqlite"
-_LOCK_TIMEOUT = 30.0  # s, to wait for other writers
+LOCK_TIMEOUT = 30.0  # s, to wait for other writers
 _ADVICE = {  # by words of SQLite's messages: Python 3.10 does not give the codes
     "disk is full": "make room",
     "readonly database": "give the server's user the right to write the file and its folder",
-    "database is locked": f"others have written to it for more than {_LOCK_TIMEOUT:.0f} s: try again",
+    "database is locked": f"others have written to it for more than {LOCK_TIMEOUT:.0f} s: try again",
     "disk I/O error": "the disk fails, or its file system is full",
     "malformed": "the file is damaged: restore it from a backup or an export",
     "not a database": "the file is damaged, or something else: restore it from a backup or an export",
@@ -45,48 +45,36 @@ class Connection:
 
     Args:
         folder: of the file. Both are made if missing. A file that cannot be written is opened for reading.
+        reading: open it for reading though it could be written, and leave it as it is.
 
     Raises:
         CatalogError: the file cannot be opened, is not a catalog, or was written by a newer release.
     """
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, reading: bool = False) -> None:
         self._path = folder / FILE
         self._files: dict[Path, tuple[int, int] | None] = {}  # that make the database
         try:
-            self._open()
+            self._open_read_only() if reading or not _may_change(self._path) else self._open()
         except (sqlite3.Error, OSError, ValueError) as error:
-            raise CatalogError(f"cannot open {self._path}: {_reason(error)}") from error
+            raise CatalogError(f"cannot open {self._path}: {reason(error)}") from error
 
     def _open(self) -> None:
-        if self._path.is_file() and not (os.access(self._path, os.W_OK) and os.access(self._path.parent, os.W_OK)):
-            self._open_read_only()
-            return
         self._path.parent.mkdir(parents=True, exist_ok=True)
-        self._connection = sqlite3.connect(self._path, timeout=_LOCK_TIMEOUT, isolation_level=None)
+        self._connection = sqlite3.connect(self._path, timeout=LOCK_TIMEOUT, isolation_level=None)
         self._use_write_ahead_log()
         self._add_functions()
         self._connection.execute("PRAGMA synchronous = FULL")
         self._connection.execute("PRAGMA foreign_keys = ON")
-        if self._schema() < _newest():
+        if self._schema() < newest():
             self._migrate()
         self._files = {path: _identity(path) for path in (self._path, self._path.with_name(f"{FILE}-wal"))}
 
     def _open_read_only(self) -> None:
-        """Open the file for reading.
-
-        Without a write-ahead log beside it, nobody can be writing the file, and SQLite has to be told so. With one,
-        another process has the file open and has made what a reader needs.
-        """
-        log, shared = (self._path.with_name(f"{FILE}{suffix}") for suffix in ("-wal", "-shm"))
-        held = log.is_file() and (
-            shared.is_file() or log.stat().st_size
-        )  # the log is empty before the other process has written
-        mode = "mode=ro" if held else "immutable=1"
-        uri = f"{self._path.resolve().as_uri()}?{mode}"
-        self._connection = sqlite3.connect(uri, uri=True, timeout=_LOCK_TIMEOUT, isolation_level=None)
+        """Open the file for reading."""
+        self._connection = for_reading(self._path)
         self._add_functions()
-        if self._schema() < _newest():
+        if self._schema() < newest():
             raise CatalogError(f"{self._path} was written by an earlier release: open it once where it can be written")
 
     def _add_functions(self) -> None:
@@ -96,7 +84,7 @@ class Connection:
 
     def _use_write_ahead_log(self) -> None:
         """Switch a new file to this log. SQLite does not wait for locks here, and several models open it at once."""
-        deadline = time.monotonic() + _LOCK_TIMEOUT
+        deadline = time.monotonic() + LOCK_TIMEOUT
         while True:
             try:
                 self._connection.execute("PRAGMA journal_mode = WAL")
@@ -108,9 +96,9 @@ class Connection:
 
     def _schema(self) -> int:
         version = int(self._connection.execute("PRAGMA user_version").fetchone()[0])
-        if version > _newest():
+        if version > newest():
             raise CatalogError(
-                f"{self._path} has schema {version}, this release knows up to {_newest()}: use a newer release"
+                f"{self._path} has schema {version}, this release knows up to {newest()}: use a newer release"
             )
         return version
 
@@ -129,8 +117,8 @@ class Connection:
                     self._carry_out(step.script)
                 except sqlite3.Error as error:
                     failed = f"the step {step.name!r} of its schema failed, nothing was changed"
-                    raise CatalogError(f"cannot open {self._path}: {failed}: {_reason(error)}") from error
-            self._connection.execute(f"PRAGMA user_version = {_newest()}")
+                    raise CatalogError(f"cannot open {self._path}: {failed}: {reason(error)}") from error
+            self._connection.execute(f"PRAGMA user_version = {newest()}")
             if broken := self._connection.execute("PRAGMA foreign_key_check").fetchall():
                 raise CatalogError(f"{self._path} has {len(broken)} references that lead nowhere; it was left as it is")
         self._connection.execute("PRAGMA foreign_keys = ON")
@@ -215,6 +203,32 @@ class Connection:
         return int(self.value("PRAGMA data_version")), self._connection.total_changes
 
 
+def as_it_is(path: Path) -> sqlite3.Connection:
+    """A bare connection to a file that is there, whatever its schema. Raises sqlite3.Error."""
+    if not _may_change(path):
+        return for_reading(path)
+    return sqlite3.connect(f"{path.resolve().as_uri()}?mode=rw", uri=True, timeout=LOCK_TIMEOUT, isolation_level=None)
+
+
+def for_reading(path: Path) -> sqlite3.Connection:
+    """A bare connection that reads a file and leaves it and its folder as they are. Raises sqlite3.Error, OSError.
+
+    Without a write-ahead log beside it, nobody can be writing the file, and SQLite has to be told so. With one, another
+    process has the file open and has made what a reader needs.
+    """
+    log, shared = (path.with_name(f"{path.name}{suffix}") for suffix in ("-wal", "-shm"))
+    held = log.is_file() and (
+        shared.is_file() or log.stat().st_size
+    )  # the log is empty before the other process has written
+    uri = f"{path.resolve().as_uri()}?{'mode=ro' if held else 'immutable=1'}"
+    return sqlite3.connect(uri, uri=True, timeout=LOCK_TIMEOUT, isolation_level=None)
+
+
+def _may_change(path: Path) -> bool:
+    """Whether this process may write a file, or may try to make it."""
+    return not path.is_file() or (os.access(path, os.W_OK) and os.access(path.parent, os.W_OK))
+
+
 def _folded(text: str | None) -> str | None:
     """`folded` as a function of SQL."""
     return None if text is None else folded(text)
@@ -229,15 +243,16 @@ def _identity(path: Path) -> tuple[int, int] | None:
     return found.st_dev, found.st_ino
 
 
-def _newest() -> int:
+def newest() -> int:
     """The schema of this release."""
     return BASE + len(schema.STEPS)
 
 
-def _reason(error: Exception) -> str:
+def reason(error: Exception) -> str:
+    """What SQLite says, and what to do."""
     return str(error) + next((f"; {what}" for words, what in _ADVICE.items() if words in str(error)), "")
 
 
 def _failed(error: Exception) -> CatalogError:
     kind = DiskFullError if "disk is full" in str(error) else CatalogError
-    return kind(f"the catalog failed and was not changed: {_reason(error)}")
+    return kind(f"the catalog failed and was not changed: {reason(error)}")
