@@ -162,6 +162,24 @@ class FakeCatalog:
         found = [self.entries[key] for key in ids if key in self.entries]
         return {"entries": found, "photos": {photo: views for photo, views in having.items() if views}}
 
+    def _do_similar(self, id: str, k: int) -> dict[str, Any]:
+        """Like `search`: equal reliefs score 1, other views their cosine."""
+        self._entry(id)
+        best: dict[str, dict[str, Any]] = {}
+        for own in [view for view in self.views if view.entry == id and self.model in view.embeddings]:
+            for view in [view for view in self.views if view.entry != id and self.model in view.embeddings]:
+                alike = None not in (own.relief, view.relief)
+                cosine = float(own.embeddings[self.model] @ view.embeddings[self.model])
+                score = 1.0 if alike and own.relief == view.relief else cosine
+                same = bool(own.photo) and own.photo == view.photo
+                if view.entry not in best or score > best[view.entry]["score"]:
+                    best[view.entry] = {
+                        "entry": self.entries[view.entry], "score": score, "cosine": cosine, "angle": 90.0,
+                        "correlation": float(own.relief == view.relief) if alike else -2.0, "same_photo": same,
+                        "own_side": own.side, "own_view": own.id, "side": view.side, "view": view.id,
+                    }  # fmt: skip
+        return {"similar": sorted(best.values(), key=lambda one: -one["score"])[:k]}
+
     def _do_check_filters(self, filters: dict[str, str]) -> dict[str, Any]:
         checked = []
         for name, value in filters.items():

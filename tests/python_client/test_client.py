@@ -70,6 +70,7 @@ def test_public_names() -> None:
         "ServerBusy",
         "ServerError",
         "ServerUnavailable",
+        "Similar",
         "Tls",
         "Transport",
         "TritonTransport",

@@ -14,8 +14,8 @@ from tests.python_client.samples import Capture, Run
 HOME = Path(__file__).resolve().parents[2] / "python_client"
 README = HOME / "README.md"
 COMMANDS = (
-    "recognize", "enroll", "list", "show", "update", "photo", "remove", "status", "history", "undo", "export", "import",
-    "reembed", "calibrate", "evaluate",
+    "recognize", "enroll", "list", "show", "update", "photo", "remove", "status", "history", "undo", "similar",
+    "duplicates", "export", "import", "reembed", "calibrate", "evaluate",
 )  # fmt: skip
 
 

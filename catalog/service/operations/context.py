@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from threading import Event
 from typing import Any
 
 import numpy as np
@@ -32,6 +33,7 @@ class Context:
         check: raises EntryError for a picture that cannot be embedded later.
         by: who asks.
         unusable: ids of views whose pictures no `reembed` could use; they are not tried again.
+        ready: set once this process has loaded the catalog's index, which few operations need.
     """
 
     catalog: Catalog
@@ -42,3 +44,4 @@ class Context:
     check: Callable[[bytes], None] = check_picture
     by: By = ANYONE
     unusable: set[str] = field(default_factory=set)
+    ready: Event = field(default_factory=Event)

@@ -6,7 +6,7 @@ from typing import Any
 
 from catalog.entry import json_object
 from catalog.events import By
-from catalog.service.operations import entries, past, photos, transfer, upkeep
+from catalog.service.operations import alike, entries, past, photos, transfer, upkeep
 from catalog.service.operations.context import Context, Request
 from ensemble.errors import EntryError
 
@@ -15,6 +15,7 @@ OPERATIONS: dict[str, Callable[[Context, Request], dict[str, Any]]] = {
     "show": entries.show,
     "known": entries.known,
     "check_filters": entries.check_filters,
+    "similar": alike.similar,
     "update": entries.update,
     "remove": entries.remove,
     "change_view": photos.change_view,
@@ -29,7 +30,7 @@ OPERATIONS: dict[str, Callable[[Context, Request], dict[str, Any]]] = {
     "calibrate": upkeep.calibrate,
     "status": upkeep.status,
 }
-_READING = ("list", "show", "known", "check_filters", "history", "export", "status")
+_READING = ("list", "show", "known", "check_filters", "similar", "history", "export", "status")
 
 
 def parse(text: str) -> dict[str, Any]:

@@ -38,6 +38,7 @@ from mintmark._types import (
     Recognition,
     Reembedding,
     RefusedView,
+    Similar,
     View,
     ViewRecord,
 )
@@ -81,6 +82,7 @@ __all__ = [
     "ServerBusy",
     "ServerError",
     "ServerUnavailable",
+    "Similar",
     "Tls",
     "Transport",
     "TritonTransport",

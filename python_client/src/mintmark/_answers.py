@@ -33,6 +33,7 @@ from mintmark._types import (
     Recognition,
     Reembedding,
     RefusedView,
+    Similar,
     View,
     ViewRecord,
 )
@@ -215,6 +216,30 @@ def known(answer: Mapping[str, Any]) -> Known:
         for photo in photos
     }
     return Known({one.id: one for one in map(entry, records(answer, "entries"))}, having)
+
+
+def similar(answer: Mapping[str, Any]) -> tuple[Similar, ...]:
+    """The entries from the answer to `similar`."""
+    return tuple(map(_similar, records(answer, "similar")))
+
+
+def _similar(record: Mapping[str, Any]) -> Similar:
+    score, cosine, correlation, angle = (
+        _number(record, key) for key in (contract.SCORE, contract.COSINE, contract.CORRELATION, contract.ANGLE)
+    )
+    compared = correlation > NOT_COMPARED
+    return Similar(
+        entry(record.get("entry")),
+        score,
+        string(record, "own_side"),
+        string(record, "own_view"),
+        string(record, "side"),
+        string(record, "view"),
+        cosine,
+        correlation if compared else None,
+        angle if compared else None,
+        _flag(record, "same_photo"),
+    )
 
 
 def filter_checks(answer: Mapping[str, Any]) -> tuple[FilterCheck, ...]:

@@ -28,6 +28,7 @@ from mintmark._types import (
     Recognition,
     Reembedding,
     RefusedView,
+    Similar,
     View,
     ViewRecord,
 )
@@ -40,7 +41,8 @@ _PAIRED = 20  # matches of each photo of a pair among which they agree
 _PAGE = 1000  # entries that one request of `entries` asks for
 _EVENTS = 100  # events that one request of `history` asks for
 _VIEWS = 100  # views, with pictures, that one request of `export` asks for
-_READING = ("list", "show", "known", "check_filters", "history", "export", "status")  # operations that change nothing
+# Operations that change nothing.
+_READING = ("list", "show", "known", "check_filters", "similar", "history", "export", "status")
 
 
 class Client:
@@ -207,6 +209,14 @@ class Client:
         At most 100 of each.
         """
         return answers.known(self._catalog("known", ids=list(ids), photos=list(photos)))
+
+    def similar(self, entry_id: str, k: int = contract.DEFAULT_K) -> tuple[Similar, ...]:
+        """The `k` entries (1 to 100) that look most like one entry, best first, by what the catalog holds of both.
+
+        Their pairs of views are judged as a photo and a view are. The first such request makes the server load its
+        index once more, which takes a while where the catalog is large. Raises EntryNotFound.
+        """
+        return answers.similar(self._catalog("similar", id=entry_id, k=k))
 
     def check_filters(self, filters: Filters) -> tuple[FilterCheck, ...]:
         """How many views pass each filter alone, and the nearest values where none does."""

@@ -86,6 +86,28 @@ class Match:
 
 
 @dataclass(frozen=True, slots=True)
+class Similar:
+    """An entry that looks like another one.
+
+    `score`: probability, 0 to 1, that both show the same face of the same kind of coin, by the two views that are most
+    alike: `own_side` and `own_view` of the entry that was asked about, `side` and `view` of this one. `cosine`,
+    `correlation` and `angle`: as in Match, of these two. `same_photo`: both entries have the same photo file; `view` is
+    '' if that one is not searched.
+    """
+
+    entry: Entry
+    score: float
+    own_side: str
+    own_view: str
+    side: str
+    view: str
+    cosine: float
+    correlation: float | None = None
+    angle: float | None = None
+    same_photo: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class Recognition:
     """The server's answer about a photo.
 

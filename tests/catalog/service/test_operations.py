@@ -35,7 +35,7 @@ from tests.catalog.samples import (
 )
 
 BYTES = 4 * EMBEDDING_SIZE  # of an embedding
-READING = ("list", "show", "known", "check_filters", "history", "export", "status")
+READING = ("list", "show", "known", "check_filters", "similar", "history", "export", "status")
 COIN: dict[str, object] = {
     **{"name": "10 won", "country": "KR", "currency": "KRW", "denomination": "10"},
     **{**UNSAID, "metadata": {}},
@@ -443,7 +443,7 @@ def test_no_object(given: object) -> None:
 def test_unknown_operations(given: object) -> None:
     with pytest.raises(
         EntryError,
-        match="needs an 'operation': one of list, show, known, check_filters, update, remove, change_view, rem",
+        match="needs an 'operation': one of list, show, known, check_filters, similar, update, remove, change_vi",
     ):
         parse(json.dumps(given))
 

@@ -5,7 +5,18 @@ import os
 import sys
 from collections.abc import Callable, Sequence
 
-from mintmark._cli import calibrate, catalog, enroll, evaluate, history, listing, recognize, reembed, transfer
+from mintmark._cli import (
+    alike,
+    calibrate,
+    catalog,
+    enroll,
+    evaluate,
+    history,
+    listing,
+    recognize,
+    reembed,
+    transfer,
+)
 from mintmark._cli.output import complain
 from mintmark._cli.terminal import guarded
 from mintmark._client import DEFAULT_TIMEOUT, DEFAULT_URL, Client
@@ -66,7 +77,7 @@ def _parser() -> argparse.ArgumentParser:
         tls_key=None,
     )
     commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
-    for module in (recognize, enroll, listing, catalog, history, transfer, reembed, calibrate, evaluate):
+    for module in (recognize, enroll, listing, catalog, history, alike, transfer, reembed, calibrate, evaluate):
         module.add_commands(commands, common)
     return parser
 
