@@ -12,6 +12,7 @@ import numpy as np
 from ensemble.contract import EMBEDDING_SIZE, RELIEF_HARMONICS, RELIEF_NUMBERS
 from ensemble.entry import FIELDS, MAX_TEXT, MAX_WHOLE, OPTIONAL, REQUIRED, SIDE, EntryFields
 from ensemble.errors import EntryError
+from ensemble.sides import wrong_side
 
 MAX_METADATA = 16_384  # bytes of the free metadata as JSON
 UNIT_TOLERANCE = 1e-2  # by which the length of an embedding may differ from 1: bfloat16 rounds it by up to 0.004
@@ -80,13 +81,17 @@ class Enrolment:
         """Read a client's JSON object: the entry's fields, `side`, and optionally `entry`, an id, and `photo`.
 
         Raises:
-            EntryError: it is not a JSON object, or a field is missing, unknown, too long, or of another type.
+            EntryError: it is not a JSON object, a field is missing, unknown, too long, or of another type, or the side
+                is not one of SIDES.
         """
         return cls.from_fields(json_object(text, "metadata"))
 
     @classmethod
-    def from_fields(cls, given: Mapping[str, Any]) -> "Enrolment":
-        """As `from_json`, from the parsed object."""
+    def from_fields(cls, given: Mapping[str, Any], *, any_side: bool = False) -> "Enrolment":
+        """As `from_json`, from the parsed object.
+
+        `any_side`: for views of exports, since releases before SIDES took any text.
+        """
         allowed = {*FIELDS, "metadata", "entry", "photo"}
         if unknown := sorted(set(given) - allowed):
             raise EntryError(f"unknown fields {', '.join(unknown)}; free fields go into 'metadata'")
@@ -97,7 +102,8 @@ class Enrolment:
         if missing := [name for name in needed if not given.get(name)]:
             raise EntryError(f"missing fields: {', '.join(missing)}")
         values = _checked({name: value for name, value in given.items() if name not in ("entry", "photo", SIDE)})
-        return cls(_text(SIDE, given[SIDE]), Entry(**values, id=own_id) if described else None, own_id, photo)
+        side = _text(SIDE, given[SIDE]) if any_side else checked_side(given[SIDE])
+        return cls(side, Entry(**values, id=own_id) if described else None, own_id, photo)
 
 
 def _checked(given: Mapping[str, Any]) -> dict[str, Any]:
@@ -162,6 +168,14 @@ def checked_photo(value: object) -> str:
     if not isinstance(value, str) or not _SHA256.fullmatch(value):
         raise EntryError(f"photo is {value!r}; it must be the SHA-256 of the photo's file, 64 digits of 0-9 a-f")
     return value
+
+
+def checked_side(value: object) -> str:
+    """The side of a photo that is enrolled: one of SIDES. Raises EntryError, with the side that is meant."""
+    side = _text(SIDE, value)
+    if wrong := wrong_side(side):
+        raise EntryError(wrong)
+    return side
 
 
 def _entry_id(value: object) -> str:

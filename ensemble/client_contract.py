@@ -3,12 +3,13 @@
 from pathlib import Path
 from typing import Any
 
-from ensemble import contract, entry, errors, variables, verification
+from ensemble import contract, entry, errors, sides, variables, verification
 from ensemble.configs import HEADER
 from ensemble.contract import Model, Tensor
 
 CLIENT_CONTRACT = "python_client/src/mintmark/_contract.py"
 CLIENT_VERIFICATION = "python_client/src/mintmark/_verification.py"
+CLIENT_SIDES = "python_client/src/mintmark/_sides.py"
 CLIENT_PHOTO = "python_client/src/mintmark/_photo"
 _PHOTO = Path(contract.__file__).with_name("photo")
 PHOTO_MODULES = ("items", "kinds", "metadata", "opening", "parts", "pixels")  # of ensemble.photo
@@ -35,9 +36,10 @@ from typing import Any
 def client_copies() -> dict[str, str]:
     """Modules that the client has as the server has them, by their paths there.
 
-    It measures a server by the server's own comparison, and sees photos as the server sees them.
+    It measures a server by the server's own comparison, refuses the same sides, and sees photos as the server sees
+    them.
     """
-    copies = {CLIENT_VERIFICATION: Path(verification.__file__)}
+    copies = {CLIENT_VERIFICATION: Path(verification.__file__), CLIENT_SIDES: Path(sides.__file__)}
     copies |= {f"{CLIENT_PHOTO}/{name}.py": _PHOTO / f"{name}.py" for name in PHOTO_MODULES}
     return {path: _copy(source.read_text(encoding="utf-8")) for path, source in copies.items()}
 
@@ -45,7 +47,8 @@ def client_copies() -> dict[str, str]:
 def _copy(source: str) -> str:
     head, docstring, rest = source.split('"""', 2)
     more = "\n" if docstring.endswith("\n") else "\n\n"
-    return f'{head}"""{docstring}{more}{HEADER}\n"""{rest}'.replace("ensemble.photo", "mintmark._photo")
+    text = f'{head}"""{docstring}{more}{HEADER}\n"""{rest}'
+    return text.replace("ensemble.photo", "mintmark._photo").replace("from ensemble.entry", "from mintmark._contract")
 
 
 def _numbers() -> list[str]:
@@ -78,7 +81,7 @@ def _errors() -> list[str]:
 def _fields() -> list[str]:
     """The fields of an entry and of its views: those that are required, those that are not, and what they say."""
     wholes = tuple(name for name, one in entry.FIELDS.items() if one.type is int)
-    said = {name: getattr(entry, name) for name in ("REQUIRED", "OPTIONAL", "SIDE", "FILTERS")}
+    said = {name: getattr(entry, name) for name in ("REQUIRED", "OPTIONAL", "SIDE", "SIDES", "FILTERS")}
     docs = [f"    {_literal(name)}: {_literal(one.doc)}," for name, one in entry.FIELDS.items()]
     lines = [f"{name} = {_literal(value)}" for name, value in {**said, "WHOLE_NUMBERS": wholes}.items()]
     return [*lines, "FIELD_DOCS = {", *docs, "}"]
@@ -104,7 +107,7 @@ _ENTRY_CLASSES = (
     (
         "EntryFields",
         "What is said about a coin when a photo of it is enrolled.",
-        "`side` is what the photo shows, such as 'obverse'; the rest is true of the whole coin. `metadata` is free:"
+        "`side` is what the photo shows, one of SIDES; the rest is true of the whole coin. `metadata` is free:"
         " any\n    JSON values.",
         (*entry.FIELDS.values(),),
     ),

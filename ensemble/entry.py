@@ -10,6 +10,7 @@ from typing import Any, get_args, get_type_hints
 
 MAX_TEXT = 500  # characters of a text
 MAX_WHOLE = 5000  # largest whole number, and -5000 the smallest
+SIDES = ("obverse", "reverse", "edge")  # of a coin; what a photo shows is one of them
 
 _DOC, _FILTER = "doc", "filter"
 
@@ -35,7 +36,9 @@ class EntryFields:
 class ViewFields:
     """What people say of a photo of a coin."""
 
-    side: str = field(metadata=_says("the side that the photo shows, such as 'obverse'", filter=True))
+    side: str = field(
+        metadata=_says(f"the side that the photo shows: {', '.join(SIDES[:-1])} or {SIDES[-1]}", filter=True)
+    )
 
 
 @dataclass(frozen=True)

@@ -6,7 +6,7 @@ import pytest
 
 from catalog import Enrolment, Entry
 from catalog.entry import MAX_METADATA
-from ensemble.entry import MAX_TEXT, OPTIONAL, REQUIRED, SIDE
+from ensemble.entry import MAX_TEXT, OPTIONAL, REQUIRED, SIDE, SIDES
 from ensemble.errors import EntryError
 from tests.catalog.samples import UNSAID
 
@@ -55,6 +55,18 @@ def test_a_photo_shows_a_side() -> None:
     for given in ({"entry": "mine"}, {"entry": "mine", "side": ""}, {**GIVEN, "side": None}):
         with pytest.raises(EntryError, match=r"^missing fields: side$"):
             Enrolment.from_fields(given)
+
+
+@pytest.mark.parametrize("side", SIDES)
+def test_the_sides(side: str) -> None:
+    assert Enrolment.from_fields({**GIVEN, "side": side}).side == side
+
+
+def test_another_side_is_refused_but_of_an_export() -> None:
+    meant = "side is 'Front': did you mean 'obverse'? a side is obverse, reverse or edge"
+    assert refusal(side="Front") == meant
+    assert refusal(side="x") == "side is 'x': a side is obverse, reverse or edge"
+    assert Enrolment.from_fields({**GIVEN, "side": "Front"}, any_side=True).side == "Front"
 
 
 @pytest.mark.parametrize("entry_id", ["x" * 65, "a b", "a/b", "ä", 5, True, ["a"], "a\n", "../x", "\u0661"])
@@ -189,7 +201,7 @@ def test_texts_are_composed() -> None:
         "mint_mark": decomposed,
     }
     metadata = {decomposed: decomposed, "deep": [{decomposed: decomposed}, 1, None]}
-    enrolment = Enrolment.from_fields({**given, "metadata": metadata})
+    enrolment = Enrolment.from_fields({**given, "metadata": metadata}, any_side=True)
     assert enrolment.entry is not None and enrolment.side == "Münze"
     free: dict[str, object] = {"Münze": "Münze", "deep": [{"Münze": "Münze"}, 1, None]}
     assert enrolment.entry == Entry("Münze", "Münze", "Münze", "Münze", mint_mark="Münze", metadata=free)

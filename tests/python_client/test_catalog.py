@@ -52,6 +52,16 @@ def test_two_sides_of_a_coin(client: Client, server: FakeCoinServer) -> None:
         client.add_view(b"reverse", "", "reverse")
 
 
+def test_a_side_that_there_is_not_is_refused_with_the_one_that_is_meant(client: Client, server: FakeCoinServer) -> None:
+    server.photos = {b"photo": Coin((1,))}
+    meant = "^side is 'obvers': did you mean 'obverse'\\? a side is obverse, reverse or edge$"
+    with pytest.raises(InvalidRequest, match=meant):
+        client.enroll(b"photo", replace(ZLOTY, side="obvers"))
+    with pytest.raises(InvalidRequest, match=meant):
+        client.add_view(b"photo", "mine:1", "obvers")
+    assert not server.calls
+
+
 def test_enrolling_the_same_entry_again(client: Client, server: FakeCoinServer) -> None:
     """It adds a view if the fields are the same and the photo is another one, and is refused if they are not."""
     server.photos = {b"photo": Coin((1,)), b"other": Coin((1,))}

@@ -72,15 +72,25 @@ def test_enroll_both_sides(run: Run, server: FakeCoinServer, photo: MakePhoto, c
     photos = [photo(f"{number}.png", Coin((number, 1))) for number in range(6)]
     told = [word for name in REQUIRED for word in (option(name), "x")]
     assert run("enroll", *photos[:2], *told) == 0
-    assert run("enroll", *photos[2:5], *told, "--side", "b", "--side", "a", "--side", "edge") == 0
+    assert run("enroll", *photos[2:5], *told, "--side", "reverse", "--side", "obverse", "--side", "edge") == 0
     assert run("enroll", photos[5], "--entry", "id1", "--side", "reverse") == 0
     assert capsys.readouterr().out == "id1\nid2\nid1\n"
     views = [(view.entry, view.side) for view in server.catalog.views]
     assert views[:2] == [("id1", "obverse"), ("id1", "reverse")]
-    assert views[2:] == [("id2", "b"), ("id2", "a"), ("id2", "edge"), ("id1", "reverse")]
+    assert views[2:] == [("id2", "reverse"), ("id2", "obverse"), ("id2", "edge"), ("id1", "reverse")]
     with pytest.raises(SystemExit):
-        run("enroll", *photos[:3], *told, "--side", "a", "--side", "b")
+        run("enroll", *photos[:3], *told, "--side", "reverse", "--side", "edge")
     assert "--side is given 2 times for 3 photos" in capsys.readouterr().err
+
+
+def test_a_wrong_side_is_refused_before_any_photo_is_sent(
+    run: Run, server: FakeCoinServer, photo: MakePhoto, capsys: Capture
+) -> None:
+    photos = [photo("a.png", Coin((1,))), photo("b.png", Coin((0, 1)))]
+    told = [word for name in REQUIRED for word in (option(name), "x")]
+    assert run("enroll", *photos, *told, "--side", "obverse", "--side", "back") == 1
+    line = "mintmark: side is 'back': did you mean 'reverse'? a side is obverse, reverse or edge\n"
+    assert capsys.readouterr() == ("", line) and not server.calls
 
 
 def test_a_photo_that_fails_does_not_undo_the_coins_others(

@@ -93,6 +93,7 @@ def test_whatever_is_wrong_with_a_row_is_its_own(
         "a.png,,x,Poland,PLN,2,5,reverse,1990": "9 cells, but 8 columns",
         "b.png,,x,Poland,PLN,1,reverse,old": "the year is 'old'",
         "b.png,,x,Poland,PLN,1,,1990": "no side",
+        "c.png,,x,Poland,PLN,1,Avers,1990": "side is 'Avers': did you mean 'obverse'? a side is",
         "c.png,nobody,,,,,reverse,": "no entry has the id nobody",
         'c.png,,"x" y,Poland,PLN,1,reverse,1990': "this is no row of a CSV file",
     }
@@ -101,7 +102,7 @@ def test_whatever_is_wrong_with_a_row_is_its_own(
     assert run("enroll", "--from", table) == 1
     out, err = capsys.readouterr()
     failed = table.with_name("labels.failed.csv")
-    assert out == f"enrolled 5 of 17: 5 new entries, 12 failed; mend {failed} and give it with --from\n"
+    assert out == f"enrolled 5 of 18: 5 new entries, 13 failed; mend {failed} and give it with --from\n"
     assert len(server.catalog.entries) == len(server.catalog.views) == 5
     noted = [line for line in err.splitlines() if line.startswith(f"mintmark: {table}:")]
     for line, message in zip(noted, bad.values(), strict=True):

@@ -61,7 +61,7 @@ def test_a_year_of_many_digits(run: Run, capsys: Capture, tmp_path: Path, year: 
             run(*words)
         assert len(capsys.readouterr().err.splitlines()[-1]) < 300
     table = tmp_path / "labels.csv"
-    table.write_text(f"path,name,country,currency,denomination,side,year\nx.jpg,n,c,u,1,o,{year}\n")
+    table.write_text(f"path,name,country,currency,denomination,side,year\nx.jpg,n,c,u,1,obverse,{year}\n")
     assert run("enroll", "--from", table) == 1
     assert "whole number" in capsys.readouterr().err
 

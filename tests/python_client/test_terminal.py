@@ -126,7 +126,7 @@ def test_output_survives_any_locale_and_file_name(tmp_path: Path, locale: Mappin
     refused = run("recognize", name)
     assert refused.returncode == 1 and b"not an image" in refused.stderr and b"Traceback" not in refused.stderr
     table = tmp_path / os.fsdecode(b"\xff.csv")
-    table.write_text("path,name,country,currency,denomination,side\n\u0142.png,x,x,x,1,x\n", encoding="utf-8")
+    table.write_text("path,name,country,currency,denomination,side\n\u0142.png,x,x,x,1,edge\n", encoding="utf-8")
     enrolled = run("enroll", "--from", os.fsencode(table))
     assert enrolled.returncode == 1 and b"Traceback" not in enrolled.stderr, enrolled.stderr
     assert b"cannot open photo" in enrolled.stderr and list(tmp_path.glob("*.failed.csv"))

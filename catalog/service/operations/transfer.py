@@ -122,7 +122,7 @@ def _enrolment(view: Request) -> Enrolment:
         raise EntryError("a view to import needs 'entry', an object with its id and its fields")
     said = {name: value for name, value in entry.items() if name != "id"}
     own = {"side": view.get("side"), "photo": view.get("photo"), "entry": entry["id"]}
-    return Enrolment.from_fields({**said, **own})
+    return Enrolment.from_fields({**said, **own}, any_side=True)
 
 
 def _embedding(view: Request) -> np.ndarray | None:

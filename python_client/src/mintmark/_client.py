@@ -178,6 +178,7 @@ class Client:
         """
         if not entry_id:
             raise InvalidRequest("the id of the entry is empty: give the id of the entry that the photo belongs to")
+        requests.check_side(side)
         self._enroll(photo, {"entry": entry_id, "side": side}, on_doubt)
 
     # --- entries ----------------------------------------------------------------------------------------------------

@@ -82,6 +82,7 @@ ERROR_CODES = (
 REQUIRED = ("name", "country", "currency", "denomination")
 OPTIONAL = ("year", "mint_mark")
 SIDE = "side"
+SIDES = ("obverse", "reverse", "edge")
 FILTERS = ("country", "currency", "denomination", "side", "year", "mint_mark")
 WHOLE_NUMBERS = ("year",)
 FIELD_DOCS = {
@@ -89,7 +90,7 @@ FIELD_DOCS = {
     "country": "where it was issued",
     "currency": "the currency of its value, such as 'euro'",
     "denomination": "its value in that currency, such as '2'",
-    "side": "the side that the photo shows, such as 'obverse'",
+    "side": "the side that the photo shows: obverse, reverse or edge",
     "year": "year of issue",
     "mint_mark": "mark of the mint, such as 'D'",
 }
@@ -191,7 +192,7 @@ OUTPUTS: dict[str, tuple[str, ...]] = {
 class EntryFields:
     """What is said about a coin when a photo of it is enrolled.
 
-    `side` is what the photo shows, such as 'obverse'; the rest is true of the whole coin. `metadata` is free: any
+    `side` is what the photo shows, one of SIDES; the rest is true of the whole coin. `metadata` is free: any
     JSON values.
     """
 

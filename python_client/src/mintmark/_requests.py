@@ -15,6 +15,7 @@ import numpy as np
 
 from mintmark import _contract as contract
 from mintmark._errors import InvalidPhoto, InvalidRequest
+from mintmark._sides import wrong_side
 from mintmark._types import Entry, EntryFields, RefusedView, ViewRecord
 
 Photo = bytes | str | os.PathLike[str]
@@ -120,10 +121,17 @@ def fingerprint(photo: bytes) -> str:
 
 
 def enrolment(fields: EntryFields, entry_id: str) -> dict[str, Any]:
-    """The metadata of an enrolment; fields that are None are left out."""
+    """The metadata of an enrolment; fields that are None are left out. InvalidRequest if it has no side of SIDES."""
+    check_side(fields.side)
     values = {field.name: getattr(fields, field.name) for field in fields_of(EntryFields)}
     values |= {"metadata": dict(fields.metadata), "entry": entry_id or None}
     return {name: value for name, value in values.items() if value is not None}
+
+
+def check_side(side: str) -> None:
+    """Raise InvalidRequest if a photo that is enrolled cannot show this side, with the side that is meant."""
+    if wrong := wrong_side(side):
+        raise InvalidRequest(wrong)
 
 
 def changes(given: Mapping[str, Any]) -> dict[str, Any]:

@@ -278,6 +278,13 @@ def test_one_bad_view_does_not_stop_an_import(ask: Ask, views: object, reason: s
         assert ask("status")["entries"] == 0
 
 
+def test_an_import_takes_the_sides_of_earlier_releases(ask: Ask) -> None:
+    assert ask("import", model=MODEL, views=[view("a", unit_vectors(1)[0], side="front")])["added"] == 1
+    [exported] = ask("export")["views"]
+    assert exported["side"] == "front"
+    assert ask("check_filters", filters={"side": "Front"})["filters"][0]["views"] == 1
+
+
 def test_an_import_of_an_entry_that_is_there_with_other_fields(ask: Ask, enrolled: list[str]) -> None:
     other = view(enrolled[0], unit_vectors(1, seed=8)[0])
     other["entry"]["name"] = "100 won"

@@ -9,12 +9,13 @@ from mintmark._cli.enroll_many import enroll_many
 from mintmark._cli.options import Commands, add_command, option, positive, whole
 from mintmark._cli.output import complain, counted
 from mintmark._client import Client
-from mintmark._contract import FIELD_DOCS, OPTIONAL, SIDE, WHOLE_NUMBERS
+from mintmark._contract import FIELD_DOCS, OPTIONAL, SIDE, SIDES, WHOLE_NUMBERS
 from mintmark._enrolment.row import NEEDED, PATH
 from mintmark._errors import MintmarkError, ServerUnavailable, Unauthorized
+from mintmark._requests import check_side
 from mintmark._types import EntryFields
 
-FACES = ("obverse", "reverse")  # of two photos whose sides are not said
+FACES = SIDES[:2]  # of two photos whose sides are not said
 _FIELDS = tuple(name for name in (*NEEDED, *OPTIONAL) if name != SIDE)
 _OF_MANY = ("photos", "dry_run", "update", "resume", "failed", "jsonl")  # options
 
@@ -80,8 +81,10 @@ def run(client: Client, args: argparse.Namespace) -> int:
 
 
 def _sides(args: argparse.Namespace) -> Sequence[str]:
-    """The side of each photo; none where they are not said."""
+    """The side of each photo; none where they are not said. InvalidRequest before any photo is sent if one is wrong."""
     sides = [side for side in args.side or () if side]
+    for side in sides:
+        check_side(side)
     if not sides:
         return FACES if len(args.photo) == len(FACES) else ()
     if len(sides) == 1:

@@ -8,6 +8,7 @@ from typing import Any, Protocol
 
 from mintmark._contract import OPTIONAL, REQUIRED, SIDE
 from mintmark._errors import InvalidRequest
+from mintmark._requests import check_side
 from mintmark._tables import PHOTO_COLUMN, denomination, optional_value
 from mintmark._types import Entry, EntryFields
 
@@ -56,6 +57,7 @@ class Statement:
         """The statement of a row. InvalidRequest if a value is wrong, or the side is missing."""
         if not cells.get(SIDE):
             raise InvalidRequest(f"no {SIDE}")
+        check_side(cells[SIDE])
         said = {name: composed(cells[name]) for name in REQUIRED if cells.get(name)}
         if "denomination" in said:
             said["denomination"] = denomination(said["denomination"])
