@@ -1,6 +1,7 @@
 """What is wrong with a text that should be a side of a coin, and which side it means."""
 
 import unicodedata
+from collections.abc import Sequence
 from difflib import SequenceMatcher
 
 from ensemble.entry import SIDE, SIDES
@@ -25,23 +26,24 @@ _CLOSE, _CLEAR = 0.75, 0.05  # what a close spelling has of difflib's ratio, and
 _SHOWN = 40  # characters of what was given
 
 
-def wrong_side(text: str) -> str:
-    """Why a text is no side of a coin, on one line, with the side that it seems to mean; '' if it is one."""
-    if text in SIDES:
+def wrong_side(text: str, sides: Sequence[str] = SIDES) -> str:
+    """Why a text is no side of a coin, on one line, with the side that it seems to mean; '' if it is one of `sides`."""
+    if text in sides:
         return ""
     given = text if len(text) <= _SHOWN else f"{text[: _SHOWN - 1]}…"
-    meant = _meant(text)
+    meant = _meant(text, sides)
     guess = f"did you mean {meant!r}? " if meant else ""
     return f"{SIDE} is {given!r}: {guess}a side is {', '.join(SIDES[:-1])} or {SIDES[-1]}"
 
 
-def _meant(text: str) -> str:
+def _meant(text: str, sides: Sequence[str]) -> str:
     """The side that a text names, or nearly names; '' where it may be two of them, or none."""
     letters = "".join(letter for letter in unicodedata.normalize("NFKD", text[:_SHOWN].casefold()) if letter.isalpha())
-    if letters in _SIDE_OF:
-        return _SIDE_OF[letters]
-    near = dict.fromkeys(SIDES, 0.0)
-    for name, side in _SIDE_OF.items():
+    names = {**_SIDE_OF, **{side: side for side in sides}}
+    if letters in names:
+        return names[letters]
+    near = dict.fromkeys(sides, 0.0)
+    for name, side in names.items():
         near[side] = max(near[side], SequenceMatcher(None, letters, name).ratio())
     second, first = sorted(near, key=near.__getitem__)[-2:]
     return first if near[first] >= max(_CLOSE, near[second] + _CLEAR) else ""

@@ -29,6 +29,12 @@ def test_what_may_mean_two_sides_or_none_suggests_none(text: str) -> None:
     assert wrong_side(text) == f"side is {text!r}: a side is obverse, reverse or edge"
 
 
+def test_a_command_may_take_more() -> None:
+    assert wrong_side("both", (*SIDES, "both")) == ""
+    assert wrong_side("Both", (*SIDES, "both")).startswith("side is 'Both': did you mean 'both'? ")
+    assert wrong_side("avers", (*SIDES, "both")).startswith("side is 'avers': did you mean 'obverse'? ")
+
+
 def test_the_reason_is_one_short_line() -> None:
     said = wrong_side("obverse\n" * 1000)
     assert "\n" not in said and len(said) < 120

@@ -52,6 +52,7 @@ def test_public_names() -> None:
         "FilterCheck",
         "Filters",
         "FoundCoin",
+        "HalfPhoto",
         "InvalidPhoto",
         "InvalidRequest",
         "Known",

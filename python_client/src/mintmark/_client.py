@@ -6,6 +6,7 @@ from types import TracebackType
 from typing import Any
 
 from mintmark import _answers as answers
+from mintmark import _both as both
 from mintmark import _contract as contract
 from mintmark import _pairs as pairs
 from mintmark import _requests as requests
@@ -23,6 +24,7 @@ from mintmark._types import (
     Event,
     FilterCheck,
     FoundCoin,
+    HalfPhoto,
     Known,
     PairRecognition,
     Recognition,
@@ -127,7 +129,7 @@ class Client:
     def recognize_pair(
         self,
         one: Photo,
-        other: Photo,
+        other: Photo | None = None,
         k: int = contract.DEFAULT_K,
         filters: Filters | None = None,
         *,
@@ -136,19 +138,34 @@ class Client:
     ) -> PairRecognition:
         """The `k` entries that look most like the coin of two photos, one of each side, in either order.
 
-        The options are those of `recognize`; a filter for the side is an InvalidRequest.
+        One photo alone shows both sides, see `both_sides`; ellipses are then where they lie in it. The options are
+        those of `recognize`; a filter for the side is an InvalidRequest.
         """
         if contract.SIDE in (filters or {}):
             raise InvalidRequest("a pair of photos shows both sides: leave out the filter for the side")
         asked = max(k, _PAIRED)
-        answers = [
-            self.recognize(photo, asked, filters, verify=verify, candidates=candidates) for photo in (one, other)
-        ]
+
+        def ask(photo: Photo) -> Recognition:
+            return self.recognize(photo, asked, filters, verify=verify, candidates=candidates)
+
+        if other is None:
+            first, second = (both.in_whole(ask(half), half) for half in self.both_sides(one))
+        else:
+            first, second = ask(one), ask(other)
 
         def sides(entry: str) -> set[str]:
             return {view.side for view in self.views(entry) if not view.stale}
 
-        return pairs.joined(answers[0], answers[1], k, asked, self.status().threshold, sides)
+        return pairs.joined(first, second, k, asked, self.status().threshold, sides)
+
+    def both_sides(self, photo: Photo) -> tuple[HalfPhoto, HalfPhoto]:
+        """The halves of a photo that shows both sides of a coin, one beside the other: the left or upper one first.
+
+        Each is a photo for `enroll`, `add_view` and `recognize`. The server finds the coins. InvalidPhoto if they are
+        not two, of about the same size, side by side.
+        """
+        data = requests.read_photo(photo)
+        return both.taken_apart(data, self.recognize_all(data, 1, verify=False, candidates=1))
 
     def embed(self, photo: Photo) -> CoinEmbedding:
         """The embedding, the rectified picture and the outline of the coin in the photo."""

@@ -6,7 +6,7 @@ import hashlib
 import json
 import os
 import stat
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import fields as fields_of
 from itertools import groupby
 from typing import Any
@@ -16,7 +16,7 @@ import numpy as np
 from mintmark import _contract as contract
 from mintmark._errors import InvalidPhoto, InvalidRequest
 from mintmark._sides import wrong_side
-from mintmark._types import Entry, EntryFields, RefusedView, ViewRecord
+from mintmark._types import Entry, EntryFields, HalfPhoto, RefusedView, ViewRecord
 
 Photo = bytes | str | os.PathLike[str]
 """A photo: the bytes of its file, or the path to it. One of PHOTO_FORMATS, up to MAX_MEGAPIXELS."""
@@ -117,7 +117,13 @@ def _filter_text(name: str, value: str | int | float | bool) -> str:
 
 def fingerprint(photo: bytes) -> str:
     """What the catalog knows a photo by: the SHA-256 of its file, in hex."""
-    return hashlib.sha256(photo).hexdigest()
+    return photo.photo if isinstance(photo, HalfPhoto) else hashlib.sha256(photo).hexdigest()
+
+
+def half_fingerprints(photo: str) -> tuple[str, str]:
+    """What the catalog knows the halves of a photo of both sides by: the SHA-256 of the file's own, and 1 or 2."""
+    first, second = (hashlib.sha256(f"{photo} {number}".encode()).hexdigest() for number in (1, 2))
+    return first, second
 
 
 def enrolment(fields: EntryFields, entry_id: str) -> dict[str, Any]:
@@ -128,9 +134,9 @@ def enrolment(fields: EntryFields, entry_id: str) -> dict[str, Any]:
     return {name: value for name, value in values.items() if value is not None}
 
 
-def check_side(side: str) -> None:
-    """Raise InvalidRequest if a photo that is enrolled cannot show this side, with the side that is meant."""
-    if wrong := wrong_side(side):
+def check_side(side: str, sides: Sequence[str] = contract.SIDES) -> None:
+    """Raise InvalidRequest if a side is not one of `sides`, with the one that is meant."""
+    if wrong := wrong_side(side, sides):
         raise InvalidRequest(wrong)
 
 

@@ -30,6 +30,23 @@ class Ellipse:
     angle: float
 
 
+class HalfPhoto(bytes):
+    """One side of a coin, cut out of a photo of both: the bytes of a JPEG file.
+
+    `photo`: what the catalog knows it by. It is made of the whole file, so it stays the same however the file is cut.
+    `corner`: x and y of its upper left pixel in the whole photo, as a person sees it.
+    """
+
+    photo: str
+    corner: tuple[int, int]
+
+    def __new__(cls, data: bytes, photo: str, corner: tuple[int, int]) -> "HalfPhoto":
+        """The bytes of a JPEG file, with what is known of them."""
+        half = super().__new__(cls, data)
+        half.photo, half.corner = photo, corner
+        return half
+
+
 @dataclass(frozen=True, slots=True)
 class View:
     """One photo of an entry, as the catalog keeps it.

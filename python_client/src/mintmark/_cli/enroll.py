@@ -5,14 +5,15 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from mintmark._both import BOTH
 from mintmark._cli.enroll_many import enroll_many
 from mintmark._cli.options import Commands, add_command, option, positive, whole
 from mintmark._cli.output import complain, counted
 from mintmark._client import Client
 from mintmark._contract import FIELD_DOCS, OPTIONAL, SIDE, SIDES, WHOLE_NUMBERS
 from mintmark._enrolment.row import NEEDED, PATH
-from mintmark._errors import MintmarkError, ServerUnavailable, Unauthorized
-from mintmark._requests import check_side
+from mintmark._errors import InvalidPhoto, MintmarkError, ServerUnavailable, Unauthorized
+from mintmark._requests import Photo, check_side
 from mintmark._types import EntryFields
 
 FACES = SIDES[:2]  # of two photos whose sides are not said
@@ -29,7 +30,8 @@ def add_commands(commands: Commands, common: argparse.ArgumentParser) -> None:
     parser.add_argument(
         option(SIDE),
         action="append",
-        help=f"{FIELD_DOCS[SIDE]}; once for all photos, or once for each in their order; without it, the first of two"
+        help=f"{FIELD_DOCS[SIDE]}; or {BOTH}, where a photo shows {FACES[0]} and {FACES[1]} one beside the other, the"
+        f" {FACES[0]} left or above; once for all photos, or once for each in their order; without it, the first of two"
         f" photos shows the {FACES[0]}, the second the {FACES[1]}",
     )
     for name in _FIELDS:
@@ -84,7 +86,7 @@ def _sides(args: argparse.Namespace) -> Sequence[str]:
     """The side of each photo; none where they are not said. InvalidRequest before any photo is sent if one is wrong."""
     sides = [side for side in args.side or () if side]
     for side in sides:
-        check_side(side)
+        check_side(side, (*SIDES, BOTH))
     if not sides:
         return FACES if len(args.photo) == len(FACES) else ()
     if len(sides) == 1:
@@ -94,12 +96,24 @@ def _sides(args: argparse.Namespace) -> Sequence[str]:
     return sides
 
 
+def _shown(client: Client, photo: str, side: str) -> list[tuple[str, Photo, str]]:
+    """A photo with its name and its side; both halves of a photo of both sides."""
+    if side != BOTH:
+        return [(photo, photo, side)]
+    try:
+        halves = client.both_sides(photo)
+    except InvalidPhoto as error:
+        raise InvalidPhoto(f"{photo}: {error}") from error
+    return [(f"{photo}, {face}", half, face) for half, face in zip(halves, FACES, strict=True)]
+
+
 def _enroll(
     client: Client, photos: Sequence[str], sides: Sequence[str], given: dict[str, Any], entry: str, added: bool
 ) -> int:
     """Add photos to an entry, which the first one makes where it is not there; prints its id."""
     failed = False
-    for photo, side in zip(photos, sides, strict=True):
+    shown = [one for photo, side in zip(photos, sides, strict=True) for one in _shown(client, photo, side)]
+    for name, photo, side in shown:
         try:
             if added:
                 client.add_view(photo, entry, side, on_doubt=complain)
@@ -107,9 +121,9 @@ def _enroll(
                 entry = client.enroll(photo, EntryFields(**given, side=side), entry, on_doubt=complain).id
                 added = True
         except MintmarkError as error:
-            if not added or len(photos) == 1 or isinstance(error, ServerUnavailable | Unauthorized):
+            if not added or len(shown) == 1 or isinstance(error, ServerUnavailable | Unauthorized):
                 raise
             failed = True
-            complain(f"{photo}: {error}; the coin's other photos are in the catalog")
+            complain(f"{name}: {error}; the coin's other photos are in the catalog")
     print(entry)
     return int(failed)

@@ -54,6 +54,9 @@ def add_commands(commands: Commands, common: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--pair", action="store_true", help="the photos are pairs of both sides of a coin: one answer for each pair"
     )
+    parser.add_argument(
+        "--both", action="store_true", help="each photo shows both sides of a coin, one beside the other"
+    )
     parser.add_argument("--sum", action="store_true", help="with --all: add the denominations of each currency")
     add_filters(parser, "Search only the coins that pass all filters.")
     parser.set_defaults(run=run)
@@ -63,12 +66,18 @@ def run(client: Client, args: argparse.Namespace) -> int:
     """Recognize each photo or pair of photos; one that fails is reported and does not stop the rest."""
     if args.sum and not args.all:
         raise InvalidRequest("--sum adds up all coins of a photo: give --all too")
-    if args.pair and args.all:
-        raise InvalidRequest("--pair is about one coin, --all about every coin of a photo: give one of them")
+    if args.pair + args.both + args.all > 1:
+        raise InvalidRequest(
+            "--pair is about two photos of one coin, --both about one photo of its two sides, --all about every coin of"
+            " a photo: give one of them"
+        )
     photos = photos_of(args.photos)
     if args.pair and len(photos) % 2:
-        raise InvalidRequest(f"--pair takes two photos of each coin, not {counted(len(photos), 'photo')} in all")
-    ask = _pair if args.pair else _every if args.all else _one
+        raise InvalidRequest(
+            f"--pair takes two photos of each coin, not {counted(len(photos), 'photo')} in all; for a photo that shows"
+            " both sides, give --both"
+        )
+    ask = _pair if args.pair or args.both else _every if args.all else _one
     together = 2 if args.pair else 1
     asked = [photos[first : first + together] for first in range(0, len(photos), together)]
     answers: list[dict[str, Any]] = []
@@ -129,8 +138,8 @@ def _one(client: Client, photos: Sequence[str], args: argparse.Namespace) -> _An
 
 
 def _pair(client: Client, photos: Sequence[str], args: argparse.Namespace) -> _Answer:
-    """Both sides of a coin."""
-    one, other = photos
+    """Both sides of a coin, in two photos or in one."""
+    one, other = photos if len(photos) == 2 else (photos[0], None)
     options = {"verify": args.verify, "candidates": args.candidates}
     pair = client.recognize_pair(one, other, args.top, filters_of(args), **options)
     return _Answer(

@@ -4,8 +4,8 @@ from collections.abc import Callable, Sequence
 from typing import Any, Protocol
 
 from mintmark._client import Client
-from mintmark._requests import fingerprint
-from mintmark._types import Entry, EntryFields, Known, KnownPhoto
+from mintmark._requests import fingerprint, half_fingerprints
+from mintmark._types import Entry, EntryFields, HalfPhoto, Known, KnownPhoto
 
 OnDoubt = Callable[[str], None]
 
@@ -14,6 +14,9 @@ class Catalog(Protocol):
     """The methods of Client that an enrolment calls."""
 
     def known(self, ids: Sequence[str] = (), photos: Sequence[str] = ()) -> Known:
+        """See Client."""
+
+    def both_sides(self, photo: bytes) -> tuple[HalfPhoto, HalfPhoto]:
         """See Client."""
 
     def enroll(
@@ -52,6 +55,11 @@ class Rehearsal:
             if new:
                 having[photo] = having.get(photo, ()) + new
         return Known(entries, having)
+
+    def both_sides(self, photo: bytes) -> tuple[HalfPhoto, HalfPhoto]:
+        """See Catalog. What the halves show is not looked at."""
+        first, second = (HalfPhoto(b"", known_by, (0, 0)) for known_by in half_fingerprints(fingerprint(photo)))
+        return first, second
 
     def enroll(
         self, photo: bytes, fields: EntryFields, entry_id: str = "", *, on_doubt: OnDoubt | None = None

@@ -60,7 +60,7 @@ class Enroller:
     def __init__(self, catalog: Catalog, *, update: bool = False) -> None:
         self._catalog = catalog
         self._update = update
-        self._timeouts = local()  # `count`: of this thread, in a row
+        self._thread = local()  # `timeouts`: of this thread, in a row; `halves`: of the photo of both sides before
 
     def enroll(self, row: Row, photo: str = "") -> Result:
         """Enroll a row; what is wrong with it alone becomes its result. Several threads may call it.
@@ -80,43 +80,56 @@ class Enroller:
             if row.error:
                 raise InvalidRequest(row.error)
             said = Statement.of(row.cells)
-            known = self._known(said, photo) if photo else None
+            photos = [photo] if photo else []
+            known = self._known(said, photos) if photo else None
             data = b""
             if known is None or photo not in known.photos:  # what an earlier run has read is not read again
                 data = row.read()
-                photo = fingerprint(data)
-                known = self._known(said, photo)
-            outcome, entry = self._enroll(row, said, data, photo, known, notes)
-            self._timeouts.count = 0
+                photos = row.photos(data)
+                photo = photos[0]
+                known = self._known(said, photos)
+            outcome, entry = self._enroll(row, said, data, photos, known, notes)
+            self._thread.timeouts = 0
             return Result(row, outcome, entry, photo, tuple(dict.fromkeys(notes)))
         except (ServerUnavailable, Unauthorized):
             raise
         except (MintmarkError, OSError) as error:
-            timeouts = getattr(self._timeouts, "count", 0) + 1 if isinstance(error, RequestTimeout) else 0
-            self._timeouts.count = timeouts
+            timeouts = getattr(self._thread, "timeouts", 0) + 1 if isinstance(error, RequestTimeout) else 0
+            self._thread.timeouts = timeouts
             if timeouts >= _MOST_TIMEOUTS or (timeouts and not last):
                 raise
             return Result(row, Outcome.FAILED, row.cells.get(ENTRY, ""), photo, tuple(notes), str(error))
 
-    def _known(self, said: Statement, photo: str) -> Known:
-        return self._catalog.known([said.entry] if said.entry else [], [photo])
+    def _known(self, said: Statement, photos: Sequence[str]) -> Known:
+        return self._catalog.known([said.entry] if said.entry else [], photos)
+
+    def _file(self, row: Row, data: bytes) -> bytes:
+        """The photo to send."""
+        data = data or row.read()
+        if not row.half:
+            return data
+        halves = getattr(self._thread, "halves", ())
+        if row.photos(data)[0] not in map(fingerprint, halves):  # the rows of both halves follow each other
+            halves = self._thread.halves = self._catalog.both_sides(data)
+        return halves[row.half - 1]
 
     def _enroll(
-        self, row: Row, said: Statement, data: bytes, photo: str, known: Known, notes: list[str]
+        self, row: Row, said: Statement, data: bytes, photos: Sequence[str], known: Known, notes: list[str]
     ) -> tuple[Outcome, str]:
-        having = known.photos.get(photo, ())
-        entry = known.entries.get(said.entry) if said.entry else self._holder(said, having)
+        having = known.photos.get(photos[0], ())
+        halves = [one for photo in photos for one in known.photos.get(photo, ())]
+        entry = known.entries.get(said.entry) if said.entry else self._holder(said, halves)
         if others := sorted({one.entry.id for one in having} - {entry.id if entry else ""}):
             notes.append(f"the same photo belongs to {', '.join(others[:_SHOWN])}")
         if entry is None:
             if said.entry and not said.fields and not said.metadata:
                 raise EntryNotFound(f"no entry has the id {said.entry}, and the row says only its {SIDE}")
-            fields, key = said.new(), said.entry or photo[:_ID]
-            return Outcome.NEW, self._catalog.enroll(data or row.read(), fields, key, on_doubt=notes.append).id
+            fields, key = said.new(), said.entry or min(photos)[:_ID]  # the same for both halves of a photo
+            return Outcome.NEW, self._catalog.enroll(self._file(row, data), fields, key, on_doubt=notes.append).id
         changes = self._allowed(said, entry)
         view = next((one for one in having if one.entry.id == entry.id), None)
         if view is None:
-            self._catalog.add_view(data or row.read(), entry.id, said.side, on_doubt=notes.append)
+            self._catalog.add_view(self._file(row, data), entry.id, said.side, on_doubt=notes.append)
         elif view.side != said.side:
             raise InvalidRequest(f"entry {entry.id} has this photo as its {view.side}, not its {said.side}")
         if changes:

@@ -30,7 +30,7 @@ class FailedRows:
         self._there = set(map(tuple, self._rows_before()))
 
     def add(self, row: Row, error: str) -> None:
-        """Write a row, unless an earlier run has."""
+        """Write a row, unless it is there: an earlier run wrote it, or it is of the other half of a photo."""
         cells = self._without_error(self._cells(row))
         if tuple(cells) in self._there:
             return
@@ -42,6 +42,7 @@ class FailedRows:
             if new:
                 writer.writerow([ERROR_COLUMN, *self._without_error(self._source.header)])
             writer.writerow([error, *cells])
+        self._there.add(tuple(cells))
 
     def _rows_before(self) -> list[list[str]]:
         """The rows that an earlier run wrote, without the reasons."""

@@ -3,12 +3,13 @@
 import json
 import unicodedata
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Protocol
 
-from mintmark._contract import OPTIONAL, REQUIRED, SIDE
+from mintmark._both import BOTH
+from mintmark._contract import OPTIONAL, REQUIRED, SIDE, SIDES
 from mintmark._errors import InvalidRequest
-from mintmark._requests import check_side
+from mintmark._requests import check_side, fingerprint, half_fingerprints
 from mintmark._tables import PHOTO_COLUMN, denomination, optional_value
 from mintmark._types import Entry, EntryFields
 
@@ -22,7 +23,8 @@ class Row:
     """A row of a source. `place`: where it is, for people. `cells`: its texts by COLUMNS and by keys of the metadata.
 
     `raw`: its cells under the header of its source. `read`: the bytes of its photo's file; InvalidPhoto if there are
-    none. `file`: a name for that file if the photo lies inside the source. `error`: why the row cannot be used.
+    none. `file`: a name for that file if the photo lies inside the source. `error`: why the row cannot be used. `half`:
+    1 or 2 where the photo shows both sides, and the row is about the coin that comes first or second; 0 otherwise.
     """
 
     place: str
@@ -31,6 +33,21 @@ class Row:
     read: Callable[[], bytes]
     file: str = ""
     error: str = ""
+    half: int = 0
+
+    def photos(self, data: bytes) -> list[str]:
+        """What the catalog knows the photo by; for a half, first that half, then the other."""
+        known_by = fingerprint(data)
+        return list(half_fingerprints(known_by)[:: 1 if self.half == 1 else -1]) if self.half else [known_by]
+
+    def sides(self) -> "list[Row]":
+        """The row; or a row for either half of its photo if that shows both sides."""
+        if self.cells.get(SIDE) != BOTH:
+            return [self]
+        return [
+            replace(self, place=f"{self.place}, {side}", cells={**self.cells, SIDE: side}, half=half)
+            for half, side in enumerate(SIDES[:2], 1)
+        ]
 
 
 class Source(Protocol):
@@ -57,7 +74,7 @@ class Statement:
         """The statement of a row. InvalidRequest if a value is wrong, or the side is missing."""
         if not cells.get(SIDE):
             raise InvalidRequest(f"no {SIDE}")
-        check_side(cells[SIDE])
+        check_side(cells[SIDE], (*SIDES, BOTH))
         said = {name: composed(cells[name]) for name in REQUIRED if cells.get(name)}
         if "denomination" in said:
             said["denomination"] = denomination(said["denomination"])

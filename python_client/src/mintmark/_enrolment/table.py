@@ -33,7 +33,7 @@ class TableSource:
         self.header: Sequence[str] = table.header
         self.separator = table.separator
         self.notes: Sequence[str] = table.notes
-        self.rows: Sequence[Row] = list(self._rows(table))
+        self.rows: Sequence[Row] = [side for row in self._rows(table) for side in row.sides()]
 
     def _rows(self, table: Table) -> Iterator[Row]:
         for row in table.rows():

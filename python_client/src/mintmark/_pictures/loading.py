@@ -1,6 +1,6 @@
 """Photos as the server sees them: the same way up, on white where they are transparent, of 8 bits."""
 
-from pathlib import Path
+import os
 
 import numpy as np
 
@@ -10,13 +10,15 @@ from mintmark._photo.metadata import orientation, without_metadata
 from mintmark._photo.opening import decode_with_opencv, open_with_pillow, rgb_of_pillow, turn_of_pillow
 from mintmark._photo.pixels import turned
 from mintmark._pictures.canvas import Picture
+from mintmark._requests import Photo, read_photo
 
 _NOT_OPENCVS = ("HEIF", "AVIF", "GIF")
 
 
-def load(path: str) -> Picture:
+def load(photo: Photo) -> Picture:
     """The photo of a file, upright. MintmarkError if no installed library reads it."""
-    encoded = Path(path).read_bytes()
+    encoded = read_photo(photo)
+    path = "the photo" if isinstance(photo, bytes) else os.fspath(photo)
     kind = kind_of(encoded)
     if not kind.read:
         raise MintmarkError(f"cannot open {path}: {kind.name or 'files of this kind'} are not read")

@@ -54,28 +54,30 @@ def draw_recognition(
     panel = _panel(height, recognition, rows)
     if alike is not None:
         _draw_alike(panel, alike)
-    return np.asarray(np.hstack([_outlined(photo, recognition, recognition.known, height), panel]), np.uint8)
+    return np.asarray(np.hstack([_outlined(photo, [recognition], recognition.known, height), panel]), np.uint8)
 
 
 def draw_pair(photos: Sequence[Picture], pair: PairRecognition, views: Sequence[Sequence[View]]) -> Picture:
-    """Photos of both sides, each with its outline; beside them the verdict and the first MATCHES matches."""
+    """Photos of both sides, each with its outline, or one photo with both; beside them as `draw_recognition`."""
     height = min(max(LEAST_HEIGHT, *(photo.shape[0] for photo in photos)), MOST_HEIGHT)
     rows = []
     for found, kept in zip(pair.matches, views, strict=False):
         seen = [match for match in found.matches if match]
         sides = " + ".join(dict.fromkeys(match.side for match in seen))
         rows.append(_Row(found.entry, found.score, sides, _pictures(seen, kept)))
-    shown = [_outlined(photo, one, pair.known, height) for photo, one in zip(photos, pair.answers, strict=True)]
+    of_each = [pair.answers] if len(photos) == 1 else [(answer,) for answer in pair.answers]
+    shown = [_outlined(photo, answers, pair.known, height) for photo, answers in zip(photos, of_each, strict=True)]
     return np.asarray(np.hstack([*shown, _panel(height, pair, rows)]), np.uint8)
 
 
-def _outlined(photo: Picture, recognition: Recognition, known: bool, height: int) -> Picture:
+def _outlined(photo: Picture, answers: Sequence[Recognition], known: bool, height: int) -> Picture:
     factor = height / photo.shape[0]
     how = cv2.INTER_CUBIC if factor > 1 else cv2.INTER_AREA
     size = max(1, round(photo.shape[1] * factor)), height
     seen = np.array(cv2.resize(photo, size, interpolation=how), np.uint8)
-    if recognition.ellipse is not None:
-        draw_outline(seen, enlarged(recognition.ellipse, factor), _GREEN if known else _AMBER)
+    for answer in answers:
+        if answer.ellipse is not None:
+            draw_outline(seen, enlarged(answer.ellipse, factor), _GREEN if known else _AMBER)
     return seen
 
 

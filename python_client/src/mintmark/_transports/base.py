@@ -33,5 +33,6 @@ class Transport(Protocol):
 def bytes_tensor(value: bytes) -> npt.NDArray[np.object_]:
     """A batch of one BYTES element: an object array [1, 1]."""
     tensor = np.empty((1, 1), dtype=np.object_)
-    tensor[0, 0] = value  # assigned: np.array([[value]]) would lose trailing zero bytes
+    # Assigned: np.array([[value]]) would lose trailing zero bytes. Triton's client takes no class derived from bytes.
+    tensor[0, 0] = bytes(value)
     return tensor
