@@ -110,7 +110,8 @@ def test_enroll_in_doubt(run: Run, photo: MakePhoto, write_table: WriteTable, ca
     """The photo is enrolled, and a line says what to look at."""
     doubtful = photo("a.png", Coin((1,), doubts="it is small"))
     assert run("enroll", doubtful, *OPTIONS) == 0
-    assert capsys.readouterr() == ("id1\n", "mintmark: it is small\n")
+    said = "mintmark: it is small\nmintmark: a new entry, id1, 1 złoty: its reverse\n"
+    assert capsys.readouterr() == ("id1\n", said)
     photo("b.png", Coin((1,), doubts="it is small"))
     table = write_table("labels.csv", [{**ROW, "path": "b.png", "side": "reverse"}])
     assert run("enroll", "--from", table) == 0

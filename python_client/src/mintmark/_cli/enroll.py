@@ -3,20 +3,17 @@
 import argparse
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 from mintmark._both import BOTH
 from mintmark._cli.enroll_many import enroll_many
+from mintmark._cli.enroll_one import FACES, Told, enroll_one
 from mintmark._cli.options import Commands, add_command, option, positive, whole
-from mintmark._cli.output import complain, counted
+from mintmark._cli.output import counted
 from mintmark._client import Client
 from mintmark._contract import FIELD_DOCS, OPTIONAL, SIDE, SIDES, WHOLE_NUMBERS
 from mintmark._enrolment.row import NEEDED, PATH
-from mintmark._errors import InvalidPhoto, MintmarkError, ServerUnavailable, Unauthorized
-from mintmark._requests import Photo, check_side
-from mintmark._types import EntryFields
+from mintmark._requests import check_side
 
-FACES = SIDES[:2]  # of two photos whose sides are not said
 _FIELDS = tuple(name for name in (*NEEDED, *OPTIONAL) if name != SIDE)
 _OF_MANY = ("photos", "dry_run", "update", "resume", "failed", "jsonl")  # options
 
@@ -40,6 +37,9 @@ def add_commands(commands: Commands, common: argparse.ArgumentParser) -> None:
         "--entry",
         metavar="ID",
         help="id of the entry; with --side alone, the photo is added to the entry that has this id",
+    )
+    parser.add_argument(
+        "--new", action="store_true", help="make a new entry without asking whether the coin is in the catalog already"
     )
     many = parser.add_argument_group("many photos", "A photo that the catalog has already is not stored again.")
     many.add_argument(
@@ -68,18 +68,20 @@ def run(client: Client, args: argparse.Namespace) -> int:
     """Enroll the photos of a coin, or a table of photos."""
     given = {name: value for name in _FIELDS if (value := getattr(args, name)) is not None}
     if args.table:
-        if given or args.side or args.photo or args.entry:
-            args.parser.error("--from takes neither a photo nor its fields")
+        if given or args.side or args.photo or args.entry or args.new:
+            args.parser.error("--from takes neither a photo nor its fields nor --new")
         return enroll_many(client, args)
     if alone := [option(name) for name in _OF_MANY if getattr(args, name)]:
         args.parser.error(f"{', '.join(alone)}: only with --from")
+    if args.new and args.entry:
+        args.parser.error("--new makes a new entry; --entry ID says which entry the photos belong to")
     sides = _sides(args)
     added = bool(args.entry) and not given
     needed = () if added else tuple(name for name in NEEDED if name != SIDE)
     missing = [option(name) for name in needed if not given.get(name)] + ([] if sides else [option(SIDE)])
     if not args.photo or missing:
         args.parser.error(f"missing: {', '.join(([] if args.photo else ['PHOTO']) + missing)} (or --from)")
-    return _enroll(client, args.photo, sides, given, args.entry or "", added)
+    return enroll_one(client, Told(args.photo, sides, given, args.entry or "", args.new))
 
 
 def _sides(args: argparse.Namespace) -> Sequence[str]:
@@ -94,36 +96,3 @@ def _sides(args: argparse.Namespace) -> Sequence[str]:
     if len(sides) != len(args.photo):
         args.parser.error(f"--side is given {len(sides)} times for {counted(len(args.photo), 'photo')}: once for each")
     return sides
-
-
-def _shown(client: Client, photo: str, side: str) -> list[tuple[str, Photo, str]]:
-    """A photo with its name and its side; both halves of a photo of both sides."""
-    if side != BOTH:
-        return [(photo, photo, side)]
-    try:
-        halves = client.both_sides(photo)
-    except InvalidPhoto as error:
-        raise InvalidPhoto(f"{photo}: {error}") from error
-    return [(f"{photo}, {face}", half, face) for half, face in zip(halves, FACES, strict=True)]
-
-
-def _enroll(
-    client: Client, photos: Sequence[str], sides: Sequence[str], given: dict[str, Any], entry: str, added: bool
-) -> int:
-    """Add photos to an entry, which the first one makes where it is not there; prints its id."""
-    failed = False
-    shown = [one for photo, side in zip(photos, sides, strict=True) for one in _shown(client, photo, side)]
-    for name, photo, side in shown:
-        try:
-            if added:
-                client.add_view(photo, entry, side, on_doubt=complain)
-            else:
-                entry = client.enroll(photo, EntryFields(**given, side=side), entry, on_doubt=complain).id
-                added = True
-        except MintmarkError as error:
-            if not added or len(shown) == 1 or isinstance(error, ServerUnavailable | Unauthorized):
-                raise
-            failed = True
-            complain(f"{name}: {error}; the coin's other photos are in the catalog")
-    print(entry)
-    return int(failed)
