@@ -325,6 +325,16 @@ def test_photos_of_a_former_model_are_put_back(open_store: Open) -> None:
     np.testing.assert_array_equal(embedding_of(there), embed([b"old"])[0])
 
 
+def test_another_side_is_one_of_the_sides(store: Catalog, do: Do) -> None:
+    store.enroll(*pictured(0))
+    (there,) = store.views("c0")
+    with pytest.raises(EntryError, match="did you mean 'reverse'"):
+        do("change_view", view=there.id, side="back")
+    with pytest.raises(EntryError, match="needs 'side' or 'entry'"):
+        do("change_view", view=there.id)
+    assert kinds(store) == [Kind.ADDED]
+
+
 # --- lists ------------------------------------------------------------------------------------------------------------
 
 LISTED = {

@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from catalog.entry import checked_side
 from catalog.service.operations import fields
 from catalog.service.operations.context import Context, Request
 from ensemble.errors import EntryError
@@ -13,7 +14,9 @@ def change_view(context: Context, request: Request) -> dict[str, Any]:
     side, entry = fields.text(request, "side", ""), fields.text(request, "entry", "")
     if not side and not entry:
         raise EntryError("change_view needs 'side' or 'entry', the new one")
-    context.catalog.change_view(view, side, context.catalog.show(entry) if entry else None, context.by)
+    context.catalog.change_view(
+        view, checked_side(side) if side else "", context.catalog.show(entry) if entry else None, context.by
+    )
     return {"changed": view}
 
 
