@@ -1,7 +1,7 @@
-"""Mintmark from end to end on this machine: renders coins, enrolls them, recognizes a photo, draws the answer.
+"""Mintmark from end to end on this machine: enrolls rendered and real coins, recognizes a photo, draws the answer.
 
 python -m examples.demo            a rendered photo, in other light, from another angle, on another background
-python -m examples.demo PHOTO      your own photo, against the same collection
+python -m examples.demo PHOTO      your own photo, such as one of a euro, against the same collection
 """
 
 import argparse
@@ -20,6 +20,7 @@ from server.wheel import ServerError
 from training.mint.collection import write_collection
 
 FOLDER = Path("data/demo")
+REAL = Path(__file__).resolve().parent / "coins" / "labels.csv"  # euros and won
 CLASSES = 24  # one in eight of them is never enrolled
 SEED = 7
 ASKED = "00010"  # label of the coin whose photo is recognized
@@ -78,6 +79,7 @@ def main(argv: list[str] | None = None) -> int:
         return 1
     try:
         status = mintmark(server, "enroll", "--from", str(folder / "labels.csv"))
+        status = mintmark(server, "enroll", "--from", str(REAL)) or status
         print(f"\nrecognizing {photo} …\n", flush=True)
         status = mintmark(server, "recognize", str(photo), "--draw", str(answer)) or status
     finally:
