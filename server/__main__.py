@@ -17,6 +17,7 @@ from server.tls import Tls
 from server.wheel import ServerError
 
 MOST_PORT = 65_535
+LOGS = Path("data")
 
 
 def parse(argv: list[str] | None) -> argparse.Namespace:
@@ -42,7 +43,9 @@ def parse(argv: list[str] | None) -> argparse.Namespace:
         help="rtx computes on a GPU and needs requirements/rtx.txt and engines (cpu)",
     )
     parser.add_argument("--cores", type=_cores, help="CPU cores to use (all that this machine or container may use)")
-    parser.add_argument("--log", type=Path, default=Path("data/server.log"), help="Triton's log (%(default)s)")
+    parser.add_argument(
+        "--log", type=Path, help=f"Triton's log ({LOGS}/server.log; on another gRPC port {LOGS}/server-PORT.log)"
+    )
     parser.add_argument("--tls-cert", type=Path, help="the server's certificate, PEM: gRPC is encrypted")
     parser.add_argument("--tls-key", type=Path, help="its key")
     parser.add_argument(
@@ -85,10 +88,16 @@ def _interrupt(number: int, frame: FrameType | None) -> None:
     raise KeyboardInterrupt
 
 
+def log_of(ports: Ports) -> Path:
+    """Where the log of a server on these ports goes: servers beside each other do not share one."""
+    return LOGS / ("server.log" if ports.grpc == Ports.grpc else f"server-{ports.grpc}.log")
+
+
 def main(argv: list[str] | None = None) -> int:
     """Command line; runs the server until a signal stops it. Exit status 1 where the server fails."""
     options = parse(argv)
     ports = Ports.free() if options.free_ports else Ports(options.grpc_port, options.http_port, options.metrics_port)
+    log = options.log or log_of(ports)
     for number in (signal.SIGTERM, signal.SIGINT):  # a shell starts background jobs with SIGINT ignored
         signal.signal(number, _interrupt)
     try:
@@ -101,7 +110,7 @@ def main(argv: list[str] | None = None) -> int:
                 options.catalog,
                 ports,
                 options.cores,
-                log=options.log,
+                log=log,
                 progress=show,
                 environment={variables.INDEX: options.index} if options.index else {},
                 target=options.target,
@@ -112,7 +121,7 @@ def main(argv: list[str] | None = None) -> int:
             )
             server.start()
     except ServerError as error:
-        print(f"error: {error}\nTriton's log: {options.log}", file=sys.stderr)
+        print(f"error: {error}\nTriton's log: {log}", file=sys.stderr)
         return 1
     except KeyboardInterrupt:
         return 130

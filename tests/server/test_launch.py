@@ -3,7 +3,8 @@
 from dataclasses import replace
 from pathlib import Path
 
-from server.launch import Launch, triton_command
+from server.__main__ import log_of
+from server.launch import Launch, Ports, triton_command
 
 LAUNCH = Launch("tritonserver", Path("/models"), Path("/run/sockets"))
 
@@ -29,3 +30,8 @@ def test_traces_are_written_where_a_file_is_named() -> None:
     assert options(LAUNCH)["trace-config"] == "level=OFF"
     settings = [argument for argument in triton_command(replace(LAUNCH, trace=Path("/t"))) if "trace" in argument]
     assert settings == ["--trace-config=triton,file=/t", "--trace-config=level=TIMESTAMPS", "--trace-config=rate=5"]
+
+
+def test_servers_on_other_ports_have_logs_of_their_own() -> None:
+    assert log_of(Ports()) == log_of(Ports(http=9000)) == Path("data/server.log")
+    assert log_of(Ports(grpc=9001)) == Path("data/server-9001.log")
