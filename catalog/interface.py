@@ -109,6 +109,14 @@ class Status:
     without_relief: int = 0
 
 
+@dataclass(frozen=True)
+class Waiting:
+    """Views that wait to be made searchable, or verifiable, as in Status."""
+
+    stale: int = 0
+    without_relief: int = 0
+
+
 class Catalog(Protocol):
     """Entries and the search among them, for the models whose embeddings and relief maps are stored and searched.
 
@@ -245,6 +253,9 @@ class Catalog(Protocol):
 
     def forget(self) -> int:
         """Drop the embeddings and relief maps of all other models; returns how many embeddings."""
+
+    def waiting(self) -> Waiting:
+        """How many views wait for the models. Cheap enough for every search: it may be some seconds old."""
 
     def status(self) -> Status:
         """What the catalog holds."""

@@ -156,7 +156,7 @@ KNOWN = Tensor("known", DType.BOOL, (1,), "whether the best score says that the 
 MARGIN = Tensor("margin", DType.FP32, (1,), "best score minus that of the next entry; a missing entry counts as 0")
 METADATA = Tensor("metadata", DType.BYTES, (1,), "what to enroll, as a JSON object")
 ENROLLED_ID = Tensor("enrolled_id", DType.BYTES, (1,), "id of the new entry")
-WARNINGS = Tensor("warnings", DType.BYTES, (1,), "what is doubtful about the photo, a line each; '' where nothing is")
+WARNINGS = Tensor("warnings", DType.BYTES, (1,), "what is doubtful: about the photo, or photos that wait; a line each")
 REQUEST = Tensor("request", DType.BYTES, (1,), "catalog operation and its arguments, as a JSON object")
 COINS = Tensor("coins", DType.BYTES, (1,), "every coin of the photo, the largest first, as a JSON object")
 RESPONSE = Tensor("response", DType.BYTES, (1,), "the operation's result, as a JSON object")
@@ -182,7 +182,7 @@ RELIEF_MAPPER = Model("relief", (COIN,), (RELIEF,), "coin to relief maps")
 SEARCH = Model(
     "search",
     (EMBEDDING, RELIEF, FOUND),
-    (COIN_ID, SCORE, ENTRY, KNOWN, MARGIN, COSINE, CORRELATION, ANGLE),
+    (COIN_ID, SCORE, ENTRY, KNOWN, MARGIN, COSINE, CORRELATION, ANGLE, WARNINGS),
     "catalog entries: candidates by cosine, verified by their relief",
 )
 ENROLL = Model(
@@ -200,7 +200,7 @@ COIN_EMBEDDING = Model(
     (EMBEDDING, RELIEF, COIN, ELLIPSE, FOUND, COIN_PROBABILITY, CUT_OFF),
     "photo to embedding, relief maps, coin picture and ellipse",
 )
-COIN_SEARCH_ALL = Model("coin_search_all", (ENCODED,), (COINS,), "photo to every coin in it, with its matches")
+COIN_SEARCH_ALL = Model("coin_search_all", (ENCODED,), (COINS, WARNINGS), "photo to every coin in it, with its matches")
 COIN_ENROLL = Model(
     "coin_enroll", (ENCODED, METADATA), (*ENROLL.outputs, ELLIPSE, FOUND), "photo to a new catalog entry"
 )

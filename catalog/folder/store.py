@@ -27,8 +27,9 @@ from catalog.folder.sqlite.generations import Generations
 from catalog.folder.sqlite.history import History
 from catalog.folder.sqlite.reliefs import Reliefs
 from catalog.folder.sqlite.schema import ADDED, GENERATIONS, REMOVED, UPDATED
+from catalog.folder.waiting import WaitingViews
 from catalog.grouping import best_entries, expected_views
-from catalog.interface import NO_FILTERS, Match, Page, Queries, Status, Verification, ViewPage
+from catalog.interface import NO_FILTERS, Match, Page, Queries, Status, Verification, ViewPage, Waiting
 from catalog.listing import EVERYTHING, Listing, cursor_of, cursor_text
 from catalog.record import kept_records, said_of_removed
 from ensemble.errors import EntryError, EntryNotFoundError
@@ -92,6 +93,7 @@ class FolderCatalog:
         self._index = FollowingIndex(
             self._feed, self._entries.matching, self._generations.vectors, vectors or FlatIndex(), self._keeper
         )
+        self._waiting = WaitingViews(self._feed.version, self._count_waiting)
         self._relief_store = reliefs
         self._maps: FollowingReliefs | None = None  # opened by the first search: who only enrolls needs none
 
@@ -399,6 +401,16 @@ class FolderCatalog:
             self._feed.record(GENERATIONS, forgotten)
             self._reliefs.forget_others()
         return count
+
+    def waiting(self) -> Waiting:
+        """How many views wait for the models; see `Catalog.waiting`."""
+        return self._waiting.now()
+
+    def _count_waiting(self) -> Waiting:
+        with self._connection.transaction("DEFERRED"):
+            _, views = self._entries.counts()
+            without = views - self._reliefs.count() if self._makers.relief else 0
+            return Waiting(views - self._generations.count(counts=True), without)
 
     def status(self) -> Status:
         """What the catalog holds; see `Catalog.status`."""

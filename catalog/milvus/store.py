@@ -2,6 +2,7 @@
 
 import logging
 import operator
+import time
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import asdict
 from itertools import islice
@@ -11,7 +12,7 @@ import numpy as np
 
 from catalog.entry import Enrolment, Entry, Makers, StoredView, View, check_embedding, check_relief
 from catalog.events import ANYONE, By, Event, Kind, said_of_view
-from catalog.interface import NO_FILTERS, Match, Page, Queries, Status, Verification, ViewPage
+from catalog.interface import NO_FILTERS, Match, Page, Queries, Status, Verification, ViewPage, Waiting
 from catalog.listing import EVERYTHING, Listing, cursor_of, cursor_text
 from catalog.milvus.connection import PAGE, TIMEOUT, Connection, Row
 from catalog.milvus.enrolling import Existing, check_size, marks, placed
@@ -53,6 +54,7 @@ from ensemble.parameters import Filters, text_of
 
 _log = logging.getLogger("mintmark.catalog")
 _PHOTOS = 50  # that one request to Milvus asks for
+_WAITING_LEASE = 5.0  # s, for which a count of the views that wait is used
 _PAGES_OF_VALUES = 20  # pages of views that are looked at for the values of a filter
 
 
@@ -87,6 +89,7 @@ class MilvusCatalog:
         self._searcher = Searcher(self._connection, self._index, self._reliefs)
         self._history = History(self._connection)
         self._ids = ViewIds()
+        self._waiting, self._waiting_read = Waiting(), float("-inf")
 
     def enroll(self, enrolment: Enrolment, view: View, by: By = ANYONE) -> str:
         """Store one photo; see `Catalog.enroll`."""
@@ -329,8 +332,7 @@ class MilvusCatalog:
     def load(self) -> None:
         """Read the settings. Milvus keeps the index up to date itself. See `Catalog.load`."""
         self._settings.refresh()
-        stale = self._connection.count(STANDING) - self._connection.count(self._generations.searchable())
-        if stale > 0:
+        if stale := self._stale():
             _log.warning("%d views were embedded by another model and are not found: run `mintmark reembed`", stale)
         if without := self._without_relief():
             _log.warning("%d views have no relief map and cannot be verified: run `mintmark reembed`", without)
@@ -382,6 +384,16 @@ class MilvusCatalog:
         forgotten = self._generations.forget()
         self._reliefs.forget_others()
         return forgotten
+
+    def waiting(self) -> Waiting:
+        """How many views wait for the models, counted every few seconds; see `Catalog.waiting`."""
+        if time.monotonic() - self._waiting_read > _WAITING_LEASE:
+            self._waiting = Waiting(self._stale(), self._without_relief())
+            self._waiting_read = time.monotonic()
+        return self._waiting
+
+    def _stale(self) -> int:
+        return max(0, self._connection.count(STANDING) - self._connection.count(self._generations.searchable()))
 
     def status(self) -> Status:
         """What the catalog holds. `sequence` is 0, because Milvus does not number changes. See `Catalog.status`."""

@@ -9,7 +9,8 @@ import numpy as np
 
 from catalog.entry import check_embedding
 from catalog.interface import Catalog, Match, Queries, Verification
-from ensemble.contract import ANGLE, COIN_ID, CORRELATION, COSINE, ENTRY, KNOWN, MARGIN, SCORE, Tensor
+from catalog.service.notes import notes
+from ensemble.contract import ANGLE, COIN_ID, CORRELATION, COSINE, ENTRY, KNOWN, MARGIN, SCORE, WARNINGS, Tensor
 from ensemble.errors import EntryError, ParameterError
 from ensemble.parameters import Search
 from ensemble.verification import NOT_COMPARED, Judge, probability
@@ -34,7 +35,8 @@ def search_answer(
         ParameterError: an embedding or a relief map on the host cannot be compared.
 
     Returns:
-        Outputs of the model `search`: known and margin [B, 1], the others [B, k]. Rows are padded as the contract says.
+        Outputs of the model `search`: known, margin and warnings [B, 1], the others [B, k]. Rows are padded as the
+        contract says.
     """
     shape = (len(found), search.k)
     ids, entries = np.full(shape, b"", object), np.full(shape, b"", object)
@@ -61,7 +63,9 @@ def search_answer(
         first, second = [*scores, 0.0, 0.0][:2]
         margin[row, 0] = first - second
         known[row, 0] = bool(best) and first >= threshold
-    return {COIN_ID: ids, ENTRY: entries, KNOWN: known, MARGIN: margin, **numbers}
+    said = "\n".join(notes(catalog.waiting(), search.verify)).encode()
+    warnings = np.full((len(found), 1), said, object)
+    return {COIN_ID: ids, ENTRY: entries, KNOWN: known, MARGIN: margin, WARNINGS: warnings, **numbers}
 
 
 def _check(embeddings: Queries, reliefs: Queries, rows: np.ndarray) -> None:

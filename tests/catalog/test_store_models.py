@@ -3,7 +3,8 @@
 import numpy as np
 import pytest
 
-from tests.catalog.samples import THEIRS, coin, embedding_of, ids, photo, unit_vectors
+from catalog.interface import Waiting
+from tests.catalog.samples import THEIRS, coin, embedding_of, ids, photo, relief_maps, unit_vectors
 from tests.catalog.stores import Open, counts, more, new
 
 # --- thresholds and models --------------------------------------------------------------------------------------------
@@ -115,6 +116,26 @@ def test_a_second_round_stages_only_what_is_new(open_store: Open) -> None:
     fresh.switch()
     assert ids(fresh.search(after[1:2], 1)[0]) == [second]
     assert counts(fresh) == (2, 2, 0, 0)
+
+
+def test_views_that_wait_are_counted(open_store: Open, monkeypatch: pytest.MonkeyPatch) -> None:
+    """By every server, whichever made the change; Milvus is asked now and then, here each time."""
+    monkeypatch.setattr("catalog.milvus.store._WAITING_LEASE", 0.0)
+    old, fresh, rows, maps = open_store(), open_store(THEIRS), unit_vectors(3), relief_maps(3)
+    assert old.waiting() == fresh.waiting() == Waiting(0, 0)
+    old.enroll(new(id="a"), photo(rows[0], b"a", relief=maps[0]))
+    fresh.enroll(new(id="b"), photo(rows[1], b"b", THEIRS))
+    assert (old.waiting(), fresh.waiting()) == (Waiting(1, 1), Waiting(1, 2))
+    fresh.stage([(view.id, rows[2]) for view in fresh.stale(9)])
+    assert fresh.waiting() == Waiting(1, 2), "it does not count yet"
+    fresh.switch()
+    fresh.put_reliefs([(view.id, maps[1]) for view in fresh.unmapped(9)])
+    assert (old.waiting(), fresh.waiting()) == (Waiting(1, 1), Waiting(0, 0))
+    fresh.remove("b")
+    assert old.waiting() == Waiting(0, 0)
+    for catalog in (old, fresh):
+        status = catalog.status()
+        assert catalog.waiting() == Waiting(status.stale_views, status.without_relief)
 
 
 def test_views_without_a_picture_stay_stale_and_outlive_their_embedding(open_store: Open) -> None:

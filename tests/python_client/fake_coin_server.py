@@ -54,6 +54,7 @@ class FakeCoinServer:
     calls: list[tuple[str, dict[str, Any]]] = field(default_factory=list)
     operations: list[str] = field(default_factory=list)
     error: Exception | None = None
+    notes: str = ""  # on the catalog, lines
 
     def __call__(self, model: str, inputs: Tensors, parameters: Mapping[str, Any]) -> Tensors:
         """Answer one inference."""
@@ -65,10 +66,11 @@ class FakeCoinServer:
             self.operations.append(request["operation"])
             return {"response": strings([json.dumps(self.catalog.operate(request))])}
         if model == COIN_SEARCH_ALL:
-            return {"coins": strings([json.dumps({"coins": self._tray(inputs["encoded"][0, 0], **parameters)})])}
+            coins = json.dumps({"coins": self._tray(inputs["encoded"][0, 0], **parameters)})
+            return {"coins": strings([coins]), "warnings": strings([self.notes])}
         coin = self._coin(inputs["encoded"][0, 0])
         if model == COIN_SEARCH:
-            return {**self._search(coin, **parameters), **_outline(coin)}
+            return {**self._search(coin, **parameters), **_outline(coin), "warnings": strings([self.notes])}
         if model == COIN_ENROLL:
             return {**self._enroll(coin, json.loads(inputs["metadata"][0, 0])), **_outline(coin)}
         return {

@@ -60,7 +60,7 @@ def test_a_photo_without_a_coin_has_none(server: FakeCoinServer) -> None:
 )
 def test_an_answer_that_breaks_the_contract(coins: dict[str, Any], message: str) -> None:
     def answer(model: str, inputs: Tensors, parameters: object) -> Tensors:
-        return {"coins": strings([json.dumps(coins)])}
+        return {"coins": strings([json.dumps(coins)]), "warnings": strings([""])}
 
     with pytest.raises(ServerError, match=message):
         Client(transport=MockTransport(answer)).recognize_all(b"photo")

@@ -70,7 +70,11 @@ def test_from_old_weights_to_new_ones(
         assert "run `mintmark reembed`" in servers[1].log.read_text()
         status = new.status()
         assert (status.model, status.entries, status.views, status.stale_views) == (NEW_MODEL, 3, 0, 3)
-        assert not new.recognize(jpeg(coins[0].catalog)).matches, "views of other weights are not searched"
+        answer = new.recognize(jpeg(coins[0].catalog))
+        assert not answer.matches, "views of other weights are not searched"
+        assert answer.notes == ("3 photos wait for `mintmark reembed`: they are not searched",)
+        assert {coin.notes for coin in new.recognize_all(jpeg(coins[0].catalog))} == {answer.notes}
+        assert old.recognize(jpeg(coins[0].catalog)).notes == ()
         assert best(old, coins[0].catalog) == "coin-0"
 
         # Half way through, a coin is enrolled with either weights.
@@ -84,6 +88,7 @@ def test_from_old_weights_to_new_ones(
         assert [best(new, coin.catalog) for coin in coins] == [f"coin-{n}" for n in range(4)]
         assert [best(old, coin.catalog) for coin in coins] == [f"coin-{n}" for n in range(4)], "the old one goes on"
         assert (new.status().stale_views, old.status().stale_views) == (0, 0)
+        assert new.recognize(jpeg(coins[0].catalog)).notes == ()
 
         new.enroll(jpeg(coins[0].query), coins[0].fields, entry_id="another")
         assert "another" in [match.entry.id for match in new.recognize(jpeg(coins[0].query)).matches]

@@ -15,7 +15,7 @@ from backends.adapter import Answer, answer_each, array, call, column, named, pa
 from catalog.service.answer import matches_json
 from ensemble.access import check_read, check_setup
 from ensemble.chain import Arrays
-from ensemble.contract import COINS, EMBEDDING, ENCODED, FOUND, RELIEF, SEARCH, Model, Tensor
+from ensemble.contract import COINS, EMBEDDING, ENCODED, FOUND, RELIEF, SEARCH, WARNINGS, Model, Tensor
 from ensemble.every_coin import Coins, EveryCoin
 from ensemble.limits import Limits
 from ensemble.parameters import CandidateLimits, search_parameters
@@ -43,20 +43,25 @@ class TritonPythonModel:
         check_read(given)
         search_parameters(given, self.candidates)  # refused before anything is computed
         found = [self._found(photo, given) for photo in array(request, ENCODED).reshape(-1)]
-        return {COINS: column([json.dumps(coins, ensure_ascii=False) for coins in found])}
+        coins = column([json.dumps({"coins": coins}, ensure_ascii=False) for coins, _ in found])
+        return {COINS: coins, WARNINGS: column([warnings for _, warnings in found])}
 
-    def _found(self, photo: bytes, given: Mapping[str, Any]) -> dict[str, Any]:
+    def _found(self, photo: bytes, given: Mapping[str, Any]) -> tuple[list[dict[str, Any]], str]:
+        """The coins of a photo, and what the last search says of the catalog; '' where there was nothing to search."""
         coins = self.coins.of(vars(decode(photo, self.limits)))
-        starts = range(0, len(coins.probabilities), self.rows)
-        matched = [row for start in starts for row in self._matched(coins, slice(start, start + self.rows), given)]
+        matched, warnings = list[dict[str, Any]](), ""
+        for start in range(0, len(coins.probabilities), self.rows):
+            answer = self._searched(coins, slice(start, start + self.rows), given)
+            matched += matches_json(answer)
+            warnings = answer[WARNINGS][0, 0].decode()
         outlines = (coins.ellipses.tolist(), coins.probabilities, matched)
-        return {"coins": [{"ellipse": e, "probability": p, **m} for e, p, m in zip(*outlines, strict=True)]}
+        return [{"ellipse": e, "probability": p, **m} for e, p, m in zip(*outlines, strict=True)], warnings
 
-    def _matched(self, coins: Coins, rows: slice, given: Mapping[str, Any]) -> list[dict[str, Any]]:
+    def _searched(self, coins: Coins, rows: slice, given: Mapping[str, Any]) -> dict[Tensor, np.ndarray]:
         embeddings = coins.embeddings[rows]
         found = np.ones((len(embeddings), *FOUND.dims), np.float32)
         inputs: dict[Tensor, np.ndarray] = {EMBEDDING: embeddings, RELIEF: coins.reliefs[rows], FOUND: found}
-        return matches_json(call(SEARCH, inputs, given))
+        return call(SEARCH, inputs, given)
 
 
 def _ask(model: Model, inputs: Arrays) -> Arrays:

@@ -99,15 +99,22 @@ def recognition(outputs: Tensors, k: int) -> Recognition:
         margin=float(_finite(contract.MARGIN, take(outputs, contract.MARGIN, 1))[0]),
         ellipse=outline,
         matches=tuple(_match(parse(row), *map(float, numbers)) for key, row, *numbers in rows if key),
+        notes=warnings(outputs),
     )
+
+
+def warnings(outputs: Tensors) -> tuple[str, ...]:
+    """What is doubtful, sentence by sentence."""
+    return tuple(text(outputs, contract.WARNINGS).splitlines())
 
 
 def found_coins(outputs: Tensors) -> tuple[FoundCoin, ...]:
     """The coins of a photo from the output of coin_search_all."""
-    return tuple(map(_found_coin, records(parse(take(outputs, contract.COINS, 1)[0]), "coins")))
+    notes = warnings(outputs)
+    return tuple(_found_coin(record, notes) for record in records(parse(text(outputs, contract.COINS)), "coins"))
 
 
-def _found_coin(record: dict[str, Any]) -> FoundCoin:
+def _found_coin(record: dict[str, Any], notes: tuple[str, ...]) -> FoundCoin:
     outline = record.get("ellipse")
     if not isinstance(outline, list) or len(outline) != len(fields(Ellipse)):
         raise ServerError(f"the server answered {_short(outline)} instead of the five numbers of an ellipse")
@@ -126,6 +133,7 @@ def _found_coin(record: dict[str, Any]) -> FoundCoin:
             )
             for row in records(record, "matches")
         ),
+        notes,
     )
 
 

@@ -357,7 +357,7 @@ class Client:
         key = answers.text(outputs, contract.ENROLLED_ID)
         if not key:
             raise ServerError("the server enrolled the coin without an id")
-        for doubt in answers.text(outputs, contract.WARNINGS).splitlines():
+        for doubt in answers.warnings(outputs):
             if on_doubt:
                 on_doubt(doubt)
             else:

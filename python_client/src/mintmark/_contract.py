@@ -178,13 +178,14 @@ OUTPUTS: dict[str, tuple[str, ...]] = {
         "cosine",
         "correlation",
         "angle",
+        "warnings",
         "ellipse",
         "found",
         "coin_probability",
     ),
     "coin_embedding": ("embedding", "relief", "coin", "ellipse", "found", "coin_probability", "cut_off"),
     "coin_enroll": ("enrolled_id", "warnings", "ellipse", "found"),
-    "coin_search_all": ("coins",),
+    "coin_search_all": ("coins", "warnings"),
 }
 
 

@@ -46,6 +46,7 @@ def joined(
         known=bool(scored) and first >= threshold,
         margin=first - second,
         matches=tuple(PairMatch(candidate.entry, score, candidate.matches) for score, candidate in scored[:k]),
+        notes=tuple(dict.fromkeys((*one.notes, *other.notes))),
     )
 
 

@@ -131,7 +131,8 @@ class Recognition:
     `found`: the photo shows a coin. `probability`: that what the server looked at closely is one. `known`: the coin is
     in the catalog, judged by the score of the best match. `margin`: the best score minus the second best, which counts
     as 0 if there is none; 0 without matches. `ellipse`: None if no coin was found. `matches`: best first, at most as
-    many as asked for.
+    many as asked for. `notes`: sentences on photos of the catalog that wait for `reembed`: they are not searched, or
+    judged by their embedding alone.
     """
 
     found: bool
@@ -140,6 +141,7 @@ class Recognition:
     margin: float
     ellipse: Ellipse | None
     matches: tuple[Match, ...]
+    notes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -160,21 +162,22 @@ class PairRecognition:
     """One answer about two photos of the same coin, one of each side.
 
     `answers`: about each photo. `known`, `margin` and `matches`: as in Recognition, by the scores of both; a photo
-    in which no coin was found does not count.
+    in which no coin was found does not count. `notes`: of either answer.
     """
 
     answers: tuple[Recognition, Recognition]
     known: bool
     margin: float
     matches: tuple[PairMatch, ...]
+    notes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class FoundCoin:
     """One of the coins of a photo.
 
-    `ellipse`: its outline. `probability`: that it is a coin. `known`, `margin` and
-    `matches`: as in Recognition.
+    `ellipse`: its outline. `probability`: that it is a coin. `known`, `margin`, `matches` and `notes`: as in
+    Recognition; the notes are the same for all coins of a photo.
     """
 
     ellipse: Ellipse
@@ -182,6 +185,7 @@ class FoundCoin:
     known: bool
     margin: float
     matches: tuple[Match, ...]
+    notes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, eq=False)

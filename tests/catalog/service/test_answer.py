@@ -8,7 +8,9 @@ import pytest
 
 from catalog import Enrolment
 from catalog.folder.store import FolderCatalog
+from catalog.interface import Waiting
 from catalog.service.answer import search_answer
+from catalog.service.notes import notes
 from ensemble.contract import (
     ANGLE,
     COIN_ID,
@@ -20,6 +22,7 @@ from ensemble.contract import (
     MARGIN,
     SCORE,
     SEARCH,
+    WARNINGS,
     Tensor,
 )
 from ensemble.parameters import Search
@@ -90,12 +93,47 @@ def test_the_best_first_and_filled_up_to_k(enrolled: Enrolled) -> None:
     assert entries[1]["id"] == ids[0]
 
 
+def test_it_says_which_photos_wait(enrolled: Enrolled) -> None:
+    """In every row, until nothing waits any more; of the maps, only where the search compares them."""
+    catalog, ids = enrolled
+    rows = queries((1, 0), (0, 1))
+    assert answered(catalog, rows, verify=True)[WARNINGS].tolist() == [[b""], [b""]]
+    catalog.enroll(Enrolment("reverse", None, ids[0]), photo(rows[0]))
+    alone = b"1 photo waits for `mintmark reembed`: it is judged by the embedding alone"
+    assert answered(catalog, rows, verify=True)[WARNINGS].tolist() == [[alone], [alone]]
+    assert answered(catalog, rows)[WARNINGS].tolist() == [[b""], [b""]]
+    catalog.put_reliefs([(view.id, MAPS[2]) for view in catalog.unmapped(9)])
+    assert answered(catalog, rows, verify=True)[WARNINGS].tolist() == [[b""], [b""]]
+
+
+@pytest.mark.parametrize(
+    ("stale", "without", "expected"),
+    [
+        (0, 0, []),
+        (1, 0, ["1 photo waits for `mintmark reembed`: it is not searched"]),
+        (60, 60, ["60 photos wait for `mintmark reembed`: they are not searched"]),
+        (0, 60, ["60 photos wait for `mintmark reembed`: they are judged by the embedding alone"]),
+        (
+            2,
+            5,
+            [
+                "2 photos wait for `mintmark reembed`: they are not searched",
+                "3 photos wait for `mintmark reembed`: they are judged by the embedding alone",
+            ],
+        ),
+    ],
+)
+def test_each_photo_that_waits_is_told_once(stale: int, without: int, expected: list[str]) -> None:
+    assert list(notes(Waiting(stale, without), verify=True)) == expected
+    assert list(notes(Waiting(stale, without), verify=False)) == expected[: bool(stale)]
+
+
 def test_the_outputs_are_those_of_the_contract(enrolled: Enrolled) -> None:
     answer = answered(enrolled[0], queries((1, 0), (0, 1), (0, 0)), verify=True)
     assert set(answer) == set(SEARCH.outputs)
     assert {t.name: a.shape for t, a in answer.items()} == {
         **dict.fromkeys(("coin_id", "score", "entry", "cosine", "correlation", "angle"), (3, K)),
-        **dict.fromkeys(("known", "margin"), (3, 1)),
+        **dict.fromkeys(("known", "margin", "warnings"), (3, 1)),
     }
     assert {answer[tensor].dtype for tensor in (SCORE, COSINE, CORRELATION, ANGLE, MARGIN)} == {np.dtype(np.float32)}
     assert (answer[KNOWN].dtype, answer[COIN_ID].dtype) == (np.bool_, np.object_)

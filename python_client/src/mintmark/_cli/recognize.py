@@ -19,7 +19,7 @@ from mintmark._pictures.canvas import Picture, decoded, save
 from mintmark._pictures.coins import draw_coins
 from mintmark._pictures.loading import load
 from mintmark._pictures.recognition import MATCHES, Alike, draw_pair, draw_recognition
-from mintmark._types import PairRecognition, Recognition, View
+from mintmark._types import FoundCoin, PairRecognition, Recognition, View
 
 
 class _Answer(NamedTuple):
@@ -28,6 +28,7 @@ class _Answer(NamedTuple):
     said: dict[str, Any]  # for programs
     tell: Callable[[], None]  # prints it for people
     draw: Callable[[], Picture]
+    notes: Sequence[str]
 
 
 def add_commands(commands: Commands, common: argparse.ArgumentParser) -> None:
@@ -81,13 +82,17 @@ def run(client: Client, args: argparse.Namespace) -> int:
     together = 2 if args.pair else 1
     asked = [photos[first : first + together] for first in range(0, len(photos), together)]
     answers: list[dict[str, Any]] = []
-    failed = False
+    failed = told = False
     for number, of in enumerate(asked, 1):
         try:
             answer = ask(client, of, args)
             said = answer.said
             if not (args.json or args.jsonl):
                 answer.tell()
+                if answer.notes and not told:  # once: they are about the catalog
+                    told = True
+                    for note in answer.notes:
+                        complain(note)
             elif args.json:
                 answers.append(said)
         except (ServerUnavailable, Unauthorized):
@@ -134,7 +139,7 @@ def _one(client: Client, photos: Sequence[str], args: argparse.Namespace) -> _An
     def tell() -> None:
         print_recognition(photo, recognition, why_nothing(client, filters_of(args)))
 
-    return _Answer({**_named(photos), **asdict(recognition)}, tell, draw)
+    return _Answer({**_named(photos), **asdict(recognition)}, tell, draw, recognition.notes)
 
 
 def _pair(client: Client, photos: Sequence[str], args: argparse.Namespace) -> _Answer:
@@ -146,6 +151,7 @@ def _pair(client: Client, photos: Sequence[str], args: argparse.Namespace) -> _A
         {**_named(photos), **asdict(pair)},
         lambda: print_pair(photos, pair, why_nothing(client, filters_of(args))),
         lambda: draw_pair([load(photo) for photo in photos], pair, _views(client, pair)),
+        pair.notes,
     )
 
 
@@ -160,8 +166,14 @@ def _every(client: Client, photos: Sequence[str], args: argparse.Namespace) -> _
         for currency, total in sums.items():
             print(f"  {total} {currency}")
 
-    said = {"coins": [asdict(coin) for coin in coins], **({"sums": sums} if args.sum else {})}
-    return _Answer({**_named(photos), **said}, tell, lambda: draw_coins(load(photo), coins))
+    notes = coins[0].notes if coins else ()
+    said = {"coins": [_without_notes(coin) for coin in coins], "notes": notes, **({"sums": sums} if args.sum else {})}
+    return _Answer({**_named(photos), **said}, tell, lambda: draw_coins(load(photo), coins), notes)
+
+
+def _without_notes(coin: FoundCoin) -> dict[str, Any]:
+    """A coin as an object; the notes are said once for the photo."""
+    return {name: value for name, value in asdict(coin).items() if name != "notes"}
 
 
 def _views(client: Client, answer: Recognition | PairRecognition) -> list[tuple[View, ...]]:
