@@ -1,5 +1,6 @@
 """`mintmark export` and `import`: a catalog comes back as it was, and a damaged export is refused at once."""
 
+import json
 import random
 import sys
 from collections.abc import Callable
@@ -53,6 +54,82 @@ def test_from_server_to_server(
         np.testing.assert_array_equal(ours.embeddings["abc123"], expected)
     assert run_on(other, "import", target) == 0
     assert capsys.readouterr().out == "imported 0 new views of 130\n"
+
+
+@pytest.mark.parametrize("name", EXPORTS)
+def test_what_is_imported_is_exported_to_the_last_byte(
+    filled: FakeCoinServer, other: FakeCoinServer, run: Run, tmp_path: Path, name: str
+) -> None:
+    """The threshold included."""
+    filled.catalog.threshold, filled.catalog.calibrated = 0.1 + 0.2, True
+    first, second = tmp_path / "1" / name, tmp_path / "2" / name
+    assert run("export", first) == 0
+    assert run_on(other, "import", first) == 0
+    assert run_on(other, "export", second) == 0
+    files = [sorted(path.relative_to(top.parent) for path in top.parent.rglob("*.*")) for top in (first, second)]
+    assert files[0] == files[1]
+    for path in files[0]:
+        assert (tmp_path / "1" / path).read_bytes() == (tmp_path / "2" / path).read_bytes(), path
+
+
+THRESHOLDS = {  # of the export, of the catalog that imports, if it has one: what is said
+    (0.7, None): "set the export's threshold: a coin is known from 0.7000 on (before: 0.5000)\n",
+    (0.7, 0.6): "kept the catalog's own threshold 0.6000; the export's is 0.7000\n",
+    (0.7, 0.7): "",
+    (None, 0.6): "",
+    (None, None): "",
+}
+
+
+@pytest.mark.parametrize("name", EXPORTS)
+@pytest.mark.parametrize(("theirs", "ours"), THRESHOLDS)
+def test_a_calibrated_threshold_is_taken_where_there_is_none(
+    server: FakeCoinServer, other: FakeCoinServer, run: Run, tmp_path: Path, capsys: Capture, name: str,
+    theirs: float | None, ours: float | None,
+) -> None:  # fmt: skip
+    server.add("coin", (1,))
+    for one, threshold in ((server, theirs), (other, ours)):
+        if threshold is not None:
+            one.catalog.threshold, one.catalog.calibrated = threshold, True
+    assert run("export", tmp_path / name) == 0
+    capsys.readouterr()
+    for _ in range(2):
+        assert run_on(other, "import", tmp_path / name) == 0
+    said = THRESHOLDS[theirs, ours]
+    more = said if "kept" in said else ""  # each time
+    expected = f"imported 1 new view of 1\n{said}imported 0 new views of 1\n{more}"
+    assert capsys.readouterr().out == expected
+    if theirs or ours:
+        assert (other.catalog.threshold, other.catalog.calibrated) == (ours or theirs, True)
+    else:
+        assert not other.catalog.calibrated
+
+
+@pytest.mark.parametrize("changed", ["model", "relief_model"])
+def test_a_threshold_of_other_weights_is_left_out(
+    server: FakeCoinServer, other: FakeCoinServer, run: Run, tmp_path: Path, capsys: Capture, changed: str
+) -> None:
+    server.add("coin", (1,))
+    server.catalog.threshold, server.catalog.calibrated = 0.7, True
+    setattr(other.catalog, changed, "new")
+    assert run("export", tmp_path / "out") == 0
+    assert run_on(other, "import", tmp_path / "out") == 0
+    assert "left out the export's threshold 0.7000, which holds for other weights" in capsys.readouterr().out
+    assert not other.catalog.calibrated
+
+
+def test_an_export_without_a_threshold_is_imported(
+    server: FakeCoinServer, other: FakeCoinServer, run: Run, tmp_path: Path, capsys: Capture
+) -> None:
+    """Earlier releases wrote none."""
+    server.add("coin", (1,))
+    assert run("export", tmp_path / "out") == 0
+    footer = tmp_path / "out" / "export.json"
+    said = json.loads(footer.read_text())
+    assert said.pop("threshold")["calibrated"] is False
+    footer.write_text(json.dumps(said))
+    assert run_on(other, "import", tmp_path / "out") == 0
+    assert capsys.readouterr().out.endswith("imported 1 new view of 1\n")
 
 
 def test_import_by_the_table(filled: FakeCoinServer, other: FakeCoinServer, run: Run, tmp_path: Path) -> None:
@@ -162,6 +239,9 @@ def _cut(folder: Path) -> None:
         (_edit('"views": 130', '"views": "many"', "export.json"), "does not say how many views"),
         (_edit('"sha256": "', '"sha256": "0', "export.json"), "was altered since"),
         (_edit("{", "", "export.json"), "is not JSON"),
+        (_edit('"score": 0.5', '"score": 0.6', "export.json"), "was altered: its threshold is not as it was exported"),
+        (_edit('"score": 0.5', '"score": "x"', "export.json"), "was altered: its threshold is not as it was exported"),
+        (_edit('"threshold": {', '"threshold": [], "x": {', "export.json"), "was altered: its threshold is not as"),
         (lambda folder: (folder / "export.json").unlink(), "no complete export: it lacks export.json"),
     ],
 )

@@ -1,6 +1,7 @@
 """Exports of a catalog on disk: a folder of photos with a table, or a Parquet file, which also has embeddings.
 
-Both hold the number of their views and a SHA-256 over them, so that an import can tell that an export is complete.
+Both hold the number of their views and a SHA-256 over them, so that an import can tell that an export is complete. They
+also hold the score from which a coin counts as known.
 """
 
 from collections.abc import Iterable
@@ -9,14 +10,15 @@ from pathlib import Path
 from mintmark._archive.base import Archive, Written, verify
 from mintmark._archive.folder import FolderArchive, write_folder
 from mintmark._archive.parquet import SUFFIX, ParquetArchive, write_parquet
+from mintmark._archive.threshold import Threshold
 from mintmark._types import ViewRecord
 
-__all__ = ["Archive", "Written", "open_archive", "verify", "write_archive"]
+__all__ = ["Archive", "Threshold", "Written", "open_archive", "verify", "write_archive"]
 
 
-def write_archive(target: Path, records: Iterable[ViewRecord]) -> Written:
+def write_archive(target: Path, records: Iterable[ViewRecord], threshold: Threshold | None = None) -> Written:
     """Export into a new Parquet file if the target has its suffix, else into a new or empty folder."""
-    return write_parquet(target, records) if target.suffix == SUFFIX else write_folder(target, records)
+    return (write_parquet if target.suffix == SUFFIX else write_folder)(target, records, threshold)
 
 
 def open_archive(source: Path) -> Archive:

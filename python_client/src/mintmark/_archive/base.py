@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
+from mintmark._archive.threshold import Threshold
 from mintmark._errors import InvalidRequest
 from mintmark._requests import embedding_bytes, entry_object
 from mintmark._types import ViewRecord
@@ -24,10 +25,14 @@ class Written:
 
 @dataclass(frozen=True)
 class Footer:
-    """The end of a complete export: the number of its views and their checksum."""
+    """The end of a complete export: the number of its views, their checksum, and the catalog's threshold.
+
+    Exports of earlier releases have no threshold.
+    """
 
     views: int
     sha256: str
+    threshold: Threshold | None = None
 
     @classmethod
     def read(cls, source: Path, values: dict[str, Any]) -> "Footer":
@@ -37,11 +42,12 @@ class Footer:
         views, sha256 = values.get("views"), values.get("sha256")
         if not isinstance(views, int) or not isinstance(sha256, str):
             raise InvalidRequest(f"{source} does not say how many views it holds, or their checksum: it was altered")
-        return cls(views, sha256)
+        return cls(views, sha256, Threshold.read(source, values.get("threshold")))
 
     def values(self) -> dict[str, Any]:
         """The footer as a JSON object."""
-        return {"format": FORMAT, "views": self.views, "sha256": self.sha256}
+        threshold = {"threshold": self.threshold.values()} if self.threshold else {}
+        return {"format": FORMAT, "views": self.views, "sha256": self.sha256, **threshold}
 
 
 class Archive(Protocol):
@@ -74,9 +80,9 @@ class Checksum:
             self._hash.update(part)
         self._views += 1
 
-    def footer(self) -> Footer:
+    def footer(self, threshold: Threshold | None = None) -> Footer:
         """The footer for the views so far."""
-        return Footer(self._views, self._hash.hexdigest())
+        return Footer(self._views, self._hash.hexdigest(), threshold)
 
 
 def verify(archive: Archive, advance: Callable[[], None]) -> None:

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from mintmark._archive.base import Checksum, Footer, Written, parsed
+from mintmark._archive.threshold import Threshold
 from mintmark._contract import OPTIONAL, REQUIRED, SIDE
 from mintmark._errors import InvalidRequest
 from mintmark._requests import read_file
@@ -23,7 +24,7 @@ _ALWAYS = ("path", "entry", *REQUIRED, SIDE, "metadata")  # columns of every exp
 _COLUMNS = (*_ALWAYS[:-1], *OPTIONAL, PHOTO_COLUMN, _ALWAYS[-1])
 
 
-def write_folder(folder: Path, records: Iterable[ViewRecord]) -> Written:
+def write_folder(folder: Path, records: Iterable[ViewRecord], threshold: Threshold | None = None) -> Written:
     """Export into a new or empty folder, without the views that have no picture."""
     if folder.exists() and not (folder.is_dir() and not any(folder.iterdir())):
         raise InvalidRequest(f"{folder} is there already and is not an empty folder: export into a new one")
@@ -40,7 +41,7 @@ def write_folder(folder: Path, records: Iterable[ViewRecord]) -> Written:
             (folder / path).write_bytes(record.picture)
             table.writerow(_row(path, record))
             checksum.add(replace(record, embedding=None, model="", relief=None, relief_model=""))
-    footer = checksum.footer()
+    footer = checksum.footer(threshold)
     (folder / FOOTER).write_text(json.dumps(footer.values(), indent=2) + "\n", encoding="utf-8")
     return Written(footer.views, left_out)
 

@@ -14,6 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from mintmark._archive.base import Checksum, Footer, Written, parsed
+from mintmark._archive.threshold import Threshold
 from mintmark._contract import EMBEDDING_SIZE, OPTIONAL, RELIEF_HARMONICS, RELIEF_NUMBERS, REQUIRED, SIDE, WHOLE_NUMBERS
 from mintmark._errors import InvalidRequest, MintmarkError
 from mintmark._requests import relief_bytes
@@ -66,7 +67,7 @@ def _schema(arrow: Any) -> Any:
     )
 
 
-def write_parquet(target: Path, records: Iterable[ViewRecord]) -> Written:
+def write_parquet(target: Path, records: Iterable[ViewRecord], threshold: Threshold | None = None) -> Written:
     """Export into a new file, without the views that have neither picture nor embedding.
 
     The file gets its name when it is complete.
@@ -86,7 +87,7 @@ def write_parquet(target: Path, records: Iterable[ViewRecord]) -> Written:
             views = iter(kept)
             while rows := [_row(record) for record in islice(views, _ROWS)]:
                 writer.write_table(arrow.Table.from_pylist(rows, schema))
-            footer = kept.checksum.footer()
+            footer = kept.checksum.footer(threshold)
             writer.add_key_value_metadata({KEY: json.dumps(footer.values())})
         part.replace(target)
     finally:

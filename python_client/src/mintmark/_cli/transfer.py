@@ -5,12 +5,12 @@ from collections.abc import Callable, Iterable, Iterator
 from itertools import islice
 from pathlib import Path
 
-from mintmark._archive import Archive, open_archive, verify, write_archive
+from mintmark._archive import Archive, Threshold, open_archive, verify, write_archive
 from mintmark._cli.options import Commands, add_command
 from mintmark._cli.output import Progress, complain, counted
 from mintmark._client import Client
 from mintmark._requests import IMPORT_BATCH
-from mintmark._types import RefusedView, ViewRecord
+from mintmark._types import CatalogStatus, RefusedView, ViewRecord
 
 
 def add_commands(commands: Commands, common: argparse.ArgumentParser) -> None:
@@ -36,7 +36,7 @@ def run_export(client: Client, args: argparse.Namespace) -> int:
     refused = _Refused("exported")
     with Progress("exported", status.views + status.stale_views) as progress:
         views = client.export(on_refused=lambda view: refused.note(view, progress))
-        written = write_archive(args.target, _counted(views, progress.advance))
+        written = write_archive(args.target, _counted(views, progress.advance), _threshold(status))
     if written.left_out:
         complain(f"left out {counted(written.left_out, 'view')} without a stored picture: an import could not use them")
     print(f"exported {counted(written.views, 'view')} to {args.target}")
@@ -59,7 +59,31 @@ def run_import(client: Client, args: argparse.Namespace) -> int:
     if lost:
         complain(f"left out {counted(lost, 'view')} without a picture or an embedding by the server's weights")
     print(f"imported {counted(added, 'new view')} of {archive.footer.views}")
+    if archive.footer.threshold is not None:
+        _take_threshold(client, archive.footer.threshold)
     return refused.status()
+
+
+def _threshold(status: CatalogStatus) -> Threshold:
+    relief_model = str(status.details.get("relief_model", ""))
+    return Threshold(status.threshold, status.calibrated, status.model, relief_model)
+
+
+def _take_threshold(client: Client, theirs: Threshold) -> None:
+    """Set a calibrated threshold where it holds and the catalog has none of its own; says what it did."""
+    if not theirs.calibrated:
+        return
+    ours = _threshold(client.status())
+    if (ours.model, ours.relief_model) != (theirs.model, theirs.relief_model):
+        print(
+            f"left out the export's threshold {theirs.score:.4f}, which holds for other weights: `mintmark calibrate`"
+            " measures one for these"
+        )
+    elif not ours.calibrated:
+        client.set_threshold(theirs.score)
+        print(f"set the export's threshold: a coin is known from {theirs.score:.4f} on (before: {ours.score:.4f})")
+    elif ours.score != theirs.score:
+        print(f"kept the catalog's own threshold {ours.score:.4f}; the export's is {theirs.score:.4f}")
 
 
 class _Refused:
