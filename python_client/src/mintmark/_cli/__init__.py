@@ -17,7 +17,7 @@ from mintmark._cli import (
     reembed,
     transfer,
 )
-from mintmark._cli.output import complain
+from mintmark._cli.output import INTERRUPTED, complain
 from mintmark._cli.terminal import guarded
 from mintmark._client import DEFAULT_TIMEOUT, DEFAULT_URL, Client
 from mintmark._contract import READ_TOKEN_VARIABLE, TOKEN_VARIABLE, URL_VARIABLE
@@ -49,7 +49,7 @@ def _run(args: argparse.Namespace, connect: Connect) -> int:
         return 1
     except KeyboardInterrupt:
         complain("interrupted")
-        return 130
+        return INTERRUPTED
     return code
 
 

@@ -8,7 +8,7 @@ from typing import Any
 
 from mintmark._both import BOTH
 from mintmark._cli.options import option
-from mintmark._cli.output import complain, counted, shortened
+from mintmark._cli.output import INTERRUPTED, complain, counted, shortened
 from mintmark._cli.terminal import one_line
 from mintmark._client import Client
 from mintmark._contract import SIDE, SIDES
@@ -53,10 +53,15 @@ def enroll_one(client: Client, told: Told) -> int:
         if answer == "y":
             entry, added = like[0].id, True
     failed = False
-    for shot in shots:
+    for done, shot in enumerate(shots):
         try:
             entry = _enroll(client, shot, entry, None if added else EntryFields(**told.given, side=shot.side))
             added = True
+        except KeyboardInterrupt:
+            complain(f"interrupted: {done} of {counted(len(shots), 'photo')} done")
+            if done and added:
+                print(entry)
+            return INTERRUPTED
         except MintmarkError as error:
             if not added or len(shots) == 1 or isinstance(error, ServerUnavailable | Unauthorized):
                 raise

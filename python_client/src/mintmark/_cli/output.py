@@ -13,6 +13,7 @@ from mintmark._cli.terminal import command, one_line
 from mintmark._contract import OPTIONAL, REQUIRED
 from mintmark._types import Entry
 
+INTERRUPTED = 130  # exit code after Ctrl-C, as shells have it
 ENTRY_COLUMNS = (*REQUIRED, *OPTIONAL, "id")
 
 _WIDTH = 30  # characters of the progress bar itself
@@ -26,11 +27,31 @@ def print_json(value: Any) -> None:
 
 def print_json_array(values: Iterable[Any]) -> None:
     """Print a JSON array item by item: there may be millions."""
-    print("[", end="")
-    for number, value in enumerate(values):
-        text = json.dumps(value, default=asdict, ensure_ascii=False, indent=2)
-        print(",\n" if number else "\n", "  ", text.replace("\n", "\n  "), sep="", end="")
-    print("\n]")
+    with JsonArray() as array:
+        for value in values:
+            array.add(value)
+
+
+class JsonArray:
+    """A JSON array on stdout, item by item; it is closed, and valid, whatever stops the work."""
+
+    def __init__(self) -> None:
+        self._separator = ""
+
+    def __enter__(self) -> "JsonArray":
+        print("[", end="")
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        print("\n]")
+
+    def add(self, value: Any, *, now: bool = False) -> None:
+        """Print an item; dataclasses become objects. `now`: whoever reads has it at once."""
+        text = json.dumps(value, default=asdict, ensure_ascii=False, indent=2).replace("\n", "\n  ")
+        print(f"{self._separator}\n  {text}", end="", flush=now)  # in one piece, or not at all
+        self._separator = ","
 
 
 def json_line(value: Any) -> str:

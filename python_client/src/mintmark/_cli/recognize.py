@@ -1,7 +1,9 @@
 """`mintmark recognize`."""
 
 import argparse
+import sys
 from collections.abc import Callable, Sequence
+from contextlib import nullcontext
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -10,7 +12,7 @@ import numpy as np
 
 from mintmark._cli.answers import denominations, print_coins, print_pair, print_recognition, why_nothing
 from mintmark._cli.options import Commands, add_command, add_filters, filters_of, picture_file, positive
-from mintmark._cli.output import complain, counted, json_line, print_json
+from mintmark._cli.output import INTERRUPTED, JsonArray, complain, counted, json_line
 from mintmark._cli.photos import photos_of
 from mintmark._client import Client
 from mintmark._contract import DEFAULT_K, PHOTO_FORMATS
@@ -29,6 +31,22 @@ class _Answer(NamedTuple):
     tell: Callable[[], None]  # prints it for people
     draw: Callable[[], Picture]
     notes: Sequence[str]
+
+
+class _Notes:
+    """Says notes once in a run, since they are about the catalog."""
+
+    def __init__(self) -> None:
+        self._told = False
+
+    def tell(self, notes: Sequence[str]) -> None:
+        """Say them, unless they were said."""
+        for note in () if self._told else notes:
+            self._told = True
+            complain(note)
+
+
+_Ask = Callable[[Client, Sequence[str], argparse.Namespace], _Answer]
 
 
 def add_commands(commands: Commands, common: argparse.ArgumentParser) -> None:
@@ -81,34 +99,47 @@ def run(client: Client, args: argparse.Namespace) -> int:
     ask = _pair if args.pair or args.both else _every if args.all else _one
     together = 2 if args.pair else 1
     asked = [photos[first : first + together] for first in range(0, len(photos), together)]
-    answers: list[dict[str, Any]] = []
-    failed = told = False
-    for number, of in enumerate(asked, 1):
-        try:
-            answer = ask(client, of, args)
-            said = answer.said
-            if not (args.json or args.jsonl):
-                answer.tell()
-                if answer.notes and not told:  # once: they are about the catalog
-                    told = True
-                    for note in answer.notes:
-                        complain(note)
-            elif args.json:
-                answers.append(said)
-        except (ServerUnavailable, Unauthorized):
-            raise
-        except (MintmarkError, OSError) as error:
-            failed, answer = True, None
-            complain(f"{' + '.join(of)}: {error}")
-            said = {**_named(of), "error": str(error)}
-        if args.jsonl:
-            print(json_line(said), flush=True)
-        if answer and args.draw:
-            out = args.draw if len(asked) == 1 else _numbered(args.draw, number)
-            failed |= not _drawn(answer, of, out)
-    if args.json:
-        print_json(answers)
+    done, notes = 0, _Notes()
+    failed = False
+    try:
+        with JsonArray() if args.json else nullcontext() as array:
+            for number, of in enumerate(asked, 1):
+                answer = _answered(client, ask, of, args, array)
+                done = number
+                if answer and not (args.json or args.jsonl):
+                    notes.tell(answer.notes)
+                if answer and args.draw:
+                    out = args.draw if len(asked) == 1 else _numbered(args.draw, number)
+                    failed |= not _drawn(answer, of, out)
+                failed |= answer is None
+    except KeyboardInterrupt:
+        what = "pair" if args.pair else "photo"
+        complain(f"interrupted: {done} of {counted(len(asked), what)} done")
+        return INTERRUPTED
     return int(failed)
+
+
+def _answered(
+    client: Client, ask: _Ask, photos: Sequence[str], args: argparse.Namespace, array: JsonArray | None
+) -> _Answer | None:
+    """Ask about a photo or a pair, and print the answer at once; None, and a complaint, if it failed."""
+    try:
+        answer = ask(client, photos, args)
+        if array:
+            array.add(answer.said, now=True)
+        elif args.jsonl:
+            print(json_line(answer.said), flush=True)
+        else:
+            answer.tell()
+            sys.stdout.flush()
+    except (BrokenPipeError, ServerUnavailable, Unauthorized):
+        raise
+    except (MintmarkError, OSError) as error:
+        complain(f"{' + '.join(photos)}: {error}")
+        if args.jsonl:
+            print(json_line({**_named(photos), "error": str(error)}), flush=True)
+        return None
+    return answer
 
 
 def _named(photos: Sequence[str]) -> dict[str, Any]:
