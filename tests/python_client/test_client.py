@@ -278,6 +278,7 @@ def _search_answer(**changes: Any) -> Tensors:
         "ellipse": np.ones((1, 5), np.float32),
         "found": np.ones((1, 1), np.float32),
         "coin_probability": np.full((1, 1), 0.9, np.float32),
+        "warnings": strings([""]),
     }
     return {name: array for name, array in {**answer, **changes}.items() if array is not None}
 

@@ -86,6 +86,7 @@ def _search_response(ellipse: bytes = struct.pack("<5f", 1, 2, 4, 3, 5)) -> Any:
         ellipse=("FP32", [1, 5], ellipse),
         found=("FP32", [1, 1], struct.pack("<f", 1)),
         coin_probability=("FP32", [1, 1], struct.pack("<f", 0.9)),
+        warnings=("BYTES", [1, 1], _bytes(b"")),
     )
 
 
