@@ -38,4 +38,5 @@ def test_files_and_modules_exist() -> None:
     for path in set(re.findall(r"(?:deploy|docs)/[\w.]+\.(?:yaml|py|md)", DOCUMENT)):
         assert (ROOT / path).is_file(), path
     for module in set(re.findall(r"python3 -m ([\w.]+)", DOCUMENT)):
-        assert (ROOT / f"{module.replace('.', '/')}.py").is_file(), module
+        path = ROOT.joinpath(*module.split("."))
+        assert path.with_suffix(".py").is_file() or (path / "__main__.py").is_file(), module
