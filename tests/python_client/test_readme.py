@@ -15,7 +15,7 @@ HOME = Path(__file__).resolve().parents[2] / "python_client"
 README = HOME / "README.md"
 COMMANDS = (
     "recognize", "enroll", "list", "show", "update", "photo", "remove", "status", "history", "undo", "similar",
-    "duplicates", "export", "import", "reembed", "calibrate", "evaluate",
+    "duplicates", "export", "import", "reembed", "calibrate", "evaluate", "completion",
 )  # fmt: skip
 
 

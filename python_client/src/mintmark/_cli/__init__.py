@@ -9,6 +9,7 @@ from mintmark._cli import (
     alike,
     calibrate,
     catalog,
+    completion,
     enroll,
     evaluate,
     history,
@@ -24,6 +25,11 @@ from mintmark._contract import READ_TOKEN_VARIABLE, TOKEN_VARIABLE, URL_VARIABLE
 from mintmark._errors import MintmarkError
 from mintmark._transports.tls import Tls
 
+# In the order of the help: photos, the catalog, its measures, the shell.
+_MODULES = (
+    recognize, enroll, listing, catalog, history, alike, transfer, reembed, calibrate, evaluate, completion
+)  # fmt: skip
+
 Connect = Callable[[argparse.Namespace], Client]
 
 
@@ -33,7 +39,7 @@ def main(argv: Sequence[str] | None = None, connect: Connect | None = None) -> i
     `connect` makes the client from the connection's options; tests replace it.
     """
     with guarded():
-        return _run(_parser().parse_args(argv), connect or _connect)
+        return _run(make_parser().parse_args(argv), connect or _connect)
 
 
 def _run(args: argparse.Namespace, connect: Connect) -> int:
@@ -63,7 +69,8 @@ def _tls(args: argparse.Namespace) -> bool | Tls:
     return files if files != Tls() else bool(args.tls)
 
 
-def _parser() -> argparse.ArgumentParser:
+def make_parser() -> argparse.ArgumentParser:
+    """The command line: every command and its options."""
     parser = argparse.ArgumentParser(prog="mintmark", description="Recognize coins with a Mintmark server.")
     _add_connection(parser)
     common = argparse.ArgumentParser(add_help=False, argument_default=argparse.SUPPRESS)
@@ -77,7 +84,7 @@ def _parser() -> argparse.ArgumentParser:
         tls_key=None,
     )
     commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
-    for module in (recognize, enroll, listing, catalog, history, alike, transfer, reembed, calibrate, evaluate):
+    for module in _MODULES:
         module.add_commands(commands, common)
     return parser
 
