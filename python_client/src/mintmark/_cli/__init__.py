@@ -9,6 +9,7 @@ from mintmark._cli import (
     alike,
     calibrate,
     catalog,
+    colour,
     completion,
     enroll,
     evaluate,
@@ -51,7 +52,7 @@ def _run(args: argparse.Namespace, connect: Connect) -> int:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 1
     except (MintmarkError, OSError) as error:
-        complain(str(error))
+        complain(colour.error(str(error)))
         return 1
     except KeyboardInterrupt:
         complain("interrupted")

@@ -4,10 +4,13 @@ from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from decimal import Decimal, InvalidOperation
 
+from mintmark._cli import colour
 from mintmark._cli.output import ENTRY_COLUMNS, cells, counted, print_table, shortened
 from mintmark._cli.terminal import one_line
 from mintmark._client import Client
 from mintmark._types import FilterCheck, FoundCoin, Match, PairMatch, PairRecognition, Recognition
+
+_UNKNOWN = colour.unknown("unknown")
 
 Why = Callable[[], str]
 """Says why a search had nothing to compare with."""
@@ -39,7 +42,7 @@ def print_recognition(photo: str, recognition: Recognition, why: Why) -> None:
     if recognition.found:
         said = _verdict(recognition, why)
     else:
-        said = f"unknown: no coin found (probability {recognition.probability:.2f})"
+        said = (_UNKNOWN, f": no coin found (probability {recognition.probability:.2f})")
     rows = [[*_ranked(match), match.side, match.entry.id, _parts(match)] for match in recognition.matches]
     _print(photo, said, rows)
 
@@ -47,7 +50,7 @@ def print_recognition(photo: str, recognition: Recognition, why: Why) -> None:
 def print_pair(photos: Sequence[str], pair: PairRecognition, why: Why) -> None:
     """The verdict on the coin of two photos, and its matches with the score of either side."""
     found = any(answer.found for answer in pair.answers)
-    said = _verdict(pair, why) if found else "unknown: no coin found in either photo"
+    said = _verdict(pair, why) if found else (_UNKNOWN, ": no coin found in either photo")
     rows = []
     for match in pair.matches:
         sides = (f"{seen.side} {seen.score:.3f}" if seen else "-" for seen in match.matches)
@@ -62,8 +65,8 @@ def print_coins(photo: str, coins: Sequence[FoundCoin], why: Why) -> None:
     for coin in coins:
         best = coin.matches[0] if coin.matches else None
         fields = cells(best.entry) if best else [""] * len(ENTRY_COLUMNS)
-        rows.append(["known" if coin.known else "unknown", f"{best.score:.3f}" if best else "", *fields])
-    _print(photo, f"{counted(len(coins), 'coin')}, {known} of them known", rows)
+        rows.append([colour.known("known") if coin.known else _UNKNOWN, f"{best.score:.3f}" if best else "", *fields])
+    _print(photo, [f"{counted(len(coins), 'coin')}, {known} of them known"], rows)
     if coins and not any(coin.matches for coin in coins):
         print(f"  {why()}")
 
@@ -88,9 +91,9 @@ def denominations(coins: Sequence[FoundCoin]) -> dict[str, str]:
     }
 
 
-def _print(photo: str, said: str, rows: Sequence[Sequence[str]]) -> None:
-    """One line, and a table whose rows are numbered."""
-    print(one_line(f"{photo}: {said}"))
+def _print(photo: str, said: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
+    """One line, whose parts may be painted, and a table whose rows are numbered."""
+    colour.say(one_line(f"{photo}: "), *(colour.like(part, one_line(part)) for part in said))
     if rows:
         print_table([[str(number), *row] for number, row in enumerate(rows, 1)], right=frozenset({0}), indent="  ")
 
@@ -105,9 +108,12 @@ def _parts(match: Match) -> str:
     return f"(embedding {match.cosine:.3f}, relief {relief})"
 
 
-def _verdict(answer: Recognition | PairRecognition, why: Why) -> str:
+def _verdict(answer: Recognition | PairRecognition, why: Why) -> Sequence[str]:
+    """The parts of a line."""
     if not answer.matches:
-        return f"unknown: {why()}"
+        return _UNKNOWN, f": {why()}"
     best = answer.matches[0]
-    numbers = f"score {best.score:.3f}, margin {answer.margin:.3f}"
-    return f"match: {shortened(best.entry.name)} ({numbers})" if answer.known else f"unknown ({numbers}); nearest:"
+    numbers = f"(score {best.score:.3f}, margin {answer.margin:.3f})"
+    if not answer.known:
+        return _UNKNOWN, f" {numbers}; nearest:"
+    return colour.known("match"), ": ", colour.bold(shortened(best.entry.name)), f" {numbers}"

@@ -8,6 +8,7 @@ from collections import Counter
 from collections.abc import Mapping
 from pathlib import Path
 
+from mintmark._cli import colour
 from mintmark._cli.output import Progress, complain, counted, json_line
 from mintmark._cli.terminal import one_line
 from mintmark._client import Client
@@ -113,7 +114,7 @@ class _Run:
         self._tally[result.outcome] += 1
         place = result.row.place
         if result.outcome is Outcome.FAILED:
-            progress.note(f"mintmark: {place}: {result.error}")
+            progress.note(colour.error(f"mintmark: {place}: {result.error}"))
             if self._failed:
                 self._failed.add(result.row, result.error)
         elif self._args.dry_run and not self._args.jsonl:

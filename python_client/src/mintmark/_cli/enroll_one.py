@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from mintmark._both import BOTH
+from mintmark._cli import colour
 from mintmark._cli.options import option
 from mintmark._cli.output import INTERRUPTED, complain, counted, shortened
 from mintmark._cli.terminal import one_line
@@ -66,7 +67,7 @@ def enroll_one(client: Client, told: Told) -> int:
             if not added or len(shots) == 1 or isinstance(error, ServerUnavailable | Unauthorized):
                 raise
             failed = True
-            complain(f"{shot.name}: {error}; the coin's other photos are in the catalog")
+            complain(colour.error(f"{shot.name}: {error}; the coin's other photos are in the catalog"))
     print(entry)
     return int(failed)
 

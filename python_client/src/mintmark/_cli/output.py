@@ -4,11 +4,12 @@ import json
 import sys
 import time
 import unicodedata
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict
 from types import TracebackType
 from typing import Any
 
+from mintmark._cli.colour import bold, like, say
 from mintmark._cli.terminal import command, one_line
 from mintmark._contract import OPTIONAL, REQUIRED
 from mintmark._types import Entry
@@ -60,9 +61,9 @@ def json_line(value: Any) -> str:
 
 
 def print_table(rows: Sequence[Sequence[str]], right: frozenset[int] = frozenset(), indent: str = "") -> None:
-    """Print aligned columns, see `align`."""
-    for line in align(rows, right):
-        print(indent + line)
+    """Print aligned columns, see `align`; painted cells keep their colours."""
+    for line in _aligned(rows, right):
+        say(indent, *line)
 
 
 def align(rows: Sequence[Sequence[str]], right: frozenset[int] = frozenset()) -> list[str]:
@@ -70,9 +71,21 @@ def align(rows: Sequence[Sequence[str]], right: frozenset[int] = frozenset()) ->
 
     Cells are cut where they are longer than people read, but for those of the last column, which nothing follows.
     """
-    rows = [[*map(shortened, row[:-1]), *map(one_line, row[-1:])] for row in rows]
-    widths = [max(map(_width, column)) for column in zip(*rows, strict=True)]
-    return ["  ".join(_pad(cell, widths[n], n in right) for n, cell in enumerate(row)).rstrip() for row in rows]
+    return ["".join(line) for line in _aligned(rows, right)]
+
+
+def _aligned(rows: Sequence[Sequence[str]], right: frozenset[int]) -> Iterator[list[str]]:
+    """The parts of each line: cells, and the spaces between them."""
+    cut = [[*(like(cell, shortened(cell)) for cell in row[:-1]), like(row[-1], one_line(row[-1]))] for row in rows]
+    widths = [max(map(_width, column)) for column in zip(*cut, strict=True)]
+    for row in cut:
+        line: list[str] = []
+        for number, cell in enumerate(row):
+            space = " " * (widths[number] - _width(cell))
+            line += ["  " if line else "", space, cell] if number in right else ["  " if line else "", cell, space]
+        while line and not line[-1].strip():
+            line.pop()
+        yield [*line[:-1], like(line[-1], line[-1].rstrip())] if line else line
 
 
 def shortened(text: str) -> str:
@@ -81,11 +94,6 @@ def shortened(text: str) -> str:
     while _width(text) > _LONGEST:
         text = f"{text[: min(len(text) - 2, _LONGEST)]}…"
     return text
-
-
-def _pad(cell: str, width: int, right: bool) -> str:
-    space = " " * (width - _width(cell))
-    return space + cell if right else cell + space
 
 
 def _width(text: str) -> int:
@@ -98,8 +106,8 @@ def _width(text: str) -> int:
 
 def cells(entry: Entry) -> list[str]:
     """The entry's values in the order of ENTRY_COLUMNS."""
-    values = (getattr(entry, column) for column in ENTRY_COLUMNS)
-    return ["" if value is None else str(value) for value in values]
+    values = (getattr(entry, column) for column in ENTRY_COLUMNS[1:])
+    return [bold(entry.name), *("" if value is None else str(value) for value in values)]
 
 
 def counted(number: int, noun: str) -> str:
@@ -108,8 +116,8 @@ def counted(number: int, noun: str) -> str:
 
 
 def complain(line: str) -> None:
-    """Print one line on stderr about something that does not stop the command."""
-    print(f"mintmark: {one_line(line)}", file=sys.stderr)
+    """Print one line on stderr about something that does not stop the command; `colour.error` makes it red."""
+    say("mintmark: ", like(line, one_line(line)), file=sys.stderr)
 
 
 class Progress:
@@ -150,7 +158,7 @@ class Progress:
     def note(self, line: str) -> None:
         """Write a line to stderr without disturbing the bar."""
         self._clear()
-        print(one_line(line), file=sys.stderr)
+        say(like(line, one_line(line)), file=sys.stderr)
         self._show()
 
     def result(self, line: str) -> None:

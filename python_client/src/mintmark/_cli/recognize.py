@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from mintmark._cli import colour
 from mintmark._cli.answers import denominations, print_coins, print_pair, print_recognition, why_nothing
 from mintmark._cli.options import Commands, add_command, add_filters, filters_of, picture_file, positive
 from mintmark._cli.output import INTERRUPTED, JsonArray, complain, counted, json_line
@@ -135,7 +136,7 @@ def _answered(
     except (BrokenPipeError, ServerUnavailable, Unauthorized):
         raise
     except (MintmarkError, OSError) as error:
-        complain(f"{' + '.join(photos)}: {error}")
+        complain(colour.error(f"{' + '.join(photos)}: {error}"))
         if args.jsonl:
             print(json_line({**_named(photos), "error": str(error)}), flush=True)
         return None
@@ -153,7 +154,7 @@ def _drawn(answer: _Answer, photos: Sequence[str], out: Path) -> bool:
     except (ServerUnavailable, Unauthorized):
         raise
     except (MintmarkError, OSError) as error:
-        complain(f"{' + '.join(photos)}: not drawn: {error}")
+        complain(colour.error(f"{' + '.join(photos)}: not drawn: {error}"))
         return False
     return True
 

@@ -51,9 +51,10 @@ class Guarded:
         self._stream.write(text)
 
 
-def command(text: str) -> None:
-    """Write a command to the terminal of stderr."""
-    write = sys.stderr.command if isinstance(sys.stderr, Guarded) else sys.stderr.write
+def command(text: str, stream: TextIO | None = None) -> None:
+    """Write a command to the terminal of a stream (stderr)."""
+    stream = stream or sys.stderr
+    write = stream.command if isinstance(stream, Guarded) else stream.write
     write(text)
 
 
