@@ -1,9 +1,11 @@
 """Checks that a catalog's folder is whole: the database in itself, saved indexes and relief maps against it."""
 
+import json
 from pathlib import Path
 
 import numpy as np
 
+from catalog.events import Kind
 from catalog.folder.index.saved import Stamp, UnfitIndexError, load, read_stamp, stamp_path
 from catalog.folder.index.spec import parse_spec
 from catalog.folder.reliefs.file import FileReliefs, fitting_stamp
@@ -70,6 +72,9 @@ def half_there(connection: Connection) -> list[str]:
         "WHERE number NOT IN (SELECT view FROM embeddings) AND number NOT IN (SELECT view FROM pictures)",
     }
     counts = {what: connection.value(query) for what, query in half.items()}
+    counts["events cannot be read"] = sum(
+        not _is_event(*row) for row in connection.rows("SELECT kind, said FROM events")
+    )
     counts["views are in no change"] = connection.value("SELECT COUNT(*) FROM views") - sum(
         connection.value("SELECT COUNT(*) FROM views WHERE number BETWEEN ? AND ?", ends)
         for ends in coalesced(
@@ -77,6 +82,13 @@ def half_there(connection: Connection) -> list[str]:
         )
     )
     return [f"{count} {what}" for what, count in counts.items() if count]
+
+
+def _is_event(kind: object, said: object) -> bool:
+    try:
+        return isinstance(json.loads(str(said)), dict) and bool(Kind(kind))
+    except ValueError:
+        return False
 
 
 def _disagreeing(folder: Path, connection: Connection, fingerprint: str) -> list[str]:

@@ -101,6 +101,8 @@ def test_an_empty_catalog_is_well(open_at: Open, tmp_path: Path) -> None:
         ("UPDATE reliefs SET map = zeroblob(2400) WHERE view = 6", ["disagree about 1 relief maps"]),
         ("DELETE FROM reliefs WHERE view = 6", []),  # judged by its embedding, until it is mapped again
         ("DELETE FROM mappers", ["reliefs refers to one of mappers that is not there"]),
+        ("UPDATE events SET said = '{' WHERE number = 1", ["1 events cannot be read"]),
+        ("UPDATE events SET kind = 'lost' WHERE number < 3", ["2 events cannot be read"]),
         ("DELETE FROM generations", ["embeddings refers to one of generations that is not there"]),
     ],
 )
