@@ -1,9 +1,11 @@
 """Fits what says whether the middle of a picture shows a coin, on what a trained segmentation makes of pictures.
 
     python -m training.fit_coin best.pt BACKGROUNDS --out with_coin.pt [--outlines ELLIPSES.csv --under FOLDER]
+    python -m training.fit_coin kept BACKGROUNDS [--outlines ELLIPSES.csv --under FOLDER]       in weights/, in place
 
-BACKGROUNDS is a folder of `training.backgrounds.fetch`. Rendered coins lie on its pictures, and coins of outlined
-photos, where there are some; the same pictures without coins, and round things on them, show none. Each picture is
+BACKGROUNDS is a folder of `training.backgrounds.fetch`. Rendered coins lie on its pictures, single ones on rendered
+grounds, as catalogs and phones show them, and there are coins of outlined photos, where these are given. The same
+pictures without coins, and round things on them, show none. Each picture is
 looked at as the server does: what the first pass of the segmentation takes for a coin, or would take for one if it had
 to name something, is looked at closely. Of that view the encoder's features are kept, and a logistic regression (Cox
 1958) tells coins from all else. The rest of the network stays as it is.
@@ -22,26 +24,30 @@ import torch
 from torch import Tensor, nn
 from tqdm import tqdm
 
-from ensemble.contract import LEAST_PROBABILITY, MASK_THRESHOLD
+from ensemble.contract import LEAST_PROBABILITY, MASK_THRESHOLD, SEGMENTATION
 from ensemble.geometry.graphs import Preprocess, Zoom
 from ensemble.photo import decode
 from training import mint
 from training.backgrounds.compose import FIRST_DESIGN, Backgrounds, lay, make_pool, with_coins, without_coins
 from training.backgrounds.fetch import TEST, TRAIN
 from training.backgrounds.round_things import SIDE, round_thing
-from training.networks import SEGMENTERS, Segmenter
+from training.networks import SEGMENTERS, Segmenter, Spec
 from training.outlines import fill, read_outlines, read_photo
 from training.photos import split_photos
-from training.weights import load_checkpoint, save_checkpoint
+from training.render import CATALOG_SHOT, DIES, QUERY_SHOT
+from training.weights import keep_parameters, load_checkpoint, load_module, save_checkpoint
 
 SIZE = 640  # px, longer side of the composed photos: the closer look is as sharp as in real ones
 SPECIMENS = 300
 HELD_OUT = 0.25  # as many pictures as this share of those that are fitted on
-COIN_WEIGHT = 2.0  # to lose a coin is worse than to find one where there is none
-DECAY = 1e-2  # of the regression's weights, on standardized features
+COIN_WEIGHT = 4.0  # to lose a coin is worse than to find one where there is none
+DECAY = 3e-2  # of the regression's weights, on standardized features
+SINGLES = 5  # pictures of single coins for each of another kind: hardly any is refused, and those that are teach
 LEAST_VARIATION = 0.05  # of a feature, over its mean
-RENDERED, PHOTOGRAPHED = COINS = ("coins", "photos of coins")  # the kinds of pictures that show some
+RENDERED, SINGLE, PHOTOGRAPHED = COINS = ("coins", "single coins", "photos of coins")  # the kinds that show some
+KEPT = "kept"  # in place of a checkpoint: the weights in weights/
 _AS_IF = MASK_THRESHOLD + 0.1  # to which the first pass's likeliest pixel is raised, so that it names something
+DESIGNS = 1_000_000  # of single coins
 _STEPS = 200
 
 Picture = np.ndarray  # [h, w, 3] uint8 RGB
@@ -58,11 +64,18 @@ class Sample:
 Draw = Callable[[np.random.Generator], Sample]
 
 
-def kinds(backgrounds: Backgrounds, pool: list[mint.Specimen]) -> dict[str, Draw]:
-    """What is drawn without outlined photos, by name."""
+def kinds(backgrounds: Backgrounds, pool: list[mint.Specimen], first: int) -> dict[str, Draw]:
+    """What is drawn without outlined photos, by name; designs of single coins are those from `first` on."""
 
     def coins(rng: np.random.Generator) -> Sample:
         photo = with_coins(backgrounds, pool, rng, SIZE)
+        return Sample(photo.picture, photo.all_coins)
+
+    def single(rng: np.random.Generator) -> Sample:
+        design = mint.make_design(first + int(rng.integers(DESIGNS)), int(rng.integers(DIES)))
+        fresh = rng.random() < 0.5
+        shot = CATALOG_SHOT if fresh else QUERY_SHOT
+        photo = mint.photograph([mint.strike(design, rng, mint_state=fresh)], shot, rng)
         return Sample(photo.picture, photo.all_coins)
 
     def things(rng: np.random.Generator) -> Sample:
@@ -77,7 +90,7 @@ def kinds(backgrounds: Backgrounds, pool: list[mint.Specimen]) -> dict[str, Draw
     def empty(rng: np.random.Generator) -> Sample:
         return Sample(without_coins(backgrounds, rng, SIZE).picture)
 
-    return {RENDERED: coins, "round things": things, "pictures": pictures, "empty tables": empty}
+    return {RENDERED: coins, SINGLE: single, "round things": things, "pictures": pictures, "empty tables": empty}
 
 
 def _exposed(light: np.ndarray) -> Picture:
@@ -165,35 +178,52 @@ def report(network: Segmenter, held_out: dict[str, Tensor]) -> Iterator[str]:
         yield f"{name:16} {share:.3f} of {len(values)} said to be a coin, median {float(likely.median()):.3f}"
 
 
+def _taken_up(weights: str) -> tuple[Spec[Segmenter] | None, Segmenter]:
+    """The network whose weights are in a checkpoint, with how it is built; or None and the one in weights/."""
+    if weights != KEPT:
+        return load_checkpoint(Path(weights), SEGMENTERS)
+    kept = load_module(SEGMENTATION)
+    assert isinstance(kept, Segmenter)
+    return None, kept
+
+
 def main() -> None:
     """Command line."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("weights", type=Path, help="checkpoint of training.train_segmentation")
+    parser.add_argument("weights", help=f"checkpoint of training.train_segmentation, or {KEPT!r}: those in weights/")
     parser.add_argument("backgrounds", type=Path, help="folder of training.backgrounds.fetch")
-    parser.add_argument("--out", type=Path, required=True, help="checkpoint; it may be the same file")
+    parser.add_argument("--out", type=Path, help="checkpoint; it may be the same file")
     parser.add_argument("--outlines", type=Path, help="ellipses.csv; the photos lie beside it")
     parser.add_argument("--under", default="", help="take only outlined photos whose path begins with this")
     parser.add_argument("--count", type=int, default=800, help="photos of each kind (%(default)s)")
     parser.add_argument("--threads", type=int, default=1)
     args = parser.parse_args()
+    if (args.weights == KEPT) == bool(args.out):
+        parser.error(f"--out belongs to a checkpoint, and {KEPT!r} has none")
     torch.set_num_threads(args.threads)
     cv2.setNumThreads(1)
-    spec, network = load_checkpoint(args.weights, SEGMENTERS)
+    spec, network = _taken_up(args.weights)
     sets = {}
     for which, count in ((TRAIN, args.count), (TEST, max(round(HELD_OUT * args.count), 2))):
         backgrounds, first = Backgrounds.of(args.backgrounds, which), FIRST_DESIGN[which]
         pool = make_pool(backgrounds, min(SPECIMENS, max(count // 2, 1)), first, np.random.default_rng(first))
-        draws = kinds(backgrounds, pool)
+        draws = kinds(backgrounds, pool, first)
         if args.outlines:
             draws[PHOTOGRAPHED] = outlined(args.outlines, args.under, which == TEST)
-        sets[which] = {name: drawn(network, draw, count, first, f"{which}: {name}") for name, draw in draws.items()}
+        sets[which] = {
+            name: drawn(network, draw, count * (SINGLES if name == SINGLE else 1), first, f"{which}: {name}")
+            for name, draw in draws.items()
+        }
     coins = [values for name, values in sets[TRAIN].items() if name in COINS]
     others = [values for name, values in sets[TRAIN].items() if name not in COINS]
     weights, bias = fit(torch.cat(coins), torch.cat(others))
     with torch.no_grad():
         network.coin.linear.weight.copy_(weights[None])
         network.coin.linear.bias.copy_(bias[None])
-    save_checkpoint(args.out, spec, network.state_dict())
+    if spec is None:
+        keep_parameters(SEGMENTATION, {"coin.linear.weight": weights[None], "coin.linear.bias": bias[None]})
+    else:
+        save_checkpoint(args.out, spec, network.state_dict())
     print(*report(network, sets[TEST]), sep="\n")
 
 

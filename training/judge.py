@@ -33,7 +33,7 @@ from ensemble.cpu import Cpu
 from ensemble.graph import FIND_COIN
 from ensemble.verification import NOT_COMPARED, Judge, probability, stored, verify
 
-CORRELATION, ADVANTAGE = 1.25, 0.35  # beside a weight of 1 for the cosine (LOG, 2026-11-30)
+CORRELATION, ADVANTAGE = 0.7, 0.15  # beside a weight of 1 for the cosine (LOG, 2026-11-30)
 KNOWN = 0.5  # more likely the same than not
 FEW = 40  # pictures of a small catalog
 

@@ -9,8 +9,10 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import onnx
 import torch
+from onnx import numpy_helper
 from torch import Tensor, nn
 
 from ensemble import artifacts
@@ -156,6 +158,41 @@ def kept_parameters(model: str) -> dict[str, Tensor]:
     """
     stored = artifacts.parameters(onnx.load(artifacts.weights_file(model)))
     return {name: torch.from_numpy(values.copy()) for name, values in stored.items() if "." in name}
+
+
+def keep_parameters(model: Model, values: Mapping[str, Tensor]) -> None:
+    """Put parameters in place of those of a network in weights/, in float32: also in the graph of int8, if it has one.
+
+    Raises:
+        NetworkError: a graph has no such parameter.
+    """
+    plain, reduced = artifacts.weights_file(model.name), artifacts.quantized_file(model.name)
+    belongs = artifacts.quantized_graph(model) is not None
+    for file in (plain, reduced) if belongs else (plain,):
+        stored = onnx.load(file)
+        for name, value in values.items():
+            _replace(stored.graph, name, value.detach().numpy().astype(np.float32))
+        if file == reduced:
+            del stored.metadata_props[:]
+            stored.metadata_props.add(key=artifacts.MADE_FROM, value=artifacts.digest(plain))
+        onnx.save(stored, file)
+
+
+def _replace(graph: onnx.GraphProto, name: str, value: np.ndarray) -> None:
+    """Give a parameter another value, as an initializer in float32, whatever it was computed from."""
+    # `build/quantize.py` names what int8 becomes again by the parameter, with more before and after.
+    restored = [node for node in graph.node if node.op_type == "DequantizeLinear"]
+    made = [node for node in restored if name in node.output[0]]
+    held = [tensor for tensor in graph.initializer if tensor.name == name]
+    if len(made) + len(held) != 1:
+        raise NetworkError(f"the graph {graph.name} has no parameter {name}")
+    for node in made:
+        graph.initializer.append(numpy_helper.from_array(value, node.output[0]))
+        graph.node.remove(node)
+        for tensor in [tensor for tensor in graph.initializer if tensor.name in node.input]:
+            graph.initializer.remove(tensor)
+    for tensor in held:
+        tensor.CopyFrom(numpy_helper.from_array(value, name))
 
 
 def _records() -> Path:

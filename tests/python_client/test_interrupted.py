@@ -16,7 +16,8 @@ from tests.python_client.terminals import ROOT, command, environment
 
 TOLD = [word for name in REQUIRED for word in (option(name), "x")]
 PREPARE = """
-import pathlib, time
+import pathlib, signal, time
+signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell starts background jobs with SIGINT ignored
 server.add("1 zloty", (1,))
 quick = server
 top = pathlib.Path(sys.argv[2])

@@ -5,20 +5,24 @@ from pathlib import Path
 
 import cv2
 import numpy as np
+import onnx
 import pytest
+from onnx import numpy_helper
 
 torch = pytest.importorskip("torch")
 
+from ensemble import artifacts  # noqa: E402
+from ensemble.contract import SEGMENTATION  # noqa: E402
 from training import fit_coin  # noqa: E402
 from training.backgrounds.compose import Backgrounds  # noqa: E402
 from training.backgrounds.fetch import TEST, TRAIN, Picture, write_pictures  # noqa: E402
 from training.backgrounds.sources import SCENE  # noqa: E402
 from training.fit_coin import Sample, drawn, features, fit, kinds, outlined, report  # noqa: E402
 from training.mint import Ellipse, make_design, strike  # noqa: E402
-from training.networks import SEGMENTERS  # noqa: E402
+from training.networks import SEGMENTERS, NetworkError  # noqa: E402
 from training.networks.coin import CoinHead  # noqa: E402
 from training.outlines import fill, write_rows  # noqa: E402
-from training.weights import load_checkpoint, save_checkpoint  # noqa: E402
+from training.weights import keep_parameters, load_checkpoint, save_checkpoint  # noqa: E402
 
 pytestmark = pytest.mark.slow
 
@@ -40,7 +44,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_the_regression_tells_what_can_be_told() -> None:
     rng = np.random.default_rng(0)
     coins, others = (torch.from_numpy(rng.normal(size=(300, 20)).astype(np.float32)) for _ in range(2))
-    coins[:, 3] += 4
+    coins[:, 3] += 6
     for values, shift in ((coins, 1e-3), (others, 0.0)):  # tells them apart, but by less than rounding
         values[:, 7] = 5.0 + shift
     weights, bias = fit(coins, others)
@@ -54,7 +58,7 @@ def test_to_lose_a_coin_is_worse_than_to_find_one_too_many() -> None:
     rng = np.random.default_rng(0)
     same = torch.from_numpy(rng.normal(size=(400, 5)).astype(np.float32))
     weights, bias = fit(same[:100], same[100:])  # nothing tells them apart, and there are fewer coins
-    assert torch.sigmoid(same @ weights + bias).mean() == pytest.approx(2 / 3, abs=0.05)
+    assert torch.sigmoid(same @ weights + bias).mean() == pytest.approx(4 / 5, abs=0.05)
 
 
 def test_the_head_sees_the_middle_apart_from_what_surrounds_it() -> None:
@@ -68,12 +72,12 @@ def test_the_head_sees_the_middle_apart_from_what_surrounds_it() -> None:
 
 def test_every_kind_is_drawn_and_only_coins_have_a_mask(folder: Path) -> None:
     rng = np.random.default_rng(1)
-    draws = kinds(Backgrounds.of(folder, TRAIN), [strike(make_design(1), rng)])
-    assert set(draws) == {"coins", "round things", "pictures", "empty tables"}
+    draws = kinds(Backgrounds.of(folder, TRAIN), [strike(make_design(1), rng)], 20_000_000)
+    assert set(draws) == {"coins", "single coins", "round things", "pictures", "empty tables"}
     for name, draw in draws.items():
         sample = draw(np.random.default_rng(2))
         assert sample.picture.dtype == np.uint8 and sample.picture.std() > 1
-        assert (sample.coins is not None) == (name == "coins")
+        assert (sample.coins is not None) == name.endswith("coins")
         if sample.coins is not None:
             assert sample.coins.any() and sample.coins.shape == sample.picture.shape[:2]
 
@@ -126,6 +130,25 @@ def test_only_the_head_changes(folder: Path, tmp_path: Path, monkeypatch: pytest
     assert changed == ["coin.linear.weight", "coin.linear.bias"]
     lines = list(report(after, {"things": torch.zeros(3, after.coin.linear.in_features)}))
     assert len(lines) == 1 and "of 3 said to be a coin" in lines[0]
+
+
+def test_the_kept_weights_get_what_is_fitted_in_both_graphs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    before = {file.name: file.read_bytes() for file in artifacts.WEIGHTS.glob("segmentation*")}
+    for name, data in before.items():
+        (tmp_path / name).write_bytes(data)
+    monkeypatch.setattr(artifacts, "WEIGHTS", tmp_path)
+    head = {"coin.linear.weight": torch.zeros(1, 224), "coin.linear.bias": torch.full((1,), 3.0)}
+    keep_parameters(SEGMENTATION, head)
+    reduced = artifacts.quantized_graph(SEGMENTATION)
+    assert reduced is not None, "it still belongs to the graph of floats"
+    for graph in (artifacts.plain_graph(SEGMENTATION), reduced):
+        onnx.checker.check_model(graph)
+        (regression,) = [node for node in graph.graph.node if node.op_type == "Gemm"]
+        values = {tensor.name: numpy_helper.to_array(tensor) for tensor in graph.graph.initializer}
+        assert values[regression.input[1]].shape == (1, 224) and not values[regression.input[1]].any()
+        assert values[regression.input[2]].tolist() == [3.0]
+    with pytest.raises(NetworkError, match="no parameter"):
+        keep_parameters(SEGMENTATION, {"coin.linear.weights": torch.zeros(1, 224)})
 
 
 class _Photo:
