@@ -60,7 +60,8 @@ def test_photos_of_coins(both: tuple[Answer, Answer]) -> None:
     assert len(cosines) > 30
     assert np.quantile(moved, 0.95) < 1 and max(moved) < 10  # px
     assert min(overlaps) > 0.99
-    assert np.quantile(cosines, 0.05) > 0.999 and min(cosines) > 0.995
+    # The phases of edges in it turn with a tenth of a pixel.
+    assert np.quantile(cosines, 0.05) > 0.995 and min(cosines) > 0.99
     assert np.quantile(reliefs, 0.05) > 0.99 and min(reliefs) > 0.97
 
 
