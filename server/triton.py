@@ -24,6 +24,7 @@ from server.wheel import ServerError
 START_TIMEOUT = 300.0  # s; on a slow machine, compiling the graphs for the first time takes most of it
 _ANSWER_TIMEOUT = 10.0  # s, for questions about the server's health
 _POLL = 0.1  # s
+_STARTS = 3  # of one that aborts
 _LOG_LINES = 12  # that an error shows
 _PRIVATE = 0o077  # umask: what Triton and its models write, nobody else can read
 _LONGEST_SOCKET = 100  # bytes of the path of a socket; Linux takes 107
@@ -80,16 +81,28 @@ class Triton:
     ) -> "Triton":
         """Start one, with the arguments of the class, and wait as `wait_until_ready` does.
 
+        One that aborts meanwhile is started again, at most _STARTS times in all: on a machine under load, Triton
+        and the processes of its models can fail to lock the memory that they share, which aborts it.
+
         Raises:
             ServerError: it did not become ready; it has ended.
         """
-        triton = cls(command, environment, sockets, log, inherited)
-        try:
-            triton.wait_until_ready(models)
-        except BaseException:
-            triton.end()
-            raise
-        return triton
+        starts = 1
+        while True:
+            triton = cls(command, environment, sockets, log, inherited)
+            try:
+                triton.wait_until_ready(models)
+                return triton
+            except BaseException as error:
+                triton.end()
+                if not (isinstance(error, ServerError) and triton.aborted and starts < _STARTS):
+                    raise
+            starts += 1
+
+    @property
+    def aborted(self) -> bool:
+        """Whether it has ended by aborting itself or by a wrong access to memory."""
+        return self._process.poll() in (-signal.SIGABRT, -signal.SIGSEGV, -signal.SIGBUS)
 
     @property
     def pid(self) -> int:
