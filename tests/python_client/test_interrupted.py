@@ -54,7 +54,10 @@ def interrupted(last: int, *words: object) -> tuple[str, str, str, int]:
     before = process.stdout.read() or b""
     os.set_blocking(process.stdout.fileno(), True)
     process.send_signal(signal.SIGINT)
-    out, err = process.communicate(timeout=60)
+    try:
+        out, err = process.communicate(timeout=60)
+    finally:
+        process.kill()
     return before.decode(), (before + out).decode(), err.decode(), process.returncode
 
 
