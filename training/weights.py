@@ -187,7 +187,11 @@ def _replace(graph: onnx.GraphProto, name: str, value: np.ndarray) -> None:
     if len(made) + len(held) != 1:
         raise NetworkError(f"the graph {graph.name} has no parameter {name}")
     for node in made:
-        graph.initializer.append(numpy_helper.from_array(value, node.output[0]))
+        graph.initializer.append(numpy_helper.from_array(value, name))
+        for taker in graph.node:
+            for place, given in enumerate(taker.input):
+                if given == node.output[0]:
+                    taker.input[place] = name
         graph.node.remove(node)
         for tensor in [tensor for tensor in graph.initializer if tensor.name in node.input]:
             graph.initializer.remove(tensor)
