@@ -300,3 +300,17 @@ def test_import_of_what_is_no_export(run: Run, tmp_path: Path, server: FakeCoinS
         assert run("import", source) == 1
         assert "`mintmark enroll --from`" in capsys.readouterr().err
     assert server.calls == []
+
+
+@pytest.mark.parametrize("target", EXPORTS)
+def test_a_target_that_cannot_be_is_refused_before_anything_is_asked(
+    run: Run, server: FakeCoinServer, tmp_path: Path, target: str, capsys: Capture
+) -> None:
+    there = tmp_path / target
+    if there.suffix:
+        there.touch()
+    else:
+        there.mkdir()
+        (there / "old").touch()
+    assert run("export", there) == 1
+    assert "is there already" in capsys.readouterr().err and not server.calls

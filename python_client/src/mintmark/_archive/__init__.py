@@ -8,12 +8,17 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from mintmark._archive.base import Archive, Written, verify
-from mintmark._archive.folder import FolderArchive, write_folder
-from mintmark._archive.parquet import SUFFIX, ParquetArchive, write_parquet
+from mintmark._archive.folder import FolderArchive, check_folder, write_folder
+from mintmark._archive.parquet import SUFFIX, ParquetArchive, check_parquet, write_parquet
 from mintmark._archive.threshold import Threshold
 from mintmark._types import ViewRecord
 
-__all__ = ["Archive", "Threshold", "Written", "open_archive", "verify", "write_archive"]
+__all__ = ["Archive", "Threshold", "Written", "check_target", "open_archive", "verify", "write_archive"]
+
+
+def check_target(target: Path) -> None:
+    """Refuse at once what `write_archive` would refuse. MintmarkError."""
+    (check_parquet if target.suffix == SUFFIX else check_folder)(target)
 
 
 def write_archive(target: Path, records: Iterable[ViewRecord], threshold: Threshold | None = None) -> Written:

@@ -24,10 +24,15 @@ _ALWAYS = ("path", "entry", *REQUIRED, SIDE, "metadata")  # columns of every exp
 _COLUMNS = (*_ALWAYS[:-1], *OPTIONAL, PHOTO_COLUMN, _ALWAYS[-1])
 
 
-def write_folder(folder: Path, records: Iterable[ViewRecord], threshold: Threshold | None = None) -> Written:
-    """Export into a new or empty folder, without the views that have no picture."""
+def check_folder(folder: Path) -> None:
+    """Refuse a folder that is no new or empty one. InvalidRequest."""
     if folder.exists() and not (folder.is_dir() and not any(folder.iterdir())):
         raise InvalidRequest(f"{folder} is there already and is not an empty folder: export into a new one")
+
+
+def write_folder(folder: Path, records: Iterable[ViewRecord], threshold: Threshold | None = None) -> Written:
+    """Export into a new or empty folder, without the views that have no picture."""
+    check_folder(folder)
     (folder / PHOTOS).mkdir(parents=True)
     checksum, left_out = Checksum(), 0
     with (folder / TABLE).open("w", newline="", encoding="utf-8") as file:

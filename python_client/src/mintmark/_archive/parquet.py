@@ -67,14 +67,20 @@ def _schema(arrow: Any) -> Any:
     )
 
 
+def check_parquet(target: Path) -> None:
+    """Refuse a file that is there already, or any if pyarrow is not installed. MintmarkError."""
+    _pyarrow()
+    if target.exists():
+        raise InvalidRequest(f"{target} is there already: export into a new file")
+
+
 def write_parquet(target: Path, records: Iterable[ViewRecord], threshold: Threshold | None = None) -> Written:
     """Export into a new file, without the views that have neither picture nor embedding.
 
     The file gets its name when it is complete.
     """
+    check_parquet(target)
     arrow, parquet = _pyarrow()
-    if target.exists():
-        raise InvalidRequest(f"{target} is there already: export into a new file")
     target.parent.mkdir(parents=True, exist_ok=True)
     part = target.with_name(f"{target.name}.part")
     kept = _Kept(records)

@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterable, Iterator
 from itertools import islice
 from pathlib import Path
 
-from mintmark._archive import Archive, Threshold, open_archive, verify, write_archive
+from mintmark._archive import Archive, Threshold, check_target, open_archive, verify, write_archive
 from mintmark._cli.options import Commands, add_command
 from mintmark._cli.output import Progress, complain, counted
 from mintmark._client import Client
@@ -32,6 +32,7 @@ def add_commands(commands: Commands, common: argparse.ArgumentParser) -> None:
 
 def run_export(client: Client, args: argparse.Namespace) -> int:
     """Write all views."""
+    check_target(args.target)
     status = client.status()
     refused = _Refused("exported")
     with Progress("exported", status.views + status.stale_views) as progress:
