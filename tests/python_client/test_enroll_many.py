@@ -166,9 +166,9 @@ def test_failed_rows_in_another_folder_still_find_their_photos(
 
 
 def test_an_error_of_the_server_is_the_rows(table: Path, server: FakeCoinServer, capsys: Capture) -> None:
-    """A row that got no answer is tried once more: the server may have been busy, or may have carried it out."""
-    late = RequestTimeout("no answer")
-    failing = Failing(server, late, ServerError("it broke"), InvalidRequest("it is refused"), late, late)
+    """A row that got no answer, or whose server failed, is tried once more: it may have been busy, or just ending."""
+    late, broke = RequestTimeout("no answer"), ServerError("it broke")
+    failing = Failing(server, late, broke, InvalidRequest("it is refused"), late, late, broke)
     assert run_on(failing, "enroll", "--from", table, *ONE_BY_ONE) == 1
     assert capsys.readouterr().out.startswith("enrolled 2 of 5: 2 new entries, 3 failed")
     assert [row["enrolment_error"] for row in rows_of(table.with_name("labels.failed.csv"))] == [

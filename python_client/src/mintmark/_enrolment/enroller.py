@@ -1,5 +1,6 @@
 """What happens to one row: what the catalog knows already decides it."""
 
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import Enum
@@ -14,6 +15,7 @@ from mintmark._errors import (
     InvalidRequest,
     MintmarkError,
     RequestTimeout,
+    ServerError,
     ServerUnavailable,
     Unauthorized,
 )
@@ -21,6 +23,7 @@ from mintmark._requests import fingerprint
 from mintmark._types import Entry, Known, KnownPhoto
 
 _MOST_TIMEOUTS = 4
+_PAUSE = 1.0  # s, before a server that failed is asked again
 _SHOWN = 5  # entries that have the same photo
 _ID = 16  # hex digits, as the catalog's own ids have
 
@@ -67,11 +70,15 @@ class Enroller:
 
         `photo`: the SHA-256 of its file, if an earlier run has read it; the file is then read only if the catalog lacks
         it. Raises what would be wrong with every row: ServerUnavailable, Unauthorized, or RequestTimeout if no request
-        of this thread has had an answer for a while. A row whose request had none is tried once more.
+        of this thread has had an answer for a while. A row whose request had none, or whose server failed, is tried
+        once more: the server may just be ending, and what it says last is not about the row.
         """
         try:
             return self._result(row, photo)
         except RequestTimeout:
+            return self._result(row, photo, last=True)
+        except ServerError:
+            time.sleep(_PAUSE)
             return self._result(row, photo, last=True)
 
     def _result(self, row: Row, photo: str, last: bool = False) -> Result:
@@ -96,7 +103,7 @@ class Enroller:
         except (MintmarkError, OSError) as error:
             timeouts = getattr(self._thread, "timeouts", 0) + 1 if isinstance(error, RequestTimeout) else 0
             self._thread.timeouts = timeouts
-            if timeouts >= _MOST_TIMEOUTS or (timeouts and not last):
+            if timeouts >= _MOST_TIMEOUTS or (not last and isinstance(error, RequestTimeout | ServerError)):
                 raise
             return Result(row, Outcome.FAILED, row.cells.get(ENTRY, ""), photo, tuple(notes), str(error))
 
