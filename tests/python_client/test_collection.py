@@ -77,6 +77,17 @@ def test_pages_of_a_list(catalog: RealCatalog, client: Client, monkeypatch: pyte
     assert len(list(client.entries())) == 8
 
 
+def test_one_page_says_where_the_next_begins(client: Client) -> None:
+    first = client.page(sort="name", limit=2)
+    rest = client.page(sort="name", limit=2, after=first.next)
+    assert [entry.id for page in (first, rest) for entry in page.entries] == ["e2", "w10", "w100"]
+    assert first.next and not rest.next
+    events = client.history_page(limit=3)
+    older = client.history_page(limit=3, after=events.next)
+    assert [event.entry for page in (events, older) for event in page.events] == ["e2", "w100", "w10", "w10"]
+    assert events.next and not older.next
+
+
 def test_history_in_words(run: Run, catalog: RealCatalog, capsys: Capture) -> None:
     run("update", "w10", "--name", "Ten won", "--year", "")
     catalog.who = "bert"

@@ -21,7 +21,9 @@ from mintmark._types import (
     CoinEmbedding,
     Entry,
     EntryFields,
+    EntryPage,
     Event,
+    EventPage,
     FilterCheck,
     FoundCoin,
     HalfPhoto,
@@ -213,6 +215,21 @@ class Client:
         for page in self._pages("list", limit=_PAGE, **asked):
             yield from map(answers.entry, answers.records(page, "entries"))
 
+    def page(
+        self,
+        text: str = "",
+        filters: Filters | None = None,
+        *,
+        sort: str = "",
+        descending: bool = False,
+        after: str = "",
+        limit: int = _PAGE,
+    ) -> EntryPage:
+        """One page of `entries`, of `limit` (1 to 1000); `after`: the `next` of the page before, '' for the first."""
+        asked = {"text": text, "filters": requests.filter_texts(filters or {}), "sort": sort, "descending": descending}
+        page = self._catalog("list", after=after, limit=limit, **asked)
+        return EntryPage(tuple(map(answers.entry, answers.records(page, "entries"))), answers.string(page, "next"))
+
     def show(self, entry_id: str) -> Entry:
         """One entry. Raises EntryNotFound."""
         return answers.entry(self._catalog("show", id=entry_id).get("entry"))
@@ -269,6 +286,11 @@ class Client:
         """What happened to an entry, or to all, newest first, fetched a page at a time."""
         for page in self._pages("history", id=entry_id, limit=_EVENTS):
             yield from map(answers.event, answers.records(page, "events"))
+
+    def history_page(self, entry_id: str = "", *, after: str = "", limit: int = _EVENTS) -> EventPage:
+        """One page of `history`, of `limit` (1 to 1000); `after`: the `next` of the page before, '' for the first."""
+        page = self._catalog("history", id=entry_id, after=after, limit=limit)
+        return EventPage(tuple(map(answers.event, answers.records(page, "events"))), answers.string(page, "next"))
 
     def undo(self, entry_id: str = "", *, event: str = "") -> Event:
         """Undo the last change that was not undone, of an entry or of all; or the event with this number.

@@ -256,6 +256,22 @@ class Event:
 
 
 @dataclass(frozen=True, slots=True)
+class EntryPage:
+    """Entries of a list, in its order. `next`: where the next page begins; '' if there is none."""
+
+    entries: tuple[Entry, ...]
+    next: str
+
+
+@dataclass(frozen=True, slots=True)
+class EventPage:
+    """Events, newest first. `next`: where the next page begins; '' if there is none."""
+
+    events: tuple[Event, ...]
+    next: str
+
+
+@dataclass(frozen=True, slots=True)
 class CatalogStatus:
     """The catalog at a glance.
 
