@@ -66,7 +66,7 @@ lint: $(DEV)/.ready  ## style, imports, types, generated files, container files
 	$(DEV)/bin/ruff check .
 	$(DEV)/bin/ruff format --check .
 	PYTHONPATH=.:python_client/src $(DEV)/bin/lint-imports --no-logo
-	$(DEV)/bin/mypy ensemble catalog deploy examples loadtest server training python_client/src backends build tests
+	$(DEV)/bin/mypy ensemble catalog deploy examples loadtest server training web python_client/src backends build tests
 	@for file in model_repository/*/1/model.py; do $(DEV)/bin/mypy $$file || exit 1; done  # all are a module `model`
 	$(DEV)/bin/python -m ensemble.render --check
 	$(DEV)/bin/hadolint deploy/Dockerfile

@@ -11,7 +11,7 @@ from ensemble.entry import FIELDS, VIEW_FIELDS
 from ensemble.errors import ERRORS
 
 ROOT = Path(__file__).resolve().parents[1]
-PACKAGES = ("catalog", "deploy", "ensemble", "examples", "loadtest", "server", "training")
+PACKAGES = ("catalog", "deploy", "ensemble", "examples", "loadtest", "server", "training", "web")
 README = (ROOT / "README.md").read_text()
 DOCUMENTS = sorted(
     str(path.relative_to(ROOT))
@@ -45,7 +45,7 @@ def test_make_targets_exist(document: str) -> None:
 def test_modules_and_scripts_named_in_commands_exist(document: str) -> None:
     text = (ROOT / document).read_text()
     for module in re.findall(
-        r"python -m ((?:catalog|deploy|ensemble|examples|loadtest|server|training)[a-z_.]*)", text
+        r"python -m ((?:catalog|deploy|ensemble|examples|loadtest|server|training|web)[a-z_.]*)", text
     ):
         path = ROOT / Path(*module.rstrip(".").split("."))
         assert path.with_suffix(".py").is_file() or (path / "__main__.py").is_file(), module

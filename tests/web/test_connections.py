@@ -1,0 +1,148 @@
+"""The gateway on a port: what clients do that send too little, too slowly or too much at once."""
+
+import socket
+import ssl
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, closing, contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+import uvicorn
+from websockets.exceptions import ConnectionClosed
+from websockets.sync.client import connect as open_socket
+from websockets.typing import Origin
+
+from tests.certificates import make_certificates
+from tests.web.stand import PHOTO, Stand
+from web.serving import HEAD_BYTES, configured
+from web.settings import Settings
+
+Serve = Callable[..., int]
+HEAD = b"POST /api/recognize HTTP/1.1\r\nHost: localhost\r\nContent-Type: image/jpeg\r\n"
+
+
+@contextmanager
+def running(stand: Stand, tls: tuple[Path, Path] | None = None, **settings: Any) -> Iterator[int]:
+    """A gateway on a free port of loopback; gives the port."""
+    config = configured(Settings(tls=tls is not None, **settings), stand.connect, "127.0.0.1", 0, tls)
+    server = uvicorn.Server(config)
+    with closing(config.bind_socket()) as listening:
+        listening.listen()  # who connects before the gateway takes them waits
+        thread = threading.Thread(target=server.run, args=([listening],))
+        thread.start()
+        try:
+            yield listening.getsockname()[1]
+        finally:
+            server.should_exit = True
+            thread.join()
+
+
+@pytest.fixture
+def serve(stand: Stand) -> Iterator[Serve]:
+    """Starts gateways before the server that needs no token."""
+    with ExitStack() as stack:
+        yield lambda **settings: stack.enter_context(running(stand, **settings))
+
+
+def send(port: int, data: bytes) -> bytes:
+    """What the gateway answers until it closes the connection, to somebody who sends no more than that."""
+    with socket.create_connection(("127.0.0.1", port), timeout=60) as connection:
+        connection.sendall(data)
+        return b"".join(iter(lambda: connection.recv(65536), b""))
+
+
+def test_a_whole_request_is_answered(serve: Serve) -> None:
+    body = b"Content-Length: %d\r\nConnection: close\r\n\r\n%b" % (len(PHOTO), PHOTO)
+    answer = send(serve(), HEAD + body)
+    assert answer.startswith(b"HTTP/1.1 200")
+    assert b"\r\nserver:" not in answer.lower()
+
+
+def test_half_a_body_is_given_up(serve: Serve) -> None:
+    port = serve(body_seconds=0.2)
+    assert send(port, HEAD + b"Content-Length: 1000\r\n\r\nhalf").startswith(b"HTTP/1.1 408")
+    assert send(port, HEAD + b"Transfer-Encoding: chunked\r\n\r\n4\r\nhalf\r\n").startswith(b"HTTP/1.1 408")
+
+
+def test_a_body_that_is_too_large_is_refused_before_it_came(serve: Serve) -> None:
+    port = serve(photo_bytes=1000, text_bytes=1000)
+    assert send(port, HEAD + b"Content-Length: 100000\r\n\r\n").startswith(b"HTTP/1.1 413")
+    chunk = b"400\r\n" + b"x" * 1024 + b"\r\n"
+    assert send(port, HEAD + b"Transfer-Encoding: chunked\r\n\r\n" + 3 * chunk).startswith(b"HTTP/1.1 413")
+
+
+def test_half_a_head_is_given_up(serve: Serve) -> None:
+    port = serve(head_seconds=0.2)
+    assert send(port, HEAD) == b""
+    assert send(port, b"") == b""
+
+
+def test_a_head_that_is_too_large_is_refused(serve: Serve) -> None:
+    answer = send(serve(), HEAD + b"X-Long: " + b"x" * HEAD_BYTES)
+    assert answer.startswith(b"HTTP/1.1 4")
+
+
+def test_connections_of_one_client_are_bounded(serve: Serve) -> None:
+    port = serve(connections=2)
+    with ExitStack() as stack:
+        for _ in range(2):
+            one = stack.enter_context(socket.create_connection(("127.0.0.1", port), timeout=60))
+            one.sendall(b"GET /api/health HTTP/1.1\r\nHost: localhost\r\n\r\n")
+            assert one.recv(100).startswith(b"HTTP/1.1 200")
+        assert send(port, b"") == b""
+    ask = b"GET /api/health HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n"
+    while not (answer := send_anew(port, ask)):  # the others are on their way out
+        pass
+    assert answer.startswith(b"HTTP/1.1 200")
+
+
+def send_anew(port: int, data: bytes) -> bytes:
+    """As `send`; nothing where the connection was refused."""
+    try:
+        return send(port, data)
+    except ConnectionError:
+        return b""
+
+
+@pytest.mark.parametrize(
+    "path",
+    ["/api/../../etc/passwd", "/api/entries/..%2f..%2fetc", "//evil.example/", "/%00", "http://evil.example/api"],
+)
+def test_paths_that_no_browser_sends(serve: Serve, path: str) -> None:
+    request = f"GET {path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n".encode()
+    assert send(serve(), request).startswith(b"HTTP/1.1 4")
+
+
+def test_requests_that_hide_another_one(serve: Serve) -> None:
+    port = serve()
+    lengths = b"Content-Length: 5\r\nTransfer-Encoding: chunked\r\nConnection: close\r\n\r\n"
+    both = HEAD + lengths + b"0\r\n\r\nGET / HTTP/1.1\r\n\r\n"
+    assert send(port, both).count(b"HTTP/1.1 ") == 1
+    twice = b"GET /api/health HTTP/1.1\r\nHost: localhost\r\nHost: evil.example\r\nConnection: close\r\n\r\n"
+    assert send(port, twice).startswith(b"HTTP/1.1 4")
+
+
+def test_frames_over_a_real_socket(serve: Serve) -> None:
+    port = serve(frame_bytes=1000)
+    url, origin = f"ws://localhost:{port}/api/frames", Origin(f"http://localhost:{port}")
+    with open_socket(url, origin=origin) as camera:
+        camera.send(bytes(4) + PHOTO)
+        assert '"known":true' in str(camera.recv())
+        camera.send(bytes(4) + PHOTO + bytes(1000))
+        with pytest.raises(ConnectionClosed) as refused:
+            camera.recv()
+        assert refused.value.rcvd is None or refused.value.rcvd.code == 1009
+
+
+def test_over_tls(serve: Serve, tmp_path: Path) -> None:
+    folder = make_certificates(tmp_path)
+    port = serve(tls=(folder / "server.pem", folder / "server.key"))
+    context = ssl.create_default_context(cafile=str(folder / "ca.pem"))
+    with (
+        socket.create_connection(("127.0.0.1", port), timeout=60) as plain,
+        context.wrap_socket(plain, server_hostname="localhost") as connection,
+    ):
+        connection.sendall(b"GET /api/session HTTP/1.1\r\nHost: localhost\r\nOrigin: https://localhost\r\n\r\n")
+        assert connection.recv(100).startswith(b"HTTP/1.1 200")

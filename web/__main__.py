@@ -1,0 +1,88 @@
+"""Runs the gateway: `python -m web --url HOST:PORT`. Ctrl-C or SIGTERM stops it."""
+
+import argparse
+import ipaddress
+import os
+import sys
+from pathlib import Path
+
+from ensemble import variables
+from mintmark import DEFAULT_URL, Client, MintmarkError
+from web.serving import Announced, configured, in_header
+from web.settings import LOOPBACK, Settings
+
+MOST_PORT = 65_535
+TIMEOUT = 20.0  # s, for one request to the server
+
+
+def parse(argv: list[str] | None) -> argparse.Namespace:
+    """Read the command line."""
+    parser = argparse.ArgumentParser(prog="python -m web", description=__doc__)
+    parser.add_argument(
+        "--url",
+        default=os.environ.get(variables.URL) or DEFAULT_URL,
+        help=f"HOST:PORT of the server's gRPC port ({variables.URL}, else {DEFAULT_URL})",
+    )
+    parser.add_argument("--host", default="127.0.0.1", help="address to listen on (%(default)s)")
+    parser.add_argument("--port", type=_port, default=8080, help="%(default)s")
+    parser.add_argument(
+        "--name", action="append", default=[], help="by which browsers ask, such as coins.example; may be repeated"
+    )
+    parser.add_argument("--tls-cert", type=Path, help="the gateway's certificate, PEM")
+    parser.add_argument("--tls-key", type=Path, help="its key")
+    options = parser.parse_args(argv)
+    if (options.tls_cert is None) != (options.tls_key is None):
+        parser.error("--tls-cert and --tls-key belong together")
+    return options
+
+
+def _port(text: str) -> int:
+    """A port, for argparse; 0 picks a free one."""
+    if not (text.isascii() and text.isdecimal() and int(text[:6]) <= MOST_PORT):
+        raise argparse.ArgumentTypeError(f"must be a port up to {MOST_PORT}, not {text[:20]!r}")
+    return int(text)
+
+
+def settings_of(options: argparse.Namespace) -> Settings:
+    """The settings that the command line says."""
+    named = [*options.name, *([] if _is_every(options.host) else [in_header(options.host)])]
+    return Settings(names=tuple(named), tls=options.tls_cert is not None)
+
+
+def _tls(options: argparse.Namespace) -> tuple[Path, Path] | None:
+    return (options.tls_cert, options.tls_key) if options.tls_cert else None
+
+
+def _is_every(host: str) -> bool:
+    return host in ("0.0.0.0", "::", "")
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host in LOOPBACK
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Command line; runs the gateway until a signal stops it."""
+    options = parse(argv)
+
+    def connect(token: str) -> Client:
+        return Client(options.url, token=token or None, timeout=TIMEOUT)
+
+    try:
+        Client(options.url).close()
+        server = Announced(configured(settings_of(options), connect, options.host, options.port, _tls(options)))
+        server.config.load()
+    except (MintmarkError, OSError) as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 1
+    if options.tls_cert is None and not _is_loopback(options.host):
+        print("warning: without --tls-cert, tokens go over the network for everybody to read", file=sys.stderr)
+    server.run()
+    return 0 if server.started else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())

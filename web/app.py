@@ -1,0 +1,54 @@
+"""The application: `create` puts the parts together."""
+
+import time
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+
+from fastapi import FastAPI
+from starlette.types import ASGIApp
+
+from web import problems
+from web.door import Door
+from web.gateway import Gateway
+from web.limits import Rate
+from web.routes import entries, frames, past, photos, pictures, session, status
+from web.server import Connect, Server
+from web.sessions import Sessions
+from web.settings import Settings
+
+ROUTERS = (session.router, photos.router, entries.router, pictures.router, past.router, status.router, frames.router)
+
+
+def create(settings: Settings, connect: Connect, clock: Callable[[], float] = time.monotonic) -> ASGIApp:
+    """The gateway as an ASGI application.
+
+    Args:
+        settings: names and limits.
+        connect: gives a client of the server that sends a token, '' for none.
+        clock: seconds, of sessions and rates.
+    """
+    server = Server(connect, settings.threads, settings.role_seconds, clock)
+    sessions = Sessions(settings.sessions, settings.session_seconds, clock)
+    logins = Rate("logins", settings.logins / 60, settings.logins, clock)
+
+    @asynccontextmanager
+    async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+        yield
+        server.close()
+
+    app = FastAPI(
+        title="Mintmark",
+        description="Recognizes coins: a photo goes in, and the matching catalog entries come out.",
+        version="1",
+        openapi_url="/api/openapi.json",
+        docs_url=None,  # their pages load scripts of others
+        redoc_url=None,
+        lifespan=lifespan,
+        redirect_slashes=False,
+        responses=problems.DESCRIBED,
+    )
+    app.state.gateway = Gateway(settings, server, sessions, logins)
+    problems.install(app)
+    for router in ROUTERS:
+        app.include_router(router, prefix="/api")
+    return Door(app, settings, Rate("requests", settings.requests, settings.request_burst, clock))

@@ -1,0 +1,46 @@
+"""What the routes share: the server, the sessions, the limits."""
+
+import secrets
+from dataclasses import dataclass, field
+from typing import Annotated
+
+from fastapi import Depends
+from starlette.requests import HTTPConnection
+
+from web.limits import Rate
+from web.server import Server
+from web.sessions import Sessions
+from web.settings import Settings
+
+
+@dataclass(frozen=True)
+class Gateway:
+    """One gateway.
+
+    Attributes:
+        settings: names and limits.
+        server: behind it.
+        sessions: that last.
+        logins: rate of them.
+        csrf: what the header of a change must say where no session is needed.
+    """
+
+    settings: Settings
+    server: Server
+    sessions: Sessions
+    logins: Rate
+    csrf: str = field(default_factory=lambda: secrets.token_urlsafe(32), repr=False)
+
+    @property
+    def cookie(self) -> str:
+        """Name of the session's cookie. With __Host-, a browser takes it from this very host over TLS alone."""
+        return "__Host-mintmark" if self.settings.tls else "mintmark"
+
+
+def gateway_of(connection: HTTPConnection) -> Gateway:
+    """The gateway of a request's application."""
+    gateway: Gateway = connection.app.state.gateway
+    return gateway
+
+
+Shared = Annotated[Gateway, Depends(gateway_of)]

@@ -1,0 +1,106 @@
+"""The server behind the gateway: asked in a bounded number of threads, each token with a client of its own."""
+
+import asyncio
+import time
+from collections import OrderedDict
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from typing import TypeVar
+
+from mintmark import Client, InvalidRequest, MintmarkError, Unauthorized
+from web.sessions import Role
+
+Answer = TypeVar("Answer")
+Connect = Callable[[str], Client]
+
+MOST_CLIENTS = 64  # tokens whose connections are kept
+MOST_ROLES = 1000  # tokens whose role is remembered
+
+
+class Server:
+    """Asks the server. All methods are for the event loop's thread.
+
+    Args:
+        connect: gives a client that sends a token, '' for none.
+        threads: requests at a time; more wait.
+        role_seconds: for which the role of a token is remembered.
+        clock: seconds.
+    """
+
+    def __init__(
+        self, connect: Connect, threads: int, role_seconds: float, clock: Callable[[], float] = time.monotonic
+    ) -> None:
+        self._connect, self._role_seconds, self._clock = connect, role_seconds, clock
+        self._threads = ThreadPoolExecutor(threads, "server")
+        self._clients: OrderedDict[str, Client] = OrderedDict()
+        self._roles: OrderedDict[str, tuple[Role, float]] = OrderedDict()
+
+    async def ask(self, token: str, question: Callable[[Client], Answer]) -> Answer:
+        """The answer to a question, which gets a client that sends the token.
+
+        Raises:
+            MintmarkError: as the client does.
+        """
+        client = self._client(token)
+        return await asyncio.get_running_loop().run_in_executor(self._threads, question, client)
+
+    async def role(self, token: str) -> Role:
+        """What the server lets the holder of a token do; of '', everybody. A wrong token is NONE.
+
+        Raises:
+            MintmarkError: the server does not answer.
+        """
+        if (remembered := self.remembered(token)) is not None:
+            return remembered
+        try:
+            role = await self.ask(token, _role)
+        except InvalidRequest:  # no header can carry the token
+            return Role.NONE
+        if token and role is Role.READ and await self.role("") is not Role.NONE:
+            role = Role.NONE  # everybody may read, and the server does not look at the token for that
+        self._roles[token] = (role, self._clock() + self._role_seconds)
+        if len(self._roles) > MOST_ROLES:
+            self._roles.popitem(last=False)
+        return role
+
+    def remembered(self, token: str) -> Role | None:
+        """The role of a token, if the server was asked a moment ago."""
+        role, until = self._roles.get(token, (None, 0.0))
+        return role if until > self._clock() else None
+
+    async def answers(self) -> bool:
+        """Whether the server answers."""
+        try:
+            await self.role("")
+        except MintmarkError:
+            return False
+        return True
+
+    def close(self) -> None:
+        """Wait for what is under way, and close all connections."""
+        self._threads.shutdown()
+        while self._clients:
+            self._clients.popitem()[1].close()
+
+    def _client(self, token: str) -> Client:
+        if token not in self._clients:
+            self._clients[token] = self._connect(token)
+            if len(self._clients) > MOST_CLIENTS:
+                self._clients.popitem(last=False)[1].close()
+        self._clients.move_to_end(token)
+        return self._clients[token]
+
+
+def _role(client: Client) -> Role:
+    """Ask for something to read, and for a change that says no new value: that tells who may, and changes nothing."""
+    try:
+        client.status()
+    except Unauthorized:
+        return Role.NONE
+    try:
+        client.change_view("-")
+    except Unauthorized:
+        return Role.READ
+    except InvalidRequest:
+        return Role.CHANGE
+    return Role.READ

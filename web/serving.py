@@ -1,0 +1,63 @@
+"""How uvicorn runs the gateway."""
+
+from pathlib import Path
+from socket import socket
+
+import uvicorn
+
+from web.app import create
+from web.connections import limited
+from web.server import Connect
+from web.settings import NUMBER_BYTES, Settings
+
+HEAD_BYTES = 32_768  # of the head of a request
+_STOP_SECONDS = 10  # for requests under way when the gateway stops
+
+
+def configured(
+    settings: Settings, connect: Connect, host: str, port: int, tls: tuple[Path, Path] | None = None
+) -> uvicorn.Config:
+    """The gateway, ready to run.
+
+    Args:
+        settings: names and limits.
+        connect: gives a client of the server that sends a token, '' for none.
+        host: address to listen on.
+        port: 0 picks a free one.
+        tls: certificate and key, PEM.
+    """
+    certificate, key = tls or (None, None)
+    return uvicorn.Config(
+        create(settings, connect),
+        host=host,
+        port=port,
+        http=limited(settings),
+        ws="websockets-sansio",
+        ws_max_size=settings.frame_bytes + NUMBER_BYTES,
+        ws_per_message_deflate=False,  # pictures do not get smaller, and a small message may become a large one
+        limit_concurrency=settings.all_connections,
+        h11_max_incomplete_event_size=HEAD_BYTES,
+        proxy_headers=False,  # anybody could say to be another client
+        server_header=False,
+        access_log=False,
+        log_level="warning",
+        ssl_certfile=certificate,
+        ssl_keyfile=key,
+        timeout_graceful_shutdown=_STOP_SECONDS,
+    )
+
+
+class Announced(uvicorn.Server):
+    """Says where it listens, as soon as it does."""
+
+    async def startup(self, sockets: list[socket] | None = None) -> None:
+        """Begin to listen."""
+        await super().startup(sockets)
+        for one in (one for server in getattr(self, "servers", ()) for one in server.sockets):
+            host, port = one.getsockname()[:2]
+            print(f"ready: {'https' if self.config.is_ssl else 'http'}://{in_header(host)}:{port}", flush=True)
+
+
+def in_header(host: str) -> str:
+    """An address as it stands in the header Host."""
+    return f"[{host}]" if ":" in host else host
