@@ -15,6 +15,7 @@ from ensemble.errors import EntryError
 from ensemble.sides import wrong_side
 
 MAX_METADATA = 16_384  # bytes of the free metadata as JSON
+MAX_NESTING = 32  # objects and lists in each other; readers of JSON give up at some depth
 UNIT_TOLERANCE = 1e-2  # by which the length of an embedding may differ from 1: bfloat16 rounds it by up to 0.004
 _ID = re.compile(r"[A-Za-z0-9._:-]{1,64}")
 _SHA256 = re.compile(r"[0-9a-f]{64}")
@@ -193,21 +194,24 @@ def _whole(name: str, value: object) -> int:
 def _metadata(value: object) -> dict[str, object]:
     if not isinstance(value, dict):
         raise EntryError(f"metadata must be a JSON object, got {type(value).__name__}")
+    composed_value = {composed(key): _composed_value(one, MAX_NESTING - 1) for key, one in value.items()}
     try:
         size = len(json.dumps(value, allow_nan=False))
     except (TypeError, ValueError) as error:
         raise EntryError(f"metadata cannot be written as JSON: {error}") from error
     if size > MAX_METADATA:
         raise EntryError(f"metadata has {size} bytes; the limit is {MAX_METADATA}")
-    return {composed(key): _composed_value(one) for key, one in value.items()}
+    return composed_value
 
 
-def _composed_value(value: object) -> object:
+def _composed_value(value: object, nesting: int) -> object:
     if isinstance(value, str):
         return composed(value)
+    if isinstance(value, dict | list) and not nesting:
+        raise EntryError(f"metadata is nested too deep; the limit is {MAX_NESTING}")
     if isinstance(value, dict):
-        return {composed(key): _composed_value(one) for key, one in value.items()}
-    return [_composed_value(one) for one in value] if isinstance(value, list) else value
+        return {composed(key): _composed_value(one, nesting - 1) for key, one in value.items()}
+    return [_composed_value(one, nesting - 1) for one in value] if isinstance(value, list) else value
 
 
 @dataclass(frozen=True)

@@ -1,11 +1,12 @@
 """Enrolments that clients send are read strictly, and an error names the field."""
 
 import json
+from collections.abc import Callable
 
 import pytest
 
 from catalog import Enrolment, Entry
-from catalog.entry import MAX_METADATA
+from catalog.entry import MAX_METADATA, MAX_NESTING
 from ensemble.entry import MAX_TEXT, OPTIONAL, REQUIRED, SIDE, SIDES
 from ensemble.errors import EntryError
 from tests.catalog.samples import UNSAID
@@ -142,6 +143,15 @@ def test_no_object(text: str) -> None:
 def test_nesting_without_end() -> None:
     with pytest.raises(EntryError):
         Enrolment.from_json("[" * 100_000)
+
+
+@pytest.mark.parametrize("level", [lambda inner: {"a": inner}, lambda inner: [inner]])
+def test_metadata_that_readers_would_give_up_on(level: Callable[[object], object]) -> None:
+    metadata: object = 1
+    for _ in range(MAX_NESTING - 1):
+        metadata = level(metadata)
+    assert entry_of(metadata={"deep": metadata}).metadata == {"deep": metadata}
+    assert "nested too deep; the limit is 32" in refusal(metadata={"deep": level(metadata)})
 
 
 @pytest.mark.parametrize("place", ["name", "metadata"])

@@ -221,5 +221,5 @@ def json_bytes(record: Mapping[str, Any]) -> bytes:
     """The record as JSON in UTF-8. InvalidRequest if JSON cannot hold a value."""
     try:
         return json.dumps(record, ensure_ascii=False, allow_nan=False).encode()
-    except (TypeError, ValueError) as error:
+    except (TypeError, ValueError, RecursionError) as error:
         raise InvalidRequest(f"JSON cannot hold this: {error}") from error
