@@ -54,17 +54,19 @@ async def access_of(connection: HTTPConnection) -> Access:
 
 
 async def checked(gateway: Gateway, connection: HTTPConnection, token: str) -> Role:
-    """The role of a token that somebody sends; what the server has to be asked counts as a login.
+    """The role of a token that somebody sends. A wrong one counts as a login, and the server is asked of few at a time.
 
     Raises:
         Problem: 401, it is wrong; 429, too many.
     """
     role = gateway.server.remembered(token)
-    if role in (None, Role.NONE):
-        gateway.logins.take(client_of(address_of(connection.scope)))
-        role = await gateway.server.role(token)
     if role is None or role is Role.NONE:
-        raise Problem(401, "unauthorized", "The token is wrong.")
+        client = client_of(address_of(connection.scope))
+        gateway.logins.take(client)
+        role = await gateway.server.role(token)
+        if role is Role.NONE:
+            raise Problem(401, "unauthorized", "The token is wrong.")
+        gateway.logins.give_back(client)
     return role
 
 

@@ -1,20 +1,18 @@
 """What every request passes before the application: names, pages, rates and sizes; and the headers of every answer."""
 
-import asyncio
 import re
-from collections.abc import Callable
 
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.requests import HTTPConnection
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from web.body import Body
 from web.limits import InFlight, Rate, client_of
 from web.problems import Problem
 from web.settings import LOOPBACK, Settings
 
 UPLOADS = re.compile(r"/api/(?:recognize|entries|entries/[^/]+/views)")
 _HOST = re.compile(r"(\[[0-9a-f:.]+\]|[a-z0-9.-]+)(?::[0-9]{1,5})?")
-_CLOSE = {"Connection": "close"}  # what is still to come of the body is not read
 _HEADERS = {
     "Content-Security-Policy": (
         "default-src 'self'; img-src 'self' blob: data:; object-src 'none'; base-uri 'none'; form-action 'self';"
@@ -50,27 +48,36 @@ class Door:
         if scope["type"] not in ("http", "websocket"):
             await self._app(scope, receive, send)
             return
-        client = client_of(address_of(scope))
-        answer = _with_headers(send)
+        await (self._socket if scope["type"] == "websocket" else self._request)(scope, receive, send)
+
+    async def _request(self, scope: Scope, receive: Receive, send: Send) -> None:
+        body = Body(
+            receive, Headers(scope=scope), _most_bytes(scope, self._settings), self._settings.body_seconds, self._hold
+        )
+        answer = _with_headers(send, body)
         try:
-            self._check(scope)
-            self._rate.take(client)
-            if scope["type"] == "websocket":
-                with self._sockets.of(client):
-                    await self._app(scope, receive, send)
-                return
-            body = _Body(receive, _most_bytes(scope, self._settings), self._settings.body_seconds, self._hold)
+            client = self._let_in(scope)
             with self._in_flight.of(client):
-                try:
-                    body.check(Headers(scope=scope))
-                    await self._app(scope, body.receive, answer)
-                finally:
-                    self._held -= body.held
+                body.check()
+                await self._app(scope, body.receive, answer)
         except Problem as problem:
-            if scope["type"] == "websocket":
-                await send({"type": "websocket.close", "code": 1008, "reason": problem.detail})
-            else:
-                await problem.response()(scope, receive, answer)
+            await problem.response()(scope, receive, answer)
+        finally:
+            self._held -= body.held
+
+    async def _socket(self, scope: Scope, receive: Receive, send: Send) -> None:
+        try:
+            with self._sockets.of(self._let_in(scope)):
+                await self._app(scope, receive, send)
+        except Problem as problem:
+            await send({"type": "websocket.close", "code": 1008, "reason": problem.detail})
+
+    def _let_in(self, scope: Scope) -> str:
+        """The client that asks, if it may come in."""
+        self._check(scope)
+        client = client_of(address_of(scope))
+        self._rate.take(client)
+        return client
 
     def _check(self, scope: Scope) -> None:
         """Refuse names that are not the gateway's, which a foreign page may have lead here, and foreign pages."""
@@ -86,57 +93,8 @@ class Door:
 
     def _hold(self, size: int) -> None:
         if self._held + size > self._settings.held_bytes:
-            raise Problem(
-                503, "gateway-busy", "The gateway has too many photos at a time.", {"Retry-After": "2", **_CLOSE}
-            )
+            raise Problem(503, "gateway-busy", "The gateway has too many photos at a time.", {"Retry-After": "2"})
         self._held += size
-
-
-class _Body:
-    """The body of a request, which is refused as soon as it is too large or too slow.
-
-    Args:
-        receive: of ASGI.
-        most: bytes.
-        seconds: for all of it.
-        hold: counts bytes that are held, and may refuse them.
-    """
-
-    def __init__(self, receive: Receive, most: int, seconds: float, hold: Callable[[int], None]) -> None:
-        self._receive, self._most, self._hold = receive, most, hold
-        self._seconds = seconds
-        self._until: float | None = None
-        self._complete = False
-        self.held = 0
-
-    def check(self, headers: Headers) -> None:
-        """Refuse a body that says itself that it is too large."""
-        said = headers.get("content-length", "0")
-        if not (said.isascii() and said.isdecimal() and int(said[:20]) <= self._most):
-            raise self._too_large()
-
-    async def receive(self) -> Message:
-        """The next message, as ASGI's `receive`."""
-        if self._complete:
-            return await self._receive()
-        now = asyncio.get_running_loop().time()
-        self._until = self._until or now + self._seconds
-        try:
-            message = await asyncio.wait_for(self._receive(), max(self._until - now, 0.001))
-        except asyncio.TimeoutError:
-            raise Problem(408, "too-slow", f"The body did not arrive in {self._seconds:g} s.", _CLOSE) from None
-        if message["type"] != "http.request":
-            return message
-        size = len(message.get("body", b""))
-        if self.held + size > self._most:
-            raise self._too_large()
-        self._hold(size)
-        self.held += size
-        self._complete = not message.get("more_body", False)
-        return message
-
-    def _too_large(self) -> Problem:
-        return Problem(413, "too-large", f"The body has more than {self._most} bytes.", _CLOSE)
 
 
 def address_of(scope: Scope) -> str:
@@ -154,13 +112,15 @@ def _most_bytes(scope: Scope, settings: Settings) -> int:
     return settings.upload_bytes if upload else settings.text_bytes
 
 
-def _with_headers(send: Send) -> Send:
+def _with_headers(send: Send, body: Body) -> Send:
     async def answer(message: Message) -> None:
         if message["type"] == "http.response.start":
             headers = MutableHeaders(scope=message)
             for name, value in _HEADERS.items():
                 headers[name] = value
             headers.setdefault("Cache-Control", "no-store")
+            if body.unread:
+                headers["Connection"] = "close"  # else its rest may come for as long as the client likes
         await send(message)
 
     return answer

@@ -47,6 +47,10 @@ class Bucket:
         self._left -= 1
         return 0.0
 
+    def give_back(self) -> None:
+        """Let the last event not count."""
+        self._left += 1
+
 
 class Rate:
     """A bucket for each client.
@@ -73,6 +77,11 @@ class Rate:
         if wait := bucket.take():
             retry = {"Retry-After": str(math.ceil(wait))}
             raise Problem(429, "too-many-requests", f"Too many {self._what}: try again later.", retry)
+
+    def give_back(self, client: str) -> None:
+        """Let the last event of a client not count."""
+        if client in self._buckets:
+            self._buckets[client].give_back()
 
 
 class InFlight:

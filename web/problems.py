@@ -84,11 +84,16 @@ class Problem(HTTPException):
         """What the answer says."""
         title = http.HTTPStatus(self.status_code).phrase
         kind = f"urn:mintmark:{self.kind}"
-        return ProblemDetails(type=kind, title=title, status=self.status_code, detail=self.detail)
+        return ProblemDetails(type=kind, title=title, status=self.status_code, detail=_sendable(self.detail))
 
     def response(self) -> JSONResponse:
         """The problem as an answer."""
         return JSONResponse(self.details.model_dump(), self.status_code, self.headers, MEDIA_TYPE)
+
+
+def _sendable(text: str) -> str:
+    """The text without halves of surrogate pairs, which JSON may say and UTF-8 may not."""
+    return text.encode(errors="replace").decode()
 
 
 def problem_of(error: Exception) -> Problem:

@@ -8,9 +8,10 @@ from pydantic import BaseModel
 from starlette.requests import HTTPConnection
 
 from ensemble.contract import MAX_CANDIDATES
-from mintmark import DEFAULT_K, MAX_K, Client, FoundCoin, PairRecognition, Recognition
+from mintmark import DEFAULT_K, Client, FoundCoin, PairRecognition, Recognition
 from web.filters import filters_of
 
+MOST_MATCHES = 100  # the server gives up to 1000, of each of 64 coins
 OPTIONS = ("k", "verify", "candidates")  # in the query, besides filters
 
 
@@ -34,7 +35,7 @@ class Answer(BaseModel):
 
 def search_of(
     connection: HTTPConnection,
-    k: Annotated[int, Query(ge=1, le=MAX_K, description="matches, best first")] = DEFAULT_K,
+    k: Annotated[int, Query(ge=1, le=MOST_MATCHES, description="matches, best first")] = DEFAULT_K,
     verify: Annotated[bool, Query(description="compare reliefs")] = True,
     candidates: Annotated[int | None, Query(ge=1, le=MAX_CANDIDATES, description="reliefs to compare")] = None,
 ) -> Search:

@@ -58,6 +58,8 @@ class Server:
             return Role.NONE
         if token and role is Role.READ and await self.role("") is not Role.NONE:
             role = Role.NONE  # everybody may read, and the server does not look at the token for that
+        if role is Role.NONE and token:
+            self._drop(token)
         self._roles[token] = (role, self._clock() + self._role_seconds)
         if len(self._roles) > MOST_ROLES:
             self._roles.popitem(last=False)
@@ -71,7 +73,9 @@ class Server:
     async def answers(self) -> bool:
         """Whether the server answers."""
         try:
-            await self.role("")
+            await self.ask("", Client.known)
+        except Unauthorized:
+            return True
         except MintmarkError:
             return False
         return True
@@ -81,6 +85,10 @@ class Server:
         self._threads.shutdown()
         while self._clients:
             self._clients.popitem()[1].close()
+
+    def _drop(self, token: str) -> None:
+        if (client := self._clients.pop(token, None)) is not None:
+            client.close()
 
     def _client(self, token: str) -> Client:
         if token not in self._clients:
@@ -94,7 +102,7 @@ class Server:
 def _role(client: Client) -> Role:
     """Ask for something to read, and for a change that says no new value: that tells who may, and changes nothing."""
     try:
-        client.status()
+        client.known()  # of nothing: the cheapest question
     except Unauthorized:
         return Role.NONE
     try:

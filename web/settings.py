@@ -22,7 +22,7 @@ class Settings:
         in_flight: requests of one client at a time; `all_in_flight` of all.
         threads: requests that are with the server at a time.
         requests: of one client, each second, for a while `request_burst`.
-        logins: of one client, each minute, and at once.
+        logins: with wrong tokens of one client, each minute, and at once.
         sessions: in memory; the one that was used longest ago makes room.
         session_seconds: from the login on.
         role_seconds: for which the server is not asked again what a token may do.
@@ -44,8 +44,8 @@ class Settings:
     in_flight: int = 8
     all_in_flight: int = 64
     threads: int = 16
-    requests: float = 20.0
-    request_burst: int = 100
+    requests: float = 50.0
+    request_burst: int = 300
     logins: int = 5
     sessions: int = 1000
     session_seconds: float = 12 * 3600.0

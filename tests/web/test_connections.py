@@ -73,6 +73,14 @@ def test_a_body_that_is_too_large_is_refused_before_it_came(serve: Serve) -> Non
     assert send(port, HEAD + b"Transfer-Encoding: chunked\r\n\r\n" + 3 * chunk).startswith(b"HTTP/1.1 413")
 
 
+def test_the_rest_of_a_body_is_not_waited_for(serve: Serve) -> None:
+    """Whatever the answer was."""
+    port = serve()
+    for path in (b"/api/nothing", b"/api/entries/x/views"):
+        head = b"POST %b HTTP/1.1\r\nHost: localhost\r\nContent-Length: 1000\r\n\r\nhalf" % path
+        assert send(port, head).startswith(b"HTTP/1.1 4")
+
+
 def test_half_a_head_is_given_up(serve: Serve) -> None:
     port = serve(head_seconds=0.2)
     assert send(port, HEAD) == b""

@@ -53,6 +53,35 @@ def test_changes_that_are_wrong_are_refused(browser: Browser, changes: object) -
     assert browser.http.get(f"/api/entries/{COIN}").json()["entry"]["name"] == "2 Euro"
 
 
+@pytest.mark.parametrize(
+    "body",
+    [
+        b'{"\\ud800": 1}',
+        b'{"name": "\\ud800"}',
+        b'{"side": "\\ud800"}',
+        b'{"metadata": {"a": NaN}}',
+        b'{"metadata": ' + b'{"a":' * 900 + b"1" + b"}" * 901,
+        b"[" * 60_000,
+        b'{"year": ' + b"9" * 5000 + b"}",
+        b"\xff\xfe",
+        b"",
+    ],
+)
+def test_bodies_that_are_no_good_json(browser: Browser, body: bytes) -> None:
+    kind = {**browser.headers(), "Content-Type": "application/json"}
+    for method, path in (("PATCH", f"/api/entries/{COIN}"), ("PATCH", "/api/views/1"), ("POST", "/api/session")):
+        answer = browser.http.request(method, path, content=body, headers=kind)
+        assert answer.status_code in (400, 401, 422), (path, answer.text)
+        assert answer.headers["content-type"] == "application/problem+json"
+
+
+def test_json_that_does_not_say_so_is_refused(browser: Browser) -> None:
+    """A page of another site may send text without being asked."""
+    for kind in ("text/plain", "application/x-www-form-urlencoded", "application/octet-stream"):
+        headers = {**browser.headers(), "Content-Type": kind}
+        assert browser.http.post("/api/undo", content=b"{}", headers=headers).status_code == 422
+
+
 def test_a_view_shows_another_side_and_goes(browser: Browser, stand: Stand) -> None:
     stand.enroll(COIN, "2 Euro", "reverse", country="Austria")
     first, second = (view["id"] for view in browser.http.get(f"/api/entries/{COIN}").json()["views"])

@@ -155,6 +155,16 @@ def test_a_token_that_the_server_does_not_take_any_more(guarded: Stand, open_bro
     assert browser.http.get("/api/entries").status_code == 401
 
 
+def test_right_tokens_are_no_guesses(guarded: Stand, open_browser: OpenBrowser, clock: Clock) -> None:
+    browser = open_browser(guarded, logins=1)
+    for token in (CHANGE, READ) * 3:
+        clock.now += 31  # the role is not remembered any more
+        answer = browser.http.get("/api/entries", headers={"Authorization": f"Bearer {token}"})
+        assert (answer.status_code, browser.log_in(token).status_code) == (200, 200)
+    assert browser.log_in("guess").status_code == 401
+    assert browser.log_in("guess").status_code == 429
+
+
 def test_programs_send_the_token_itself(guarded: Stand, open_browser: OpenBrowser) -> None:
     browser = open_browser(guarded)
     bearer = {"Authorization": f"Bearer {CHANGE}"}
