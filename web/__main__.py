@@ -1,8 +1,10 @@
 """Runs the gateway: `python -m web --url HOST:PORT`. Ctrl-C or SIGTERM stops it."""
 
 import argparse
+import contextlib
 import ipaddress
 import os
+import signal
 import sys
 from pathlib import Path
 
@@ -80,7 +82,9 @@ def main(argv: list[str] | None = None) -> int:
         return 1
     if options.tls_cert is None and not _is_loopback(options.host):
         print("warning: without --tls-cert, tokens go over the network for everybody to read", file=sys.stderr)
-    server.run()
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # as Ctrl-C; uvicorn passes it on when all is closed
+    with contextlib.suppress(KeyboardInterrupt):
+        server.run()
     return 0 if server.started else 1
 
 

@@ -27,6 +27,7 @@ def gateway(server: Running) -> Iterator[str]:
         assert ready
         yield ready[1]
         process.terminate()
+        assert process.wait(timeout=60) == 0
 
 
 def test_from_the_login_to_the_frame(gateway: str, coins: list[Coin]) -> None:
