@@ -110,7 +110,13 @@ def requests() -> tuple[list[bytes], Reader]:
     vector = encoded(unit_vectors(1)[0].tobytes()).decode()
     view = {"entry": {**fields, "id": "a"}, "side": "obverse", "picture": picture, "embedding": vector}
     operations: list[dict[str, Any]] = [
-        {"operation": "list", "after": "", "limit": 3},
+        {"operation": "list", "after": "", "limit": 3, "text": "n", "filters": {"side": "edge"}, "sort": "year"},
+        {"operation": "change_view", "view": "1", "side": "edge", "entry": "a"},
+        {"operation": "remove_view", "view": "2"},
+        {"operation": "history", "id": "a", "after": "9", "limit": 3},
+        {"operation": "undo", "id": "a", "event": "1"},
+        {"operation": "undo"},
+        {"operation": "similar", "id": "a", "k": 2},
         {"operation": "show", "id": "a"},
         {"operation": "update", "id": "a", "changes": {"year": 1999, "metadata": {"b": [1, 2.5, None, "x"]}}},
         {"operation": "import", "model": "m", "views": [view]},
