@@ -21,7 +21,6 @@ from catalog.milvus.rows import (
     VIEW,
     ViewIds,
     among,
-    checked_id,
     conjunction,
     copied,
     digest,
@@ -184,7 +183,7 @@ class Writer:
 
     def _rows_of_view(self, view_id: str, fields: Sequence[str]) -> list[Row]:
         """The rows of a view, by all models."""
-        rows = self._connection.rows(f"view == {quoted(checked_id(view_id))}", ["id", *fields]) if view_id else []
+        rows = self._connection.rows(f"view == {quoted(view_id)}", ["id", *fields]) if view_id else []
         if not rows:
             raise EntryNotFoundError(f"no photo has the id {view_id!r}")
         return rows

@@ -74,13 +74,16 @@ class Entries:
         """Remove an entry and everything that belongs to it."""
         self._connection.run("DELETE FROM entries WHERE number = ?", (number,))
 
-    def view(self, view: int) -> tuple[int, str, str]:
-        """Number of the entry that a view belongs to, its side, and its photo. Raises EntryNotFoundError."""
-        rows = self._connection.rows("SELECT entry, side, photo FROM views WHERE number = ?", (view,))
+    def view(self, view_id: str) -> tuple[int, int, str]:
+        """Number of a view, number of the entry that it belongs to, and its side. Raises EntryNotFoundError."""
+        try:
+            rows = self._connection.rows("SELECT number, entry, side FROM views WHERE number = ?", (cursor(view_id),))
+        except EntryError:  # no view has an id like that
+            rows = []
         if not rows:
-            raise EntryNotFoundError(f"no photo has the id '{view}'")
-        entry, side, photo = rows[0]
-        return entry, side, photo or ""
+            raise EntryNotFoundError(f"no photo has the id {view_id!r}")
+        number, entry, side = rows[0]
+        return number, entry, side
 
     def change_view(self, view: int, number: int, side: str) -> None:
         """Let a view belong to an entry, and show a side."""

@@ -9,7 +9,7 @@ from typing import Any
 from catalog.entry import Enrolment, Entry, Makers, StoredView, View
 from catalog.events import By, Kind, said_of_view
 from catalog.folder.sqlite.connection import Connection, DiskFullError
-from catalog.folder.sqlite.entries import Entries, cursor
+from catalog.folder.sqlite.entries import Entries
 from catalog.folder.sqlite.feed import Feed
 from catalog.folder.sqlite.generations import Generations
 from catalog.folder.sqlite.history import History
@@ -138,8 +138,7 @@ class Writer:
         self._making_room(self._remove_view, view_id, by)
 
     def _remove_view(self, view_id: str, by: By, keeping: bool) -> None:
-        view = cursor(view_id)
-        number, _, _ = self._entries.view(view)
+        view, number, _ = self._entries.view(view_id)
         entry = self._entries.numbered([number])[number]
         if self._entries.views_of(number) == [view]:
             raise EntryError(f"it is the only photo of entry {entry.id}: remove the entry")
@@ -165,8 +164,7 @@ class Writer:
     def change_view(self, view_id: str, side: str, to: Entry | None, by: By) -> None:
         """Let a view show another side, or belong to another entry; see `Catalog.change_view`."""
         with self._connection.transaction():
-            view = cursor(view_id)
-            number, before, _ = self._entries.view(view)
+            view, number, before = self._entries.view(view_id)
             entry = self._entries.numbered([number])[number]
             said: dict[str, Any] = {"view": view_id, "side": [before, side or before]}
             other, target, _ = ("", number, False) if to is None else self._place(Enrolment(before, to, to.id))
