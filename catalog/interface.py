@@ -181,6 +181,13 @@ class Catalog(Protocol):
     def views(self, entry_id: str) -> Sequence[StoredView]:
         """The views of an entry, in the order of enrolment."""
 
+    def picture(self, entry_id: str, view_id: str = "") -> bytes:
+        """The JPEG of one view of an entry, or of its first view that has one; b'' if none is kept.
+
+        Raises:
+            EntryNotFoundError: no entry has the id, or the entry has no such view.
+        """
+
     def page(self, after: str, limit: int, listing: Listing = EVERYTHING) -> Page:
         """At most `limit` entries of a list after `Page.next`; '' starts. Raises EntryError for any other `after`."""
 

@@ -113,6 +113,11 @@ class FolderCatalog:
             number, _ = self._entries.get(entry_id)
             return [view for _, view in self._views.where("views.entry = ?", number)]
 
+    def picture(self, entry_id: str, view_id: str = "") -> bytes:
+        """The picture of one photo; see `Catalog.picture`."""
+        with self._connection.transaction("DEFERRED"):
+            return self._entries.picture(entry_id, view_id)
+
     def history(self, entry_id: str, before: str, limit: int) -> list[Event]:
         """What happened; see `Catalog.history`."""
         return self._history.page(entry_id, cursor(before) or 2**63 - 1, limit)

@@ -17,6 +17,7 @@ from catalog.milvus.rows import (
     condition,
     conjunction,
     entry_of,
+    picture_of,
     quoted,
     stored_view,
     vector,
@@ -53,6 +54,17 @@ class Entries:
         rows = [row for row in rows if row["role"] >= VIEW]
         maps = self._reliefs.of([row["view"] for row in rows])
         return [stored_view(row, embeddings.get(row["view"]), maps.get(row["view"])) for row in rows]
+
+    def picture(self, entry_id: str, view_id: str) -> bytes:
+        """The picture of a view; see `Catalog.picture`."""
+        which = f"view == {quoted(view_id)}" if view_id else 'digest != ""'
+        its = conjunction(f"entry == {quoted(entry_id)}", STANDING, which)
+        rows = self._connection.page(its, ["picture"], "", 1) if entry_id else []
+        if not rows:
+            self.get(entry_id)
+            if view_id:
+                raise EntryNotFoundError(f"entry {entry_id} has no photo {view_id!r}")
+        return picture_of(rows[0]) if rows else b""
 
     def rows(self, entry_id: str, fields: Sequence[str]) -> list[Row]:
         """The rows of an entry's views, by all models. Raises EntryNotFoundError."""

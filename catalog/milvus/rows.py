@@ -137,8 +137,12 @@ def parts_of(data: bytes) -> list[str]:
 
 def stored_view(row: Row, embedding: np.ndarray | None, relief: np.ndarray | None = None) -> StoredView:
     """The view that a row stands for."""
-    picture = base64.b64decode("".join(row["picture"] or ()))
-    return StoredView(row["view"], row["entry"], row["side"], picture, embedding, relief, photo_of(row))
+    return StoredView(row["view"], row["entry"], row["side"], picture_of(row), embedding, relief, photo_of(row))
+
+
+def picture_of(row: Row) -> bytes:
+    """The picture in a row."""
+    return base64.b64decode("".join(row["picture"] or ()))
 
 
 def vector(row: Row) -> np.ndarray:

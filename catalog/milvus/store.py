@@ -119,6 +119,10 @@ class MilvusCatalog:
         """The views of an entry; see `Catalog.views`."""
         return self._entries.views(entry_id)
 
+    def picture(self, entry_id: str, view_id: str = "") -> bytes:
+        """The picture of one photo; see `Catalog.picture`."""
+        return self._entries.picture(entry_id, view_id)
+
     def page(self, after: str, limit: int, listing: Listing = EVERYTHING) -> Page:
         """Some entries; see `Catalog.page`."""
         return self._entries.page(after, limit, listing)

@@ -118,6 +118,7 @@ def requests() -> tuple[list[bytes], Reader]:
         {"operation": "undo"},
         {"operation": "similar", "id": "a", "k": 2},
         {"operation": "show", "id": "a"},
+        {"operation": "picture", "id": "a", "view": "1"},
         {"operation": "update", "id": "a", "changes": {"year": 1999, "metadata": {"b": [1, 2.5, None, "x"]}}},
         {"operation": "import", "model": "m", "views": [view]},
         {"operation": "export", "after": "", "limit": 2},

@@ -47,6 +47,31 @@ def test_a_large_picture_is_kept_bit_by_bit(store: Catalog) -> None:
     assert store.views(entry_id)[0].picture == picture
 
 
+def test_the_picture_of_one_view(store: Catalog) -> None:
+    """Without a view, it is that of the first that has one, whichever joined when."""
+    rows = unit_vectors(4)
+    for entry_id, picture, row in zip("aaba", (b"", b"second", b"other", b"third"), rows, strict=True):
+        store.enroll(new(coin(entry_id), id=entry_id), photo(row, picture))
+    views = {view.picture: view.id for entry_id in "ab" for view in store.views(entry_id)}
+    for picture in (b"", b"second", b"third"):
+        assert store.picture("a", views[picture]) == picture
+    assert (store.picture("a"), store.picture("b")) == (b"second", b"other")
+    for view in (views[b"other"], "9", *NASTY):
+        with pytest.raises(EntryNotFoundError, match="photo"):
+            store.picture("a", view)
+    for entry_id in ("none", "", *NASTY):
+        for view in ("", views[b"second"]):
+            with pytest.raises(EntryNotFoundError, match="no entry has the id"):
+                store.picture(entry_id, view)
+    store.change_view(views[b"second"], to=store.show("b"))
+    assert (store.picture("a"), store.picture("b", views[b"second"])) == (b"third", b"second")
+
+
+def test_an_entry_without_pictures(store: Catalog) -> None:
+    store.enroll(new(id="a"), photo(unit_vectors(1)[0], b""))
+    assert store.picture("a") == b""
+
+
 def test_an_id_that_is_taken_by_another_coin(store: Catalog) -> None:
     first, second = unit_vectors(2)
     store.enroll(new(coin("a"), id="x"), photo(first))

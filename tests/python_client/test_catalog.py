@@ -4,6 +4,7 @@ import hashlib
 import itertools
 import json
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -25,6 +26,7 @@ from mintmark import (
 from mintmark._contract import EMBEDDING_SIZE
 from tests.python_client.fake_catalog import crop, of_picture, unit
 from tests.python_client.fake_coin_server import Coin, FakeCoinServer, strings
+from tests.python_client.real_catalog import RealCatalog
 from tests.python_client.samples import FIELDS, entry_object, make_entry
 
 ZLOTY = replace(FIELDS, side="obverse", year=1990)
@@ -50,6 +52,23 @@ def test_two_sides_of_a_coin(client: Client, server: FakeCoinServer) -> None:
         client.add_view(b"none", "mine:1", "reverse")
     with pytest.raises(InvalidRequest, match="empty"):
         client.add_view(b"reverse", "", "reverse")
+
+
+def test_the_picture_of_a_photo(tmp_path: Path) -> None:
+    catalog = RealCatalog(tmp_path)
+    for side in ("obverse", "reverse"):
+        catalog.enroll("x", side=side)
+    with Client(transport=MockTransport(catalog)) as client:
+        obverse, reverse = client.views("x")
+        assert client.picture("x") == client.picture("x", obverse.id) == obverse.picture
+        assert client.picture("x", reverse.id) == reverse.picture != obverse.picture
+        with pytest.raises(EntryNotFound):
+            client.picture("y")
+        with pytest.raises(EntryNotFound):
+            client.picture("x", "9")
+    catalog.store.close()
+    with pytest.raises(ServerError, match="base64"):
+        _answering({"picture": "…"}).picture("x")
 
 
 def test_a_side_that_there_is_not_is_refused_with_the_one_that_is_meant(client: Client, server: FakeCoinServer) -> None:

@@ -163,7 +163,7 @@ def test_bad_metadata(server: Running, good: bytes, metadata: bytes, message: st
     ("request_text", "status", "message"),
     [
         (b"no json", "INVALID_ARGUMENT", "not JSON"),
-        (b'{"operation": "explode"}', "INVALID_ARGUMENT", "one of list, show, known, check_filters"),
+        (b'{"operation": "explode"}', "INVALID_ARGUMENT", "one of list, show, picture, known"),
         (b'{"operation": "list", "limit": -1}', "INVALID_ARGUMENT", "limit is -1"),
         (b'{"operation": "show"}', "INVALID_ARGUMENT", "needs 'id'"),
         (b'{"operation": "show", "id": "nobody"}', "NOT_FOUND", "nobody"),

@@ -126,6 +126,19 @@ def test_pictures_are_kept_by_the_browser(browser: Browser) -> None:
     assert browser.http.get("/api/pictures/none/1").status_code == 404
 
 
+def test_the_picture_of_an_entry_is_that_of_its_first_photo(browser: Browser, stand: Stand) -> None:
+    stand.enroll("x", side="obverse")
+    stand.enroll("x", side="reverse")
+    first, second = (browser.http.get(view["picture"]) for view in browser.http.get("/api/entries/x").json()["views"])
+    stand.asked.clear()
+    cover = browser.http.get("/api/pictures/x")
+    assert cover.content == first.content != second.content
+    assert cover.headers["etag"] == first.headers["etag"] != second.headers["etag"]
+    assert browser.http.get("/api/pictures/x", headers={"If-None-Match": cover.headers["etag"]}).status_code == 304
+    assert browser.http.get("/api/pictures/none").status_code == 404
+    assert {operation for _, operation in stand.asked} == {"picture"}
+
+
 def test_similar_entries(browser: Browser, stand: Stand) -> None:
     stand.enroll("w10", "10 won")
     assert [one["entry"]["id"] for one in browser.http.get(f"/api/similar/{COIN}").json()] == ["w10"]

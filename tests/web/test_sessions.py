@@ -22,7 +22,7 @@ def test_without_tokens_everybody_may_change(browser: Browser) -> None:
 def test_who_has_no_token_may_nothing(guarded: Stand, open_browser: OpenBrowser) -> None:
     browser = open_browser(guarded)
     assert roles(browser) == ("none", False)
-    for path in ("entries", f"entries/{COIN}", "history", f"pictures/{COIN}/1", "status", f"similar/{COIN}"):
+    for path in ("entries", f"entries/{COIN}", "history", f"pictures/{COIN}", f"pictures/{COIN}/1", "status"):
         answer = browser.http.get(f"/api/{path}")
         assert (answer.status_code, answer.json()["type"]) == (401, "urn:mintmark:unauthorized"), path
     assert browser.http.post("/api/recognize", **raw(PHOTO)).status_code == 401

@@ -85,6 +85,17 @@ class Entries:
         number, entry, side = rows[0]
         return number, entry, side
 
+    def picture(self, entry_id: str, view_id: str) -> bytes:
+        """The picture of a view; see `Catalog.picture`."""
+        number, _ = self.get(entry_id)
+        if view_id:
+            view, owner, _ = self.view(view_id)
+            if owner != number:
+                raise EntryNotFoundError(f"entry {entry_id} has no photo {view_id!r}")
+            return self._connection.value("SELECT jpeg FROM pictures WHERE view = ?", (view,)) or b""
+        query = "SELECT jpeg FROM views JOIN pictures ON view = number WHERE entry = ? ORDER BY number LIMIT 1"
+        return self._connection.value(query, (number,)) or b""
+
     def change_view(self, view: int, number: int, side: str) -> None:
         """Let a view belong to an entry, and show a side."""
         self._connection.run("UPDATE views SET entry = ?, side = ? WHERE number = ?", (number, side, view))

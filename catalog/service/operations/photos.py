@@ -1,4 +1,4 @@
-"""Operations on single photos of entries: another side, another entry, gone."""
+"""Operations on single photos of entries: their pictures, another side, another entry, gone."""
 
 from typing import Any
 
@@ -6,6 +6,12 @@ from catalog.entry import checked_side
 from catalog.service.operations import fields
 from catalog.service.operations.context import Context, Request
 from ensemble.errors import EntryError
+
+
+def picture(context: Context, request: Request) -> dict[str, Any]:
+    """The picture of one view of an entry, or of its first one that has one."""
+    entry, view = fields.text(request, "id"), fields.text(request, "view", "")
+    return {"picture": fields.encoded(context.catalog.picture(entry, view))}
 
 
 def change_view(context: Context, request: Request) -> dict[str, Any]:

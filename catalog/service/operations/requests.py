@@ -13,6 +13,7 @@ from ensemble.errors import EntryError
 OPERATIONS: dict[str, Callable[[Context, Request], dict[str, Any]]] = {
     "list": entries.list_entries,
     "show": entries.show,
+    "picture": photos.picture,
     "known": entries.known,
     "check_filters": entries.check_filters,
     "similar": alike.similar,
@@ -30,7 +31,7 @@ OPERATIONS: dict[str, Callable[[Context, Request], dict[str, Any]]] = {
     "calibrate": upkeep.calibrate,
     "status": upkeep.status,
 }
-_READING = ("list", "show", "known", "check_filters", "similar", "history", "export", "status")
+_READING = ("list", "show", "picture", "known", "check_filters", "similar", "history", "export", "status")
 
 
 def parse(text: str) -> dict[str, Any]:

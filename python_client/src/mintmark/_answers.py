@@ -192,7 +192,7 @@ def views(answer: Mapping[str, Any]) -> tuple[View, ...]:
             string(record, "id"),
             string(record, "side"),
             _flag(record, "stale"),
-            _binary(record, "picture"),
+            binary(record, "picture"),
             _flag(record, "verifiable"),
         )
         for record in records(answer, "views")
@@ -205,10 +205,10 @@ def view_record(record: Mapping[str, Any], model: str, relief_model: str) -> Vie
     return ViewRecord(
         entry=entry(record.get("entry")),
         side=string(record, "side"),
-        picture=_binary(record, "picture"),
-        embedding=_embedding(_binary(record, "embedding")) if embedded else None,
+        picture=binary(record, "picture"),
+        embedding=_embedding(binary(record, "embedding")) if embedded else None,
         model=model if embedded else "",
-        relief=_relief(_binary(record, "relief")) if mapped else None,
+        relief=_relief(binary(record, "relief")) if mapped else None,
         relief_model=relief_model if mapped else "",
         photo=string(record, "photo") if "photo" in record else "",  # earlier servers do not say it
     )
@@ -326,6 +326,14 @@ def count(answer: Mapping[str, Any], key: str) -> int:
     return value
 
 
+def binary(answer: Mapping[str, Any], key: str) -> bytes:
+    """The bytes under `key`."""
+    try:
+        return base64.b64decode(string(answer, key), validate=True)
+    except (binascii.Error, ValueError) as error:
+        raise ServerError(f"the server's answer has {key!r} not in base64: {error}") from error
+
+
 def _number(answer: Mapping[str, Any], key: str) -> float:
     value = answer.get(key)
     if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
@@ -338,13 +346,6 @@ def _flag(answer: Mapping[str, Any], key: str) -> bool:
     if not isinstance(value, bool):
         raise ServerError(f"the server's answer has {_short(value)} instead of true or false for {key!r}")
     return value
-
-
-def _binary(answer: Mapping[str, Any], key: str) -> bytes:
-    try:
-        return base64.b64decode(string(answer, key), validate=True)
-    except (binascii.Error, ValueError) as error:
-        raise ServerError(f"the server's answer has {key!r} not in base64: {error}") from error
 
 
 def _embedding(raw: bytes) -> npt.NDArray[np.float32]:

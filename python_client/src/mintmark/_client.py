@@ -46,7 +46,7 @@ _PAGE = 1000  # entries that one request of `entries` asks for
 _EVENTS = 100  # events that one request of `history` asks for
 _VIEWS = 100  # views, with pictures, that one request of `export` asks for
 # Operations that change nothing.
-_READING = ("list", "show", "known", "check_filters", "similar", "history", "export", "status")
+_READING = ("list", "show", "picture", "known", "check_filters", "similar", "history", "export", "status")
 
 
 class Client:
@@ -237,6 +237,13 @@ class Client:
     def views(self, entry_id: str) -> tuple[View, ...]:
         """The photos of one entry, in the order of their enrolment. Raises EntryNotFound."""
         return answers.views(self._catalog("show", id=entry_id))
+
+    def picture(self, entry_id: str, view_id: str = "") -> bytes:
+        """The picture of one photo of an entry, a JPEG; without `view_id`, of the first that has one. b'' for none.
+
+        Raises EntryNotFound, for photos too.
+        """
+        return answers.binary(self._catalog("picture", id=entry_id, view=view_id), "picture")
 
     def known(self, ids: Sequence[str] = (), photos: Sequence[str] = ()) -> Known:
         """Which of these entries the catalog has, and who has which of these photos, by the SHA-256 of their files.

@@ -35,7 +35,7 @@ from tests.catalog.samples import (
 )
 
 BYTES = 4 * EMBEDDING_SIZE  # of an embedding
-READING = ("list", "show", "known", "check_filters", "similar", "history", "export", "status")
+READING = ("list", "show", "picture", "known", "check_filters", "similar", "history", "export", "status")
 COIN: dict[str, object] = {
     **{"name": "10 won", "country": "KR", "currency": "KRW", "denomination": "10"},
     **{**UNSAID, "metadata": {}},
@@ -99,6 +99,14 @@ def test_list_page_by_page(ask: Ask, enrolled: list[str]) -> None:
     assert (listed, after) == (enrolled, "")
     everything = ask("list")
     assert everything == {"entries": [{**COIN, "id": entry_id} for entry_id in enrolled], "next": ""}
+
+
+def test_picture(ask: Ask, enrolled: list[str]) -> None:
+    shown = ask("show", id=enrolled[0])["views"][0]
+    assert ask("picture", id=enrolled[0]) == ask("picture", id=enrolled[0], view=shown["id"])
+    assert ask("picture", id=enrolled[0]) == {"picture": shown["picture"]}
+    with pytest.raises(EntryError, match="picture needs 'id'"):
+        ask("picture")
 
 
 def test_a_page_has_a_largest_size(ask: Ask, enrolled: list[str]) -> None:
@@ -450,7 +458,7 @@ def test_no_object(given: object) -> None:
 def test_unknown_operations(given: object) -> None:
     with pytest.raises(
         EntryError,
-        match="needs an 'operation': one of list, show, known, check_filters, similar, update, remove, change_vi",
+        match="needs an 'operation': one of list, show, picture, known, check_filters, similar, update, remove",
     ):
         parse(json.dumps(given))
 
