@@ -43,4 +43,9 @@ def gateway_of(connection: HTTPConnection) -> Gateway:
     return gateway
 
 
-Shared = Annotated[Gateway, Depends(gateway_of)]
+async def _shared(connection: HTTPConnection) -> Gateway:
+    """`gateway_of` for FastAPI, which asks what is not async in a thread."""
+    return gateway_of(connection)
+
+
+Shared = Annotated[Gateway, Depends(_shared)]

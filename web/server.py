@@ -7,7 +7,7 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import TypeVar
 
-from mintmark import Client, InvalidRequest, MintmarkError, Unauthorized
+from mintmark import Client, InvalidRequest, MintmarkError, RequestTimeout, Unauthorized
 from web.sessions import Role
 
 Answer = TypeVar("Answer")
@@ -15,6 +15,8 @@ Connect = Callable[[str], Client]
 
 MOST_CLIENTS = 64  # tokens whose connections are kept
 MOST_ROLES = 1000  # tokens whose role is remembered
+
+_LEAST_SECONDS = 0.001  # a request has
 
 
 class Server:
@@ -35,14 +37,29 @@ class Server:
         self._clients: OrderedDict[str, Client] = OrderedDict()
         self._roles: OrderedDict[str, tuple[Role, float]] = OrderedDict()
 
-    async def ask(self, token: str, question: Callable[[Client], Answer]) -> Answer:
+    async def ask(self, token: str, question: Callable[[Client], Answer], seconds: float | None = None) -> Answer:
         """The answer to a question, which gets a client that sends the token.
+
+        Args:
+            token: '' for none.
+            question: about which the server is asked.
+            seconds: for the answer, the wait for a thread included; None leaves it to the client.
 
         Raises:
             MintmarkError: as the client does.
         """
-        client = self._client(token)
-        return await asyncio.get_running_loop().run_in_executor(self._threads, question, client)
+        client, loop = self._client(token), asyncio.get_running_loop()
+        if seconds is None:
+            return await loop.run_in_executor(self._threads, question, client)
+        until = time.monotonic() + seconds
+
+        def in_time() -> Answer:
+            return question(client.with_timeout(max(until - time.monotonic(), _LEAST_SECONDS)))
+
+        try:
+            return await asyncio.wait_for(loop.run_in_executor(self._threads, in_time), seconds)
+        except asyncio.TimeoutError:
+            raise RequestTimeout(f"no answer in {seconds:g} s") from None
 
     async def role(self, token: str) -> Role:
         """What the server lets the holder of a token do; of '', everybody. A wrong token is NONE.

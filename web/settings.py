@@ -29,6 +29,7 @@ class Settings:
         sockets: of one client; `all_sockets` of all.
         frame_bytes: of one camera frame.
         frames: of one socket, each second; more close it.
+        frame_seconds: that a frame may be with the server; then it is given up, and the next one goes.
         silent_seconds: after which a socket that sends nothing is closed.
     """
 
@@ -54,6 +55,7 @@ class Settings:
     all_sockets: int = 64
     frame_bytes: int = 2_000_000
     frames: float = 30.0
+    frame_seconds: float = 5.0
     silent_seconds: float = 60.0
 
     @property

@@ -82,6 +82,7 @@ def test_public_names() -> None:
         "View",
         "ViewRecord",
         "__version__",
+        "denominations",
     ]
     assert all(hasattr(mintmark, name) for name in mintmark.__all__)
 

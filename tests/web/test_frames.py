@@ -1,6 +1,9 @@
 """Camera frames over the WebSocket."""
 
-from threading import Event
+import time
+from concurrent.futures import ThreadPoolExecutor
+from itertools import count
+from threading import Barrier, Event
 from typing import Any
 
 import pytest
@@ -71,6 +74,66 @@ def test_what_is_wrong_with_a_frame_is_its_own(browser: Browser) -> None:
             assert (answer["frame"], answer["problem"]["type"]) == (number, "urn:mintmark:invalid-photo")
         socket.send_bytes(frame(4))
         assert socket.receive_json()["known"]
+
+
+def test_every_coin_of_a_frame(browser: Browser) -> None:
+    with connect(browser, "?all=true&k=1") as socket:
+        socket.send_bytes(frame(1))
+        answer = socket.receive_json()
+        posted = browser.http.post("/api/recognize?all=true&k=1", content=PHOTO, headers={"Content-Type": "image/jpeg"})
+        assert (answer["frame"], answer["found"], answer["sums"]) == (1, True, {"EUR": "1"})
+        assert answer["coins"] == posted.json()["coins"]
+        socket.send_bytes(frame(2, EMPTY))
+        answer = socket.receive_json()
+        assert (answer["found"], answer["coins"], answer["sums"]) == (False, [], {})
+
+
+def test_a_frame_that_takes_too_long_lets_the_next_one_go(stand: Stand, open_browser: OpenBrowser) -> None:
+    go_on = Event()
+    recognize = stand.recognize
+
+    def stuck(*asked: Any) -> Any:
+        assert go_on.wait(60)
+        return recognize(*asked)
+
+    stand.recognize = stuck
+    with connect(open_browser(stand, frame_seconds=0.05)) as socket:
+        socket.send_bytes(frame(1))
+        answer = socket.receive_json()
+        assert (answer["frame"], answer["problem"]["type"]) == (1, "urn:mintmark:server-timeout")
+        stand.recognize = recognize
+        socket.send_bytes(frame(2))
+        answer = socket.receive_json()
+        assert (answer["frame"], answer["known"]) == (2, True)
+        go_on.set()
+
+
+def test_four_phones_share_the_server(browser: Browser, stand: Stand) -> None:
+    """The server takes one frame at a time; each phone sends the next one when it has an answer, and one more waits."""
+    one_at_a_time, recognize, all_there = ThreadPoolExecutor(1), stand.recognize, Barrier(4)
+    answered, calls = [0] * 4, count()
+
+    def in_turn(*asked: Any) -> Any:
+        if next(calls) < 4:
+            all_there.wait(60)
+        return one_at_a_time.submit(in_a_while, *asked).result()
+
+    def in_a_while(*asked: Any) -> Any:
+        time.sleep(0.002)
+        return recognize(*asked)
+
+    def phone(number: int) -> None:
+        with connect(browser) as socket:
+            socket.send_bytes(frame(0))
+            while sum(answered) < 200:
+                socket.send_bytes(frame(1))
+                socket.receive_json()
+                answered[number] += 1
+
+    stand.recognize = in_turn
+    with one_at_a_time, ThreadPoolExecutor(4) as phones:
+        list(phones.map(phone, range(4)))
+    assert max(answered) - min(answered) <= 10
 
 
 @pytest.mark.parametrize("message", ["text", b"", b"abc"])

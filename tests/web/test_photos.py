@@ -44,6 +44,8 @@ def test_every_coin(browser: Browser) -> None:
     answer = browser.http.post("/api/recognize?all=true&k=1", **raw(PHOTO)).json()
     assert answer["coin"] is None and answer["pair"] is None
     assert [coin["matches"][0]["entry"]["name"] for coin in answer["coins"]] == ["2 Euro"]
+    assert answer["sums"] == {"EUR": "1"}
+    assert browser.http.post("/api/recognize", **raw(PHOTO)).json()["sums"] is None
 
 
 def test_two_photos_are_the_sides_of_one_coin(browser: Browser) -> None:

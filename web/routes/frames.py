@@ -10,7 +10,7 @@ from typing import Annotated
 from fastapi import APIRouter, Depends, WebSocket, WebSocketDisconnect
 from pydantic import BaseModel
 
-from mintmark import Ellipse, InvalidPhoto, Match, MintmarkError
+from mintmark import Ellipse, FoundCoin, InvalidPhoto, Match, MintmarkError
 from web.access import Access, reader
 from web.door import is_own_page
 from web.gateway import Gateway, Shared
@@ -26,7 +26,7 @@ _POLICY, _TYPE, _SIZE = 1008, 1003, 1009  # codes of closing (RFC 6455, 7.4.1)
 
 
 class FrameAnswer(BaseModel):
-    """What a frame shows, as in `mintmark.Recognition`; or the problem that it made."""
+    """What a frame shows, as in `mintmark.Recognition`; with `all`, its `coins` and `sums`; or the problem it made."""
 
     frame: int
     found: bool = False
@@ -34,6 +34,8 @@ class FrameAnswer(BaseModel):
     known: bool = False
     margin: float = 0.0
     matches: tuple[Match, ...] = ()
+    coins: tuple[FoundCoin, ...] | None = None
+    sums: dict[str, str] | None = None
     problem: ProblemDetails | None = None
 
 
@@ -82,7 +84,10 @@ async def frames(socket: WebSocket, gateway: Shared, search: Annotated[Search, D
     finally:
         for task in tasks:
             task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
+        await asyncio.wait(tasks)  # `gather` hides who cancels, if somebody does
+        for task in tasks:
+            if not task.cancelled():
+                task.exception()  # else asyncio logs that nobody looked
 
 
 async def _receive(socket: WebSocket, settings: Settings, newest: _Newest) -> tuple[int, str]:
@@ -121,12 +126,16 @@ async def _answer(
 
 async def _about(gateway: Gateway, access: Access, search: Search, frame: bytes) -> FrameAnswer:
     number, photo = int.from_bytes(frame[:NUMBER_BYTES], "big"), frame[NUMBER_BYTES:]
+    seconds = gateway.settings.frame_seconds
     try:
         if not photo.startswith(_JPEG):
             raise InvalidPhoto("a frame must be a JPEG")
-        seen = await gateway.server.ask(access.token, lambda client: recognize(client, photo, search))
+        seen = await gateway.server.ask(access.token, lambda client: recognize(client, photo, search), seconds)
     except MintmarkError as error:
         return FrameAnswer(frame=number, problem=problem_of(error).details)
+    if seen.coin is None:
+        return FrameAnswer(frame=number, found=bool(seen.coins), coins=seen.coins, sums=seen.sums)
+    coin = seen.coin
     return FrameAnswer(
-        frame=number, found=seen.found, ellipse=seen.ellipse, known=seen.known, margin=seen.margin, matches=seen.matches
+        frame=number, found=coin.found, ellipse=coin.ellipse, known=coin.known, margin=coin.margin, matches=coin.matches
     )

@@ -5,7 +5,7 @@ from collections.abc import Callable
 from dataclasses import fields as fields_of
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Depends, Query
+from fastapi import APIRouter, Depends
 from pydantic import BaseModel, TypeAdapter, ValidationError
 from starlette.requests import Request
 
@@ -16,7 +16,7 @@ from web.access import Changer, Reader
 from web.gateway import Shared
 from web.ids import EntryId, is_id
 from web.problems import Problem, problem_of
-from web.recognizing import Answer, Search, recognize, recognize_all, recognize_pair, search_of
+from web.recognizing import Answer, Search, recognize, recognize_pair, search_of
 
 router = APIRouter(tags=["photos"])
 
@@ -46,18 +46,15 @@ async def recognize_photos(
     gateway: Shared,
     access: Reader,
     search: Annotated[Search, Depends(search_of)],
-    all: Annotated[bool, Query(description="every coin of the photo")] = False,
 ) -> Answer:
     """Say which coin a photo shows, or two photos of its two sides; or which coins, with `all`."""
     photos = (await uploads.upload_of(request, gateway.settings)).photos
-    if len(photos) > 1 and all:
+    one, other = photos[0], photos[-1]
+    if len(photos) == 1:
+        return await gateway.server.ask(access.token, lambda client: recognize(client, one, search))
+    if search.all:
         raise Problem(400, "invalid-request", "Two photos show one coin: leave out all, or send one photo.")
-    ask, first, other = gateway.server.ask, photos[0], photos[-1]
-    if len(photos) > 1:
-        return Answer(pair=await ask(access.token, lambda client: recognize_pair(client, first, other, search)))
-    if all:
-        return Answer(coins=await ask(access.token, lambda client: recognize_all(client, first, search)))
-    return Answer(coin=await ask(access.token, lambda client: recognize(client, first, search)))
+    return await gateway.server.ask(access.token, lambda client: recognize_pair(client, one, other, search))
 
 
 @router.post("/entries", status_code=201, openapi_extra=uploads.described(raw=False, fields=_ENROLLING))

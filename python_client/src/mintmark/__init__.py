@@ -17,6 +17,7 @@ from mintmark._errors import (
     UnfitPhoto,
 )
 from mintmark._requests import Filters, Photo
+from mintmark._sums import denominations
 from mintmark._transports.base import Transport
 from mintmark._transports.mock import MockTransport
 from mintmark._transports.tls import Tls
@@ -97,4 +98,5 @@ __all__ = [
     "View",
     "ViewRecord",
     "__version__",
+    "denominations",
 ]

@@ -1,8 +1,6 @@
 """What the commands print of an answer: the verdict, and a table of its matches or coins."""
 
-from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
-from decimal import Decimal, InvalidOperation
 
 from mintmark._cli import colour
 from mintmark._cli.output import ENTRY_COLUMNS, cells, counted, print_table, shortened
@@ -69,26 +67,6 @@ def print_coins(photo: str, coins: Sequence[FoundCoin], why: Why) -> None:
     _print(photo, [f"{counted(len(coins), 'coin')}, {known} of them known"], rows)
     if coins and not any(coin.matches for coin in coins):
         print(f"  {why()}")
-
-
-def denominations(coins: Sequence[FoundCoin]) -> dict[str, str]:
-    """The sum of the known coins' denominations by currency; a denomination that is no number is counted by itself."""
-    numbers: dict[str, Decimal] = {}
-    others: Counter[str] = Counter()
-    for coin in coins:
-        if coin.known and coin.matches:
-            entry = coin.matches[0].entry
-            try:
-                value = Decimal(entry.denomination)
-            except InvalidOperation:
-                value = Decimal("NaN")
-            if value.is_finite():
-                numbers[entry.currency] = numbers.get(entry.currency, Decimal()) + value
-            else:
-                others[f"{entry.denomination} {entry.currency}"] += 1
-    return {currency: str(total) for currency, total in numbers.items()} | {
-        name: counted(count, "piece") for name, count in others.items()
-    }
 
 
 def _print(photo: str, said: Sequence[str], rows: Sequence[Sequence[str]]) -> None:

@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from mintmark._cli import colour
-from mintmark._cli.answers import denominations, print_coins, print_pair, print_recognition, why_nothing
+from mintmark._cli.answers import print_coins, print_pair, print_recognition, why_nothing
 from mintmark._cli.options import Commands, add_command, add_filters, filters_of, picture_file, positive
 from mintmark._cli.output import INTERRUPTED, JsonArray, complain, counted, json_line
 from mintmark._cli.photos import photos_of
@@ -22,6 +22,7 @@ from mintmark._pictures.canvas import Picture, decoded, save
 from mintmark._pictures.coins import draw_coins
 from mintmark._pictures.loading import load
 from mintmark._pictures.recognition import MATCHES, Alike, draw_pair, draw_recognition
+from mintmark._sums import denominations
 from mintmark._types import FoundCoin, PairRecognition, Recognition, View
 
 
