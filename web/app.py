@@ -12,6 +12,7 @@ from web.door import Door
 from web.gateway import Gateway
 from web.limits import Rate
 from web.routes import entries, frames, past, photos, pictures, session, status
+from web.routes.page import Page
 from web.server import Connect, Server
 from web.sessions import Sessions
 from web.settings import Settings
@@ -51,4 +52,5 @@ def create(settings: Settings, connect: Connect, clock: Callable[[], float] = ti
     problems.install(app)
     for router in ROUTERS:
         app.include_router(router, prefix="/api")
+    app.mount("/", Page())
     return Door(app, settings, Rate("requests", settings.requests, settings.request_burst, clock))

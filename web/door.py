@@ -1,6 +1,7 @@
 """What every request passes before the application: names, pages, rates and sizes; and the headers of every answer."""
 
 import re
+from contextlib import nullcontext
 
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.requests import HTTPConnection
@@ -11,6 +12,7 @@ from web.limits import InFlight, Rate, client_of
 from web.problems import Problem
 from web.settings import LOOPBACK, Settings
 
+API = "/api/"  # where the server is asked; all else are files, of which a browser fetches many at a time
 UPLOADS = re.compile(r"/api/(?:recognize|entries|entries/[^/]+/views)")
 _HOST = re.compile(r"(\[[0-9a-f:.]+\]|[a-z0-9.-]+)(?::[0-9]{1,5})?")
 _HEADERS = {
@@ -57,7 +59,7 @@ class Door:
         answer = _with_headers(send, body)
         try:
             client = self._let_in(scope)
-            with self._in_flight.of(client):
+            with self._in_flight.of(client) if scope["path"].startswith(API) else nullcontext():
                 body.check()
                 await self._app(scope, body.receive, answer)
         except Problem as problem:

@@ -1,0 +1,1 @@
+export const open = () => { throw new Error("soon"); };

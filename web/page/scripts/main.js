@@ -1,0 +1,63 @@
+/** The page begins here: who asks, which view is shown, and what is said when the server is gone. */
+
+import { askSession, logIn, Problem, session } from "./api.js";
+import { h, icon } from "./dom.js";
+import { showLogin } from "./login.js";
+import { notice } from "./notice.js";
+import { begin, showAgain } from "./router.js";
+import { language, words } from "./words/index.js";
+
+document.documentElement.lang = language;
+
+/** @type {[string, import("./dom.js").IconName, string][]} */
+const PARTS = [
+  ["camera", "camera", words.nav.camera],
+  ["collection", "grid", words.nav.collection],
+  ["add", "add", words.nav.add],
+  ["more", "menu", words.nav.more],
+];
+
+document.body.prepend(
+  h("a.skip", { href: "#content", onclick: skip }, words.skip),
+  h(
+    "nav.parts",
+    { "aria-label": words.nav.label },
+    PARTS.map(([part, picture, label]) => h("a", { href: `#/${part}`, "data-part": part }, icon(picture), h("span", {}, label))),
+  ),
+);
+
+/** @param {Event} event */
+function skip(event) {
+  event.preventDefault(); // the address says which view is shown, and has no room for a place in it
+  document.getElementById("content")?.focus();
+}
+
+/** A link from `make phone` brings a token, which must not stay in the address. */
+async function logInByLink() {
+  const token = new URLSearchParams(location.hash.slice(1)).get("token");
+  if (!token) return;
+  history.replaceState(null, "", "#/camera");
+  await logIn(token);
+}
+
+async function start() {
+  try {
+    await logInByLink();
+    await askSession();
+  } catch (error) {
+    if (!(error instanceof Problem)) throw error;
+    if (error.status === 401 || error.status === 429) notice(error.message);
+    else if (!navigator.onLine || error.kind === "network") notice(words.problems.network);
+    await askSession().catch(() => setTimeout(start, 2000));
+  }
+  if (!session.mayRead && session.state.csrf) showLogin();
+}
+
+session.addEventListener("change", () => {
+  document.documentElement.dataset.role = session.state.role;
+  if (session.mayRead) showAgain();
+  else showLogin();
+});
+
+start().then(begin);
+navigator.serviceWorker?.register("/worker.js").catch(() => {}); // without a secure context there is none
