@@ -11,13 +11,22 @@ from web import problems
 from web.door import Door
 from web.gateway import Gateway
 from web.limits import Rate
-from web.routes import entries, frames, past, photos, pictures, session, status
+from web.routes import entries, fields, frames, past, photos, pictures, session, status
 from web.routes.page import Page
 from web.server import Connect, Server
 from web.sessions import Sessions
 from web.settings import Settings
 
-ROUTERS = (session.router, photos.router, entries.router, pictures.router, past.router, status.router, frames.router)
+ROUTERS = (
+    session.router,
+    photos.router,
+    entries.router,
+    fields.router,
+    pictures.router,
+    past.router,
+    status.router,
+    frames.router,
+)
 
 
 def create(settings: Settings, connect: Connect, clock: Callable[[], float] = time.monotonic) -> ASGIApp:
