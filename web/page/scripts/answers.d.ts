@@ -83,6 +83,23 @@ export interface EventPage {
   next: string;
 }
 
+/** A field of an entry. `doc`: what it says. `most`: characters of a text; the largest number, and its negative. */
+export interface FieldState {
+  name: string;
+  kind: Kind;
+  doc: string;
+  most: number;
+  required: boolean;
+  filter: boolean;
+  sort: boolean;
+}
+
+/** The fields of an entry, the required ones first. `sides`: what a photo can show; filters know it as `side`. */
+export interface Fields {
+  fields: Array<FieldState>;
+  sides: Array<string>;
+}
+
 /** One of the coins of a photo. */
 export interface FoundCoin {
   ellipse: Ellipse;
@@ -114,6 +131,9 @@ export interface HTTPValidationError {
 export interface Health {
   ready: boolean;
 }
+
+/** What a field holds. */
+export type Kind = "text" | "whole number";
 
 /** A token of the server. */
 export interface Login {

@@ -2,7 +2,7 @@
 
 import { radiusOf } from "./ellipse.js";
 
-/** @typedef {"aim" | "closer" | "whole" | "still" | "light" | ""} Hint a key of the words; '' for none */
+/** @typedef {"aim" | "nothing" | "closer" | "whole" | "still" | "light" | ""} Hint a key of the words; '' for none */
 
 const DARK = 45; // grey levels, mean of a frame
 const MOVING = 14; // grey levels, mean difference of two frames
@@ -20,7 +20,7 @@ const PATIENT = 8; // frames without a coin until there is more to say than to a
 export function hintFor(outline, frame, sight, empty) {
   if (sight.light < DARK) return "light";
   if (sight.motion > MOVING) return "still";
-  if (!outline) return empty < PATIENT ? "aim" : "closer";
+  if (!outline) return empty < PATIENT ? "aim" : "nothing";
   const radius = radiusOf(outline);
   if (radius < SMALL * Math.min(frame.width, frame.height)) return "closer";
   const { cx, cy } = outline;

@@ -4,6 +4,7 @@ import { ask, formOf } from "../api.js";
 import { photoButton, takeDropped } from "../camera/chooser.js";
 import { fill, h, iconButton } from "../dom.js";
 import { complain, notice } from "../notice.js";
+import { ENOUGH, reduced } from "../photos.js";
 import { go, heading } from "../router.js";
 import { words } from "../words/index.js";
 import { takeWaiting } from "./adding.js";
@@ -12,9 +13,12 @@ import { entryInputs, entryOf, labelled, sideSelect } from "./form.js";
 
 const MOST = 2; // photos of a new coin
 
+/** @type {Partial<import("../answers").Entry>} what the next coin of the box probably has too */
+let lastSaid = {};
+
 /** @returns {Promise<import("../router.js").View>} */
 export async function open() {
-  const { entry: fields, sides } = await fieldsOf();
+  const { fields, sides } = await fieldsOf();
   /** @type {Blob[]} */
   let photos = takeWaiting();
   /** @type {string[]} */
@@ -28,12 +32,13 @@ export async function open() {
     h("p", {}, words.add.help),
     shown,
     labelled(words.add.shows, sideSelect(sides, sides[0] ?? "")),
-    entryInputs(fields),
+    entryInputs(fields, lastSaid),
     said,
     h("div.actions", {}, submit),
   );
   const element = h("section.add", {}, heading(words.add.title), form);
   const undrop = takeDropped(element, take);
+  let asked = false; // whether the catalog knows the coin already
   show();
   return { title: words.add.title, element, close };
 
@@ -44,6 +49,8 @@ export async function open() {
   }
 
   function show() {
+    asked = false;
+    fill(submit, words.add.submit);
     addresses.forEach(URL.revokeObjectURL);
     addresses = photos.map((photo) => URL.createObjectURL(photo));
     fill(
@@ -67,10 +74,14 @@ export async function open() {
     event.preventDefault();
     submit.disabled = true;
     try {
-      const said = entryOf(form, fields);
-      const fieldsAndSide = { ...said, side: new FormData(form).get("side") };
+      if (!(await isNew())) {
+        submit.disabled = false;
+        return;
+      }
+      const entry = entryOf(form, fields);
       /** @type {import("../answers").Enrolled} */
-      const enrolled = await ask("entries", { method: "POST", body: formOf(photos, fieldsAndSide) });
+      const enrolled = await ask("entries", { method: "POST", body: formOf(photos, { ...entry, side: new FormData(form).get("side") }) });
+      lastSaid = { country: entry.country, currency: entry.currency };
       notice(words.add.added);
       if (enrolled.doubts.length) notice([words.add.doubts, ...enrolled.doubts].join(" "));
       if (enrolled.refused) notice(`${words.add.refused} ${enrolled.refused}`);
@@ -80,6 +91,20 @@ export async function open() {
       fill(said, error instanceof Error ? error.message : String(error));
       submit.disabled = false;
     }
+  }
+
+  /** Whether no entry looks like the coin; the second time, its user has seen that one does. */
+  async function isNew() {
+    if (asked) return true;
+    asked = true;
+    const photo = await reduced(/** @type {Blob} */ (photos[0]), ENOUGH);
+    /** @type {import("../answers").Answer} */
+    const { coin } = await ask("recognize", { method: "POST", body: photo, query: { k: 1 } });
+    const twin = coin?.known ? coin.matches[0]?.entry : null;
+    if (!twin) return true;
+    fill(said, h("p", {}, words.add.twice, " ", h("a", { href: `#/entry/${encodeURIComponent(twin.id)}` }, twin.name)));
+    fill(submit, words.add.anyway);
+    return false;
   }
 
   function close() {

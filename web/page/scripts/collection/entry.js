@@ -17,7 +17,7 @@ import { entryInputs, entryOf, labelled, sideSelect } from "./form.js";
  */
 export async function open([id = ""]) {
   const place = `entries/${encodeURIComponent(id)}`;
-  const [{ entry, views }, { entry: fields, sides }, past] = await Promise.all([
+  const [{ entry, views }, { fields, sides }, past] = await Promise.all([
     /** @type {Promise<import("../answers").EntryWithViews>} */ (ask(place)),
     fieldsOf(),
     /** @type {Promise<import("../answers").EventPage>} */ (ask(`${place}/history`, { query: { limit: 20 } })),

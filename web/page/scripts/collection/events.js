@@ -39,7 +39,7 @@ function eventLine(event, undone) {
   return [
     h("time", { dateTime: event.at }, time(event.at)),
     h("span.what", {}, h("a", { href: `#/entry/${encodeURIComponent(event.entry)}` }, event.details.name ?? event.entry), " ", saidOf(event)),
-    h("span.faint", {}, event.who || words.history.somebody),
+    h("span.who.faint", {}, event.who || words.history.somebody),
     session.mayChange && h("button.plain", { type: "button", onclick: act }, icon("undo"), words.history.undo),
   ];
 }

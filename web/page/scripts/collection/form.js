@@ -4,28 +4,22 @@ import { h } from "../dom.js";
 import { words } from "../words/index.js";
 import { nameOf, sideName } from "./fields.js";
 
+/** @type {import("../answers").Kind} */
+const NUMBER = "whole number";
+
 /**
  * Labelled inputs for the fields of an entry.
- * @param {import("../answers").Field[]} fields
+ * @param {import("../answers").FieldState[]} fields
  * @param {Partial<import("../answers").Entry>} entry what they say at first
  */
 export function entryInputs(fields, entry = {}) {
   const values = /** @type {Record<string, any>} */ (entry);
   return [
-    ...fields.map(({ name, kind, required, doc }) =>
-      labelled(
-        nameOf(name),
-        h("input", {
-          name,
-          required,
-          type: kind === "number" ? "number" : "text",
-          maxLength: kind === "number" ? null : 500,
-          value: values[name] ?? "",
-          title: doc,
-          autocomplete: "off",
-        }),
-      ),
-    ),
+    ...fields.map(({ name, kind, required, doc, most }) => {
+      const limits = kind === NUMBER ? { type: "number", min: -most, max: most } : { maxLength: most };
+      const shown = { name, required, value: values[name] ?? "", title: doc, autocomplete: "off" };
+      return labelled(nameOf(name), h("input", { ...limits, ...shown }));
+    }),
     labelled(
       words.entry.metadata,
       h("textarea", { name: "metadata", rows: 2, value: Object.keys(entry.metadata ?? {}).length ? JSON.stringify(entry.metadata, null, 1) : "" }),
@@ -36,7 +30,7 @@ export function entryInputs(fields, entry = {}) {
 /**
  * What a form says of an entry. Throws an error for people if its metadata is no JSON object.
  * @param {HTMLFormElement} form
- * @param {import("../answers").Field[]} fields
+ * @param {import("../answers").FieldState[]} fields
  */
 export function entryOf(form, fields) {
   const given = new FormData(form);
@@ -44,7 +38,7 @@ export function entryOf(form, fields) {
   const entry = {};
   for (const { name, kind } of fields) {
     const text = String(given.get(name) ?? "").trim();
-    entry[name] = text === "" ? null : kind === "number" ? Number(text) : text;
+    entry[name] = text === "" ? null : kind === NUMBER ? Number(text) : text;
   }
   entry.metadata = jsonOf(String(given.get("metadata") ?? ""));
   return entry;

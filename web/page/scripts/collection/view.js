@@ -20,7 +20,7 @@ const OPTIONS = ["text", "sort", "descending"];
  * @returns {Promise<import("../router.js").View>}
  */
 export async function open(_, query) {
-  const { entry: fields } = await fieldsOf();
+  const { fields } = await fieldsOf();
   const count = h("p.faint", { role: "status" });
   const grid = h("ul.grid");
   const end = h("p.end.faint");
@@ -148,7 +148,7 @@ function hide(event) {
 }
 
 /**
- * @param {import("../answers").Field[]} fields
+ * @param {import("../answers").FieldState[]} fields
  * @param {string} chosen
  */
 function sortSelect(fields, chosen) {

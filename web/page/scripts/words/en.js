@@ -16,6 +16,7 @@ export const en = {
     title: "Camera",
     aim: "Point the camera at a coin",
     closer: "Move closer",
+    nothing: "Show the whole coin, from above and close",
     whole: "Show the whole coin",
     still: "Hold still",
     light: "More light would help",
@@ -50,8 +51,8 @@ export const en = {
     yours: "Your coin",
     catalog: "Catalog",
     slide: "Slide between your coin and the catalog's picture",
-    beside: "Side by side",
-    over: "One over the other",
+    beside: "Beside",
+    over: "Slider",
     agrees: "What agrees",
     agreesHelp: "Green lines are on both coins at the same place. Pink lines are on one of them alone.",
     turned: "Your coin is turned to lie as the catalog's picture does.",
@@ -126,7 +127,8 @@ export const en = {
     added: "Added.",
     doubts: "It was added, but:",
     refused: "The second photo was not taken:",
-    twice: "The catalog knows a coin like this already",
+    twice: "The catalog knows a coin like this already:",
+    anyway: "Add it all the same",
   },
 
   import: {

@@ -1,0 +1,1 @@
+"""Phones: pages of the gateway in real browsers, whose cameras show a film."""
