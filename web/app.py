@@ -11,7 +11,7 @@ from web import problems
 from web.door import Door
 from web.gateway import Gateway
 from web.limits import Rate
-from web.routes import entries, fields, frames, past, photos, pictures, session, status
+from web.routes import entries, fields, frames, past, photos, pictures, session, status, tables
 from web.routes.page import Page
 from web.server import Connect, Server
 from web.sessions import Sessions
@@ -25,6 +25,7 @@ ROUTERS = (
     pictures.router,
     past.router,
     status.router,
+    tables.router,
     frames.router,
 )
 
@@ -40,11 +41,13 @@ def create(settings: Settings, connect: Connect, clock: Callable[[], float] = ti
     server = Server(connect, settings.threads, settings.role_seconds, clock)
     sessions = Sessions(settings.sessions, settings.session_seconds, clock)
     logins = Rate("logins", settings.logins / 60, settings.logins, clock)
+    gateway = Gateway(settings, server, sessions, logins)
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         yield
         server.close()
+        gateway.tables.close()
 
     app = FastAPI(
         title="Mintmark",
@@ -57,7 +60,7 @@ def create(settings: Settings, connect: Connect, clock: Callable[[], float] = ti
         redirect_slashes=False,
         responses=problems.DESCRIBED,
     )
-    app.state.gateway = Gateway(settings, server, sessions, logins)
+    app.state.gateway = gateway
     problems.install(app)
     for router in ROUTERS:
         app.include_router(router, prefix="/api")

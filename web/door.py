@@ -14,6 +14,7 @@ from web.settings import LOOPBACK, Settings
 
 API = "/api/"  # where the server is asked; all else are files, of which a browser fetches many at a time
 UPLOADS = re.compile(r"/api/(?:recognize|entries|entries/[^/]+/views)")
+TABLES = "/api/tables"
 _HOST = re.compile(r"(\[[0-9a-f:.]+\]|[a-z0-9.-]+)(?::[0-9]{1,5})?")
 _HEADERS = {
     "Content-Security-Policy": (
@@ -110,6 +111,8 @@ def is_own_page(connection: HTTPConnection) -> bool:
 
 
 def _most_bytes(scope: Scope, settings: Settings) -> int:
+    if scope["method"] == "POST" and scope["path"] == TABLES:
+        return settings.table_bytes + settings.text_bytes
     upload = scope["method"] == "POST" and UPLOADS.fullmatch(scope["path"])
     return settings.upload_bytes if upload else settings.text_bytes
 

@@ -11,6 +11,7 @@ from web.limits import Rate
 from web.server import Server
 from web.sessions import Sessions
 from web.settings import Settings
+from web.tables import TableReader
 
 
 @dataclass(frozen=True)
@@ -22,6 +23,7 @@ class Gateway:
         server: behind it.
         sessions: that last.
         logins: rate of them.
+        tables: reads them, one at a time.
         csrf: what the header of a change must say where no session is needed.
     """
 
@@ -29,6 +31,7 @@ class Gateway:
     server: Server
     sessions: Sessions
     logins: Rate
+    tables: TableReader = field(default_factory=TableReader)
     csrf: str = field(default_factory=lambda: secrets.token_urlsafe(32), repr=False)
 
     @property

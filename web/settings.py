@@ -14,6 +14,7 @@ class Settings:
         names: by which the gateway is asked, besides those of loopback, without a port.
         tls: whether it is asked over TLS: then its cookie goes over TLS alone.
         photo_bytes: of a photo's file.
+        table_bytes: of a table.
         text_bytes: of a JSON body, or of what is said beside photos.
         held_bytes: of all bodies together that are being received or answered.
         body_seconds: in which a body must have arrived.
@@ -36,6 +37,7 @@ class Settings:
     names: tuple[str, ...] = ()
     tls: bool = False
     photo_bytes: int = 32_000_000
+    table_bytes: int = 4_000_000
     text_bytes: int = 64_000
     held_bytes: int = 512_000_000
     body_seconds: float = 60.0

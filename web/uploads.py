@@ -1,4 +1,4 @@
-"""Photos, and what is said of them, from the body of a request."""
+"""Photos, and what is said of them, or a table, from the body of a request."""
 
 import json
 from dataclasses import dataclass
@@ -10,10 +10,11 @@ from starlette.requests import Request
 from web.problems import Problem
 from web.settings import Settings
 
-PHOTO, FIELDS = "photo", "fields"  # names of the parts
+PHOTO, FIELDS, TABLE = "photo", "fields", "table"  # names of the parts
 MOST_PHOTOS = 2  # the sides of a coin
 _FORM = "multipart/form-data"
 _RAW = ("application/octet-stream", "image/")
+_TABLES = (_RAW[0], "text/csv", "text/tab-separated-values", "application/vnd.")  # the last are spreadsheets
 _BINARY = {"type": "string", "format": "binary"}
 
 
@@ -31,7 +32,7 @@ async def upload_of(request: Request, settings: Settings) -> Upload:
     Raises:
         Problem: 415, it is neither; 400, a part is missing or wrong; 413, a photo is too large.
     """
-    kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+    kind = _kind(request)
     if kind == _FORM:
         upload = await _of_form(request, settings)
     elif kind.startswith(_RAW):
@@ -58,6 +59,32 @@ async def _of_form(request: Request, settings: Settings) -> Upload:
     return Upload(tuple(photos), _object(said))
 
 
+async def table_of(request: Request, settings: Settings) -> bytes:
+    """Read the body: a table as it is, or a form with a file `table`.
+
+    Raises:
+        Problem: 415, it is neither; 400, the file is missing; 413, the table is too large.
+    """
+    kind = _kind(request)
+    if kind == _FORM:
+        async with request.form(max_files=1, max_fields=0) as form:
+            table = form.get(TABLE)
+            if not isinstance(table, UploadFile):
+                raise Problem(400, "invalid-request", f"The form lacks a table: a file called {TABLE!r}.")
+            data = await table.read()
+    elif kind.startswith(_TABLES):
+        data = await request.body()
+    else:
+        raise Problem(415, "unsupported-type", f"The body must be a table, as {_TABLES[1]}, or {_FORM}.")
+    if len(data) > settings.table_bytes:
+        raise Problem(413, "too-large", f"The table has more than {settings.table_bytes} bytes.")
+    return data
+
+
+def _kind(request: Request) -> str:
+    return request.headers.get("content-type", "").partition(";")[0].strip().lower()
+
+
 def _object(text: str) -> dict[str, Any]:
     try:
         said = json.loads(text)
@@ -76,4 +103,11 @@ def described(raw: bool, fields: str) -> dict[str, Any]:
     content: dict[str, Any] = {_FORM: {"schema": {"type": "object", "properties": properties, "required": [PHOTO]}}}
     if raw:
         content |= {kind: {"schema": _BINARY} for kind in (_RAW[0], "image/*")}
+    return {"requestBody": {"required": True, "content": content}}
+
+
+def described_table() -> dict[str, Any]:
+    """The body that is a table, for OpenAPI."""
+    form = {"type": "object", "properties": {TABLE: _BINARY}, "required": [TABLE]}
+    content: dict[str, Any] = {_FORM: {"schema": form}, **{kind: {"schema": _BINARY} for kind in _TABLES[:2]}}
     return {"requestBody": {"required": True, "content": content}}

@@ -44,12 +44,12 @@ class RealCatalog:
             raise BY_CODE[error.code](str(error)) from error
         return {RESPONSE.name: np.array([[json.dumps(answer)]], object)}
 
-    def enroll(self, entry_id: str, name: str = "coin", side: str = "obverse", **fields: Any) -> None:
+    def enroll(self, entry_id: str, name: str = "coin", side: str = "obverse", photo: str = "", **fields: Any) -> None:
         """Add a photo that differs from all others."""
         number, self.views = self.views, self.views + 1
         view = View(unit_vectors(number + 1)[number], OWN, crop(number), relief_maps(1, number)[0])
         entry = Entry(name, **{"country": "KR", "currency": "won", "denomination": "1", **fields}, id=entry_id)
-        self.store.enroll(Enrolment(side, entry, entry_id), view, By(self.who))
+        self.store.enroll(Enrolment(side, entry, entry_id, photo), view, By(self.who))
 
 
 def _unneeded(pictures: object) -> np.ndarray:

@@ -92,7 +92,6 @@ class Stand:
         if coin is None:
             raise NoCoinFound("the photo shows no coin")
         said = json.loads(inputs["metadata"].item())
-        said.pop("photo", None)
         entry = said.pop("entry", "") or f"new-{self.catalog.views}"
         self.catalog.enroll(entry, **({} if "name" in said else _said_of(self.catalog, entry)) | said)
         return {"enrolled_id": strings([entry]), "warnings": strings([coin.doubts])}

@@ -1,37 +1,32 @@
 """Recognizing and enrolling photos."""
 
 import json
-from collections.abc import Callable
 from dataclasses import fields as fields_of
-from typing import Annotated, Any
+from typing import Annotated, Any, TypeVar
 
-from fastapi import APIRouter, Depends
+from fastapi import APIRouter, Depends, Query
 from pydantic import BaseModel, TypeAdapter, ValidationError
 from starlette.requests import Request
 
 from ensemble.entry import SIDE, SIDES
-from mintmark import Client, Entry, EntryFields, MintmarkError
+from mintmark import EntryFields
 from web import filters, uploads
 from web.access import Changer, Reader
+from web.enrolling import Enrolled, Said, enrolled, enrolled_once
 from web.gateway import Shared
 from web.ids import EntryId, is_id
-from web.problems import Problem, problem_of
+from web.problems import Problem
 from web.recognizing import Answer, Search, recognize, recognize_pair, search_of
 
 router = APIRouter(tags=["photos"])
 
+Checked = TypeVar("Checked")
+
 ENTRY = "entry"  # the id that an enrolment wishes
 _FIELDS = TypeAdapter(EntryFields)
+_SAID = TypeAdapter(Said)
 _NAMES = tuple(one.name for one in fields_of(EntryFields))
 _ENROLLING = f"the entry's {', '.join(_NAMES)}, and {ENTRY!r}, an id of your own"
-
-
-class Enrolled(BaseModel):
-    """The entry of a photo, and what is doubtful about its photos. `refused`: why the second photo was not taken."""
-
-    entry: Entry
-    doubts: tuple[str, ...]
-    refused: str = ""
 
 
 class Added(BaseModel):
@@ -58,7 +53,12 @@ async def recognize_photos(
 
 
 @router.post("/entries", status_code=201, openapi_extra=uploads.described(raw=False, fields=_ENROLLING))
-async def enroll(request: Request, gateway: Shared, access: Changer) -> Enrolled:
+async def enroll(
+    request: Request,
+    gateway: Shared,
+    access: Changer,
+    once: Annotated[bool, Query(description="what is there is not enrolled again")] = False,
+) -> Enrolled:
     """Add a coin by a photo, or by two of its two sides: the obverse first, unless `side` says otherwise."""
     upload = await uploads.upload_of(request, gateway.settings)
     said = dict(upload.fields)
@@ -66,10 +66,12 @@ async def enroll(request: Request, gateway: Shared, access: Changer) -> Enrolled
     sides = _sides(said.pop(SIDE, None), len(upload.photos))
     if not (isinstance(entry_id, str) and (not entry_id or is_id(entry_id))):
         raise Problem(400, "invalid-request", f"{ENTRY!r} must be an id, 1 to 64 of A-Z a-z 0-9 . _ : -")
-    fields = _entry_fields({**said, SIDE: sides[0]})
-    return await gateway.server.ask(
-        access.token, lambda client: _enrolled(client, upload.photos, fields, entry_id, sides)
-    )
+    photos = tuple(zip(upload.photos, sides, strict=True))
+    if once:
+        described = _checked(_SAID, said)
+        return await gateway.server.ask(access.token, lambda client: enrolled_once(client, photos, described, entry_id))
+    fields = _checked(_FIELDS, {**said, SIDE: sides[0]})
+    return await gateway.server.ask(access.token, lambda client: enrolled(client, photos, fields, entry_id))
 
 
 @router.post(
@@ -103,27 +105,12 @@ def _sides(first: Any, photos: int) -> tuple[str, ...]:
     return (first,)
 
 
-def _entry_fields(said: dict[str, Any]) -> EntryFields:
+def _checked(what: TypeAdapter[Checked], said: dict[str, Any]) -> Checked:
     if unknown := [name for name in said if name not in _NAMES]:
         raise Problem(400, "invalid-request", f"An entry has no {unknown[0][:40]!r}; it has {_ENROLLING}.")
     try:
-        return _FIELDS.validate_json(json.dumps(said), strict=True)
+        return what.validate_json(json.dumps(said), strict=True)
     except ValidationError as error:
         first = error.errors(include_url=False, include_input=False)[0]
         where = ".".join(map(str, first["loc"]))
         raise Problem(400, "invalid-request", f"{where}: {first['msg']}") from error
-
-
-def _enrolled(
-    client: Client, photos: tuple[bytes, ...], fields: EntryFields, entry_id: str, sides: tuple[str, ...]
-) -> Enrolled:
-    doubts: list[str] = []
-    said: Callable[[str], None] = doubts.append
-    entry = client.enroll(photos[0], fields, entry_id, on_doubt=said)
-    refused = ""
-    if len(photos) > 1:
-        try:
-            client.add_view(photos[1], entry.id, sides[1], on_doubt=said)
-        except MintmarkError as error:  # the first photo is enrolled all the same
-            refused = problem_of(error).detail
-    return Enrolled(entry=entry, doubts=tuple(doubts), refused=refused)

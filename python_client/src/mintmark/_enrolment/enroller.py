@@ -42,7 +42,7 @@ class Outcome(Enum):
 class Result:
     """What became of a row.
 
-    `entry`: its id. `photo`: SHA-256 of its file. `notes`: what to look at. `error`: why it failed.
+    `entry`: its id. `photo`: SHA-256 of its file. `notes`: what to look at. `error`: why it failed; `cause`: likewise.
     """
 
     row: Row
@@ -51,6 +51,7 @@ class Result:
     photo: str = ""
     notes: tuple[str, ...] = ()
     error: str = ""
+    cause: MintmarkError | OSError | None = None
 
 
 class Enroller:
@@ -105,7 +106,7 @@ class Enroller:
             self._thread.timeouts = timeouts
             if timeouts >= _MOST_TIMEOUTS or (not last and isinstance(error, RequestTimeout | ServerError)):
                 raise
-            return Result(row, Outcome.FAILED, row.cells.get(ENTRY, ""), photo, tuple(notes), str(error))
+            return Result(row, Outcome.FAILED, row.cells.get(ENTRY, ""), photo, tuple(notes), str(error), error)
 
     def _known(self, said: Statement, photos: Sequence[str]) -> Known:
         return self._catalog.known([said.entry] if said.entry else [], photos)

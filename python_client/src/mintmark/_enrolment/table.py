@@ -15,6 +15,14 @@ from mintmark._tables import Table, TableRow, open_table
 _NUMBERED = re.compile(r"(\d+)[-_ ]+(\w+)")  # such as 1340-obverse
 
 
+def is_of_numista(table: Table) -> bool:
+    """Whether a table is an export of Numista. InvalidRequest if it is none, and lacks a column."""
+    if is_numista(table.columns):
+        return True
+    table.require((PATH, *([SIDE] if ENTRY in table.columns else NEEDED)))
+    return False
+
+
 class TableSource:
     """The rows of a table; see Source. Paths start at `photos`, or else at the table.
 
@@ -26,10 +34,8 @@ class TableSource:
         self.path = path
         table = open_table(path, COLUMNS)
         self._folder = photos or Path(path).parent
-        self._numista = is_numista(table.columns)
+        self._numista = is_of_numista(table)
         self._by_number: dict[str, list[tuple[Path, str]]] | None = None  # photos of Numista's coins
-        if not self._numista:
-            table.require((PATH, *([SIDE] if ENTRY in table.columns else NEEDED)))
         self.header: Sequence[str] = table.header
         self.separator = table.separator
         self.notes: Sequence[str] = table.notes

@@ -18,6 +18,7 @@ __all__ = [
     "denomination",
     "open_table",
     "optional_value",
+    "parse_table",
     "read_rows",
 ]
 
@@ -32,6 +33,11 @@ def open_table(path: str, names: Sequence[str] = (), *, strip: bool = True) -> T
         data = read_file(path)
     except OSError as error:
         raise InvalidRequest(f"cannot open {path}: {error.strerror or error}") from error
+    return parse_table(path, data, names, strip=strip)
+
+
+def parse_table(path: str, data: bytes, names: Sequence[str] = (), *, strip: bool = True) -> Table:
+    """As `open_table`, from the bytes of the file; `path` is its name."""
     grid = read_sheet(path, data) if is_sheet(path, data) else read_text(path, data, names)
     return Table.of(path, grid, names, strip=strip)
 
