@@ -4,6 +4,7 @@ import os
 import re
 import shutil
 import subprocess
+import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass, field
@@ -12,14 +13,17 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from playwright.sync_api import Browser, Page
+from playwright.sync_api import Browser, Page, expect
 
 from ensemble import variables
 from loadtest.phones.browser import CHROMIUM, MISSING, PHONE, OpenBrowser, browsers, film
 from mintmark import Client
 from tests.server.conftest import ROOT, SERVE_PYTHON, TOKEN, Coin, Running, jpeg, launch, make_coin
 
+expect.set_options(timeout=20_000)  # ms
+
 READ_TOKEN = "the-token-that-reads"
+SECONDS = 20  # that a page may take for anything
 KNOWN, UNKNOWN = (900_001, 900_012, 900_023), 900_034  # seeds of rendered coins
 
 
@@ -165,7 +169,7 @@ def open_page(gateway: Gateway, open_browser: OpenBrowser) -> Iterator[OpenPage]
             )
             stack.callback(context.close)
             page = context.new_page()
-            page.set_default_timeout(20_000)
+            page.set_default_timeout(1000 * SECONDS)
             page.on("pageerror", lambda error: errors.append(str(error)))
             page.on("dialog", lambda dialog: (errors.append(dialog.message), dialog.dismiss()))
             page.goto(f"{url or gateway.url}/" + (f"#token={token}" if token else ""))
@@ -176,6 +180,14 @@ def open_page(gateway: Gateway, open_browser: OpenBrowser) -> Iterator[OpenPage]
 
         yield open_one
     assert errors == []
+
+
+def wait(page: Page, condition: str) -> None:
+    """Wait until a JavaScript expression is true. The page's own policy forbids Playwright's way, which evaluates texts."""
+    until = time.monotonic() + SECONDS
+    while not page.evaluate(condition):
+        assert time.monotonic() < until, f"never: {condition}"
+        page.wait_for_timeout(50)
 
 
 def go(page: Page, path: str) -> None:

@@ -11,8 +11,8 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from mintmark import Client
-from tests.page.conftest import FilmOf, Gateway, OpenPage, go
-from tests.server.conftest import Coin, jpeg
+from tests.page.conftest import FilmOf, Gateway, OpenPage, go, wait
+from tests.server.conftest import TOKEN, Coin, jpeg
 
 pytestmark = pytest.mark.server
 
@@ -41,7 +41,7 @@ def tray(film_of: FilmOf, coins: list[Coin]) -> Path:
 def close_up(coin: Coin) -> tuple[np.ndarray, tuple[float, ...]]:
     """The coin's photo from so close that it fills most of it, square, and its outline there."""
     cx, cy, a, b, angle = coin.ellipse
-    reach = round(1.3 * a)
+    reach = round(1.9 * a)  # the upright page shows the middle of the film
     padded = cv2.copyMakeBorder(coin.query, reach, reach, reach, reach, cv2.BORDER_REFLECT)
     left, top = round(cx), round(cy)
     cut = padded[top : top + 2 * reach, left : left + 2 * reach]
@@ -65,7 +65,7 @@ def test_a_coin_is_outlined_and_named_while_it_moves(
     page = open_page(shown=one)
     expect(page.locator(FOUND)).to_contain_text(coins[0].fields.name)
     expect(page.locator(f"{FOUND} .sure")).to_have_text(re.compile(r"[0-9]+%"))
-    page.wait_for_function("performance.getEntriesByName('frame').length > 20")
+    wait(page, "performance.getEntriesByName('frame').length > 20")
     drawn = page.evaluate(
         """() => {
           const [canvas, video] = [document.querySelector(".stage canvas"), document.querySelector("video")];
@@ -172,7 +172,7 @@ def test_both_sides_by_the_shutter(open_page: OpenPage, one: Path, enrolled: lis
     page = open_page(shown=one)
     page.get_by_text("Both sides").click()
     expect(page.locator(".card")).to_contain_text("first side")
-    page.wait_for_function("document.querySelector('video').videoWidth > 0")
+    wait(page, "document.querySelector('video').videoWidth > 0")
     page.get_by_role("button", name="Take a photo").click()
     expect(page.locator(".card")).to_contain_text("turn the coin over")
     page.get_by_role("button", name="Take a photo").click()
@@ -255,9 +255,11 @@ def test_the_live_view_goes_on_when_the_gateway_is_back(
     expect(page.locator(".offline")).to_be_visible()
     passing.start()
     try:
+        page.get_by_label("Token").fill(TOKEN)  # sessions end with the gateway
+        page.get_by_role("button", name="Log in").click()
         expect(page.locator(".offline")).to_be_hidden()
         seen = page.evaluate("performance.getEntriesByName('frame').length")
-        page.wait_for_function(f"performance.getEntriesByName('frame').length > {seen}")
+        wait(page, f"performance.getEntriesByName('frame').length > {seen}")
     finally:
         passing.stop()
 

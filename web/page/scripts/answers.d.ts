@@ -39,6 +39,7 @@ export interface Enrolled {
   entry: Entry;
   doubts: Array<string>;
   refused: string;
+  outcome: string;
 }
 
 /** One coin of the catalog. */
@@ -208,6 +209,20 @@ export interface Similar {
   correlation: number | null;
   angle: number | null;
   same_photo: boolean;
+}
+
+/** A row, as `POST /api/entries?once=true` takes it. */
+export interface TableRow {
+  row: number;
+  fields: Record<string, any>;
+  photos: Record<string, string>;
+  problem: string;
+}
+
+/** The rows of a table. `notes`: what to tell people about its file. */
+export interface TableRows {
+  rows: Array<TableRow>;
+  notes: Array<string>;
 }
 
 /** What to undo: the last change, of all or of one entry, or the event with a number. */

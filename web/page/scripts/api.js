@@ -32,8 +32,9 @@ class Session extends EventTarget {
 
   /** @param {import("./answers").SessionState} state */
   become(state) {
+    const before = this.state;
     this.state = state;
-    this.dispatchEvent(new Event("change"));
+    if (state.role !== before.role || state.logged_in !== before.logged_in) this.dispatchEvent(new Event("change"));
   }
 }
 

@@ -50,7 +50,7 @@ async function start() {
     else if (!navigator.onLine || error.kind === "network") notice(words.problems.network);
     await askSession().catch(() => setTimeout(start, 2000));
   }
-  if (!session.mayRead && session.state.csrf) showLogin();
+  if (!session.mayRead && session.state.csrf) showLogin(); // else the server has not said yet
 }
 
 session.addEventListener("change", () => {

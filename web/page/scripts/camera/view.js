@@ -1,7 +1,7 @@
 /** The camera: what it sees is recognized while it moves. */
 
 import { recognize } from "../answer/current.js";
-import { session } from "../api.js";
+import { askSession, session } from "../api.js";
 import { beginAdding } from "../collection/adding.js";
 import { fill, h, icon, iconButton } from "../dom.js";
 import { complain } from "../notice.js";
@@ -124,7 +124,10 @@ class CameraView {
     this.#live = new Live(this.video, this.canvas, {
       all: mode === "all",
       changed: () => this.#guide(),
-      connected: (connected) => (this.offline.hidden = connected),
+      connected: (connected) => {
+        this.offline.hidden = connected;
+        if (!connected) askSession().catch(() => {}); // it may have ended
+      },
     });
   }
 
