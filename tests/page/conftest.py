@@ -13,7 +13,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from playwright.sync_api import Browser, Page, expect
+from playwright.sync_api import Browser, FilePayload, Page, expect
 
 from ensemble import variables
 from loadtest.phones.browser import CHROMIUM, MISSING, PHONE, OpenBrowser, browsers, film
@@ -114,8 +114,9 @@ def enrolled(client: Client, coins: list[Coin]) -> list[str]:
 @pytest.fixture
 def cleared(client: Client, enrolled: list[str]) -> Iterator[None]:
     """Whatever a test enrolls is gone after it."""
+    before = {entry.id for entry in client.entries()}
     yield
-    for entry in [entry for entry in client.entries() if entry.id not in enrolled]:
+    for entry in [entry for entry in client.entries() if entry.id not in before]:
         client.remove(entry.id)
 
 
@@ -180,6 +181,11 @@ def open_page(gateway: Gateway, open_browser: OpenBrowser) -> Iterator[OpenPage]
 
         yield open_one
     assert errors == []
+
+
+def file(name: str, picture: np.ndarray) -> FilePayload:
+    """An RGB picture as a file that somebody chooses."""
+    return {"name": name, "mimeType": "image/jpeg", "buffer": jpeg(picture)}
 
 
 def wait(page: Page, condition: str) -> None:

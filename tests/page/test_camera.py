@@ -11,7 +11,7 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from mintmark import Client
-from tests.page.conftest import FilmOf, Gateway, OpenPage, go, wait
+from tests.page.conftest import FilmOf, Gateway, OpenPage, file, go, wait
 from tests.server.conftest import TOKEN, Coin, jpeg
 
 pytestmark = pytest.mark.server
@@ -46,11 +46,6 @@ def close_up(coin: Coin) -> tuple[np.ndarray, tuple[float, ...]]:
     left, top = round(cx), round(cy)
     cut = padded[top : top + 2 * reach, left : left + 2 * reach]
     return cut, (cx - left + reach, cy - top + reach, a, b, angle)
-
-
-def file(name: str, picture: np.ndarray) -> Any:
-    """A picture as a file that somebody chooses."""
-    return {"name": name, "mimeType": "image/jpeg", "buffer": jpeg(picture)}
 
 
 def fill_in(page: Page, fields: Mapping[str, str]) -> None:

@@ -12,7 +12,7 @@ const SEEN = /^\/api\/(?:entries|pictures|similar|fields|session|status)\b/;
 const PATIENCE = 4000; // ms for the network where there is something kept
 
 addEventListener("install", (/** @type {any} */ event) => {
-  event.waitUntil(caches.open(PAGE).then((cache) => cache.add("/")).then(() => /** @type {any} */ (self).skipWaiting()));
+  event.waitUntil(keepPage().then(() => /** @type {any} */ (self).skipWaiting()));
 });
 
 addEventListener("activate", (/** @type {any} */ event) => {
@@ -27,6 +27,14 @@ addEventListener("fetch", (/** @type {any} */ event) => {
   else if (SEEN.test(pathname)) event.respondWith(newest(request, DATA));
 });
 
+/** Keep the page and every file that it names: it names all that any view needs. */
+async function keepPage() {
+  const cache = await caches.open(PAGE);
+  const text = await (await fetch("/")).text();
+  const named = [...text.matchAll(/(?:href|src)="(\/[^"]+)"/g)].map(([, path]) => path ?? "/");
+  await cache.addAll(["/", ...new Set(named)]);
+}
+
 /**
  * The answer of the network, or the one that was kept.
  * @param {Request} request
@@ -40,8 +48,18 @@ async function newest(request, name) {
     return response;
   });
   if (!kept) return asked;
-  const late = new Promise((take) => setTimeout(take, PATIENCE, kept));
-  return Promise.race([asked.catch(() => kept), late]);
+  const late = new Promise((take) => setTimeout(take, PATIENCE));
+  return Promise.race([asked.catch(() => marked(kept)), late.then(() => marked(kept))]);
+}
+
+/**
+ * An answer that was kept, and says so.
+ * @param {Response} response
+ */
+function marked(response) {
+  const headers = new Headers(response.headers);
+  headers.set("X-Kept", "1");
+  return new Response(response.body, { status: response.status, headers });
 }
 
 /**

@@ -40,6 +40,9 @@ class Session extends EventTarget {
 
 export const session = new Session();
 
+/** Tells by the event `kept` that an answer is an old one, which the service worker had kept: there is no connection. */
+export const connection = new EventTarget();
+
 /** Ask who this page is. */
 export async function askSession() {
   session.become(await ask("session"));
@@ -84,6 +87,7 @@ export async function ask(path, { method = "GET", body, query = {}, signal } = {
     if (error.name === "AbortError") throw error;
     throw new Problem("network", 0, String(error));
   });
+  if (response.headers.has("X-Kept")) connection.dispatchEvent(new Event("kept"));
   if (response.ok) return response.status === 204 ? null : response.json();
   const said = await response.json().catch(() => ({}));
   const problem = new Problem(String(said.type ?? "").split(":").pop() || "http", response.status, said.detail ?? response.statusText);

@@ -1,6 +1,6 @@
 /** The page begins here: who asks, which view is shown, and what is said when the server is gone. */
 
-import { askSession, logIn, Problem, session } from "./api.js";
+import { askSession, connection, logIn, Problem, session } from "./api.js";
 import { h, icon } from "./dom.js";
 import { showLogin } from "./login.js";
 import { notice } from "./notice.js";
@@ -57,6 +57,14 @@ session.addEventListener("change", () => {
   document.documentElement.dataset.role = session.state.role;
   if (session.mayRead) showAgain();
   else showLogin();
+});
+
+const REMIND = 60_000; // ms
+let reminded = -REMIND;
+connection.addEventListener("kept", () => {
+  if (performance.now() - reminded < REMIND) return;
+  reminded = performance.now();
+  notice(words.offline.kept);
 });
 
 start().then(begin);

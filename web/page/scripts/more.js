@@ -17,6 +17,7 @@ export async function open() {
     "section.further",
     {},
     heading(words.more.title),
+    status && h("h2", {}, words.more.catalog),
     status && figures(status),
     h(
       "ul.links",

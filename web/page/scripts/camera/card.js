@@ -24,9 +24,14 @@ export class Card {
     this.whole = h("div.answer-card", {}, this.#said, this.element);
   }
 
-  /** @param {string} text what to do */
-  hint(text) {
-    this.#show(`hint ${text}`, text, () => [h("p.hint", {}, text)]);
+  /**
+   * @param {string} text what to do
+   * @param {string} [label] of a button
+   * @param {() => void} [act] what it does
+   */
+  hint(text, label, act) {
+    const button = label && h("button.plain", { type: "button", onclick: act }, label);
+    this.#show(`hint ${text}`, text, () => [h("p.hint", {}, text), button && h("div.actions", {}, button)]);
   }
 
   /** @param {import("./tracks.js").Track} track */

@@ -134,7 +134,8 @@ class CameraView {
   /** Say what is seen, or what to do. */
   #guide() {
     const live = this.#live;
-    if (mode === "sides") this.card.hint(this.#sides.length ? words.camera.second : words.camera.first);
+    if (mode === "sides" && this.#sides.length) this.card.hint(words.camera.second, words.camera.again, () => this.#forget());
+    else if (mode === "sides") this.card.hint(words.camera.first);
     else if (!live) this.card.hint(words.camera.aim);
     else if (mode === "all" && live.tracks.all.length) this.card.coins(live.tracks.all, live.sums ?? {});
     else {
@@ -144,12 +145,17 @@ class CameraView {
     }
   }
 
+  /** Begin with the first side again. */
+  #forget() {
+    this.#sides = [];
+    this.#guide();
+  }
+
   #modes() {
     const choose = (/** @type {Event} */ event) => {
       mode = /** @type {Mode} */ (/** @type {HTMLInputElement} */ (event.target).value);
-      this.#sides = [];
       if (this.#camera) this.#look();
-      this.#guide();
+      this.#forget();
     };
     const option = (/** @type {Mode} */ one) =>
       h(

@@ -36,6 +36,7 @@ export async function open(_, query) {
       filters.map(({ name }) => labelled(nameOf(name), h("input", { name, value: query.get(name) ?? "", autocomplete: "off" }))),
       labelled(words.collection.sort, sortSelect(fields, query.get("sort") ?? "")),
       h("label.check", {}, h("input", { type: "checkbox", name: "descending", checked: query.get("descending") === "true" }), words.collection.descending),
+      h("button.plain", { type: "button", onclick: clear }, words.collection.clear),
     ),
   );
   const tools = h(
@@ -50,7 +51,8 @@ export async function open(_, query) {
   let stop = new AbortController();
   /** @type {ReturnType<typeof setTimeout> | undefined} */
   let timer;
-  let loading = false;
+  /** @type {Promise<void> | null} */
+  let loading = null;
   const watch = new IntersectionObserver((seen) => seen.some((one) => one.isIntersecting) && more(), { rootMargin: "800px" });
   await begin();
   return { title: words.collection.title, element, close };
@@ -68,6 +70,12 @@ export async function open(_, query) {
       history.replaceState(null, "", `#/collection${asked.size ? `?${asked}` : ""}`);
       begin().catch(complain);
     }, PAUSE);
+  }
+
+  function clear() {
+    for (const input of form.querySelectorAll("input, select")) /** @type {HTMLInputElement} */ (input).value = "";
+    for (const box of form.querySelectorAll("[type=checkbox]")) /** @type {HTMLInputElement} */ (box).checked = false;
+    changed();
   }
 
   /** What the form asks for. */
@@ -97,16 +105,22 @@ export async function open(_, query) {
     }
   }
 
-  async function more() {
-    if (loading || !next) return;
-    loading = true;
+  /** Show the next page, once however often it is asked for. */
+  function more() {
+    loading ??= load().finally(() => (loading = null));
+    return loading;
+  }
+
+  async function load() {
+    if (!next) return;
     try {
       show(await ask("entries", { query: { ...asking(), limit: PAGE, cursor: next }, signal: stop.signal }));
     } catch (error) {
       complain(error);
+      return;
     }
-    loading = false;
-    if (next) watch.unobserve(end), watch.observe(end); // says again whether the end is near
+    watch.unobserve(end);
+    watch.observe(end); // says again whether the end is near
   }
 
   /** @param {import("../answers").EntryPage} page */
@@ -119,7 +133,9 @@ export async function open(_, query) {
   }
 
   async function print() {
-    while (next && grid.children.length < PRINTED && !stop.signal.aborted) await more();
+    for (let before = -1; next && before < grid.children.length && grid.children.length < PRINTED; await more()) {
+      before = grid.children.length; // no more came: something failed
+    }
     const images = [...grid.querySelectorAll("img")];
     for (const image of images) image.loading = "eager";
     await Promise.allSettled(images.map((image) => image.decode()));

@@ -6,9 +6,7 @@ export const de = {
   app: "Mintmark",
   loading: "Lädt …",
   cancel: "Abbrechen",
-  close: "Schließen",
   save: "Speichern",
-  back: "Zurück",
   retry: "Noch einmal",
   skip: "Zum Inhalt",
   nav: { label: "Teile der Seite", camera: "Kamera", collection: "Sammlung", add: "Münze aufnehmen", more: "Mehr" },
@@ -96,7 +94,6 @@ export const de = {
   },
 
   entry: {
-    title: "Eintrag",
     edit: "Ändern",
     remove: "Entfernen",
     removeSure: "Diesen Eintrag und seine Fotos entfernen?",

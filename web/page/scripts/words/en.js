@@ -5,9 +5,7 @@ export const en = {
   app: "Mintmark",
   loading: "Loading …",
   cancel: "Cancel",
-  close: "Close",
   save: "Save",
-  back: "Back",
   retry: "Try again",
   skip: "Skip to the content",
   nav: { label: "Parts of the page", camera: "Camera", collection: "Collection", add: "Add a coin", more: "More" },
@@ -94,7 +92,6 @@ export const en = {
   },
 
   entry: {
-    title: "Entry",
     edit: "Edit",
     remove: "Remove",
     removeSure: "Remove this entry and its photos?",

@@ -1,0 +1,101 @@
+"""Whom the page lets do what, and what of it stays when the server is gone."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+from playwright.sync_api import expect
+
+from tests.page.conftest import READ_TOKEN, FilmOf, Gateway, OpenBrowser, OpenPage, file, go
+from tests.server.conftest import TOKEN, Coin
+
+pytestmark = pytest.mark.server
+
+
+def test_a_token_is_asked_for_and_a_wrong_one_refused(open_page: OpenPage, enrolled: list[str]) -> None:
+    page = open_page(token=None)
+    dialog = page.locator("dialog")
+    dialog.get_by_label("Token").fill("wrong")
+    dialog.get_by_role("button", name="Log in").click()
+    expect(dialog.get_by_role("alert")).to_have_text("The token is wrong.")
+    dialog.get_by_label("Token").fill(TOKEN)
+    dialog.get_by_role("button", name="Log in").click()
+    expect(dialog).to_have_count(0)
+    go(page, "collection")
+    expect(page.locator(".grid li")).not_to_have_count(0)
+    go(page, "more")
+    page.get_by_role("button", name="Log out").click()
+    expect(page.locator("dialog")).to_be_visible()
+
+
+def test_a_link_logs_in_and_keeps_no_token(open_page: OpenPage) -> None:
+    page = open_page(token=TOKEN)
+    expect(page.locator("html[data-role=change]")).to_be_attached()
+    assert TOKEN not in page.url
+    stored = page.evaluate("JSON.stringify([{...localStorage}, {...sessionStorage}, document.cookie])")
+    assert TOKEN not in stored and "mintmark" not in stored, "scripts cannot read the session"
+
+
+def test_who_may_only_read_is_offered_nothing_else(open_page: OpenPage, coins: list[Coin], enrolled: list[str]) -> None:
+    page = open_page(token=READ_TOKEN)
+    expect(page.locator("html[data-role=read]")).to_be_attached()
+    expect(page.get_by_role("link", name="Add a coin")).to_be_hidden()
+    go(page, f"entry/{enrolled[0]}")
+    expect(page.locator(".views img")).to_be_visible()
+    expect(page.get_by_role("button", name="Edit")).to_have_count(0)
+    go(page, "camera")
+    page.locator(".chooser input[type=file]").set_input_files(file("coin.jpg", coins[0].query))
+    expect(page.locator(".result h2 a")).to_have_text(coins[0].fields.name)
+    expect(page.get_by_role("button", name="Add")).to_have_count(0)
+
+
+def test_without_https_photos_are_taken_in_place_of_the_camera(
+    server: Any, open_page: OpenPage, open_browser: OpenBrowser, film_of: FilmOf, coins: list[Coin], enrolled: list[str]
+) -> None:
+    named = Gateway(server, ("--name", "coins.example"))
+    named.start()
+    try:
+        shown = film_of(coins[0].query)
+        browser = open_browser(shown, "--host-resolver-rules=MAP coins.example 127.0.0.1")
+        page = open_page(shown=shown, browser=browser, url=f"http://coins.example:{named.port}")
+        expect(page.get_by_text("only to pages that came over HTTPS")).to_be_visible()
+        page.locator(".chooser input[type=file]").set_input_files(file("coin.jpg", coins[0].query))
+        expect(page.locator(".result h2 a")).to_have_text(coins[0].fields.name)
+    finally:
+        named.stop()
+
+
+def test_without_a_connection_what_was_seen_is_shown(
+    server: Any, open_page: OpenPage, coins: list[Coin], enrolled: list[str], tmp_path: Path
+) -> None:
+    passing = Gateway(server)
+    passing.start()
+    page = open_page("collection", url=passing.url)
+    expect(page.locator(".grid li")).to_have_count(len(coins))
+    page.evaluate("navigator.serviceWorker.ready")
+    page.reload()  # through the worker now
+    expect(page.locator(".grid li")).to_have_count(len(coins))
+    go(page, f"entry/{enrolled[0]}")
+    go(page, "collection")
+    passing.stop()
+    page.reload()
+    expect(page.locator(".grid li")).to_have_count(len(coins))
+    expect(page.locator(".notice")).to_contain_text("No connection")
+    go(page, "camera")
+    page.locator(".chooser input[type=file]").set_input_files(file("coin.jpg", coins[0].query))
+    expect(page.locator(".notice", has_text="The server cannot be reached")).to_be_visible()
+
+
+def test_no_script_or_style_stands_in_the_page(open_page: OpenPage) -> None:
+    page = open_page()
+    answer = page.request.get(page.url.partition("#")[0])
+    policy = answer.headers["content-security-policy"]
+    assert "unsafe" not in policy and "default-src 'self'" in policy
+    assert page.locator("script:not([src]), style, [style], [onclick]").count() == 0
+    ran = """() => {
+      const script = document.createElement("script");
+      script.textContent = "window.ran = true";
+      document.body.append(script);
+      return window.ran ?? false;
+    }"""
+    assert page.evaluate(ran) is False, "the policy holds, whatever gets into the page"
