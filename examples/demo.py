@@ -86,6 +86,7 @@ def main(argv: list[str] | None = None) -> int:
         server.stop()
     drawn = f"annotated picture: {answer}\n" if answer.is_file() else ""
     print(f"\n{drawn}collection:        {folder / 'contact_sheet.jpg'}")
+    print(f'in a browser:      make serve ARGS="--catalog {FOLDER}/catalog", then the address that it prints')
     return status
 
 

@@ -12,7 +12,9 @@ from ensemble import variables
 from ensemble.contract import MODELS
 from ensemble.graph import Target
 from server.embedded import EmbeddedServer
-from server.launch import Ports
+from server.gateway import PORT as GATEWAY_PORT
+from server.gateway import Web, missing_package
+from server.launch import LOOPBACK, Ports
 from server.tls import Tls
 from server.wheel import ServerError
 
@@ -33,7 +35,17 @@ def parse(argv: list[str] | None) -> argparse.Namespace:
     parser.add_argument("--http", action="store_true", help="HTTP as well, for programs of this machine")
     parser.add_argument("--http-port", type=_port, default=Ports.http, help="%(default)s")
     parser.add_argument("--metrics-port", type=_port, default=Ports.metrics, help="%(default)s")
-    parser.add_argument("--free-ports", action="store_true", help="pick free ports")
+    parser.add_argument("--free-ports", action="store_true", help="pick free ports, that of the gateway too")
+    parser.add_argument(
+        "--web",
+        action=argparse.BooleanOptionalAction,
+        help="the gateway for browsers, see docs/web.md (on where its packages are installed)",
+    )
+    parser.add_argument("--web-host", default=LOOPBACK, metavar="ADDRESS", help="that it listens on (%(default)s)")
+    parser.add_argument("--web-port", type=_port, default=GATEWAY_PORT, metavar="PORT", help="%(default)s")
+    parser.add_argument(
+        "--web-name", action="append", default=[], metavar="NAME", help="by which browsers ask it; may be repeated"
+    )
     parser.add_argument(
         "--target",
         type=Target,
@@ -46,7 +58,9 @@ def parse(argv: list[str] | None) -> argparse.Namespace:
     parser.add_argument(
         "--log", type=Path, help=f"Triton's log ({LOGS}/server.log; on another gRPC port {LOGS}/server-PORT.log)"
     )
-    parser.add_argument("--tls-cert", type=Path, help="the server's certificate, PEM: gRPC is encrypted")
+    parser.add_argument(
+        "--tls-cert", type=Path, help="the server's certificate, PEM: gRPC and the gateway are encrypted"
+    )
     parser.add_argument("--tls-key", type=Path, help="its key")
     parser.add_argument(
         "--tls-client-ca", type=Path, help="only clients with a certificate of this authority may connect"
@@ -78,6 +92,17 @@ def _tls(options: argparse.Namespace) -> Tls | None:
     return Tls(options.tls_cert, options.tls_key, options.tls_client_ca) if options.tls_cert else None
 
 
+def _web(options: argparse.Namespace) -> Web | None:
+    """How browsers ask; None where the gateway is off, or could not start and nobody asked for it."""
+    if options.web is None and (package := missing_package()):
+        _say(f"no gateway for browsers: it needs {package}, see requirements/serve.txt")
+        return None
+    if options.web is False:
+        return None
+    port = 0 if options.free_ports else options.web_port
+    return Web(options.web_host, port, tuple(options.web_name), _tls(options))
+
+
 def _say(text: str) -> None:
     print(text, file=sys.stderr, flush=True)
 
@@ -97,7 +122,7 @@ def main(argv: list[str] | None = None) -> int:
     """Command line; runs the server until a signal stops it. Exit status 1 where the server fails."""
     options = parse(argv)
     ports = Ports.free() if options.free_ports else Ports(options.grpc_port, options.http_port, options.metrics_port)
-    log = options.log or log_of(ports)
+    log, web = options.log or log_of(ports), _web(options)
     for number in (signal.SIGTERM, signal.SIGINT):  # a shell starts background jobs with SIGINT ignored
         signal.signal(number, _interrupt)
     try:
@@ -118,6 +143,7 @@ def main(argv: list[str] | None = None) -> int:
                 http=options.http,
                 restart=not options.no_restart,
                 say=_say,
+                web=web,
             )
             server.start()
     except ServerError as error:
@@ -129,6 +155,8 @@ def main(argv: list[str] | None = None) -> int:
         http = f", HTTP http://127.0.0.1:{ports.http}" if options.http else ""
         print(f"ready: gRPC {server.url}{http}, metrics http://127.0.0.1:{ports.metrics}/metrics", flush=True)
         print(f"catalog: {server.location}   stop with Ctrl-C", flush=True)
+        if server.web_address:
+            print(f"browser: {server.web_address}", flush=True)
         server.watch()
     except ServerError as error:
         _say(f"error: {error}")

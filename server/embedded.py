@@ -21,6 +21,7 @@ from server import machine
 from server.assembly import assemble_backends, assemble_models, write_configs
 from server.gate.settings import GateSettings
 from server.gates import Gates
+from server.gateway import Gateway, Web
 from server.launch import LOOPBACK, Launch, Ports, triton_command, triton_environment
 from server.log import TritonLog
 from server.staging import drop_regions, staging
@@ -29,6 +30,7 @@ from server.tls import Tls
 from server.triton import Triton
 from server.wheel import ServerError, Wheel, check_numpy, find_wheel
 
+GATE_SOCKET = "gate"  # in the folder of the server, for the gateway
 _LOADED = "successfully loaded"  # in Triton's log, once for each model
 
 
@@ -50,6 +52,7 @@ class EmbeddedServer:
         http: whether HTTP is on.
         restart: whether Triton is started again when it, or the process of a model, has ended by itself.
         say: told what happens while the server is watched.
+        web: how browsers ask; None leaves the gateway off.
     """
 
     def __init__(
@@ -68,6 +71,7 @@ class EmbeddedServer:
         http: bool = False,
         restart: bool = True,
         say: Callable[[str], None] = print,
+        web: Web | None = None,
     ) -> None:
         self.ports = ports or Ports.free()
         self._folder = kind_of(str(catalog)).folder(str(catalog))
@@ -84,6 +88,8 @@ class EmbeddedServer:
         self._http = http
         self._restart = restart
         self._say = say
+        self._web = web
+        self.web_address = ""  # of the gateway, for browsers
         self._loaded = 0  # models, as last reported
         # Opens the operator's endpoints. Without a key of the operator, only this process has it.
         self.admin_key = os.environ.get(variables.ADMIN_KEY) or secrets.token_urlsafe(32)
@@ -106,7 +112,7 @@ class EmbeddedServer:
 
     @property
     def pids(self) -> list[int]:
-        """Ids of the Triton process, whose children are the models, and of the gate. Raises ServerError as `pid`."""
+        """Ids of Triton, whose children are the models, and of gate and gateway. Raises ServerError as `pid`."""
         return self._running().pids
 
     def _running(self) -> Supervised:
@@ -131,6 +137,8 @@ class EmbeddedServer:
             raise ServerError(str(error)) from error
         if busy := self.ports.busy(self._http):
             raise ServerError(f"port {', '.join(map(str, busy))} is in use; choose others or --free-ports")
+        if self._web is not None:
+            self._web.check()
         try:
             self._start(wheel)
         except BaseException:
@@ -153,6 +161,10 @@ class EmbeddedServer:
         gates = Gates(self._gate(folder), tls=self._tls)
         self._resources.callback(gates.close)
         gates.open()
+        gateway = Gateway(self._web, f"unix:{folder / GATE_SOCKET}") if self._web else None
+        if gateway is not None:
+            self._resources.callback(gateway.close)
+            gateway.begin()
 
         def start() -> Triton:
             drop_regions(folder.name)
@@ -160,8 +172,11 @@ class EmbeddedServer:
             environment = self._environment(wheel, folder)
             return Triton.ready(command, environment, folder / "sockets", log, [made.lock], self._models)
 
-        self._supervised = Supervised(start, gates, log, self._restart, self._say)
+        self._supervised = Supervised(start, gates, log, self._restart, self._say, gateway)
         self._supervised.start()
+        if gateway is not None:
+            gateway.wait()
+            self.web_address = gateway.address
 
     def _gate(self, folder: Path) -> GateSettings:
         environment = {**os.environ, **self._extra}
@@ -171,6 +186,7 @@ class EmbeddedServer:
             self.ports.grpc,
             self.ports.http if self._http else 0,
             self.ports.metrics,
+            local=str(folder / GATE_SOCKET) if self._web else "",
             admin_key=self.admin_key,
             priority_token=environment.get(variables.PRIORITY_TOKEN, ""),
             message_bytes=Limits.of(environment).message_bytes,

@@ -5,6 +5,7 @@ from collections.abc import Callable
 
 from server.gate.state import State
 from server.gates import Gates
+from server.gateway import Gateway
 from server.log import TritonLog
 from server.triton import Triton
 from server.wheel import ServerError
@@ -24,6 +25,7 @@ class Supervised:
         log: of Triton, the end of which is kept after a fault; None where there is none.
         restart: whether to start again; without, a fault ends everything.
         say: told what happens.
+        gateway: for browsers, which is started again likewise; None where there is none.
     """
 
     def __init__(
@@ -33,12 +35,14 @@ class Supervised:
         log: TritonLog | None = None,
         restart: bool = True,
         say: Callable[[str], None] = print,
+        gateway: Gateway | None = None,
     ) -> None:
         self._start = start
         self._gates = gates
         self._log = log
         self._restart = restart
         self._say = say
+        self._gateway = gateway
         self._triton: Triton | None = None
 
     @property
@@ -50,8 +54,8 @@ class Supervised:
 
     @property
     def pids(self) -> list[int]:
-        """Ids of the Triton process and those of the gate. Raises ServerError: it does not run."""
-        return [self.pid, *self._gates.pids]
+        """Ids of the Triton process, and those of the gate and the gateway. Raises ServerError: it does not run."""
+        return [self.pid, *self._gates.pids, *([self._gateway.pid] if self._gateway else [])]
 
     def start(self) -> None:
         """Start Triton for the first time. Raises ServerError."""
@@ -72,6 +76,8 @@ class Supervised:
                     raise ServerError("a process of the gate has ended")
                 self._gates.mend()
                 self._say("a process of the gate had ended; it is open again")
+            if self._gateway is not None and self._gateway.ended():
+                self._mend(self._gateway)
             fault = "tritonserver does not run" if self._triton is None else self._triton.fault()
             if not fault:
                 self._tell()
@@ -95,6 +101,17 @@ class Supervised:
             self._tell()
             self._say("ready again")
 
+    def _mend(self, gateway: Gateway) -> None:
+        """Start the gateway again; where that fails, the server goes on without it for a while."""
+        if not self._restart:
+            raise ServerError("the gateway for browsers has ended")
+        try:
+            gateway.mend()
+        except ServerError as error:
+            self._say(f"{error}; the server goes on without it for now")
+        else:
+            self._say("the gateway for browsers had ended; it is open again")
+
     def _tell(self) -> None:
         if self._triton is not None:
             self._gates.tell(State(True, not self._triton.stopped(), self._triton.pid))
@@ -107,5 +124,7 @@ class Supervised:
             self._gates.tell(State())
 
     def stop(self) -> None:
-        """Let requests in flight finish, then end Triton and its models."""
+        """Let requests in flight finish, then end the gateway, Triton and its models."""
+        if self._gateway is not None:
+            self._gateway.close()
         self._end()

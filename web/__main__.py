@@ -10,8 +10,12 @@ from pathlib import Path
 
 from ensemble import variables
 from mintmark import DEFAULT_URL, Client, MintmarkError
-from web.serving import Announced, configured, in_header
 from web.settings import LOOPBACK, Settings
+
+try:
+    from web.serving import Announced, Certificates, configured, in_header
+except ModuleNotFoundError as missing:
+    sys.exit(f"error: the gateway needs {missing.name}: install requirements/serve.txt")
 
 MOST_PORT = 65_535
 TIMEOUT = 20.0  # s, for one request to the server
@@ -32,9 +36,12 @@ def parse(argv: list[str] | None) -> argparse.Namespace:
     )
     parser.add_argument("--tls-cert", type=Path, help="the gateway's certificate, PEM")
     parser.add_argument("--tls-key", type=Path, help="its key")
+    parser.add_argument(
+        "--tls-client-ca", type=Path, help="only browsers with a certificate of this authority may connect"
+    )
     options = parser.parse_args(argv)
-    if (options.tls_cert is None) != (options.tls_key is None):
-        parser.error("--tls-cert and --tls-key belong together")
+    if (options.tls_cert is None) != (options.tls_key is None) or (options.tls_client_ca and not options.tls_cert):
+        parser.error("--tls-cert and --tls-key belong together, and --tls-client-ca to them")
     return options
 
 
@@ -51,8 +58,8 @@ def settings_of(options: argparse.Namespace) -> Settings:
     return Settings(names=tuple(named), tls=options.tls_cert is not None)
 
 
-def _tls(options: argparse.Namespace) -> tuple[Path, Path] | None:
-    return (options.tls_cert, options.tls_key) if options.tls_cert else None
+def _tls(options: argparse.Namespace) -> Certificates | None:
+    return Certificates(options.tls_cert, options.tls_key, options.tls_client_ca) if options.tls_cert else None
 
 
 def _is_every(host: str) -> bool:

@@ -1,5 +1,7 @@
 """How uvicorn runs the gateway."""
 
+import ssl
+from dataclasses import dataclass
 from pathlib import Path
 from socket import socket
 
@@ -14,8 +16,17 @@ HEAD_BYTES = 32_768  # of the head of a request
 _STOP_SECONDS = 10  # for requests under way when the gateway stops
 
 
+@dataclass(frozen=True)
+class Certificates:
+    """PEM files: of the gateway, and of the authority whose clients alone may connect; None lets everyone connect."""
+
+    certificate: Path
+    key: Path
+    client_authority: Path | None = None
+
+
 def configured(
-    settings: Settings, connect: Connect, host: str, port: int, tls: tuple[Path, Path] | None = None
+    settings: Settings, connect: Connect, host: str, port: int, tls: Certificates | None = None
 ) -> uvicorn.Config:
     """The gateway, ready to run.
 
@@ -24,9 +35,8 @@ def configured(
         connect: gives a client of the server that sends a token, '' for none.
         host: address to listen on.
         port: 0 picks a free one.
-        tls: certificate and key, PEM.
+        tls: None leaves it in plain text.
     """
-    certificate, key = tls or (None, None)
     return uvicorn.Config(
         create(settings, connect),
         host=host,
@@ -41,8 +51,10 @@ def configured(
         server_header=False,
         access_log=False,
         log_level="warning",
-        ssl_certfile=certificate,
-        ssl_keyfile=key,
+        ssl_certfile=tls.certificate if tls else None,
+        ssl_keyfile=tls.key if tls else None,
+        ssl_ca_certs=str(tls.client_authority) if tls and tls.client_authority else None,
+        ssl_cert_reqs=ssl.CERT_REQUIRED if tls and tls.client_authority else ssl.CERT_NONE,
         timeout_graceful_shutdown=_STOP_SECONDS,
     )
 

@@ -185,6 +185,8 @@ async def serve(settings: GateSettings, state: State) -> aio.Server:
             server.add_secure_port(where, _credentials(settings))
         else:
             server.add_insecure_port(where)
+        if settings.local:
+            server.add_insecure_port(f"unix:{settings.local}")
     except RuntimeError as error:
         raise OSError(f"cannot listen on {where}: {error}") from error
     await server.start()

@@ -22,6 +22,7 @@ class GateSettings:
         http: port of HTTP; 0 leaves HTTP off.
         http_address: to listen on over HTTP, which is never encrypted.
         metrics: port of the metrics.
+        local: a socket of this machine, for a client that the folder lets in, in plain text; '' is none.
         certificate, key, client_authority: PEM files of the gRPC port, as in `Tls`; '' where there are none.
         hosts: names under which HTTP is asked, besides those of loopback.
         origins: web pages that may ask over HTTP, such as 'https://coins.example'.
@@ -39,6 +40,7 @@ class GateSettings:
     http: int
     metrics: int
     http_address: str = "127.0.0.1"
+    local: str = ""
     certificate: str = ""
     key: str = ""
     client_authority: str = ""

@@ -41,13 +41,13 @@ class Running:
 
 
 def start(folder: Path, *arguments: str, **environment: str) -> "subprocess.Popen[bytes]":
-    """Run `python -m server` on free ports; its output goes to `output.txt` in the folder."""
+    """Run `python -m server` on free ports, without gateway or with `--web`; it writes `output.txt` in the folder."""
     folder.mkdir(exist_ok=True)
     with (folder / "output.txt").open("wb") as file:
         return subprocess.Popen(
             tied(
                 [
-                    *(str(ROOT / SERVE_PYTHON), "-m", "server", "--free-ports"),
+                    *(str(ROOT / SERVE_PYTHON), "-m", "server", "--free-ports", "--no-web"),
                     *("--catalog", str(folder / "catalog"), "--log", str(folder / "server.log")),
                     *arguments,
                 ]

@@ -4,7 +4,7 @@ import socket
 import ssl
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, closing, contextmanager
+from contextlib import ExitStack, closing, contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +16,7 @@ from websockets.typing import Origin
 
 from tests.certificates import make_certificates
 from tests.web.stand import PHOTO, Stand
-from web.serving import HEAD_BYTES, configured
+from web.serving import HEAD_BYTES, Certificates, configured
 from web.settings import Settings
 
 Serve = Callable[..., int]
@@ -24,7 +24,7 @@ HEAD = b"POST /api/recognize HTTP/1.1\r\nHost: localhost\r\nContent-Type: image/
 
 
 @contextmanager
-def running(stand: Stand, tls: tuple[Path, Path] | None = None, **settings: Any) -> Iterator[int]:
+def running(stand: Stand, tls: Certificates | None = None, **settings: Any) -> Iterator[int]:
     """A gateway on a free port of loopback; gives the port."""
     config = configured(Settings(tls=tls is not None, **settings), stand.connect, "127.0.0.1", 0, tls)
     server = uvicorn.Server(config)
@@ -146,7 +146,7 @@ def test_frames_over_a_real_socket(serve: Serve) -> None:
 
 def test_over_tls(serve: Serve, tmp_path: Path) -> None:
     folder = make_certificates(tmp_path)
-    port = serve(tls=(folder / "server.pem", folder / "server.key"))
+    port = serve(tls=Certificates(folder / "server.pem", folder / "server.key"))
     context = ssl.create_default_context(cafile=str(folder / "ca.pem"))
     with (
         socket.create_connection(("127.0.0.1", port), timeout=60) as plain,
@@ -154,3 +154,23 @@ def test_over_tls(serve: Serve, tmp_path: Path) -> None:
     ):
         connection.sendall(b"GET /api/session HTTP/1.1\r\nHost: localhost\r\nOrigin: https://localhost\r\n\r\n")
         assert connection.recv(100).startswith(b"HTTP/1.1 200")
+
+
+def test_over_mutual_tls(serve: Serve, tmp_path: Path) -> None:
+    folder = make_certificates(tmp_path)
+    port = serve(tls=Certificates(folder / "server.pem", folder / "server.key", folder / "ca.pem"))
+
+    def ask(context: ssl.SSLContext) -> bytes:
+        with (
+            suppress(ssl.SSLError, ConnectionError),
+            socket.create_connection(("127.0.0.1", port), timeout=60) as plain,
+            context.wrap_socket(plain, server_hostname="localhost") as connection,
+        ):
+            connection.sendall(b"GET /api/session HTTP/1.1\r\nHost: localhost\r\n\r\n")
+            return connection.recv(100)
+        return b""
+
+    context = ssl.create_default_context(cafile=str(folder / "ca.pem"))
+    assert ask(context) == b""
+    context.load_cert_chain(folder / "client.pem", folder / "client.key")
+    assert ask(context).startswith(b"HTTP/1.1 200")
