@@ -27,7 +27,7 @@ $(SERVE)/.ready: requirements/serve.txt requirements/constraints.txt python_clie
 	$(SERVE)/bin/python build/get_triton.py
 	@touch $@
 
-$(DEV)/.ready: requirements/*.txt python_client/pyproject.toml
+$(DEV)/.ready: requirements/*.txt python_client/pyproject.toml build/get_helm.py
 	@echo "installing the training and test environment into $(DEV) …"
 	$(PYTHON) -m venv --clear $(DEV)
 	$(DEV)/bin/python -m pip install $(PIP_FLAGS) torch
@@ -35,6 +35,7 @@ $(DEV)/.ready: requirements/*.txt python_client/pyproject.toml
 	$(DEV)/bin/python -m pip install $(PIP_FLAGS) --requirement requirements/serve.txt \
 		--requirement requirements/train.txt --requirement requirements/test.txt \
 		--requirement requirements/stores.txt --requirement requirements/loadtest.txt --editable python_client
+	$(DEV)/bin/python build/get_helm.py
 	@touch $@
 
 models: $(SERVE)/.ready  ## unpack the weights into the model repository

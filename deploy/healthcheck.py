@@ -1,11 +1,14 @@
 """Checks whether the server can answer a search.
 
-    python -m deploy.healthcheck [--sockets FOLDER]
+    python -m deploy.healthcheck [--live] [--sockets FOLDER]
 
 It asks Triton itself, behind its gate, whether the server is ready, which means every model, whether the model `search`
 is ready, and for one search: an index that is still loading, or a model that answers nothing, is not healthy. If
 reading needs a token, the search sends the server's. It also looks for model processes that have died or are stopped,
 which Triton does not notice. Exit status 0, or 1 with the reason.
+
+With --live it asks only whether a new start would help: whether Triton answers and its processes run. A server that is
+alive and not healthy, for example because its store cannot be reached, gets well by itself.
 """
 
 import argparse
@@ -55,6 +58,11 @@ def check(sockets: Path, timeout: float = TIMEOUT, token: str = "") -> None:
         raise UnhealthyError(f"the search answered empty outputs: {reply[:200]!r}")
 
 
+def check_live(sockets: Path, timeout: float = TIMEOUT) -> None:
+    """Ask a server whether it answers at all. Raises UnhealthyError: it does not."""
+    _ask(sockets, "/v2/health/live", None, timeout)
+
+
 def check_processes(processes: Path = Path("/proc")) -> None:
     """Check the processes of the models in this container.
 
@@ -102,10 +110,14 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument(
         "--sockets", type=Path, default=sockets_of(os.environ), help="folder of Triton's sockets (%(default)s)"
     )
+    parser.add_argument("--live", action="store_true", help="ask only what a new start would mend")
     parser.add_argument("--timeout", type=float, default=TIMEOUT, help="s, for each request (%(default)s)")
     options = parser.parse_args(argv)
     try:
-        check(options.sockets, options.timeout, read_token(os.environ, variables.READ_TOKEN))
+        if options.live:
+            check_live(options.sockets, options.timeout)
+        else:
+            check(options.sockets, options.timeout, read_token(os.environ, variables.READ_TOKEN))
         check_processes()
     except (UnhealthyError, SettingsError) as error:
         print(f"unhealthy: {error}", file=sys.stderr)

@@ -15,7 +15,7 @@ PACKAGES = ("catalog", "deploy", "ensemble", "examples", "loadtest", "server", "
 README = (ROOT / "README.md").read_text()
 DOCUMENTS = sorted(
     str(path.relative_to(ROOT))
-    for pattern in ("*.md", "docs/*.md", "loadtest/*.md", "python_client/*.md", "weights/*.md")
+    for pattern in ("*.md", "docs/*.md", "deploy/chart/*.md", "loadtest/*.md", "python_client/*.md", "weights/*.md")
     for path in ROOT.glob(pattern)
 )
 

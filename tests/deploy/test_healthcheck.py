@@ -17,6 +17,7 @@ from ensemble.parameters import Search, search_parameters
 from server.gate.settings import HTTP_SOCKET
 from tests.deploy.conftest import READ_TOKEN
 
+LIVE = "/v2/health/live"
 READY, MODEL, SEARCH = "/v2/health/ready", "/v2/models/search/ready", "/v2/models/search/infer"
 FOUND_NOTHING = {"outputs": [{"name": KNOWN.name, "datatype": "BOOL", "shape": [1, 1], "data": [False]}]}
 
@@ -30,6 +31,7 @@ class FakeServer(ThreadingMixIn, UnixStreamServer):
         super().__init__(str(sockets / HTTP_SOCKET), Handler)
         self.sockets = sockets
         self.answers: dict[str, tuple[int, bytes]] = {
+            LIVE: (200, b""),
             READY: (200, b""),
             MODEL: (200, b""),
             SEARCH: (200, json.dumps(FOUND_NOTHING).encode()),
@@ -159,3 +161,24 @@ def test_index_that_is_still_being_loaded_is_not_healthy(server: FakeServer) -> 
 def test_no_server(tmp_path: Path) -> None:
     with pytest.raises(UnhealthyError, match="did not answer"):
         check(tmp_path)
+
+
+def test_a_server_without_its_store_is_alive_and_not_healthy(
+    server: FakeServer, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """As one that has lost Milvus: a new start would not help."""
+    server.answers[SEARCH] = (503, b"[CATALOG_UNAVAILABLE] the connection is lost")
+    live = ["--live", "--sockets", str(server.sockets)]
+    assert main(live) == 0
+    assert set(server.requests) == {LIVE}
+    assert main(live[1:]) == 1
+    assert "CATALOG_UNAVAILABLE" in capsys.readouterr().err
+
+
+def test_a_server_that_does_not_answer_is_not_alive(server: FakeServer, capsys: pytest.CaptureFixture[str]) -> None:
+    server.answers[LIVE] = (400, b"")
+    assert main(["--live", "--sockets", str(server.sockets)]) == 1
+    server.hold.clear()
+    assert main(["--live", "--timeout", "0.05", "--sockets", str(server.sockets)]) == 1
+    error = capsys.readouterr().err
+    assert f"{LIVE} answered 400" in error and f"{LIVE} did not answer: timed out" in error

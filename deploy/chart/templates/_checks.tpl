@@ -1,0 +1,29 @@
+{{- /* Values that do not go together are refused before anything is made; single values are the schema's. */ -}}
+{{- define "mintmark.check" -}}
+{{- $values := .Values -}}
+{{- $several := or (gt (int $values.replicas) 1) (ne $values.autoscaling.kind "none") -}}
+{{- if and $several (not $values.catalog.milvus.location) -}}
+{{- fail "a catalog in a folder has one server: for more of them, set catalog.milvus.location" -}}
+{{- end -}}
+{{- if and $several (eq $values.cache.kind "claim") (not $values.cache.claim) (ne $values.cache.accessMode "ReadWriteMany") -}}
+{{- fail "several servers share a cache only with cache.accessMode=ReadWriteMany" -}}
+{{- end -}}
+{{- if and $values.tls.clientAuthority (not $values.tls.secret) -}}
+{{- fail "tls.clientAuthority needs tls.secret" -}}
+{{- end -}}
+{{- if and $values.gateway.enabled $values.tls.secret -}}
+{{- fail "the gateway speaks no TLS to the server: leave tls.secret or gateway.enabled out; the network policy keeps others off" -}}
+{{- end -}}
+{{- if and $values.gateway.ingress.enabled (not $values.gateway.enabled) -}}
+{{- fail "gateway.ingress needs gateway.enabled" -}}
+{{- end -}}
+{{- if and $values.gateway.ingress.enabled (not $values.gateway.ingress.host) -}}
+{{- fail "gateway.ingress needs a host" -}}
+{{- end -}}
+{{- if and (eq $values.autoscaling.kind "keda") (not $values.autoscaling.prometheus) -}}
+{{- fail "autoscaling.kind=keda needs autoscaling.prometheus, the address of Prometheus" -}}
+{{- end -}}
+{{- if gt (int $values.autoscaling.minReplicas) (int $values.autoscaling.maxReplicas) -}}
+{{- fail "autoscaling.minReplicas is above autoscaling.maxReplicas" -}}
+{{- end -}}
+{{- end }}
