@@ -2,7 +2,7 @@
 
 from catalog.entry import Enrolment, Entry, Makers, StoredView, View
 from catalog.interface import Catalog, Match, Page, Status, Verification, ViewPage
-from catalog.opening import open_catalog, open_configured
+from catalog.opening import configured_folder, open_catalog, open_configured
 
 __all__ = [
     "Catalog",
@@ -16,6 +16,7 @@ __all__ = [
     "Verification",
     "View",
     "ViewPage",
+    "configured_folder",
     "open_catalog",
     "open_configured",
 ]

@@ -1,6 +1,8 @@
 """The interface of every catalog, whichever store it uses."""
 
-from collections.abc import Collection, Mapping, Sequence
+import time
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any, Protocol, TypeAlias
 
@@ -40,11 +42,20 @@ class Verification:
             host or on a GPU.
         judge: ranks the candidates by both similarities.
         candidates: how many views of each query are compared.
+        seen: told how many views of a query were compared, and in how many seconds.
     """
 
     reliefs: Queries
     judge: Judge
     candidates: int = DEFAULT_CANDIDATES
+    seen: Callable[[int, float], None] = field(default=lambda views, seconds: None, compare=False)
+
+    @contextmanager
+    def timed(self, views: int) -> Iterator[None]:
+        """Around the comparison of so many views."""
+        began = time.perf_counter()
+        yield
+        self.seen(views, time.perf_counter() - began)
 
 
 @dataclass(frozen=True)

@@ -2,6 +2,7 @@
 
 import os
 import re
+from pathlib import Path
 
 from catalog.entry import Makers
 from catalog.folder.kind import FOLDER
@@ -35,6 +36,12 @@ def kind_of(location: str) -> StoreKind:
 def open_configured(makers: Makers, gpu: int | None = None) -> Catalog:
     """Open the catalog that this server's environment names; see `open_catalog`."""
     return open_catalog(os.environ.get(variables.CATALOG, ""), makers, gpu, os.environ.get(variables.INDEX, ""))
+
+
+def configured_folder() -> Path | None:
+    """The folder of the catalog that this server's environment names; None where it lies elsewhere."""
+    location = os.environ.get(variables.CATALOG, "")
+    return kind_of(location).folder(location)
 
 
 def open_catalog(location: str, makers: Makers, gpu: int | None = None, index: str = "") -> Catalog:

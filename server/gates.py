@@ -2,6 +2,7 @@
 
 import contextlib
 import os
+import shutil
 import subprocess
 import sys
 from collections.abc import Mapping
@@ -9,6 +10,7 @@ from dataclasses import replace
 
 from ensemble import variables
 from ensemble.places import ROOT
+from server.gate.counts import folder_of
 from server.gate.settings import GateSettings
 from server.gate.state import State
 from server.tls import Tls
@@ -45,20 +47,23 @@ class Gates:
         kept = {name: value for name, value in environment.items() if name not in variables.SECRETS}
         kept |= {"GRPC_VERBOSITY": "NONE", "GRPC_ENABLE_FORK_SUPPORT": "false"}
         self._environment = {**kept, "PYTHONPATH": str(ROOT)}
-        self._processes = [self._begin(kind) for kind in self._kinds]
+        counts = folder_of(self._settings.sockets)
+        shutil.rmtree(counts, ignore_errors=True)
+        counts.mkdir(mode=0o700, exist_ok=True)
+        self._processes = [self._begin(number) for number in range(len(self._kinds))]
         for process in self._processes:
             self._wait(process)
 
-    def _begin(self, kind: str) -> "subprocess.Popen[bytes]":
+    def _begin(self, number: int) -> "subprocess.Popen[bytes]":
         process = subprocess.Popen(
-            [sys.executable, "-m", "server.gate", kind],
+            [sys.executable, "-m", "server.gate", self._kinds[number]],
             cwd=ROOT,
             env=self._environment,
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             start_new_session=True,
         )
-        self._write(process, self._settings.to_json())
+        self._write(process, replace(self._settings, number=number).to_json())
         return process
 
     def _wait(self, process: "subprocess.Popen[bytes]") -> None:
@@ -98,7 +103,7 @@ class Gates:
         """
         for number, process in enumerate(self._processes):
             if process.poll() is not None:
-                self._processes[number] = self._begin(self._kinds[number])
+                self._processes[number] = self._begin(number)
                 self._wait(self._processes[number])
                 self._write(self._processes[number], self.state.to_json())
 

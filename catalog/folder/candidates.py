@@ -33,7 +33,8 @@ def verified(maps: FollowingReliefs, verification: Verification, row: int, seen:
     views, cosines = seen.views[there], seen.cosines[there]
     if not views.size:
         return seen
-    verdict = maps.compare(verification, row, views, cosines)
+    with verification.timed(views.size):
+        verdict = maps.compare(verification, row, views, cosines)
     order = np.lexsort((views, -verdict.log_odds))  # of equal ones the earlier view is first
     sorted_verdict = Verdict(verdict.log_odds[order], verdict.correlation[order], verdict.angle[order])
     return Seen(views[order], cosines[order], sorted_verdict)

@@ -22,7 +22,7 @@ class Candidates:
 
     def __init__(self, reliefs: Reliefs, verification: Verification) -> None:
         self._reliefs = reliefs
-        self._judge = verification.judge
+        self._verification = verification
         self._trials = on_host(verification.reliefs)
 
     def ordered(self, queries: Sequence[int], answers: Sequence[Sequence[Row]]) -> list[list[Row]]:
@@ -34,7 +34,8 @@ class Candidates:
         data = b"".join(maps.get(hit["view"], _WITHOUT) for hit in hits)
         cosines = np.array([hit["distance"] for hit in hits], np.float32)
         stored = np.frombuffer(data, np.int8).reshape(-1, *SHAPE)
-        verdict = verify(self._trials[query], cosines, stored, self._judge)
+        with self._verification.timed(len(hits)):
+            verdict = verify(self._trials[query], cosines, stored, self._verification.judge)
         views = np.array([hit["view"] for hit in hits])
         order = np.lexsort((views, -verdict.log_odds))
         return [{**hits[n], **{name: float(of[n]) for name, of in vars(verdict).items()}} for n in order]

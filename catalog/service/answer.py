@@ -1,7 +1,7 @@
 """The result of a search as the contract's tensors."""
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict
 from typing import Any
 
@@ -19,7 +19,13 @@ NO_MATCH = -1.0  # score and cosine of a missing entry
 
 
 def search_answer(
-    catalog: Catalog, embeddings: Queries, reliefs: Queries, found: np.ndarray, search: Search, judge: Judge
+    catalog: Catalog,
+    embeddings: Queries,
+    reliefs: Queries,
+    found: np.ndarray,
+    search: Search,
+    judge: Judge,
+    seen: Callable[[int, float], None] = lambda views, seconds: None,
 ) -> dict[Tensor, np.ndarray]:
     """Search for the photos that show a coin. The others match nothing.
 
@@ -30,6 +36,7 @@ def search_answer(
         found: [B, 1] float32, 1 if there is a coin.
         search: what the request asks for.
         judge: turns similarities into probabilities; says which count as known, if the catalog was not calibrated.
+        seen: see Verification.
 
     Raises:
         ParameterError: an embedding or a relief map on the host cannot be compared.
@@ -47,7 +54,7 @@ def search_answer(
     _check(embeddings, reliefs, rows)
     calibrated = catalog.threshold() if rows.size else None
     threshold = judge.known if calibrated is None else calibrated
-    verification = Verification(reliefs, judge, search.candidates) if search.verify else None
+    verification = Verification(reliefs, judge, search.candidates, seen) if search.verify else None
     # If one photo shows a coin, all are searched: on a device, picking rows costs more than searching too many. The
     # margin needs a second entry, even for k = 1.
     matches = catalog.search(embeddings, max(2, search.k), search.filters, verification) if rows.size else []

@@ -1,5 +1,7 @@
 """The gate over gRPC: every call that clients may make, and no other, passed on to Triton's socket."""
 
+import asyncio
+import time
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any
@@ -11,6 +13,7 @@ from tritonclient.grpc import service_pb2
 
 from ensemble.access import check_token
 from ensemble.errors import AccessError, shortened
+from server.gate.counts import CANCELLED, FAILED, FULL, OK, Counts, code_of, folder_of
 from server.gate.rules import ADMIN_HEADER, PRIORITY_HEADER, Asked, RefusedError, check, has_right, takes_turn
 from server.gate.settings import GateSettings, grpc_target
 from server.gate.state import STARTING, State
@@ -21,7 +24,6 @@ OPEN = ("ServerLive", "ModelReady", "ServerMetadata", "ModelMetadata")  # beside
 OPERATORS = ("RepositoryIndex", "ModelConfig", "ModelStatistics", "TraceSetting", "LogSettings")
 HEALTH = "/grpc.health.v1.Health/Check"
 FORWARDED = ("authorization",)  # headers
-FULL = "Exceeds maximum queue size: {} photos are under way"  # begins as Triton's own refusal
 
 # s, ms: a connection without a call is closed, one that says nothing sooner, and one whose other end is gone.
 _IDLE_MS, _HANDSHAKE_MS, _PING_MS, _PONG_MS = 300_000, 20_000, 60_000, 20_000
@@ -36,6 +38,14 @@ _TO_TRITON = [  # no limit on answers, whose requests were limited; found again 
 ]
 
 Handler = Callable[[bytes, aio.ServicerContext], Awaitable[bytes]]
+
+
+class Refusal(Exception):
+    """A call is answered by an error."""
+
+    def __init__(self, status: grpc.StatusCode, details: str) -> None:
+        super().__init__(details)
+        self.status, self.details = status, details
 
 
 def server_options(settings: GateSettings) -> list[tuple[str, int]]:
@@ -59,22 +69,25 @@ class Calls(grpc.GenericRpcHandler):
         channel: to Triton.
         state: of Triton.
         settings: of the gate.
+        counts: told of every inference.
     """
 
-    def __init__(self, channel: aio.Channel, state: State, settings: GateSettings) -> None:
+    def __init__(self, channel: aio.Channel, state: State, settings: GateSettings, counts: Counts) -> None:
         self._state = state
+        self._counts = counts
         self._admin_key = settings.admin_key
         self._priority_token = settings.priority_token
         self._reading = settings.reading
         self._most_photos, self._photos = settings.most_photos, 0
         self._calls = {name: channel.unary_unary(name) for name in self._methods()}
-        self._handlers: dict[str, Handler] = {
+        handlers: dict[str, Handler] = {
             HEALTH: self._pass_on(HEALTH),
             SERVICE + "ServerReady": self._ready,
             SERVICE + "ModelInfer": self._infer,
             **{SERVICE + name: self._pass_on(SERVICE + name) for name in OPEN},
             **{SERVICE + name: self._for_operator(SERVICE + name) for name in OPERATORS},
         }
+        self._handlers = {name: _with_errors(handler) for name, handler in handlers.items()}
 
     @staticmethod
     def _methods() -> list[str]:
@@ -94,7 +107,7 @@ class Calls(grpc.GenericRpcHandler):
     def _for_operator(self, method: str) -> Handler:
         async def handle(request: bytes, context: aio.ServicerContext) -> bytes:
             if not has_right(_headers(context).get(ADMIN_HEADER, ""), self._admin_key):
-                await context.abort(grpc.StatusCode.PERMISSION_DENIED, "this endpoint is the operator's")
+                raise Refusal(grpc.StatusCode.PERMISSION_DENIED, "this endpoint is the operator's")
             return await self._forward(method, request, context)
 
         return handle
@@ -110,19 +123,39 @@ class Calls(grpc.GenericRpcHandler):
         return bytes(service_pb2.ServerReadyResponse(ready=False).SerializeToString())
 
     async def _infer(self, request: bytes, context: aio.ServicerContext) -> bytes:
+        began, seen, code = time.monotonic(), None, FAILED
+        try:
+            seen = self._let_in(request, context)
+            answer = await self._in_turn(seen, request, context)
+            self._counts.photos(seen.model, answer)
+            code = OK
+            return answer
+        except Refusal as refusal:
+            code = code_of(refusal.details, refusal.status)
+            raise
+        except asyncio.CancelledError:
+            code = CANCELLED
+            raise
+        finally:
+            self._counts.answered(seen.model if seen else "", code, time.monotonic() - began)
+
+    def _let_in(self, request: bytes, context: aio.ServicerContext) -> Asked:
         headers = _headers(context)
         try:
             check_token(headers, self._reading, "reading")
             seen = asked(request, has_right(headers.get(PRIORITY_HEADER, ""), self._priority_token))
             check(seen)
         except AccessError as error:
-            await context.abort(grpc.StatusCode.UNAUTHENTICATED, error.answer)
+            raise Refusal(grpc.StatusCode.UNAUTHENTICATED, error.answer) from error
         except RefusedError as error:
-            await context.abort(grpc.StatusCode.INVALID_ARGUMENT, str(error))
+            raise Refusal(grpc.StatusCode.INVALID_ARGUMENT, str(error)) from error
+        return seen
+
+    async def _in_turn(self, seen: Asked, request: bytes, context: aio.ServicerContext) -> bytes:
         if not (self._most_photos and takes_turn(seen)):
             return await self._forward(SERVICE + "ModelInfer", request, context)
         if self._photos >= self._most_photos:
-            await context.abort(grpc.StatusCode.UNAVAILABLE, FULL.format(self._photos))
+            raise Refusal(grpc.StatusCode.UNAVAILABLE, f"{FULL}: {self._photos} photos are under way")
         self._photos += 1
         try:
             return await self._forward(SERVICE + "ModelInfer", request, context)
@@ -131,7 +164,7 @@ class Calls(grpc.GenericRpcHandler):
 
     async def _forward(self, method: str, request: bytes, context: aio.ServicerContext) -> bytes:
         if not self._state.listening:
-            await context.abort(grpc.StatusCode.UNAVAILABLE, STARTING.answer)
+            raise Refusal(grpc.StatusCode.UNAVAILABLE, STARTING.answer)
         headers = _headers(context)
         kept = [(name, headers[name]) for name in FORWARDED if name in headers]
         try:
@@ -141,8 +174,20 @@ class Calls(grpc.GenericRpcHandler):
             )
             return answer
         except aio.AioRpcError as error:
-            await context.abort(error.code(), shortened(error.details() or ""))
+            raise Refusal(error.code(), shortened(error.details() or "")) from error
+
+
+def _with_errors(handler: Handler) -> Handler:
+    """The handler, with its refusals as the errors of gRPC."""
+
+    async def handle(request: bytes, context: aio.ServicerContext) -> bytes:
+        try:
+            return await handler(request, context)
+        except Refusal as refusal:
+            await context.abort(refusal.status, refusal.details)
             raise  # never reached: abort raises
+
+    return handle
 
 
 def asked(request: bytes, may_overtake: bool = False) -> Asked:
@@ -170,15 +215,16 @@ def _headers(context: aio.ServicerContext) -> dict[str, str]:
     return {name: value for name, value in context.invocation_metadata() or () if isinstance(value, str)}
 
 
-async def serve(settings: GateSettings, state: State) -> aio.Server:
-    """Open the gRPC port.
+async def serve(settings: GateSettings, state: State) -> tuple[aio.Server, asyncio.Task[None]]:
+    """Open the gRPC port; returns what is lost when it is collected.
 
     Raises:
         OSError: the port cannot be opened, or a file of TLS cannot be read.
     """
     channel = aio.insecure_channel(grpc_target(Path(settings.sockets)), options=_TO_TRITON)
     server = aio.server(options=server_options(settings))
-    server.add_generic_rpc_handlers([Calls(channel, state, settings)])
+    counts = Counts(settings.number)
+    server.add_generic_rpc_handlers([Calls(channel, state, settings, counts)])
     where = f"{settings.address}:{settings.grpc}"
     try:
         if settings.certificate:
@@ -190,7 +236,7 @@ async def serve(settings: GateSettings, state: State) -> aio.Server:
     except RuntimeError as error:
         raise OSError(f"cannot listen on {where}: {error}") from error
     await server.start()
-    return server
+    return server, asyncio.create_task(counts.keep(folder_of(settings.sockets)))
 
 
 def _credentials(settings: GateSettings) -> grpc.ServerCredentials:

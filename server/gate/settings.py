@@ -32,6 +32,7 @@ class GateSettings:
         reading: tokens of those who may read, by their names; none lets everyone.
         most_photos: under way, from which more are refused here, where that costs least; 0 leaves it to Triton.
         shared: whether other gates listen on the same ports.
+        number: of the process, in its metrics.
     """
 
     sockets: str
@@ -52,6 +53,7 @@ class GateSettings:
     reading: Mapping[str, str] = field(default_factory=dict, repr=False)
     most_photos: int = 0
     shared: bool = False
+    number: int = 0
 
     def to_json(self) -> str:
         """The settings as one line of JSON."""

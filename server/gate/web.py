@@ -6,15 +6,18 @@ and no page that was not allowed.
 
 import asyncio
 import json
+import time
 from collections.abc import Awaitable, Callable, Mapping
 from pathlib import Path
 from typing import Any
 
+import grpc
 from aiohttp import ClientSession, ClientTimeout, UnixConnector, web
 
 from ensemble.access import check_token
 from ensemble.contract import ENCODED
-from ensemble.errors import AccessError
+from ensemble.errors import MOST_BYTES, AccessError
+from server.gate.counts import CANCELLED, FAILED, OK, Counts, code_of, folder_of, written
 from server.gate.rules import ADMIN_HEADER, PRIORITY_HEADER, Asked, RefusedError, check, has_right
 from server.gate.settings import HTTP_SOCKET, METRICS_SOCKET, GateSettings
 from server.gate.state import STARTING, State
@@ -50,6 +53,7 @@ class Web:
     def __init__(self, settings: GateSettings, state: State) -> None:
         self._settings = settings
         self._state = state
+        self._counts = Counts(settings.number)
         self._hosts = {*_LOOPBACK, *settings.hosts}
 
     def inference(self) -> web.Application:
@@ -97,7 +101,12 @@ class Web:
         return await self._forward(request, HTTP_SOCKET, request.rel_url.raw_path, b"", {})
 
     async def _metrics(self, request: web.Request) -> web.StreamResponse:
-        return await self._forward(request, METRICS_SOCKET, "/metrics", b"", {})
+        """Triton's, while it runs, and the gate's own."""
+        answer = await self._forward(request, METRICS_SOCKET, "/metrics", b"", {})
+        of_triton = (answer.body or b"") if answer.status == 200 else b""
+        self._counts.ready(self._state.healthy)
+        own = written(folder_of(self._settings.sockets), self._counts).encode()
+        return web.Response(body=bytes(of_triton) + own, content_type="text/plain", charset="utf-8")  # type: ignore[arg-type]
 
     async def _ready(self, request: web.Request) -> web.StreamResponse:
         return await self._pass_on(request) if self._state.healthy else web.Response(status=503)
@@ -109,6 +118,18 @@ class Web:
         return await self._forward(request, HTTP_SOCKET, request.rel_url.raw_path, body, {})
 
     async def _infer(self, request: web.Request) -> web.StreamResponse:
+        began, code = time.monotonic(), FAILED
+        try:
+            answer = await self._answered(request)
+            code = _code_of(answer)
+            return answer
+        except asyncio.CancelledError:
+            code = CANCELLED
+            raise
+        finally:
+            self._counts.answered(request.match_info["model"], code, time.monotonic() - began)
+
+    async def _answered(self, request: web.Request) -> web.Response:
         try:
             check_token(request.headers, self._settings.reading, "reading")
         except AccessError as error:
@@ -132,7 +153,7 @@ class Web:
 
     async def _forward(
         self, request: web.Request, socket: str, path: str, body: bytes, headers: Mapping[str, str]
-    ) -> web.StreamResponse:
+    ) -> web.Response:
         connector = UnixConnector(str(Path(self._settings.sockets) / socket))
         try:
             async with (
@@ -253,6 +274,14 @@ def _names(said: Mapping[str, Any]) -> list[str]:
 
 def _error(status: int, message: str) -> web.Response:
     return web.json_response({"error": message}, status=status)
+
+
+def _code_of(answer: web.Response) -> str:
+    """What an answer is counted as, see server/gate/counts.py."""
+    if answer.status == 200:
+        return OK
+    text = bytes(answer.body or b"")[:MOST_BYTES].decode(errors="replace")  # type: ignore[arg-type]
+    return code_of(text, grpc.StatusCode.INVALID_ARGUMENT if answer.status < 500 else grpc.StatusCode.UNKNOWN)
 
 
 async def serve(settings: GateSettings, state: State) -> list[asyncio.Server]:

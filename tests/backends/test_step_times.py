@@ -2,7 +2,8 @@
 
 import pytest
 
-from backends.step_times import INTERVAL, PHOTOS, SECONDS, StepTimes
+from backends.reported import INTERVAL
+from backends.step_times import PHOTOS, SECONDS, StepTimes
 from ensemble.contract import DECODE, EMBEDDER, SEGMENTATION
 
 STEPS = (DECODE, SEGMENTATION, EMBEDDER)
@@ -20,7 +21,7 @@ class Metric:
 class Family:
     """Triton's metrics: processes that give the same name and labels get the same metric."""
 
-    COUNTER = "counter"
+    COUNTER, GAUGE = "counter", "gauge"
     made: dict[tuple[str, str], Metric]
 
     def __init__(self, name: str, description: str, kind: str) -> None:

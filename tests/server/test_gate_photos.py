@@ -1,6 +1,8 @@
 """The gate holds as many photos as the server can, and refuses the others at once."""
 
 import asyncio
+import re
+from pathlib import Path
 from typing import Any, cast
 
 import grpc
@@ -12,6 +14,7 @@ from ensemble.placement import CPU_ADMISSION, most_photos
 from mintmark import ServerBusy
 from mintmark._transports import triton as client
 from server.gate.calls import SERVICE, Calls
+from server.gate.counts import Counts, written
 from server.gate.settings import GateSettings
 from server.gate.state import State
 
@@ -61,9 +64,9 @@ def request(model: str, **parameters: int) -> bytes:
     return bytes(message.SerializeToString())
 
 
-def handler(channel: Channel, most: int = MOST) -> Any:
+def handler(channel: Channel, most: int = MOST, counts: Counts | None = None) -> Any:
     settings = GateSettings("", "127.0.0.1", 1, 0, 2, most_photos=most)
-    calls = Calls(cast(Any, channel), State(True, True, 1), settings)
+    calls = Calls(cast(Any, channel), State(True, True, 1), settings, counts or Counts(1))
     return lambda data: calls._handlers[INFER](data, cast(Any, Context()))
 
 
@@ -118,3 +121,28 @@ def test_without_a_limit_all_pass() -> None:
 
 def test_the_gate_lets_in_what_fits_into_the_queue_and_the_workers() -> None:
     assert most_photos(REFERENCE) == CPU_ADMISSION.size + REFERENCE.workers
+
+
+def test_every_call_is_counted_by_how_it_ended(tmp_path: Path) -> None:
+    async def run() -> Counts:
+        channel, counts = Channel(), Counts(1)
+        infer = handler(channel, 2, counts)
+        held, left = await begun(infer(request("coin_search")), infer(request("coin_enroll")))
+        with pytest.raises(Aborted):
+            await infer(request("coin_search"))
+        left.cancel()
+        await asyncio.gather(left, return_exceptions=True)
+        channel.let.set()
+        await held
+        with pytest.raises(ValueError, match="broken"):
+            await infer(request("coin_search") + b"\x92\x03\x06broken")
+        return counts
+
+    text = written(tmp_path, asyncio.run(run()))
+    counted = set(re.findall(r'^mintmark_requests_total.*model="(\w+)",code="(\w+)".* 1.0$', text, re.MULTILINE))
+    assert counted == {
+        ("coin_search", "OK"),
+        ("coin_search", "BUSY"),
+        ("coin_search", "FAILED"),
+        ("coin_enroll", "CANCELLED"),
+    }

@@ -2,11 +2,15 @@
 
 from typing import Any
 
+import triton_python_backend_utils as pb_utils
+
 from backends.adapter import Answer, answer_each, array, gpu_of, in_place, parameters, settings
-from catalog import Makers, open_configured
+from backends.search_metrics import SearchMetrics
+from catalog import Makers, configured_folder, open_configured
 from catalog.service.answer import search_answer
 from ensemble.access import check_read, check_setup
 from ensemble.contract import EMBEDDING, FOUND, RELIEF
+from ensemble.errors import CatalogError
 from ensemble.parameters import CandidateLimits, search_parameters
 from ensemble.verification import Judge
 
@@ -22,17 +26,25 @@ class TritonPythonModel:
         self.limits = CandidateLimits.of()
         self.catalog = open_configured(Makers.of(config), gpu_of(args))
         self.catalog.load()
+        self.metrics = SearchMetrics(pb_utils.MetricFamily, self.catalog.status, configured_folder())
 
     def execute(self, requests: list[Any]) -> list[Any]:
         """Search for the coins of every request."""
-        return answer_each(requests, self._answer)
+        answers = answer_each(requests, self._answer)
+        self.metrics.report()
+        return answers
 
     def _answer(self, request: Any) -> Answer:
         given = parameters(request)
         check_read(given)
         search = search_parameters(given, self.limits)
         embeddings, reliefs = in_place(request, EMBEDDING), in_place(request, RELIEF)
-        return search_answer(self.catalog, embeddings, reliefs, array(request, FOUND), search, self.judge)
+        found = array(request, FOUND)
+        try:
+            return search_answer(self.catalog, embeddings, reliefs, found, search, self.judge, self.metrics.verified)
+        except CatalogError:
+            self.metrics.failed()
+            raise
 
     def finalize(self) -> None:
         """Close the catalog."""
