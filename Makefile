@@ -11,8 +11,10 @@ SERVE := .venv/serve
 DEV := .venv/dev
 PIP_FLAGS := --quiet --disable-pip-version-check --constraint requirements/constraints.txt
 
+DEBIAN := chromium prometheus
+
 .DEFAULT_GOAL := help
-.PHONY: help demo serve load test unit lint format hooks train install-weights restore-weights configs export check-export models clean
+.PHONY: help demo serve load test unit lint format debian hooks train install-weights restore-weights configs export check-export models clean
 
 help:  ## list the commands
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -76,6 +78,11 @@ lint: $(DEV)/.ready  ## style, imports, types, generated files, container files
 format: $(DEV)/.ready  ## format the code
 	$(DEV)/bin/ruff check --fix .
 	$(DEV)/bin/ruff format .
+
+debian:  ## what some tests need of Debian; without it they are skipped, and say so
+	@command -v apt-get > /dev/null || { echo "no apt-get here: tests that need Prometheus are skipped"; exit 0; }; \
+		sudo=$$([ "$$(id -u)" = 0 ] || echo sudo); \
+		$$sudo apt-get update --quiet --quiet && $$sudo apt-get install --quiet --quiet --yes --no-install-recommends $(DEBIAN)
 
 hooks: $(DEV)/.ready  ## check each commit before it is made, with pre-commit
 	$(DEV)/bin/pre-commit install

@@ -1,0 +1,1 @@
+"""What watches the server: rules and alerts for Prometheus, a dashboard for Grafana."""
