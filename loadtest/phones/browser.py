@@ -17,7 +17,7 @@ FILM = 1280, 720  # px
 PHONE = 390, 844  # px of a page
 DESKTOP = 1280, 800
 CHROMIUM = "chromium"
-MISSING = "Chromium is missing: make browser installs Debian's"
+MISSING = "Chromium is missing: make debian installs it"
 _DRIFT = 16, 9  # px by which a hand moves
 _JPEG = (cv2.IMWRITE_JPEG_QUALITY, 90)
 
