@@ -1,5 +1,6 @@
 # make demo          recognize a coin end to end; PHOTO=path takes your own
 # make serve         keep the server running
+# make phone         the same, and a phone scans a code to come in
 # make test          everything, the real server included
 # make unit          what needs no server, in a minute
 # make load          load the server, see what it does
@@ -18,7 +19,7 @@ TYPESCRIPT := 7.0.2
 TSC = $(DEV)/node/node_modules/typescript/bin/tsc
 
 .DEFAULT_GOAL := help
-.PHONY: help demo serve load test unit lint format debian hooks train install-weights restore-weights configs export check-export models clean
+.PHONY: help demo serve phone load test unit lint format debian hooks train install-weights restore-weights configs export check-export models clean
 
 help:  ## list the commands
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -58,6 +59,9 @@ demo: models  ## enroll rendered coins, recognize a photo; PHOTO=path takes your
 
 serve: models  ## serve on this machine until Ctrl-C; ARGS="--help" shows the options
 	@exec $(SERVE)/bin/python -m server $(ARGS)
+
+phone: models  ## serve, and let a phone of the same network in: it scans a code
+	@exec $(SERVE)/bin/python -m server --phone $(ARGS)
 
 load: models $(DEV)/.ready  ## server, load and report in one; ARGS="--users 32 --shape spike", see loadtest/README.md
 	@MINTMARK_TRITON=$(CURDIR)/$(SERVE)/triton $(DEV)/bin/python -m loadtest $(ARGS)

@@ -1,6 +1,7 @@
 """Runs the server on this machine: `python -m server`. Ctrl-C or SIGTERM stops it."""
 
 import argparse
+import os
 import signal
 import sys
 from pathlib import Path
@@ -15,6 +16,8 @@ from server.embedded import EmbeddedServer
 from server.gateway import PORT as GATEWAY_PORT
 from server.gateway import Web, missing_package
 from server.launch import LOOPBACK, Ports
+from server.phone.invitation import PORT as PHONE_PORT
+from server.phone.invitation import invite
 from server.tls import Tls
 from server.wheel import ServerError
 
@@ -42,9 +45,12 @@ def parse(argv: list[str] | None) -> argparse.Namespace:
         help="the gateway for browsers, see docs/web.md (on where its packages are installed)",
     )
     parser.add_argument("--web-host", default=LOOPBACK, metavar="ADDRESS", help="that it listens on (%(default)s)")
-    parser.add_argument("--web-port", type=_port, default=GATEWAY_PORT, metavar="PORT", help="%(default)s")
+    parser.add_argument("--web-port", type=_port, metavar="PORT", help=f"{GATEWAY_PORT}; {PHONE_PORT} for --phone")
     parser.add_argument(
         "--web-name", action="append", default=[], metavar="NAME", help="by which browsers ask it; may be repeated"
+    )
+    parser.add_argument(
+        "--phone", action="store_true", help="let a phone of the same network in, with a certificate made on the spot"
     )
     parser.add_argument(
         "--target",
@@ -71,6 +77,8 @@ def parse(argv: list[str] | None) -> argparse.Namespace:
     options = parser.parse_args(argv)
     if (options.tls_cert is None) != (options.tls_key is None) or (options.tls_client_ca and not options.tls_cert):
         parser.error("--tls-cert and --tls-key belong together, and --tls-client-ca to them")
+    if options.phone and (options.web is False or options.tls_cert):
+        parser.error("--phone is about the gateway, with a certificate of its own: leave out --no-web and --tls-cert")
     return options
 
 
@@ -99,8 +107,11 @@ def _web(options: argparse.Namespace) -> Web | None:
         return None
     if options.web is False:
         return None
-    port = 0 if options.free_ports else options.web_port
-    return Web(options.web_host, port, tuple(options.web_name), _tls(options))
+    return Web(options.web_host, _web_port(options, GATEWAY_PORT), tuple(options.web_name), _tls(options))
+
+
+def _web_port(options: argparse.Namespace, usual: int) -> int:
+    return options.web_port or (0 if options.free_ports else usual)
 
 
 def _say(text: str) -> None:
@@ -122,10 +133,13 @@ def main(argv: list[str] | None = None) -> int:
     """Command line; runs the server until a signal stops it. Exit status 1 where the server fails."""
     options = parse(argv)
     ports = Ports.free() if options.free_ports else Ports(options.grpc_port, options.http_port, options.metrics_port)
-    log, web = options.log or log_of(ports), _web(options)
+    log = options.log or log_of(ports)
+    index = {variables.INDEX: options.index} if options.index else {}
     for number in (signal.SIGTERM, signal.SIGINT):  # a shell starts background jobs with SIGINT ignored
         signal.signal(number, _interrupt)
     try:
+        phone = invite(os.environ, _web_port(options, PHONE_PORT)) if options.phone else None
+        web = phone.web if phone else _web(options)
         with tqdm(total=len(MODELS), desc="loading models", unit="model", leave=False) as bar:
 
             def show(loaded: int) -> None:
@@ -137,7 +151,7 @@ def main(argv: list[str] | None = None) -> int:
                 options.cores,
                 log=log,
                 progress=show,
-                environment={variables.INDEX: options.index} if options.index else {},
+                environment={**index, **(phone.tokens if phone else {})},
                 target=options.target,
                 tls=_tls(options),
                 http=options.http,
@@ -157,6 +171,8 @@ def main(argv: list[str] | None = None) -> int:
         print(f"catalog: {server.location}   stop with Ctrl-C", flush=True)
         if server.web_address:
             print(f"browser: {server.web_address}", flush=True)
+        if phone:
+            print(phone.text(int(server.web_address.rpartition(":")[2])), flush=True)
         server.watch()
     except ServerError as error:
         _say(f"error: {error}")
