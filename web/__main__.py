@@ -3,6 +3,7 @@
 import argparse
 import contextlib
 import ipaddress
+import math
 import os
 import signal
 import sys
@@ -10,7 +11,8 @@ from pathlib import Path
 
 from ensemble import variables
 from mintmark import DEFAULT_URL, Client, MintmarkError
-from web.settings import LOOPBACK, Settings
+from web.proxies import network_of
+from web.settings import LOOPBACK, Settings, limits
 
 try:
     from web.serving import Announced, Certificates, configured, in_header
@@ -34,11 +36,24 @@ def parse(argv: list[str] | None) -> argparse.Namespace:
     parser.add_argument(
         "--name", action="append", default=[], help="by which browsers ask, such as coins.example; may be repeated"
     )
+    parser.add_argument(
+        "--proxy",
+        action="append",
+        default=[],
+        type=_network,
+        metavar="ADDRESS",
+        help="of a proxy that says whom it asks for, or a network of proxies; may be repeated",
+    )
     parser.add_argument("--tls-cert", type=Path, help="the gateway's certificate, PEM")
     parser.add_argument("--tls-key", type=Path, help="its key")
     parser.add_argument(
         "--tls-client-ca", type=Path, help="only browsers with a certificate of this authority may connect"
     )
+    group = parser.add_argument_group("limits")
+    for one in limits():
+        kind = _whole if isinstance(one.default, int) else _number
+        said = f"{one.metadata['doc']} ({one.default:,.0f})"
+        group.add_argument(f"--{one.name.replace('_', '-')}", type=kind, default=one.default, metavar="N", help=said)
     options = parser.parse_args(argv)
     if (options.tls_cert is None) != (options.tls_key is None) or (options.tls_client_ca and not options.tls_cert):
         parser.error("--tls-cert and --tls-key belong together, and --tls-client-ca to them")
@@ -52,10 +67,36 @@ def _port(text: str) -> int:
     return int(text)
 
 
+def _whole(text: str) -> int:
+    """A whole number from 1 on, for argparse."""
+    if not (text.isascii() and text.isdecimal() and int(text[:18]) >= 1):
+        raise argparse.ArgumentTypeError(f"must be a whole number from 1 on, not {text[:20]!r}")
+    return int(text[:18])
+
+
+def _number(text: str) -> float:
+    """A number above 0, for argparse."""
+    try:
+        number = float(text)
+    except ValueError:
+        number = math.nan
+    if not 0 < number < math.inf:
+        raise argparse.ArgumentTypeError(f"must be a number above 0, not {text[:20]!r}")
+    return number
+
+
+def _network(text: str) -> str:
+    """An address or a network, for argparse."""
+    try:
+        return str(network_of(text))
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(f"must be an address or a network: {error}") from error
+
+
 def settings_of(options: argparse.Namespace) -> Settings:
     """The settings that the command line says."""
     named = [*options.name, *([] if _is_every(options.host) else [in_header(options.host)])]
-    return Settings(names=tuple(named), tls=options.tls_cert is not None)
+    return Settings(tuple(named), tuple(options.proxy), **{one.name: getattr(options, one.name) for one in limits()})
 
 
 def _tls(options: argparse.Namespace) -> Certificates | None:

@@ -7,6 +7,7 @@ from typing import Annotated
 from fastapi import Depends
 from starlette.requests import HTTPConnection
 
+from web.cookies import session_id
 from web.door import address_of, is_own_page
 from web.gateway import Gateway, gateway_of
 from web.limits import client_of
@@ -47,7 +48,7 @@ async def access_of(connection: HTTPConnection) -> Access:
         if scheme.lower() != "bearer" or not token:
             raise Problem(401, "unauthorized", "The header 'authorization' must be 'Bearer TOKEN'.")
         return Access(token, await checked(gateway, connection, token), "")
-    session = gateway.sessions.get(connection.cookies.get(gateway.cookie, ""))
+    session = gateway.sessions.get(session_id(connection))
     if session is not None:
         return Access(session.token, session.role, session.csrf, session)
     return Access("", await gateway.server.role(""), gateway.csrf)

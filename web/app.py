@@ -11,6 +11,7 @@ from web import problems
 from web.door import Door
 from web.gateway import Gateway
 from web.limits import Rate
+from web.proxies import Forwarded, Proxies
 from web.routes import entries, fields, frames, past, photos, pictures, session, status, tables
 from web.routes.page import Page
 from web.server import Connect, Server
@@ -64,5 +65,6 @@ def create(settings: Settings, connect: Connect, clock: Callable[[], float] = ti
     problems.install(app)
     for router in ROUTERS:
         app.include_router(router, prefix="/api")
-    app.mount("/", Page())
-    return Door(app, settings, Rate("requests", settings.requests, settings.request_burst, clock))
+    door = Door(app, settings, Rate("requests", settings.requests, settings.request_burst, clock))
+    return Forwarded(door, Proxies(settings.proxies))
+from web.routes.page import Page

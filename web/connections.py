@@ -8,12 +8,14 @@ import h11
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from web.limits import client_of
+from web.proxies import Proxies
 from web.settings import Settings
 
 
 def limited(settings: Settings) -> type[H11Protocol]:
     """The protocol of uvicorn for HTTP, within the settings' limits."""
     open_of: Counter[str] = Counter()
+    proxies = Proxies(settings.proxies)
 
     class Limited(H11Protocol):
         """Closes connections beyond the limit, and those whose request does not begin in time."""
@@ -25,7 +27,7 @@ def limited(settings: Settings) -> type[H11Protocol]:
             super().connection_made(transport)
             self._client_name = client_of(self.client[0] if self.client else "")
             open_of[self._client_name] += 1
-            if open_of[self._client_name] > settings.connections:
+            if open_of[self._client_name] > settings.connections and not self._is_proxy():
                 transport.close()
             self._wait_for_head()
 
@@ -43,6 +45,9 @@ def limited(settings: Settings) -> type[H11Protocol]:
         def handle_websocket_upgrade(self, event: h11.Request) -> None:
             super().handle_websocket_upgrade(event)
             self._leave()  # sockets are counted by themselves
+
+        def _is_proxy(self) -> bool:
+            return self.client is not None and self.client[0] in proxies
 
         def _wait_for_head(self) -> None:
             self._head_timer = self.loop.call_later(settings.head_seconds, self.transport.close)

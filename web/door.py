@@ -90,7 +90,7 @@ class Door:
         named = _HOST.fullmatch(host)
         if named is None or named[1] not in self._names:
             raise Problem(421, "foreign-name", "The gateway has another name; its operator can add one with --name.")
-        scheme = "https" if scope["scheme"] in ("https", "wss") else "http"
+        scheme = "https" if is_secure(scope) else "http"
         if any(origin.lower() != f"{scheme}://{host}" for origin in origins):
             raise Problem(403, "foreign-page", "A page of another site may not ask this gateway.")
 
@@ -103,6 +103,11 @@ class Door:
 def address_of(scope: Scope) -> str:
     """The address that asks."""
     return scope["client"][0] if scope.get("client") else ""
+
+
+def is_secure(scope: Scope) -> bool:
+    """Whether it asks over TLS."""
+    return scope["scheme"] in ("https", "wss")
 
 
 def is_own_page(connection: HTTPConnection) -> bool:

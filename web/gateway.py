@@ -34,11 +34,6 @@ class Gateway:
     tables: TableReader = field(default_factory=TableReader)
     csrf: str = field(default_factory=lambda: secrets.token_urlsafe(32), repr=False)
 
-    @property
-    def cookie(self) -> str:
-        """Name of the session's cookie. With __Host-, a browser takes it from this very host over TLS alone."""
-        return "__Host-mintmark" if self.settings.tls else "mintmark"
-
 
 def gateway_of(connection: HTTPConnection) -> Gateway:
     """The gateway of a request's application."""

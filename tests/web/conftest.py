@@ -75,10 +75,10 @@ def open_browser(clock: Clock) -> Iterator[OpenBrowser]:
     """Opens a browser at a new gateway before a server."""
     with ExitStack() as stack:
 
-        def open_at(stand: Stand, **settings: Any) -> Browser:
+        def open_at(stand: Stand, tls: bool = False, host: str = "testclient", **settings: Any) -> Browser:
             app = create(Settings(**settings), stand.connect, clock)
-            scheme = "https" if settings.get("tls") else "http"
-            client = TestClient(app, base_url=f"{scheme}://localhost", raise_server_exceptions=False)
+            url = f"{'https' if tls else 'http'}://localhost"
+            client = TestClient(app, base_url=url, raise_server_exceptions=False, client=(host, 50_000))
             return Browser(stack.enter_context(client))
 
         yield open_at

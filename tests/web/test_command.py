@@ -4,13 +4,14 @@ import pytest
 
 from ensemble import variables
 from web.__main__ import main, parse, settings_of
+from web.settings import Settings, limits
 
 
 def test_it_listens_on_loopback_and_asks_the_server_of_the_client(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv(variables.URL, "coins:9000")
     options = parse([])
     assert (options.url, options.host, options.port) == ("coins:9000", "127.0.0.1", 8080)
-    assert not settings_of(options).tls
+    assert settings_of(options) == Settings(names=("127.0.0.1",))
 
 
 def test_names_are_those_that_are_said_and_the_address() -> None:
@@ -20,10 +21,25 @@ def test_names_are_those_that_are_said_and_the_address() -> None:
     )
     assert settings_of(parse(["--host", "2001:db8::1"])).names == ("[2001:db8::1]",)
     assert settings_of(parse(["--host", "0.0.0.0"])).names == ()
-    assert settings_of(parse(["--tls-cert", "a.pem", "--tls-key", "a.key"])).tls
 
 
-@pytest.mark.parametrize("argv", [["--port", "65536"], ["--port", "-1"], ["--port", "http"], ["--tls-cert", "a.pem"]])
+def test_limits_and_proxies_are_settings() -> None:
+    """Every limit has an option."""
+    argv = [word for one in limits() for word in (f"--{one.name.replace('_', '-')}", "7")]
+    settings = settings_of(parse([*argv, "--proxy", "10.0.0.2", "--proxy", "192.0.2.0/24"]))
+    assert all(getattr(settings, one.name) == 7 for one in limits())
+    assert settings.proxies == ("10.0.0.2/32", "192.0.2.0/24")
+
+
+@pytest.mark.parametrize(
+    "argv",
+    [
+        *(["--port", "65536"], ["--port", "-1"], ["--port", "http"]),
+        *(["--tls-cert", "a.pem"], ["--tls-client-ca", "a.pem"]),
+        *(["--frames", "0"], ["--frames", "nan"], ["--frames", "many"], ["--in-flight", "1.5"], ["--in-flight", "0"]),
+        *(["--proxy", "coins.example"], ["--proxy", "10.0.0.0/33"]),
+    ],
+)
 def test_wrong_usage(argv: list[str], capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit) as exit_info:
         parse(argv)

@@ -26,7 +26,7 @@ HEAD = b"POST /api/recognize HTTP/1.1\r\nHost: localhost\r\nContent-Type: image/
 @contextmanager
 def running(stand: Stand, tls: Certificates | None = None, **settings: Any) -> Iterator[int]:
     """A gateway on a free port of loopback; gives the port."""
-    config = configured(Settings(tls=tls is not None, **settings), stand.connect, "127.0.0.1", 0, tls)
+    config = configured(Settings(**settings), stand.connect, "127.0.0.1", 0, tls)
     server = uvicorn.Server(config)
     with closing(config.bind_socket()) as listening:
         listening.listen()  # who connects before the gateway takes them waits

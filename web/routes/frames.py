@@ -12,6 +12,7 @@ from pydantic import BaseModel
 
 from mintmark import Ellipse, FoundCoin, InvalidPhoto, Match, MintmarkError
 from web.access import Access, reader
+from web.cookies import session_id
 from web.door import is_own_page
 from web.gateway import Gateway, Shared
 from web.limits import Bucket
@@ -116,7 +117,7 @@ async def _answer(
     """Answer the newest frame, again and again, while the session lasts."""
     while True:
         frame = await newest.take()
-        if access.session and gateway.sessions.get(socket.cookies.get(gateway.cookie, "")) is not access.session:
+        if access.session and gateway.sessions.get(session_id(socket)) is not access.session:
             return _POLICY, "the session has ended"
         answer = await _about(gateway, access, search, frame)
         await socket.send_text(answer.model_dump_json())

@@ -7,7 +7,8 @@ from pydantic import BaseModel, Field, StringConstraints
 from starlette.requests import Request
 
 from web.access import access_of, check_meant, checked
-from web.gateway import Gateway, Shared
+from web.cookies import session_id, set_session
+from web.gateway import Shared
 from web.sessions import Role
 
 router = APIRouter(tags=["session"])
@@ -36,9 +37,9 @@ class SessionState(BaseModel):
 async def log_in(login: Login, request: Request, response: Response, gateway: Shared) -> SessionState:
     """Begin a session with a token of the server, which stays in the gateway. The one before ends."""
     role = await checked(gateway, request, login.token)
-    gateway.sessions.end(request.cookies.get(gateway.cookie, ""))
+    gateway.sessions.end(session_id(request))
     name, session = gateway.sessions.start(login.token, role)
-    _set_cookie(response, gateway, name, int(gateway.settings.session_seconds))
+    set_session(request, response, name, int(gateway.settings.session_seconds))
     return SessionState(role=role, csrf=session.csrf, logged_in=True)
 
 
@@ -53,11 +54,5 @@ async def say_session(request: Request, gateway: Shared) -> SessionState:
 async def log_out(request: Request, response: Response, gateway: Shared) -> None:
     """End the session."""
     check_meant(request, await access_of(request))
-    gateway.sessions.end(request.cookies.get(gateway.cookie, ""))
-    _set_cookie(response, gateway, "", 0)
-
-
-def _set_cookie(response: Response, gateway: Gateway, name: str, seconds: int) -> None:
-    response.set_cookie(
-        gateway.cookie, name, seconds, path="/", secure=gateway.settings.tls, httponly=True, samesite="strict"
-    )
+    gateway.sessions.end(session_id(request))
+    set_session(request, response, "", 0)
