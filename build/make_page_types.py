@@ -2,8 +2,8 @@
 
     python build/make_page_types.py
 
-They follow from the gateway's own description of itself (OpenAPI), so that `tsc` finds a script that asks for a field which
-no answer has.
+They follow from the gateway's own description of itself (OpenAPI), so that `tsc` finds a script that asks for a field
+which no answer has.
 """
 
 from collections.abc import Mapping

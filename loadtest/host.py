@@ -18,6 +18,7 @@ from loadtest.counters import metrics_beside
 from loadtest.processes import ProcessTree
 from mintmark import Client, EntryFields
 from server.embedded import EmbeddedServer
+from server.gateway import Web
 from server.launch import LOOPBACK
 
 TIMEOUT = 120.0  # s for a request of a load test: longer than the server's own limits, which are under test
@@ -33,6 +34,7 @@ class Host:
     to_enroll: list[tuple[Path, EntryFields]]  # rendered coins, for those who enroll
     tree: ProcessTree | None  # its processes; None where they run elsewhere or no process id is given
     catalog: Path | None  # folder of its catalog; None where the server was not started here
+    page: str = ""  # address of its gateway for browsers, if it was started here with one
 
 
 def connect(url: str) -> Client:
@@ -70,12 +72,13 @@ def pin(cores: int | None) -> int:
 
 
 @contextmanager
-def host(options: argparse.Namespace, trace: Path | None = None) -> Iterator[Host]:
+def host(options: argparse.Namespace, trace: Path | None = None, web: Web | None = None) -> Iterator[Host]:
     """The server that the options name; one that is started here gets the rendered coins into its catalog.
 
     Args:
         options: of `add_arguments`.
         trace: file for the traces of a server that is started here; Triton writes it when it stops.
+        web: how browsers ask a server that is started here; None leaves its gateway off.
 
     Raises:
         ServerError: the server does not start.
@@ -91,9 +94,9 @@ def host(options: argparse.Namespace, trace: Path | None = None) -> Iterator[Hos
     with tempfile.TemporaryDirectory(prefix="mintmark-load-") as folder:
         catalog = Path(folder)
         os.environ.setdefault(variables.ADMIN_KEY, secrets.token_urlsafe(32))  # its counters are read with this
-        with EmbeddedServer(catalog, target=options.target, trace=trace) as server:
+        with EmbeddedServer(catalog, target=options.target, trace=trace, web=web) as server:
             with connect(server.url) as client:
                 for photo, fields in tqdm(to_enroll, desc="enrolling", unit="coin", leave=False):
                     client.enroll(photo, fields)
             metrics = f"{LOOPBACK}:{server.ports.metrics}"
-            yield Host(server.url, metrics, queries, to_enroll, ProcessTree(*server.pids), catalog)
+            yield Host(server.url, metrics, queries, to_enroll, ProcessTree(*server.pids), catalog, server.web_address)

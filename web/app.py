@@ -65,6 +65,6 @@ def create(settings: Settings, connect: Connect, clock: Callable[[], float] = ti
     problems.install(app)
     for router in ROUTERS:
         app.include_router(router, prefix="/api")
+    app.mount("/", Page())
     door = Door(app, settings, Rate("requests", settings.requests, settings.request_burst, clock))
     return Forwarded(door, Proxies(settings.proxies))
-from web.routes.page import Page

@@ -59,8 +59,8 @@ OpenBrowser = Callable[..., Browser]
 def browsers() -> Iterator[OpenBrowser]:
     """A function that opens a browser: `open_browser(shown, *arguments)`.
 
-    `shown` is the film that its camera shows; with None, it has no camera. `arguments` are further ones of Chromium. The
-    function raises BrowserError where Chromium is not installed.
+    `shown` is the film that its camera shows; with None, it has no camera. `arguments` are further ones of Chromium.
+    The function raises BrowserError where Chromium is not installed.
     """
     with sync_playwright() as playwright, ExitStack() as stack:
 

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from playwright.sync_api import Browser, FilePayload, Page, expect
+from playwright.sync_api import Browser, Dialog, FilePayload, Page, expect
 
 from ensemble import variables
 from loadtest.phones.browser import CHROMIUM, MISSING, PHONE, OpenBrowser, browsers, film
@@ -147,8 +147,13 @@ OpenPage = Callable[..., Page]
 
 @pytest.fixture
 def open_page(gateway: Gateway, open_browser: OpenBrowser) -> Iterator[OpenPage]:
-    """Opens pages. Those who changed something unwished, as a script that is not the page's, would be seen in `errors`."""
+    """Opens pages. An error of a script, and a dialog that is not the page's own, fails the test."""
     errors: list[str] = []
+
+    def refused(dialog: Dialog) -> None:
+        errors.append(dialog.message)
+        dialog.dismiss()
+
     with ExitStack() as stack:
 
         def open_one(
@@ -172,7 +177,7 @@ def open_page(gateway: Gateway, open_browser: OpenBrowser) -> Iterator[OpenPage]
             page = context.new_page()
             page.set_default_timeout(1000 * SECONDS)
             page.on("pageerror", lambda error: errors.append(str(error)))
-            page.on("dialog", lambda dialog: (errors.append(dialog.message), dialog.dismiss()))
+            page.on("dialog", refused)
             page.goto(f"{url or gateway.url}/" + (f"#token={token}" if token else ""))
             page.locator("h1, dialog").first.wait_for(state="attached")
             if path:
@@ -189,7 +194,7 @@ def file(name: str, picture: np.ndarray) -> FilePayload:
 
 
 def wait(page: Page, condition: str) -> None:
-    """Wait until a JavaScript expression is true. The page's own policy forbids Playwright's way, which evaluates texts."""
+    """Wait until a JavaScript expression is true; Playwright's own way evaluates texts, which the page forbids."""
     until = time.monotonic() + SECONDS
     while not page.evaluate(condition):
         assert time.monotonic() < until, f"never: {condition}"

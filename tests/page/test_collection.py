@@ -4,7 +4,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from playwright.sync_api import Page, expect
+from playwright.sync_api import FilePayload, Page, expect
 
 from mintmark import Client, EntryFields
 from tests.page.conftest import OpenPage, file, go, wait
@@ -152,13 +152,16 @@ def test_a_table_is_imported_once_with_a_report(
         f"photos/{name}.jpg,{title},Nowhere,crown,1,obverse\n"
         for name, title in (("one", "First"), ("two", "Second"), ("three", "Third"), ("table", "No coin"))
     )
-    chosen = {"name": "coins.csv", "mimeType": "text/csv", "buffer": table.encode()}
+    chosen: FilePayload = {"name": "coins.csv", "mimeType": "text/csv", "buffer": table.encode()}
     page = open_page("import", size=(1280, 800))
     page.get_by_label("Table", exact=True).set_input_files(chosen)
     expect(page.locator(".rows tbody tr")).to_have_count(4)
     expect(page.locator(".rows .bad")).to_have_count(4)  # no photo was chosen yet
     empty = coins[0].catalog[:40, :40]
-    photos = [file(f"{name}.jpg", picture) for name, picture in (("one", coins[1].query), ("two", coins[2].query), ("table", empty))]
+    photos = [
+        file(f"{name}.jpg", picture)
+        for name, picture in (("one", coins[1].query), ("two", coins[2].query), ("table", empty))
+    ]
     page.get_by_label("Photos", exact=True).set_input_files(photos)
     expect(page.locator(".rows .bad")).to_have_text(["its photo was not chosen: photos/three.jpg"])
     page.get_by_role("button", name="Add 3 rows").click()

@@ -3,6 +3,7 @@
 import json
 import re
 from collections.abc import Callable
+from functools import partial
 from itertools import product
 
 import pytest
@@ -37,7 +38,7 @@ def views(enrolled: list[str], coins: list[Coin]) -> dict[str, Show]:
         page.locator("dialog").wait_for()
 
     paths = ("camera", "collection", f"entry/{enrolled[0]}", "add", "import", "history", "more")
-    return {**{path: lambda page, path=path: go(page, path) for path in paths}, "answer": answer, "editing": editing}
+    return {**{path: partial(go, path=path) for path in paths}, "answer": answer, "editing": editing}
 
 
 @pytest.mark.parametrize(("size", "dark"), list(product((PHONE, DESKTOP), (False, True))))

@@ -6,7 +6,8 @@ from typing import Any
 import pytest
 from playwright.sync_api import expect
 
-from tests.page.conftest import READ_TOKEN, FilmOf, Gateway, OpenBrowser, OpenPage, file, go
+from loadtest.phones.browser import OpenBrowser
+from tests.page.conftest import READ_TOKEN, FilmOf, Gateway, OpenPage, file, go
 from tests.server.conftest import TOKEN, Coin
 
 pytestmark = pytest.mark.server

@@ -121,8 +121,8 @@ def test_every_answer_has_the_headers_that_protect(browser: Browser, stand: Stan
         policy = answer.headers["content-security-policy"]
         assert "default-src 'self'" in policy and "unsafe" not in policy
         assert "server" not in answer.headers
-        kept = answer.headers["cache-control"]
-        assert kept.startswith("private") if answer.headers["content-type"] == "image/jpeg" else kept == "no-store"
+        kept = {"image/jpeg": "private, max-age=3600", "text/html; charset=utf-8": "no-cache"}
+        assert answer.headers["cache-control"] == kept.get(answer.headers["content-type"], "no-store")
 
 
 def test_too_many_logins_wait(guarded: Stand, open_browser: OpenBrowser, clock: Clock) -> None:
