@@ -26,7 +26,7 @@ help:  ## list the commands
 
 # --- environments ---------------------------------------------------------------------------------------------------
 
-$(SERVE)/.ready: requirements/serve.txt requirements/constraints.txt python_client/pyproject.toml build/get_triton.py
+$(SERVE)/.ready: requirements/serve.txt requirements/web.txt requirements/constraints.txt python_client/pyproject.toml build/get_triton.py
 	@$(PYTHON) -c 'import sys; ok = (3, 10) <= sys.version_info[:2] <= (3, 12); sys.exit(None if ok else "Python 3.10, 3.11 or 3.12 is needed: make PYTHON=python3.11 …")'
 	@echo "installing the serving environment into $(SERVE) …"
 	$(PYTHON) -m venv --clear $(SERVE)

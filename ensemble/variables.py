@@ -51,6 +51,8 @@ GRPC_PORT = "MINTMARK_GRPC_PORT"
 HTTP_PORT = "MINTMARK_HTTP_PORT"
 METRICS_PORT = "MINTMARK_METRICS_PORT"
 TLS_PORT = "MINTMARK_TLS_PORT"  # gRPC with TLS, on every address
+WEB_NAME = "MINTMARK_WEB_NAME"  # by which browsers ask the gateway
+WEB_PORT = "MINTMARK_WEB_PORT"  # of the gateway, with TLS, on every address
 CACHE_VOLUME = "MINTMARK_CACHE_VOLUME"  # name of the volume with the cache
 
 # The client

@@ -1,6 +1,8 @@
 """Dockerfile and compose files pass their linters and are as closed as docs/deployment.md says."""
 
+import os
 import re
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -14,12 +16,16 @@ from deploy.healthcheck import TIMEOUT
 from ensemble import variables
 from server.launch import STOP_TIMEOUT, Ports
 from tests.deploy.conftest import ROOT
+from tests.server.conftest import SERVE_PYTHON
+from web.__main__ import parse
+from web.healthcheck import PORT
 
 DEPLOY = ROOT / "deploy"
 DOCKERFILE = (DEPLOY / "Dockerfile").read_text()
 TOOLS = Path(sys.executable).parent
 COMPOSE = ("compose.gpu.yaml", "compose.cpu.yaml")
 ADDED = ("compose.tls.yaml", "compose.mtls.yaml")  # come after one of COMPOSE
+WEB = "compose.web.yaml"  # likewise: the gateway's container
 UID = "10001"
 
 
@@ -52,7 +58,7 @@ def test_hadolint() -> None:
 
 def test_compose_schema() -> None:
     files = [str(path) for path in sorted(DEPLOY.glob("compose.*.yaml"))]
-    assert {Path(file).name for file in files} >= {*COMPOSE, *ADDED}
+    assert {Path(file).name for file in files} >= {*COMPOSE, *ADDED, WEB}
     result = run(str(TOOLS / "check-jsonschema"), "--builtin-schema", "vendor.compose-spec", *files)
     assert result.returncode == 0, result.stdout
 
@@ -169,6 +175,55 @@ def test_tls_adds_its_files_as_secrets_and_nothing_else(name: str) -> None:
 def test_only_tls_is_published_on_every_address() -> None:
     assert service("compose.tls.yaml")["ports"] == [f"${{MINTMARK_TLS_PORT:-8443}}:{Ports.grpc}"]
     assert "ports" not in service("compose.mtls.yaml")
+
+
+def test_the_gateway_is_closed_and_has_nothing_of_the_server() -> None:
+    added = compose(WEB)
+    assert set(added) == {"services", "secrets"} and set(added["services"]) == {"web"}
+    gateway = added["services"]["web"]
+    assert gateway["read_only"] is True and gateway["cap_drop"] == ["ALL"]
+    assert "no-new-privileges:true" in gateway["security_opt"]
+    assert gateway["secrets"] == list(added["secrets"]) == ["web_cert", "web_key"]
+    assert not {"volumes", "environment", "privileged", "cap_add", "network_mode", "user"} & set(gateway)
+    assert gateway["ports"] == [f"${{MINTMARK_WEB_PORT:-443}}:{PORT}"]
+    users = re.findall(r"^USER (\S+)$", stages()["web"], flags=re.MULTILINE)
+    assert users == ["10002:10002"] and "useradd --uid 10002" in stages()["web"]
+
+
+def test_the_gateways_command_is_one() -> None:
+    """It speaks TLS, and asks the server by its name in the project."""
+    words = [re.sub(r"\$\{\w+:\?[^}]*\}", "coins.example", word) for word in compose(WEB)["services"]["web"]["command"]]
+    options = parse(words)
+    assert (options.url, options.host, options.name) == (f"mintmark:{Ports.grpc}", "0.0.0.0", ["coins.example"])
+    assert (str(options.tls_cert), str(options.tls_key)) == ("/run/secrets/web_cert", "/run/secrets/web_key")
+    assert options.port == PORT
+
+
+def test_the_gateways_image_has_all_that_it_runs(tmp_path: Path) -> None:
+    """The folders that it copies, and nothing else of this repository."""
+    for line in re.findall(r"^COPY (?!--from)((?:\S+ )+)\S+$", stages()["web"], flags=re.MULTILINE):
+        for source in line.split():
+            shutil.copytree(ROOT / source, tmp_path / source, ignore=shutil.ignore_patterns("__pycache__"))
+    paths = {"PYTHONPATH": f"{tmp_path}:{tmp_path}/python_client/src"}
+    done = subprocess.run(
+        [str(ROOT / SERVE_PYTHON), "-m", "web", "--url", "no address"],
+        cwd=tmp_path,
+        env={**os.environ, **paths},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 1 and done.stderr.startswith("error: the server's address is HOST:PORT")
+    done = subprocess.run(
+        [str(ROOT / SERVE_PYTHON), "-m", "web.table_process"],
+        cwd=tmp_path,
+        env={**os.environ, **paths},
+        input="path,entry,side\na.jpg,x,edge\n",
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert (done.returncode, done.stderr) == (0, "")
 
 
 @pytest.mark.parametrize("name", COMPOSE)

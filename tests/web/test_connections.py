@@ -14,8 +14,10 @@ from websockets.exceptions import ConnectionClosed
 from websockets.sync.client import connect as open_socket
 from websockets.typing import Origin
 
+from mintmark import ServerUnavailable
 from tests.certificates import make_certificates
 from tests.web.stand import PHOTO, Stand
+from web.healthcheck import main as check_health
 from web.serving import HEAD_BYTES, Certificates, configured
 from web.settings import Settings
 
@@ -154,6 +156,16 @@ def test_over_tls(serve: Serve, tmp_path: Path) -> None:
     ):
         connection.sendall(b"GET /api/session HTTP/1.1\r\nHost: localhost\r\nOrigin: https://localhost\r\n\r\n")
         assert connection.recv(100).startswith(b"HTTP/1.1 200")
+
+
+def test_the_health_check(serve: Serve, stand: Stand, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Over TLS and without, and with a server that does not answer."""
+    folder = make_certificates(tmp_path)
+    ports = [serve(), serve(tls=Certificates(folder / "server.pem", folder / "server.key"))]
+    assert [check_health([str(port)]) for port in ports] == [0, 0]
+    stand.error = ServerUnavailable("away")
+    assert [check_health([str(port)]) for port in ports] == [1, 1]
+    assert "no healthy gateway on port" in capsys.readouterr().err
 
 
 def test_over_mutual_tls(serve: Serve, tmp_path: Path) -> None:
