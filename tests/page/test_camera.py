@@ -111,7 +111,7 @@ def test_the_answer_lays_the_coin_beside_the_catalogs_picture(
         }"""
     )
     assert shares[0] > shares[1] > 0, "it is the same coin: more edges agree than not"
-    page.get_by_text("Beside").click()
+    page.get_by_text("Side by side").click()
     expect(page.locator(".comparer .theirs")).to_be_visible()
 
 

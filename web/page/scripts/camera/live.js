@@ -81,7 +81,9 @@ export class Live {
     if (answer.problem) return;
     const coin = answer.ellipse && { ellipse: answer.ellipse, known: answer.known, matches: answer.matches };
     this.tracks.take(answer.coins ?? (coin ? [coin] : []));
-    this.sums = answer.sums;
+    // A sum belongs to names that stay: frames differ for a moment, now and then.
+    const named = this.tracks.all.filter((track) => track.locked).length;
+    if (answer.coins?.filter((one) => one.known).length === named) this.sums = answer.sums;
     this.size = frame;
     this.#empty = this.tracks.all.length ? 0 : this.#empty + 1;
     const outline = this.tracks.all[0]?.outline ?? null;

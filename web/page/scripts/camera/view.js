@@ -96,6 +96,7 @@ class CameraView {
   #without(why) {
     const again = why === "insecure" ? undefined : () => go(`camera?${Date.now()}`);
     this.element.classList.add("without");
+    this.#guide();
     fill(this.stage, chooser(words.camera[why], (photos) => this.#chosen(photos), again));
   }
 
@@ -134,6 +135,7 @@ class CameraView {
   /** Say what is seen, or what to do. */
   #guide() {
     const live = this.#live;
+    this.card.whole.hidden = mode !== "sides" && this.element.classList.contains("without");
     if (mode === "sides" && this.#sides.length) this.card.hint(words.camera.second, words.camera.again, () => this.#forget());
     else if (mode === "sides") this.card.hint(words.camera.first);
     else if (!live) this.card.hint(words.camera.aim);

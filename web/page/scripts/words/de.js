@@ -9,7 +9,7 @@ export const de = {
   save: "Speichern",
   retry: "Noch einmal",
   skip: "Zum Inhalt",
-  nav: { label: "Teile der Seite", camera: "Kamera", collection: "Sammlung", add: "Münze aufnehmen", more: "Mehr" },
+  nav: { label: "Teile der Seite", camera: "Kamera", collection: "Sammlung", add: "Aufnehmen", more: "Mehr" },
 
   camera: {
     title: "Kamera",
@@ -50,7 +50,7 @@ export const de = {
     yours: "Deine Münze",
     catalog: "Katalog",
     slide: "Zwischen deiner Münze und dem Bild des Katalogs schieben",
-    beside: "Daneben",
+    beside: "Nebeneinander",
     over: "Schieber",
     agrees: "Was passt",
     agreesHelp: "Grüne Linien sind auf beiden Münzen am selben Ort. Rosa Linien sind nur auf einer.",

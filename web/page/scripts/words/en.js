@@ -8,7 +8,7 @@ export const en = {
   save: "Save",
   retry: "Try again",
   skip: "Skip to the content",
-  nav: { label: "Parts of the page", camera: "Camera", collection: "Collection", add: "Add a coin", more: "More" },
+  nav: { label: "Parts of the page", camera: "Camera", collection: "Collection", add: "Add", more: "More" },
 
   camera: {
     title: "Camera",
@@ -49,7 +49,7 @@ export const en = {
     yours: "Your coin",
     catalog: "Catalog",
     slide: "Slide between your coin and the catalog's picture",
-    beside: "Beside",
+    beside: "Side by side",
     over: "Slider",
     agrees: "What agrees",
     agreesHelp: "Green lines are on both coins at the same place. Pink lines are on one of them alone.",
