@@ -60,8 +60,9 @@ function edgesOf(picture) {
 
 /** @param {CanvasImageSource} picture */
 function greyOf(picture) {
-  const canvas = new OffscreenCanvas(SIDE, SIDE);
-  const context = /** @type {OffscreenCanvasRenderingContext2D} */ (canvas.getContext("2d", { willReadFrequently: true }));
+  const canvas = document.createElement("canvas");
+  canvas.width = canvas.height = SIDE;
+  const context = /** @type {CanvasRenderingContext2D} */ (canvas.getContext("2d", { willReadFrequently: true }));
   context.fillStyle = "white";
   context.fillRect(0, 0, SIDE, SIDE);
   context.drawImage(picture, 0, 0, SIDE, SIDE);
