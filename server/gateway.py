@@ -33,12 +33,14 @@ class Web:
         port: 0 picks a free one.
         names: by which browsers ask, besides loopback's and `host`.
         tls: its certificate; None leaves it in plain text.
+        more: words of its command line, such as limits.
     """
 
     host: str = LOOPBACK
     port: int = PORT
     names: Sequence[str] = ()
     tls: Tls | None = None
+    more: Sequence[str] = ()
 
     def check(self) -> None:
         """Raise ServerError if a package is missing or the port is in use."""
@@ -83,7 +85,7 @@ class Gateway:
         """Start it."""
         web = self._web
         command = ["-m", "web", "--url", self._url, "--host", web.host, "--port", str(self._port)]
-        command += [word for name in web.names for word in ("--name", name)]
+        command += [*web.more, *(word for name in web.names for word in ("--name", name))]
         if web.tls is not None:
             command += ["--tls-cert", str(web.tls.certificate.resolve()), "--tls-key", str(web.tls.key.resolve())]
             authority = web.tls.client_authority

@@ -21,7 +21,6 @@ from loadtest.photos import COINS, SIZE, labelled, queries, read_photos, rendere
 from loadtest.locust.shapes import SHAPES  # isort: skip
 from mintmark import EntryFields, MintmarkError  # isort: skip
 
-REQUEST_TYPE = "gRPC"
 DEFAULT_SECONDS = 60  # of a run
 
 
@@ -120,17 +119,22 @@ class Shape(LoadTestShape):
 
 
 class LoadUser(User):
-    """A user with a client of its own."""
+    """A user with a client of its own. `kind`: of its requests, in Locust's figures."""
 
     abstract = True
+    kind = "gRPC"
     _numbers = itertools.count()
 
     def on_start(self) -> None:
         """Connect."""
         self.options = self.environment.parsed_options
-        self.client = connect(self.host or self.environment.host or "127.0.0.1:8001")
+        self.connect(self.host or self.environment.host or "")
         self._turn = next(LoadUser._numbers)
         self._due = time.perf_counter()
+
+    def connect(self, host: str) -> None:
+        """Connect to a server, as `--host` names it."""
+        self.client = connect(host or "127.0.0.1:8001")
 
     def on_stop(self) -> None:
         """Close the connection."""
@@ -159,7 +163,7 @@ class LoadUser(User):
             failure = type(error).__name__
             _explain(failure, str(error))
         self.environment.events.request.fire(
-            request_type=REQUEST_TYPE,
+            request_type=self.kind,
             name=name,
             response_time=1e3 * (time.perf_counter() - start),
             response_length=0,

@@ -11,6 +11,7 @@ from pathlib import Path
 LAST_ANSWERS = "120"  # s that a run waits for them
 _FOLDER = Path(__file__).resolve().parent.parent
 LOCUSTFILE, MODELFILE = _FOLDER / "locustfile.py", _FOLDER / "single_model.py"
+GATEWAYFILE = _FOLDER / "gatewayfile.py"
 
 
 @dataclass(frozen=True)
@@ -47,8 +48,8 @@ def run_locust(locustfile: Path, url: str, arguments: Sequence[str], figures: Pa
     """Run Locust against a server; it prints to this process's output.
 
     Args:
-        locustfile: LOCUSTFILE or MODELFILE.
-        url: HOST:PORT of the server.
+        locustfile: LOCUSTFILE, MODELFILE or GATEWAYFILE.
+        url: HOST:PORT of the server, or the URL of a gateway.
         arguments: more of Locust's command line.
         figures: file that Locust writes its figures to.
 

@@ -1,0 +1,1 @@
+"""What the gateway for browsers costs, beside the same requests over gRPC."""
