@@ -17,7 +17,7 @@ import numpy as np
 import numpy.typing as npt
 
 from mintmark import _contract as contract
-from mintmark._errors import ServerError
+from mintmark._errors import OLDER, ServerError
 from mintmark._transports.base import Tensors
 from mintmark._types import (
     CatalogStatus,
@@ -288,7 +288,7 @@ def catalog_status(record: Mapping[str, Any]) -> CatalogStatus:
             details,
         )
     except (KeyError, TypeError, ValueError) as error:
-        raise ServerError(f"the server answered {_short(record)} instead of the catalog's status") from error
+        raise ServerError(f"the server answered {_short(record)} instead of the catalog's status; {OLDER}") from error
 
 
 def reembedding(answer: Mapping[str, Any]) -> Reembedding:
@@ -314,7 +314,7 @@ def string(answer: Mapping[str, Any], key: str) -> str:
     """The text under `key`."""
     value = answer.get(key)
     if not isinstance(value, str):
-        raise ServerError(f"the server's answer has {_short(value)} instead of the text {key!r}")
+        raise ServerError(f"the server's answer has {_short(value)} instead of the text {key!r}{_older(answer, key)}")
     return value
 
 
@@ -322,7 +322,7 @@ def count(answer: Mapping[str, Any], key: str) -> int:
     """The number of things under `key`."""
     value = answer.get(key)
     if isinstance(value, bool) or not isinstance(value, int) or value < 0:
-        raise ServerError(f"the server's answer has {_short(value)} instead of the count {key!r}")
+        raise ServerError(f"the server's answer has {_short(value)} instead of the count {key!r}{_older(answer, key)}")
     return value
 
 
@@ -337,15 +337,23 @@ def binary(answer: Mapping[str, Any], key: str) -> bytes:
 def _number(answer: Mapping[str, Any], key: str) -> float:
     value = answer.get(key)
     if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
-        raise ServerError(f"the server's answer has {_short(value)} instead of a number for {key!r}")
+        raise ServerError(
+            f"the server's answer has {_short(value)} instead of a number for {key!r}{_older(answer, key)}"
+        )
     return float(value)
 
 
 def _flag(answer: Mapping[str, Any], key: str) -> bool:
     value = answer.get(key)
     if not isinstance(value, bool):
-        raise ServerError(f"the server's answer has {_short(value)} instead of true or false for {key!r}")
+        raise ServerError(
+            f"the server's answer has {_short(value)} instead of true or false for {key!r}{_older(answer, key)}"
+        )
     return value
+
+
+def _older(answer: Mapping[str, Any], key: str) -> str:
+    return "" if key in answer else f"; {OLDER}"
 
 
 def _embedding(raw: bytes) -> npt.NDArray[np.float32]:

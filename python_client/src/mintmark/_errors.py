@@ -64,6 +64,9 @@ class ServerError(MintmarkError):
     """The server failed, or its answer breaks the contract."""
 
 
+OLDER = "a server of an older release than this client answers so: update it"
+"""What an answer that lacks something most likely means."""
+
 BY_CODE: dict[str, type[MintmarkError]] = {
     contract.INVALID_PHOTO: InvalidPhoto,
     contract.NO_COIN: NoCoinFound,

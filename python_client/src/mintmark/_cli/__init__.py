@@ -5,6 +5,7 @@ import os
 import sys
 from collections.abc import Callable, Sequence
 
+from mintmark import __version__
 from mintmark._cli import (
     alike,
     calibrate,
@@ -84,6 +85,7 @@ def make_parser() -> argparse.ArgumentParser:
         tls_cert=None,
         tls_key=None,
     )
+    parser.add_argument("--version", action="version", version=f"mintmark {__version__}")
     commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
     for module in _MODULES:
         module.add_commands(commands, common)

@@ -11,6 +11,7 @@ from tritonclient.utils import InferenceServerException
 from mintmark import _contract as contract
 from mintmark._errors import (
     BY_CODE,
+    OLDER,
     InvalidRequest,
     MintmarkError,
     RequestTimeout,
@@ -110,6 +111,8 @@ def _checked(token: str) -> str:
 _PREFIXES = (("in ensemble '", "', "), ("[request id: ", "] "))
 # Triton's words for a request that a model's queue policy refuses or gives up.
 _BUSY = ("Exceeds maximum queue size", "Request timeout expired")
+# Triton's words for an output that a model does not have.
+_UNKNOWN = "unexpected inference output"
 
 
 def error_of(status: str | None, message: str, url: str) -> MintmarkError:
@@ -122,6 +125,8 @@ def error_of(status: str | None, message: str, url: str) -> MintmarkError:
     name = (status or "").removeprefix("StatusCode.")
     if name in ("UNAUTHENTICATED", "PERMISSION_DENIED"):
         return Unauthorized(text)
+    if name == "INVALID_ARGUMENT" and _UNKNOWN in text:
+        return ServerError(f"server {url} failed: {text}; {OLDER}")
     if name == "INVALID_ARGUMENT":
         return InvalidRequest(text)
     if name == "UNAVAILABLE" and any(words in text for words in _BUSY):

@@ -25,7 +25,7 @@ _shtab_mintmark_reembed_option_strings=(-h --help --url --timeout --tls --tls-ca
 _shtab_mintmark_calibrate_option_strings=(-h --help --url --timeout --tls --tls-ca --tls-cert --tls-key --root --set --concurrency --false-accept-rate --dry-run --plot --json)
 _shtab_mintmark_evaluate_option_strings=(-h --help --url --timeout --tls --tls-ca --tls-cert --tls-key --root --set --concurrency --outlines --turned --worst --no-verify --shots --repeats --seed --json)
 _shtab_mintmark_completion_option_strings=(-h --help --url --timeout --tls --tls-ca --tls-cert --tls-key)
-_shtab_mintmark_option_strings=(-h --help --url --timeout --tls --tls-ca --tls-cert --tls-key)
+_shtab_mintmark_option_strings=(-h --help --url --timeout --tls --tls-ca --tls-cert --tls-key --version)
 
 _shtab_mintmark_recognize_pos_0_COMPGEN=_shtab_compgen_files
 _shtab_mintmark_recognize___tls_ca_COMPGEN=_shtab_compgen_files
@@ -197,6 +197,7 @@ _shtab_mintmark_pos_0_nargs=A...
 _shtab_mintmark__h_nargs=0
 _shtab_mintmark___help_nargs=0
 _shtab_mintmark___tls_nargs=0
+_shtab_mintmark___version_nargs=0
 
 
 # Custom Preamble
