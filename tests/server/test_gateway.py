@@ -147,6 +147,6 @@ def test_the_command_web_says_what_is_missing(tmp_path: Path) -> None:
 
 def test_the_command_line() -> None:
     options = parse([])
-    assert (options.web, options.web_host, options.web_port) == (None, "127.0.0.1", 8080)
+    assert (options.web, options.web_host, options.web_port) == (None, "127.0.0.1", None)
     assert parse(["--no-web"]).web is False
     assert parse(["--web-name", "a", "--web-name", "b"]).web_name == ["a", "b"]
