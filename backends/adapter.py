@@ -8,8 +8,9 @@ import numpy as np
 import triton_python_backend_utils as pb_utils
 
 from ensemble.access import check_read, own_right
+from ensemble.audit import CHANGE, REFUSED, record
 from ensemble.contract import Model, Tensor
-from ensemble.errors import ParameterError, RequestError, Status, refused, shortened
+from ensemble.errors import AccessError, ParameterError, RequestError, Status, refused, shortened
 
 Answer = dict[Tensor, np.ndarray]
 
@@ -99,6 +100,17 @@ def call(model: Model, inputs: dict[Tensor, np.ndarray], given: Mapping[str, Any
     return {t: pb_utils.get_output_tensor_by_name(answer, t.name).as_numpy() for t in model.outputs}
 
 
+def changed(request: Any, who: str, **said: object) -> None:
+    """Tell the audit log of a change.
+
+    Args:
+        request: that asked for it.
+        who: name of the token's holder; '' where changes need no token.
+        said: what was done, to which entries.
+    """
+    record(CHANGE, who=who, request=request.request_id(), **said)
+
+
 def named(answer: Answer) -> dict[str, np.ndarray]:
     """An answer by the names of its tensors."""
     return {tensor.name: array for tensor, array in answer.items()}
@@ -108,7 +120,8 @@ def refusal(request: Any) -> Any:
     """The response to a request that may not read; None if it may."""
     try:
         check_read(parameters(request))
-    except RequestError as error:
+    except AccessError as error:
+        record(REFUSED, why=str(error), request=_id_of(request))
         return _refuse(error.answer, getattr(pb_utils.TritonError, error.status.value))
     return None
 
@@ -123,12 +136,19 @@ def _respond(request: Any, answer: Callable[[Any], Answer]) -> Any:
         tensors = [pb_utils.Tensor(tensor.name, array) for tensor, array in answer(request).items()]
         return pb_utils.InferenceResponse(tensors)
     except RequestError as error:
+        if isinstance(error, AccessError):
+            record(REFUSED, why=str(error), request=_id_of(request))
         if error.status is Status.UNAVAILABLE:  # not the caller's fault
             pb_utils.Logger.log_error(shortened(str(error)))
         return _refuse(error.answer, getattr(pb_utils.TritonError, error.status.value))
     except Exception as error:
         pb_utils.Logger.log_error(shortened(f"{type(error).__name__}: {error}"))
         return _refuse(shortened(f"internal error: {type(error).__name__}: {error}"), pb_utils.TritonError.INTERNAL)
+
+
+def _id_of(request: Any) -> str:
+    """The id that a client gave its request; '' for what is no request, such as a decoded photo."""
+    return str(request.request_id()) if hasattr(request, "request_id") else ""
 
 
 def _refuse(message: str, code: Any) -> Any:

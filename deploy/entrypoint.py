@@ -8,6 +8,7 @@ where that fails, 1 where the settings are wrong or a part of the server has end
 """
 
 import argparse
+import contextlib
 import fcntl
 import inspect
 import os
@@ -17,14 +18,13 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
 from pathlib import Path
 from types import FrameType
 
 from catalog.opening import kind_of
 from deploy.command import EVERY_ADDRESS, hardened
 from deploy.environment import SettingsError
-from deploy.settings import ROOT, Settings, read_settings
+from deploy.settings import OUTPUT, ROOT, Settings, read_settings
 from ensemble import variables
 from ensemble.access import reading
 from ensemble.cpu import Cpu
@@ -32,9 +32,11 @@ from ensemble.limits import Limits
 from ensemble.placement import most_photos
 from server import machine
 from server.assembly import assemble_models
+from server.audit import AuditLog
 from server.gate.settings import GateSettings
 from server.gates import Gates
 from server.launch import LOOPBACK, Launch, Ports, triton_command, triton_environment
+from server.log import Lines, PrivateFile, as_json
 from server.supervision import Supervised
 from server.triton import Triton
 from server.wheel import ServerError
@@ -59,7 +61,18 @@ def _stop(number: int, frame: FrameType | None) -> None:
 
 def say(text: str) -> None:
     """Write one line to the container's log."""
-    print(f"mintmark: {text}", file=sys.stderr, flush=True)
+    line = f"mintmark: {text}"
+    print(as_json(line) if os.environ.get(variables.LOG_FORMAT) == "json" else line, file=sys.stderr, flush=True)
+
+
+def write(line: str) -> None:
+    """Write one line of JSON to the container's output."""
+    print(line, flush=True)
+
+
+def write_as_json(line: str) -> None:
+    """Write one line of text likewise."""
+    write(as_json(line))
 
 
 def check_folder(folder: Path, purpose: str) -> None:
@@ -77,7 +90,7 @@ def check_folder(folder: Path, purpose: str) -> None:
         raise SettingsError(f"{purpose} {folder} cannot be written by user {os.getuid()}: give the volume to that user")
 
 
-@contextmanager
+@contextlib.contextmanager
 def alone(cache: Path) -> Iterator[None]:
     """Lock the cache: containers of one host may use the same one, and must not write the same engine at once."""
     with (cache / "lock").open("a") as lock:
@@ -89,8 +102,8 @@ def alone(cache: Path) -> Iterator[None]:
         yield
 
 
-def run_builder(command: Sequence[str]) -> int:
-    """Run the builder, which writes to this process's output.
+def run_builder(command: Sequence[str], json_log: bool = False) -> int:
+    """Run the builder, which writes to this process's output, perhaps as JSON lines.
 
     Returns:
         Its exit status, or 128 + number where a signal ended it.
@@ -100,15 +113,24 @@ def run_builder(command: Sequence[str]) -> int:
         StoppedError: a signal told this process to stop; it was passed to the builder, which has ended.
     """
     try:
-        process = subprocess.Popen(command, cwd=ROOT)
+        process = subprocess.Popen(
+            command,
+            cwd=ROOT,
+            stdout=subprocess.PIPE if json_log else None,
+            stderr=subprocess.STDOUT if json_log else None,
+        )
     except OSError as error:
         raise SettingsError(f"cannot run the builder {command[0]}: {error.strerror}") from error
+    lines = Lines(write_as_json)
+    if process.stdout is not None:
+        lines.follow(process.stdout)
     try:
         status = process.wait()
     except StoppedError as stopped:
         process.send_signal(stopped.number)
         process.wait()
         raise
+    lines.close()
     return status if status >= 0 else 128 - status
 
 
@@ -153,7 +175,7 @@ def prepare(settings: Settings) -> int:
         assemble_models(settings.models, settings.repository)
     with alone(settings.cache):
         say(f"preparing the models: {' '.join(settings.builder)}")
-        return run_builder(settings.builder)
+        return run_builder(settings.builder, settings.json_log)
 
 
 def launch_of(settings: Settings) -> Launch:
@@ -202,13 +224,39 @@ def serve(settings: Settings, ports: Ports, address: str) -> None:
     """
     command, environment = triton_command(launch_of(settings)), server_environment(settings, os.environ)
     gates = gates_of(settings, ports, address)
+    log = Lines(write_as_json) if settings.json_log else None
 
     def start() -> Triton:
-        return Triton.ready(command, environment, settings.sockets)
+        return Triton.ready(command, environment, settings.sockets, log)
 
     supervised = Supervised(start, gates, restart=False)  # Docker starts the container again
+    with contextlib.ExitStack() as kept:
+        if log is not None:
+            kept.callback(log.close)
+        audit = _audit(settings, kept)
+        environment.update(audit)
+        _run(supervised, gates, {**os.environ, **audit})
+
+
+def _audit(settings: Settings, kept: contextlib.ExitStack) -> dict[str, str]:
+    """Keep the audit log while `kept` is open; returns the variable by which other processes find it."""
+    if not settings.audit:
+        return {}
+    path = settings.sockets.with_name(f"{settings.sockets.name}-audit")
+    path.parent.mkdir(parents=True, exist_ok=True)
+    to = write
+    if settings.audit != OUTPUT:
+        file = PrivateFile(Path(settings.audit))
+        kept.callback(file.close)
+        to = file.write
+    log = AuditLog(path, to)
+    kept.callback(log.close)
+    return log.environment
+
+
+def _run(supervised: Supervised, gates: Gates, environment: Mapping[str, str]) -> None:
     try:
-        gates.open()
+        gates.open(environment)
         supervised.start()
         say("ready")
         supervised.watch()

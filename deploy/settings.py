@@ -23,6 +23,8 @@ TARGETS = ("gpu", "cpu")
 CATALOG = "/var/lib/mintmark/catalog"
 CACHE = "/var/cache/mintmark"
 SOCKETS = "/run/mintmark/sockets"
+LOG_FORMATS = ("text", "json")
+OUTPUT = "-"  # as the file of the audit log
 _KEY = re.compile(r"[A-Za-z0-9_-]{16,}")  # long enough, and every header carries it
 
 
@@ -51,6 +53,8 @@ class Settings:
     http: bool
     hosts: tuple[str, ...]  # by which HTTP is asked
     origins: tuple[str, ...]  # web pages that may ask over HTTP
+    json_log: bool
+    audit: str  # file of the audit log; OUTPUT is the container's output, '' keeps none
 
 
 def read_settings(environment: Mapping[str, str]) -> Settings:
@@ -89,6 +93,8 @@ def read_settings(environment: Mapping[str, str]) -> Settings:
         http=_switch(environment, variables.HTTP),
         hosts=tuple(environment.get(variables.HTTP_HOSTS, "").split()),
         origins=tuple(environment.get(variables.HTTP_ORIGINS, "").split()),
+        json_log=_json_log(environment),
+        audit=environment.get(variables.AUDIT, ""),
     )
 
 
@@ -102,6 +108,13 @@ def _switch(environment: Mapping[str, str], name: str) -> bool:
     if given not in ("0", "1"):
         raise SettingsError(f"{name} is {given!r}; it must be 0 or 1")
     return given == "1"
+
+
+def _json_log(environment: Mapping[str, str]) -> bool:
+    given = environment.get(variables.LOG_FORMAT) or LOG_FORMATS[0]
+    if given not in LOG_FORMATS:
+        raise SettingsError(f"{variables.LOG_FORMAT} is {given!r}; it must be one of {', '.join(LOG_FORMATS)}")
+    return given == LOG_FORMATS[1]
 
 
 def default_builder(target: str, repository: Path, cache: Path) -> tuple[str, ...]:

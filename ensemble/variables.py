@@ -22,6 +22,9 @@ FILE = "_FILE"  # after the name of a secret: the name of the variable that hold
 LIMITS = "MINTMARK_LIMITS"  # what one request may cost, such as photo_bytes=8000000, see ensemble/limits.py
 TRITON = "MINTMARK_TRITON"  # folder of the unpacked Triton wheel
 CACHE = "MINTMARK_CACHE"  # folder of engines and compiled graphs
+LOG_FORMAT = "MINTMARK_LOG_FORMAT"  # text or json
+AUDIT = "MINTMARK_AUDIT"  # file of the audit log; - is the container's output
+AUDIT_SOCKET = "MINTMARK_AUDIT_SOCKET"  # to which processes say what it should hold; the server sets it
 CORE_LOCKS = "MINTMARK_CORE_LOCKS"  # folder in which the workers agree on slots; the server sets it
 
 HTTP = "MINTMARK_HTTP"  # 1 turns HTTP on

@@ -67,6 +67,12 @@ def parse(argv: list[str] | None) -> argparse.Namespace:
     parser.add_argument(
         "--tls-cert", type=Path, help="the server's certificate, PEM: gRPC and the gateway are encrypted"
     )
+    parser.add_argument("--json-log", action="store_true", help="the log is JSON lines")
+    parser.add_argument(
+        "--audit",
+        type=Path,
+        help=f"file of the audit log: changes and refused tokens, as JSON lines ({variables.AUDIT})",
+    )
     parser.add_argument("--tls-key", type=Path, help="its key")
     parser.add_argument(
         "--tls-client-ca", type=Path, help="only clients with a certificate of this authority may connect"
@@ -94,6 +100,10 @@ def _cores(text: str) -> int:
     if not (text.isascii() and text.isdecimal() and int(text[:6]) >= 1):
         raise argparse.ArgumentTypeError(f"must be a number of cores from 1 on, not {text[:20]!r}")
     return int(text[:6])
+
+
+def _path(variable: str) -> Path | None:
+    return Path(os.environ[variable]) if os.environ.get(variable) else None
 
 
 def _tls(options: argparse.Namespace) -> Tls | None:
@@ -158,6 +168,8 @@ def main(argv: list[str] | None = None) -> int:
                 restart=not options.no_restart,
                 say=_say,
                 web=web,
+                audit=options.audit or _path(variables.AUDIT),
+                json_log=options.json_log or os.environ.get(variables.LOG_FORMAT) == "json",
             )
             server.start()
     except ServerError as error:

@@ -19,11 +19,12 @@ from ensemble.placement import most_photos
 from ensemble.places import MODEL_REPOSITORY
 from server import machine
 from server.assembly import assemble_backends, assemble_models, write_configs
+from server.audit import AuditLog
 from server.gate.settings import GateSettings
 from server.gates import Gates
 from server.gateway import Gateway, Web
 from server.launch import LOOPBACK, Launch, Ports, triton_command, triton_environment
-from server.log import TritonLog
+from server.log import PrivateFile, TritonLog, as_json
 from server.staging import drop_regions, staging
 from server.supervision import Supervised
 from server.tls import Tls
@@ -53,6 +54,8 @@ class EmbeddedServer:
         restart: whether Triton is started again when it, or the process of a model, has ended by itself.
         say: told what happens while the server is watched.
         web: how browsers ask; None leaves the gateway off.
+        audit: file of the audit log; None keeps none.
+        json_log: whether Triton's log is JSON lines.
     """
 
     def __init__(
@@ -72,6 +75,8 @@ class EmbeddedServer:
         restart: bool = True,
         say: Callable[[str], None] = print,
         web: Web | None = None,
+        audit: Path | None = None,
+        json_log: bool = False,
     ) -> None:
         self.ports = ports or Ports.free()
         self._folder = kind_of(str(catalog)).folder(str(catalog))
@@ -79,7 +84,7 @@ class EmbeddedServer:
         self.cpu = Cpu.within(cores or machine.usable_cores(), machine.usable_memory())
         self._repository = repository
         self._progress = progress or (lambda loaded: None)
-        self._extra = environment or {}
+        self._extra = dict(environment or {})
         self._target = target
         self._tls = tls
         self._models = models
@@ -90,6 +95,8 @@ class EmbeddedServer:
         self._say = say
         self._web = web
         self.web_address = ""  # of the gateway, for browsers
+        self._audit = audit
+        self._json_log = json_log
         self._loaded = 0  # models, as last reported
         # Opens the operator's endpoints. Without a key of the operator, only this process has it.
         self.admin_key = os.environ.get(variables.ADMIN_KEY) or secrets.token_urlsafe(32)
@@ -156,11 +163,20 @@ class EmbeddedServer:
         assemble_backends(wheel, folder / "backends")
         assemble_models(self._repository, folder / "models", self._models)
         write_configs(folder / "models", self._target, self.cpu, self._models)
-        log = TritonLog(self.log, self._hear)
+        log = TritonLog(self.log, self._hear, as_json if self._json_log else str)
         self._resources.callback(log.close)
+        if self._audit is not None:
+            try:
+                file = PrivateFile(self._audit)
+            except OSError as error:
+                raise ServerError(f"the audit log cannot be written: {self._audit}: {error.strerror}") from error
+            self._resources.callback(file.close)
+            audit = AuditLog(folder / "audit", file.write)
+            self._resources.callback(audit.close)
+            self._extra |= audit.environment
         gates = Gates(self._gate(folder), tls=self._tls)
         self._resources.callback(gates.close)
-        gates.open()
+        gates.open({**os.environ, **self._extra})
         gateway = Gateway(self._web, f"unix:{folder / GATE_SOCKET}") if self._web else None
         if gateway is not None:
             self._resources.callback(gateway.close)

@@ -1,7 +1,9 @@
-"""Triton's log: appended to, never larger than a limit, readable by its owner alone."""
+"""The logs of the server: files that are never larger than a limit and readable by their owner alone, or JSON lines."""
 
+import json
 import logging
 import os
+import re
 import threading
 from collections import deque
 from collections.abc import Callable
@@ -10,33 +12,58 @@ from logging.handlers import RotatingFileHandler
 from pathlib import Path
 from typing import IO
 
+from ensemble.audit import now
+
 MOST_BYTES = 16 << 20  # of the file; then it is renamed to NAME.1, and the one before that to NAME.2
 KEPT = 2
 LAST_LINES = 400  # that are kept of a crash
 LONGEST_LINE = 4096  # characters
 
+_LEVELS = {"I": "info", "W": "warning", "E": "error", "F": "fatal", "V": "debug"}
+# I1130 13:01:30.012477 4905 model.cc:117] "text", or 2026-11-30T13:01:30Z I 4905 model.cc:117] "text"
+_TRITON = re.compile(r"(?:([IWEFV])\d{4} \S+|\S+Z ([IWEFV])) \d+ (\S+:\d+)\] (.*)", re.DOTALL)
 
-class _PrivateFile(RotatingFileHandler):
-    """With files that only their owner can read."""
 
+def as_json(line: str) -> str:
+    """A line of a log as one of JSON: when, how bad, from where, what."""
+    found = _TRITON.fullmatch(line)
+    if found is None:
+        return json.dumps({"at": now(), "level": "info", "text": line}, ensure_ascii=False)
+    level = _LEVELS[found[1] or found[2]]
+    return json.dumps({"at": now(), "level": level, "from": found[3], "text": found[4].strip('"')}, ensure_ascii=False)
+
+
+class PrivateFile:
+    """A file of lines that only its owner can read, which makes room for a new one when it is large."""
+
+    def __init__(self, path: Path) -> None:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        self._file = _Rotating(path, maxBytes=MOST_BYTES, backupCount=KEPT)
+
+    def write(self, line: str) -> None:
+        """Add a line."""
+        self._file.handle(logging.makeLogRecord({"msg": line}))
+
+    def close(self) -> None:
+        """Close it."""
+        self._file.close()
+
+
+class _Rotating(RotatingFileHandler):
     def _open(self) -> TextIOWrapper:
         opener = lambda path, flags: os.open(path, flags, 0o600)  # noqa: E731
         return open(self.baseFilename, "a", encoding="utf-8", errors="replace", opener=opener)  # type: ignore[return-value]
 
 
-class TritonLog:
-    """Takes what Triton and its models write.
+class Lines:
+    """Takes what a process writes, line by line.
 
     Args:
-        path: of the file.
-        heard: called with each line, from another thread.
+        write: takes each line, from another thread.
     """
 
-    def __init__(self, path: Path, heard: Callable[[str], None]) -> None:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        self._path = path
-        self._heard = heard
-        self._file = _PrivateFile(path, maxBytes=MOST_BYTES, backupCount=KEPT)
+    def __init__(self, write: Callable[[str], None]) -> None:
+        self._write = write
         self._last: deque[str] = deque(maxlen=LAST_LINES)
         self._thread: threading.Thread | None = None
 
@@ -51,12 +78,35 @@ class TritonLog:
             while data := stream.readline(LONGEST_LINE):
                 line = data.decode(errors="replace").rstrip("\n")
                 self._last.append(line)
-                self._file.handle(logging.makeLogRecord({"msg": line}))
-                self._heard(line)
+                self._write(line)
 
     def end(self, lines: int) -> str:
         """The last lines of the process that is followed."""
         return "\n".join(list(self._last)[-lines:])
+
+    def close(self) -> None:
+        """Wait for the last lines, when the process has ended."""
+        if self._thread is not None:
+            self._thread.join(timeout=5)
+
+
+class TritonLog(Lines):
+    """Writes what Triton and its models write into a file.
+
+    Args:
+        path: of the file.
+        heard: called with each line, from another thread.
+        form: of a line in the file.
+    """
+
+    def __init__(self, path: Path, heard: Callable[[str], None], form: Callable[[str], str] = str) -> None:
+        super().__init__(self._keep)
+        self._path, self._heard, self._form = path, heard, form
+        self._file = PrivateFile(path)
+
+    def _keep(self, line: str) -> None:
+        self._file.write(self._form(line))
+        self._heard(line)
 
     def keep_crash(self) -> Path:
         """Write the last lines beside the log, where the next start leaves them; returns where."""
@@ -67,6 +117,5 @@ class TritonLog:
 
     def close(self) -> None:
         """Close the file, when the process has ended."""
-        if self._thread is not None:
-            self._thread.join(timeout=5)
+        super().close()
         self._file.close()

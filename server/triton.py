@@ -16,7 +16,7 @@ from ensemble.contract import Model
 from ensemble.places import ROOT
 from server.gate.settings import HTTP_SOCKET
 from server.launch import STOP_TIMEOUT
-from server.log import TritonLog
+from server.log import Lines
 from server.stubs import dead_stubs, stopped_stubs
 from server.tied import tied
 from server.wheel import ServerError
@@ -46,7 +46,7 @@ class Triton:
         command: Sequence[str],
         environment: Mapping[str, str],
         sockets: Path,
-        log: TritonLog | None = None,
+        log: Lines | None = None,
         inherited: Collection[int] = (),
     ) -> None:
         if len(os.fsencode(sockets / HTTP_SOCKET)) > _LONGEST_SOCKET:
@@ -75,7 +75,7 @@ class Triton:
         command: Sequence[str],
         environment: Mapping[str, str],
         sockets: Path,
-        log: TritonLog | None = None,
+        log: Lines | None = None,
         inherited: Collection[int] = (),
         models: Collection[Model] = (),
     ) -> "Triton":

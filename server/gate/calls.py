@@ -12,6 +12,7 @@ from grpc import aio
 from tritonclient.grpc import service_pb2
 
 from ensemble.access import check_token
+from ensemble.audit import REFUSED, record
 from ensemble.errors import AccessError, shortened
 from server.gate.counts import CANCELLED, FAILED, FULL, OK, Counts, code_of, folder_of
 from server.gate.rules import ADMIN_HEADER, PRIORITY_HEADER, Asked, RefusedError, check, has_right, takes_turn
@@ -107,6 +108,7 @@ class Calls(grpc.GenericRpcHandler):
     def _for_operator(self, method: str) -> Handler:
         async def handle(request: bytes, context: aio.ServicerContext) -> bytes:
             if not has_right(_headers(context).get(ADMIN_HEADER, ""), self._admin_key):
+                record(REFUSED, why="the operator's key is missing or wrong", method=method, peer=context.peer())
                 raise Refusal(grpc.StatusCode.PERMISSION_DENIED, "this endpoint is the operator's")
             return await self._forward(method, request, context)
 
@@ -146,6 +148,7 @@ class Calls(grpc.GenericRpcHandler):
             seen = asked(request, has_right(headers.get(PRIORITY_HEADER, ""), self._priority_token))
             check(seen)
         except AccessError as error:
+            record(REFUSED, why=str(error), peer=context.peer())
             raise Refusal(grpc.StatusCode.UNAUTHENTICATED, error.answer) from error
         except RefusedError as error:
             raise Refusal(grpc.StatusCode.INVALID_ARGUMENT, str(error)) from error

@@ -15,6 +15,7 @@ import grpc
 from aiohttp import ClientSession, ClientTimeout, UnixConnector, web
 
 from ensemble.access import check_token
+from ensemble.audit import REFUSED, record
 from ensemble.contract import ENCODED
 from ensemble.errors import MOST_BYTES, AccessError
 from server.gate.counts import CANCELLED, FAILED, OK, Counts, code_of, folder_of, written
@@ -113,6 +114,7 @@ class Web:
 
     async def _for_operator(self, request: web.Request) -> web.StreamResponse:
         if not has_right(request.headers.get(ADMIN_HEADER, ""), self._settings.admin_key):
+            record(REFUSED, why="the operator's key is missing or wrong", method=request.path, peer=request.remote)
             return _error(403, "this endpoint is the operator's")
         body = b"{}" if request.method == "POST" else b""
         return await self._forward(request, HTTP_SOCKET, request.rel_url.raw_path, body, {})
@@ -133,6 +135,7 @@ class Web:
         try:
             check_token(request.headers, self._settings.reading, "reading")
         except AccessError as error:
+            record(REFUSED, why=str(error), peer=request.remote)
             return _error(401, error.answer)
         try:
             body = await asyncio.wait_for(request.read(), BODY_TIMEOUT)

@@ -61,6 +61,10 @@ preStop:
 {{- with .Values.catalog.mostCandidates }}
 - {name: MINTMARK_MOST_CANDIDATES, value: {{ int64 . | quote }}}
 {{- end }}
+- {name: MINTMARK_LOG_FORMAT, value: {{ .Values.log.format }}}
+{{- if .Values.log.audit }}
+- {name: MINTMARK_AUDIT, value: "-"}
+{{- end }}
 {{- if .Values.limits }}
 - name: MINTMARK_LIMITS
   value: {{ range $name, $value := .Values.limits }}{{ $name }}={{ int64 $value }} {{ end }}

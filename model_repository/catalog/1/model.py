@@ -7,10 +7,11 @@ from typing import Any
 
 import numpy as np
 
-from backends.adapter import Answer, answer_each, call, column, max_batch, parameters, settings, texts
+from backends.adapter import Answer, answer_each, call, changed, column, max_batch, parameters, settings, texts
 from catalog import Makers, open_configured
 from catalog.service.operations.context import Context
 from catalog.service.operations.requests import changes, parse, perform
+from catalog.service.operations.told import told
 from catalog.service.picture import coin_tensor
 from ensemble.access import check_change, check_read
 from ensemble.contract import COIN, EMBEDDER, EMBEDDING, RELIEF, RELIEF_MAPPER, REQUEST, RESPONSE, Model, Tensor
@@ -40,7 +41,10 @@ class TritonPythonModel:
         replies = []
         for operation in [parse(text) for text in texts(request, REQUEST, self.limits.request_bytes)]:
             who = check_change(given) if changes(operation) else ""
-            replies.append(perform(self.context, operation, who))
+            reply = perform(self.context, operation, who)
+            if changes(operation):
+                changed(request, who, **told(operation, reply))
+            replies.append(reply)
         return {RESPONSE: column([json.dumps(reply, ensure_ascii=False) for reply in replies])}
 
     def finalize(self) -> None:

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from backends.adapter import Answer, answer_each, array, column, parameters, settings, texts
+from backends.adapter import Answer, answer_each, array, changed, column, parameters, settings, texts
 from catalog import Enrolment, Makers, open_configured
 from catalog.events import By
 from catalog.service.enrolling import enroll, views_of
@@ -43,7 +43,10 @@ class TritonPythonModel:
         views = views_of(coins, embeddings, reliefs, self.makers)
         seen = sights(coins, *(array(request, tensor) for tensor in (ELLIPSE, FOUND, COIN_PROBABILITY, CUT_OFF)))
         doubtful = [doubts(sight) for sight in seen]
-        enrolled = [enroll(self.catalog, *pair, by) for pair in zip(enrolments, views, strict=True)]
+        enrolled = []
+        for pair in zip(enrolments, views, strict=True):
+            enrolled.append(enroll(self.catalog, *pair, by))
+            changed(request, by.who, what="enroll", entries=[enrolled[-1][0]])
         said = ["\n".join([*doubt, *shared]) for doubt, (_, shared) in zip(doubtful, enrolled, strict=True)]
         return {ENROLLED_ID: column([entry_id for entry_id, _ in enrolled]), WARNINGS: column(said)}
 
