@@ -70,6 +70,7 @@ ON: Values = merged(
         "gateway": {
             "replicas": 2,
             "tlsSecret": "coins-web",
+            "proxies": ["10.0.0.0/8"],
             "service": {"type": "LoadBalancer", "port": 443},
             "ingress": {"enabled": True, "className": "nginx", "host": "coins.example", "tlsSecret": "coins-web"},
         },

@@ -223,10 +223,12 @@ def test_pods_are_closed(case: str) -> None:
         assert pod["enableServiceLinks"] is False  # Kubernetes would set MINTMARK_PORT and others
         assert not {"hostNetwork", "hostPID", "hostIPC"} & set(pod)
         for container in pod["containers"]:
+            gateway = {"runAsUser": 10002, "runAsGroup": 10002} if container["name"] == "gateway" else {}
             assert container["securityContext"] == {
                 "allowPrivilegeEscalation": False,
                 "readOnlyRootFilesystem": True,
                 "capabilities": {"drop": ["ALL"]},
+                **gateway,
             }
             assert container["resources"]["limits"]["memory"]
         assert all("hostPath" not in one for one in pod["volumes"])
@@ -384,7 +386,7 @@ def test_the_port_of_milvus_may_be_left_out() -> None:
 def test_the_gateway_asks_the_server_and_knows_its_names() -> None:
     documents = render(CASES["gateway"])
     (container,) = pods(documents)[f"{NAME}-gateway"]["containers"]
-    assert container["command"] == ["python3", "-m", "web"]
+    assert (container["image"], container["command"]) == ("mintmark:web", ["python3", "-m", "web"])
     assert f"--url={NAME}:{Ports.grpc}" in container["args"]
     assert "--name=coins.example" in container["args"]
     probe = container["readinessProbe"]["httpGet"]
@@ -403,6 +405,7 @@ def test_the_gateway_s_command_line_is_one_that_it_takes() -> None:
         options = parse(containers[0]["args"])
         assert options.host == "0.0.0.0" and options.port == containers[0]["ports"][0]["containerPort"]
         assert (options.tls_cert is not None) == (case == "on")
+        assert bool(options.proxy) == (case == "on")
 
 
 @needs_helm

@@ -79,7 +79,7 @@ preStop:
 
 {{- define "mintmark.gatewayContainer" -}}
 name: gateway
-image: {{ .Values.gateway.image.repository | default .Values.image.repository }}:{{ .Values.gateway.image.tag | default .Values.image.tag | default "cpu" }}
+image: {{ .Values.gateway.image.repository | default .Values.image.repository }}:{{ .Values.gateway.image.tag }}
 imagePullPolicy: {{ .Values.image.pullPolicy }}
 command: [python3, -m, web]
 args:
@@ -91,6 +91,9 @@ args:
 {{- end }}
 {{- if .Values.gateway.ingress.enabled }}
   - --name={{ .Values.gateway.ingress.host }}
+{{- end }}
+{{- range .Values.gateway.proxies }}
+  - --proxy={{ . }}
 {{- end }}
 {{- if .Values.gateway.tlsSecret }}
   - --tls-cert=/run/secrets/gateway/tls.crt
@@ -119,6 +122,8 @@ lifecycle:
 resources:
   {{- toYaml .Values.gateway.resources | nindent 2 }}
 securityContext:
+  runAsUser: 10002
+  runAsGroup: 10002
   {{- include "mintmark.containerSecurity" . | nindent 2 }}
 volumeMounts:
   - {name: gateway-tmp, mountPath: /tmp}
@@ -129,7 +134,7 @@ volumeMounts:
 
 {{- define "mintmark.gatewayVolumes" -}}
 - name: gateway-tmp
-  emptyDir: {medium: Memory, sizeLimit: 256Mi}
+  emptyDir: {medium: Memory, sizeLimit: {{ .Values.gateway.tmp }}}
 {{- with .Values.gateway.tlsSecret }}
 - name: gateway-tls
   secret: {secretName: {{ . | quote }}, defaultMode: 0440}
