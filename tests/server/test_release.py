@@ -96,10 +96,10 @@ def test_it_works_alone(
     for name, picture in (("catalog", coins[3].catalog), ("query", coins[3].query)):
         photos.append(tmp_path / f"{name}.jpg")
         photos[-1].write_bytes(jpeg(picture))
-    use = [python, "use.py", server.url, *map(str, photos)]
+    use = [str(python), "use.py", server.url, *map(str, photos)]
     done = subprocess.run(use, cwd=tmp_path, env=outside(), capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
-    command = [python.parent / "mintmark", "--version"]
+    command = [str(python.parent / "mintmark"), "--version"]
     said = subprocess.run(command, env=outside(), capture_output=True, text=True, check=True).stdout
     assert said.split() == ["mintmark", __version__]
 
@@ -109,6 +109,6 @@ def test_its_types_are_seen_from_outside(wheel: Path, tmp_path: Path) -> None:
     good = USER.format(token=TOKEN)
     for text, right in ((good, True), (good.replace("-> Recognition", "-> int"), False)):
         (tmp_path / "user.py").write_text(text)
-        check = [python, "-m", "mypy", "--strict", "user.py"]
+        check = [str(python), "-m", "mypy", "--strict", "user.py"]
         done = subprocess.run(check, cwd=tmp_path, env=outside(), capture_output=True, text=True, check=False)
         assert (done.returncode == 0) is right, done.stdout
