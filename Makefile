@@ -19,7 +19,7 @@ TYPESCRIPT := 7.0.2
 TSC = $(DEV)/node/node_modules/typescript/bin/tsc
 
 .DEFAULT_GOAL := help
-.PHONY: help demo serve phone load test unit lint format debian hooks train install-weights restore-weights configs export check-export models clean
+.PHONY: help demo serve phone load test unit lint format docs debian hooks train install-weights restore-weights configs export check-export models clean
 
 help:  ## list the commands
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -41,7 +41,7 @@ $(DEV)/.ready: requirements/*.txt python_client/pyproject.toml build/get_helm.py
 	$(DEV)/bin/python -m pip install $(PIP_FLAGS) --no-deps --requirement requirements/train-no-deps.txt
 	$(DEV)/bin/python -m pip install $(PIP_FLAGS) --requirement requirements/serve.txt \
 		--requirement requirements/train.txt --requirement requirements/test.txt \
-		--requirement requirements/stores.txt --requirement requirements/loadtest.txt --editable python_client
+		--requirement requirements/stores.txt --requirement requirements/loadtest.txt --requirement requirements/docs.txt --editable python_client
 	$(DEV)/bin/python build/get_helm.py
 	@touch $@
 
@@ -91,6 +91,9 @@ lint: $(DEV)/.ready $(DEV)/.typescript  ## style, imports, types, generated file
 format: $(DEV)/.ready  ## format the code
 	$(DEV)/bin/ruff check --fix .
 	$(DEV)/bin/ruff format .
+
+docs: $(DEV)/.ready  ## make the documents a site: data/site/index.html; fails where a link leads nowhere
+	@NO_MKDOCS_2_WARNING=1 $(DEV)/bin/mkdocs build --quiet && echo "data/site/index.html"
 
 debian:  ## what some tests need of Debian; without it they are skipped, and say so
 	@command -v apt-get > /dev/null || { echo "no apt-get here: tests that need Chromium or Prometheus are skipped"; exit 0; }; \

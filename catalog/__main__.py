@@ -31,8 +31,8 @@ from ensemble.errors import CatalogError
 NICE = 10  # searches must not wait for a build
 
 
-def main(argv: list[str] | None = None) -> int:
-    """Command line."""
+def parse(argv: list[str] | None) -> argparse.Namespace:
+    """Read the command line."""
     parser = argparse.ArgumentParser(
         prog="python -m catalog",
         description=inspect.getdoc(sys.modules[__name__]),
@@ -52,7 +52,12 @@ def main(argv: list[str] | None = None) -> int:
     restoring = commands.add_parser("restore")
     restoring.add_argument("file", type=Path)
     restoring.add_argument("folder")
-    options = parser.parse_args(argv)
+    return parser.parse_args(argv)
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Command line."""
+    options = parse(argv)
     run = {"build": _build, "check": _check, "backup": _back_up, "restore": _restore}[options.command]
     try:
         return run(options)

@@ -13,6 +13,7 @@ from ensemble.errors import ERRORS
 ROOT = Path(__file__).resolve().parents[1]
 PACKAGES = ("catalog", "deploy", "ensemble", "examples", "loadtest", "server", "training", "web")
 README = (ROOT / "README.md").read_text()
+USE = (ROOT / "docs" / "use.md").read_text()
 DOCUMENTS = sorted(
     str(path.relative_to(ROOT))
     for pattern in ("*.md", "docs/*.md", "deploy/chart/*.md", "loadtest/*.md", "python_client/*.md", "weights/*.md")
@@ -77,10 +78,10 @@ def catalog() -> str:
 
 
 def test_the_codes_of_errors_are_listed() -> None:
-    table = re.findall(r"^\| `([A-Z_]+)` \| `([A-Z_]+)` \|", README, re.MULTILINE)
+    table = re.findall(r"^\| `([A-Z_]+)` \| `([A-Z_]+)` \|", USE, re.MULTILINE)
     grpc = {"INVALID_ARG": "INVALID_ARGUMENT"}
     assert table == [(error.code, grpc.get(error.status.value, error.status.value)) for error in ERRORS]
 
 
 def test_the_formats_of_photos_are_listed() -> None:
-    assert f"one of {', '.join(PHOTO_FORMATS)}" in README
+    assert f"one of {', '.join(PHOTO_FORMATS)}" in USE
