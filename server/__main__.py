@@ -4,6 +4,7 @@ import argparse
 import os
 import signal
 import sys
+import time
 from pathlib import Path
 from types import FrameType
 
@@ -143,7 +144,7 @@ def main(argv: list[str] | None = None) -> int:
     """Command line; runs the server until a signal stops it. Exit status 1 where the server fails."""
     options = parse(argv)
     ports = Ports.free() if options.free_ports else Ports(options.grpc_port, options.http_port, options.metrics_port)
-    log = options.log or log_of(ports)
+    log, begun = options.log or log_of(ports), time.time()
     index = {variables.INDEX: options.index} if options.index else {}
     for number in (signal.SIGTERM, signal.SIGINT):  # a shell starts background jobs with SIGINT ignored
         signal.signal(number, _interrupt)
@@ -173,7 +174,9 @@ def main(argv: list[str] | None = None) -> int:
             )
             server.start()
     except ServerError as error:
-        print(f"error: {error}\nTriton's log: {log}", file=sys.stderr)
+        print(f"error: {error}", file=sys.stderr)
+        if log.is_file() and log.stat().st_mtime >= begun:
+            print(f"Triton's log: {log}", file=sys.stderr)
         return 1
     except KeyboardInterrupt:
         return 130

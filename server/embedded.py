@@ -23,8 +23,9 @@ from server.audit import AuditLog
 from server.gate.settings import GateSettings
 from server.gates import Gates
 from server.gateway import Gateway, Web
+from server.gpu import missing_gpu
 from server.launch import LOOPBACK, Launch, Ports, triton_command, triton_environment
-from server.log import PrivateFile, TritonLog, as_json
+from server.log import MISSING_GPU, PrivateFile, TritonLog, as_json
 from server.staging import drop_regions, staging
 from server.supervision import Supervised
 from server.tls import Tls
@@ -135,6 +136,10 @@ class EmbeddedServer:
                 model failed (with its reason), or the server was not ready in time.
         """
         check_numpy()
+        if self._target is not Target.CPU and (why := missing_gpu()):
+            raise ServerError(
+                f"the target {self._target.value} needs an NVIDIA GPU, and {why}; --target cpu needs none"
+            )
         wheel = find_wheel()
         if self._tls is not None:
             self._tls.check()
@@ -163,7 +168,8 @@ class EmbeddedServer:
         assemble_backends(wheel, folder / "backends")
         assemble_models(self._repository, folder / "models", self._models)
         write_configs(folder / "models", self._target, self.cpu, self._models)
-        log = TritonLog(self.log, self._hear, as_json if self._json_log else str)
+        dropped = MISSING_GPU if self._target is Target.CPU else None
+        log = TritonLog(self.log, self._hear, as_json if self._json_log else str, dropped)
         self._resources.callback(log.close)
         if self._audit is not None:
             try:

@@ -22,6 +22,11 @@ LONGEST_LINE = 4096  # characters
 _LEVELS = {"I": "info", "W": "warning", "E": "error", "F": "fatal", "V": "debug"}
 # I1130 13:01:30.012477 4905 model.cc:117] "text", or 2026-11-30T13:01:30Z I 4905 model.cc:117] "text"
 _TRITON = re.compile(r"(?:([IWEFV])\d{4} \S+|\S+Z ([IWEFV])) \d+ (\S+:\d+)\] (.*)", re.DOTALL)
+# What Triton says where there is no GPU: on the target CPU that is no error, and nothing that anybody can mend.
+MISSING_GPU = re.compile(
+    r"[IWE]\d{4} .*(?:Unable to allocate pinned system memory|CUDA memory pool disabled"
+    r"|CudaDriverHelper has not been initialized|unable to create stream for \w+: CUDA)"
+)
 
 
 def as_json(line: str) -> str:
@@ -97,15 +102,23 @@ class TritonLog(Lines):
         path: of the file.
         heard: called with each line, from another thread.
         form: of a line in the file.
+        dropped: lines that the file is better without.
     """
 
-    def __init__(self, path: Path, heard: Callable[[str], None], form: Callable[[str], str] = str) -> None:
+    def __init__(
+        self,
+        path: Path,
+        heard: Callable[[str], None],
+        form: Callable[[str], str] = str,
+        dropped: re.Pattern[str] | None = None,
+    ) -> None:
         super().__init__(self._keep)
-        self._path, self._heard, self._form = path, heard, form
+        self._path, self._heard, self._form, self._dropped = path, heard, form, dropped
         self._file = PrivateFile(path)
 
     def _keep(self, line: str) -> None:
-        self._file.write(self._form(line))
+        if self._dropped is None or not self._dropped.match(line):
+            self._file.write(self._form(line))
         self._heard(line)
 
     def keep_crash(self) -> Path:
