@@ -187,6 +187,7 @@ def launch_of(settings: Settings) -> Launch:
         config_name="cpu" if settings.target == "cpu" else "",
         backends=settings.backends,
         cuda_pool_mib=settings.cuda_pool_mib,
+        collector=settings.traces,
     )
     return hardened(launch)
 

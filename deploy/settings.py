@@ -15,6 +15,7 @@ from deploy.environment import SettingsError, read_path, read_secret, read_token
 from ensemble import variables
 from ensemble.access import AccessSetupError, changing
 from ensemble.parameters import CandidateLimits
+from ensemble.tracing import collector
 from server.tls import Tls
 from server.wheel import ServerError
 
@@ -54,6 +55,7 @@ class Settings:
     hosts: tuple[str, ...]  # by which HTTP is asked
     origins: tuple[str, ...]  # web pages that may ask over HTTP
     json_log: bool
+    traces: str  # OpenTelemetry collector; '' for none
     audit: str  # file of the audit log; OUTPUT is the container's output, '' keeps none
 
 
@@ -94,6 +96,7 @@ def read_settings(environment: Mapping[str, str]) -> Settings:
         hosts=tuple(environment.get(variables.HTTP_HOSTS, "").split()),
         origins=tuple(environment.get(variables.HTTP_ORIGINS, "").split()),
         json_log=_json_log(environment),
+        traces=_collector(environment),
         audit=environment.get(variables.AUDIT, ""),
     )
 
@@ -108,6 +111,14 @@ def _switch(environment: Mapping[str, str], name: str) -> bool:
     if given not in ("0", "1"):
         raise SettingsError(f"{name} is {given!r}; it must be 0 or 1")
     return given == "1"
+
+
+def _collector(environment: Mapping[str, str]) -> str:
+    given = environment.get(variables.TRACES) or ""
+    try:
+        return collector(given) if given else ""
+    except ValueError as error:
+        raise SettingsError(f"{variables.TRACES}: {error}") from error
 
 
 def _json_log(environment: Mapping[str, str]) -> bool:

@@ -23,6 +23,7 @@ LIMITS = "MINTMARK_LIMITS"  # what one request may cost, such as photo_bytes=800
 TRITON = "MINTMARK_TRITON"  # folder of the unpacked Triton wheel
 CACHE = "MINTMARK_CACHE"  # folder of engines and compiled graphs
 LOG_FORMAT = "MINTMARK_LOG_FORMAT"  # text or json
+TRACES = "MINTMARK_TRACES"  # OpenTelemetry collector that gets traces over HTTP, such as http://collector:4318
 AUDIT = "MINTMARK_AUDIT"  # file of the audit log; - is the container's output
 AUDIT_SOCKET = "MINTMARK_AUDIT_SOCKET"  # to which processes say what it should hold; the server sets it
 CORE_LOCKS = "MINTMARK_CORE_LOCKS"  # folder in which the workers agree on slots; the server sets it

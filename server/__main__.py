@@ -13,6 +13,7 @@ from tqdm import tqdm
 from ensemble import variables
 from ensemble.contract import MODELS
 from ensemble.graph import Target
+from ensemble.tracing import collector
 from server.embedded import EmbeddedServer
 from server.gateway import PORT as GATEWAY_PORT
 from server.gateway import Web, missing_package
@@ -73,6 +74,12 @@ def parse(argv: list[str] | None) -> argparse.Namespace:
         "--audit",
         type=Path,
         help=f"file of the audit log: changes and refused tokens, as JSON lines ({variables.AUDIT})",
+    )
+    parser.add_argument(
+        "--traces",
+        type=collector,
+        metavar="URL",
+        help=f"OpenTelemetry collector for traces, such as http://localhost:4318 ({variables.TRACES})",
     )
     parser.add_argument("--tls-key", type=Path, help="its key")
     parser.add_argument(
@@ -143,6 +150,8 @@ def log_of(ports: Ports) -> Path:
 def main(argv: list[str] | None = None) -> int:
     """Command line; runs the server until a signal stops it. Exit status 1 where the server fails."""
     options = parse(argv)
+    if options.traces:
+        os.environ[variables.TRACES] = options.traces  # of the gateway, too
     ports = Ports.free() if options.free_ports else Ports(options.grpc_port, options.http_port, options.metrics_port)
     log, begun = options.log or log_of(ports), time.time()
     index = {variables.INDEX: options.index} if options.index else {}

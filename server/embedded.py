@@ -232,6 +232,7 @@ class EmbeddedServer:
             backends=folder / "backends",
             shared_memory_prefix=f"{folder.name}_",
             trace=self._trace,
+            collector={**os.environ, **self._extra}.get(variables.TRACES, ""),
         )
 
     def _environment(self, wheel: Wheel, folder: Path) -> dict[str, str]:

@@ -7,12 +7,14 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ensemble import variables
+from ensemble.tracing import TRACES_PATH
 from server.gate.settings import triton_options
 
 LOOPBACK = "127.0.0.1"
 STOP_TIMEOUT = 30  # s that requests in flight have left when the server stops
 LOADED_AT_ONCE = 16  # models: most of the time one waits for its process to start
 TRACED = 5  # one request in so many is traced
+SAMPLED = 1000  # one in so many requests whose clients do not trace is traced, where there is a collector
 PINNED_POOL_MIB = 1024  # canvases on their way to the GPU, 3 MB each
 
 _OWN_BACKENDS = ("python", "openvino", "opencv", "tensorrt_rtx")  # that exchange tensors by shared memory
@@ -72,6 +74,7 @@ class Launch:
     cuda_pool_mib: int = 0  # memory pool on GPU 0; 0 on a machine without one
     shared_memory_prefix: str = ""  # of the names of shared memory regions, so that they can be removed afterwards
     trace: Path | None = None  # file for traces of requests
+    collector: str = ""  # of OpenTelemetry, which gets them instead
     log_format: str = "default"
 
 
@@ -103,7 +106,12 @@ def triton_command(launch: Launch) -> list[str]:
     arguments = [f"--{name}={value}" for name, value in options.items()]
     if not launch.complete_configs:
         arguments.append("--disable-auto-complete-config")
-    return [launch.binary, *arguments, *_regions(launch.shared_memory_prefix), *_tracing(launch.trace)]
+    return [
+        launch.binary,
+        *arguments,
+        *_regions(launch.shared_memory_prefix),
+        *_tracing(launch.trace, launch.collector),
+    ]
 
 
 def _regions(prefix: str) -> list[str]:
@@ -111,10 +119,15 @@ def _regions(prefix: str) -> list[str]:
     return [f"--backend-config={name},shm-region-prefix-name={prefix}" for name in names]
 
 
-def _tracing(file: Path | None) -> list[str]:
-    if file is None:
-        return ["--trace-config=level=OFF"]
-    return [f"--trace-config={setting}" for setting in (f"triton,file={file}", "level=TIMESTAMPS", f"rate={TRACED}")]
+def _tracing(file: Path | None, collector: str) -> list[str]:
+    settings = ["level=OFF"]
+    if file is not None:
+        settings = [f"triton,file={file}", "level=TIMESTAMPS", f"rate={TRACED}"]
+    elif collector:
+        # What a client traces is traced, whatever the rate is.
+        settings = ["mode=opentelemetry", "level=TIMESTAMPS", f"rate={SAMPLED}"]
+        settings += [f"opentelemetry,url={collector}{TRACES_PATH}", "opentelemetry,resource=service.name=mintmark"]
+    return [f"--trace-config={setting}" for setting in settings]
 
 
 def triton_environment(inherited: Mapping[str, str], catalog: str, cache: Path, locks: Path) -> dict[str, str]:

@@ -10,9 +10,11 @@ import sys
 from pathlib import Path
 
 from ensemble import variables
+from ensemble.tracing import collector
 from mintmark import DEFAULT_URL, Client, MintmarkError
 from web.proxies import network_of
 from web.settings import LOOPBACK, Settings, limits
+from web.tracing import send_to
 
 try:
     from web.serving import Announced, Certificates, configured, in_header
@@ -48,6 +50,13 @@ def parse(argv: list[str] | None) -> argparse.Namespace:
     parser.add_argument("--tls-key", type=Path, help="its key")
     parser.add_argument(
         "--tls-client-ca", type=Path, help="only browsers with a certificate of this authority may connect"
+    )
+    parser.add_argument(
+        "--traces",
+        type=collector,
+        default=os.environ.get(variables.TRACES) or None,
+        metavar="URL",
+        help=f"OpenTelemetry collector for traces, such as http://localhost:4318 ({variables.TRACES})",
     )
     group = parser.add_argument_group("limits")
     for one in limits():
@@ -121,6 +130,8 @@ def main(argv: list[str] | None = None) -> int:
     def connect(token: str) -> Client:
         return Client(options.url, token=token or None, timeout=TIMEOUT)
 
+    if options.traces:
+        send_to(options.traces)
     try:
         Client(options.url).close()
         server = Announced(configured(settings_of(options), connect, options.host, options.port, _tls(options)))

@@ -17,6 +17,7 @@ from web.routes.page import Page
 from web.server import Connect, Server
 from web.sessions import Sessions
 from web.settings import Settings
+from web.tracing import TELEMETRY
 
 ROUTERS = (
     session.router,
@@ -60,6 +61,7 @@ def create(settings: Settings, connect: Connect, clock: Callable[[], float] = ti
         lifespan=lifespan,
         redirect_slashes=False,
         responses=problems.DESCRIBED,
+        telemetry=TELEMETRY,
     )
     app.state.gateway = gateway
     problems.install(app)

@@ -5,6 +5,7 @@ import time
 from collections import OrderedDict
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from contextvars import copy_context
 from typing import TypeVar
 
 from mintmark import Client, InvalidRequest, MintmarkError, RequestTimeout, Unauthorized
@@ -49,15 +50,16 @@ class Server:
             MintmarkError: as the client does.
         """
         client, loop = self._client(token), asyncio.get_running_loop()
+        run = copy_context().run  # what is traced goes on in the thread
         if seconds is None:
-            return await loop.run_in_executor(self._threads, question, client)
+            return await loop.run_in_executor(self._threads, run, question, client)
         until = time.monotonic() + seconds
 
         def in_time() -> Answer:
             return question(client.with_timeout(max(until - time.monotonic(), _LEAST_SECONDS)))
 
         try:
-            return await asyncio.wait_for(loop.run_in_executor(self._threads, in_time), seconds)
+            return await asyncio.wait_for(loop.run_in_executor(self._threads, run, in_time), seconds)
         except asyncio.TimeoutError:
             raise RequestTimeout(f"no answer in {seconds:g} s") from None
 

@@ -1,6 +1,7 @@
 """The gate over gRPC: every call that clients may make, and no other, passed on to Triton's socket."""
 
 import asyncio
+import re
 import time
 from collections.abc import Awaitable, Callable
 from pathlib import Path
@@ -24,7 +25,11 @@ OPEN = ("ServerLive", "ModelReady", "ServerMetadata", "ModelMetadata")  # beside
 # With the operator's key. Shared memory is not among them: whoever may name a region reads and writes that of others.
 OPERATORS = ("RepositoryIndex", "ModelConfig", "ModelStatistics", "TraceSetting", "LogSettings")
 HEALTH = "/grpc.health.v1.Health/Check"
-FORWARDED = ("authorization",)  # headers
+FORWARDED = {  # headers, and what they may look like
+    "authorization": re.compile(r".*"),
+    "traceparent": re.compile(r"00-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}"),  # W3C Trace Context, 3.2
+    "tracestate": re.compile(r"[ -~]{1,512}"),
+}
 
 # s, ms: a connection without a call is closed, one that says nothing sooner, and one whose other end is gone.
 _IDLE_MS, _HANDSHAKE_MS, _PING_MS, _PONG_MS = 300_000, 20_000, 60_000, 20_000
@@ -169,7 +174,9 @@ class Calls(grpc.GenericRpcHandler):
         if not self._state.listening:
             raise Refusal(grpc.StatusCode.UNAVAILABLE, STARTING.answer)
         headers = _headers(context)
-        kept = [(name, headers[name]) for name in FORWARDED if name in headers]
+        kept = [
+            (name, headers[name]) for name in FORWARDED.keys() & headers if FORWARDED[name].fullmatch(headers[name])
+        ]
         try:
             # If Triton is away for a moment, the call waits for it, as long as its client does.
             answer: bytes = await self._calls[method](

@@ -65,6 +65,7 @@ ON: Values = merged(
         "image": {"repository": "registry.example/mintmark", "tag": "0.1.0-gpu", "pullSecrets": ["registry"]},
         "catalog": {"index": "HNSW:M=16,efConstruction=200", "candidates": 500, "mostCandidates": 20000},
         "cache": {"kind": "claim", "accessMode": "ReadWriteMany", "storageClass": "shared"},
+        "log": {"format": "json", "traces": "http://collector.monitoring:4318"},
         "limits": {"photo_bytes": 8000000, "scans": 20},
         "service": {"type": "LoadBalancer", "annotations": {"a.example/internal": "true"}},
         "gateway": {

@@ -372,7 +372,7 @@ def test_grpc_is_reached_from_the_gateway_and_named_namespaces() -> None:
     assert sources[0]["podSelector"]["matchLabels"].items() <= gateway.items()
     assert sources[1:] == [{"namespaceSelector": {"matchLabels": {"kubernetes.io/metadata.name": "catalogers"}}}]
     assert set(let_in(policy)) == {"grpc", "metrics"}
-    assert {port["port"] for rule in policy["spec"]["egress"] for port in rule["ports"]} == {53, 19530}
+    assert {port["port"] for rule in policy["spec"]["egress"] for port in rule["ports"]} == {53, 19530, 4318}
 
 
 @needs_helm
@@ -380,6 +380,19 @@ def test_the_port_of_milvus_may_be_left_out() -> None:
     values = merged(TOKEN, {"catalog": {"milvus": {"location": "milvus+tls://milvus.data/coins"}}})
     (policy,) = of_kind(render(values), "NetworkPolicy")
     assert policy["spec"]["egress"][-1]["ports"] == [{"port": 19530, "protocol": "TCP"}]
+
+
+@needs_helm
+@pytest.mark.parametrize(
+    ("address", "port"),
+    [("http://collector:4318", 4318), ("https://collector.example", 443), ("http://collector", 80)],
+)
+def test_traces_leave_for_the_collector_alone(address: str, port: int) -> None:
+    documents = render(merged(TOKEN, GATEWAY, {"log": {"traces": address}}))
+    for policy in of_kind(documents, "NetworkPolicy"):
+        assert {"ports": [{"port": port, "protocol": "TCP"}]} in policy["spec"]["egress"]
+    (gateway,) = pods(documents)[f"{NAME}-gateway"]["containers"]
+    assert f"--traces={address}" in gateway["args"]
 
 
 @needs_helm

@@ -19,6 +19,7 @@ from web.limits import Bucket
 from web.problems import Problem, ProblemDetails, problem_of
 from web.recognizing import Search, recognize, search_of
 from web.settings import NUMBER_BYTES, Settings
+from web.tracing import span
 
 router = APIRouter()
 
@@ -119,7 +120,8 @@ async def _answer(
         frame = await newest.take()
         if access.session and gateway.sessions.get(session_id(socket)) is not access.session:
             return _POLICY, "the session has ended"
-        answer = await _about(gateway, access, search, frame)
+        with span("camera frame"):
+            answer = await _about(gateway, access, search, frame)
         await socket.send_text(answer.model_dump_json())
         if answer.problem and answer.problem.status == 401:
             return _POLICY, answer.problem.detail

@@ -43,6 +43,11 @@ helm.sh/chart: {{ .Chart.Name }}-{{ .Chart.Version }}
 {{ regexFind ":[0-9]+/" .Values.catalog.milvus.location | trimAll ":/" | default "19530" }}
 {{- end }}
 
+{{- /* Port of the collector of traces, which its address may leave out. */ -}}
+{{- define "mintmark.collectorPort" -}}
+{{ regexFind ":[0-9]+$" .Values.log.traces | trimAll ":" | default (hasPrefix "https" .Values.log.traces | ternary "443" "80") }}
+{{- end }}
+
 {{- /* Seconds that a photo waits in the queues of its models, on average over two minutes. */ -}}
 {{- define "mintmark.queueSeconds" -}}
 {{- $pods := printf "namespace=%q, pod=~\"%s-.+\"" .Release.Namespace (include "mintmark.name" .) -}}

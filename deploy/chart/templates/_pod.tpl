@@ -65,6 +65,9 @@ preStop:
 {{- if .Values.log.audit }}
 - {name: MINTMARK_AUDIT, value: "-"}
 {{- end }}
+{{- with .Values.log.traces }}
+- {name: MINTMARK_TRACES, value: {{ . | quote }}}
+{{- end }}
 {{- if .Values.limits }}
 - name: MINTMARK_LIMITS
   value: {{ range $name, $value := .Values.limits }}{{ $name }}={{ int64 $value }} {{ end }}
@@ -94,6 +97,9 @@ args:
 {{- end }}
 {{- range .Values.gateway.proxies }}
   - --proxy={{ . }}
+{{- end }}
+{{- with .Values.log.traces }}
+  - --traces={{ . }}
 {{- end }}
 {{- if .Values.gateway.tlsSecret }}
   - --tls-cert=/run/secrets/gateway/tls.crt

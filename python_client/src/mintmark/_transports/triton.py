@@ -20,6 +20,7 @@ from mintmark._errors import (
     ServerUnavailable,
     Unauthorized,
 )
+from mintmark._traces import request
 from mintmark._transports.base import Tensors
 from mintmark._transports.reachability import is_no_server, reason
 from mintmark._transports.tls import Tls
@@ -36,7 +37,7 @@ class TritonTransport:
 
     def __init__(self, url: str, *, token: str | None = None, tls: bool | Tls = False) -> None:
         self._url = _checked_address(url)
-        self._headers = {"authorization": f"Bearer {_checked(token)}"} if token else None
+        self._headers = {"authorization": f"Bearer {_checked(token)}"} if token else {}
         certificates = Tls() if isinstance(tls, bool) else tls
         self._encryption = {"ssl": True, **certificates.checked()} if tls else {"ssl": False}
         self._idle: SimpleQueue[triton.InferenceServerClient] = SimpleQueue()
@@ -52,13 +53,13 @@ class TritonTransport:
         """See Transport."""
         wanted = [triton.InferRequestedOutput(name) for name in outputs]
         try:
-            with self._connection() as connection:
+            with self._connection() as connection, request(model) as traced:
                 result = connection.infer(
                     model,
                     _encode(inputs),
                     outputs=wanted,
                     parameters=dict(parameters),
-                    headers=self._headers,
+                    headers={**self._headers, **traced},
                     client_timeout=timeout,
                 )
         except InferenceServerException as error:
