@@ -1,6 +1,5 @@
 """A small collector of OpenTelemetry: takes spans over HTTP, as JSON (Triton) or protobuf (Python)."""
 
-import base64
 import json
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -88,7 +87,9 @@ def _of_protobuf(data: bytes) -> list[Span]:
         Span(
             span.name,
             _service((one.key, one.value.string_value) for one in resource.resource.attributes),
-            *(base64.b16encode(value).decode().lower() for value in (span.trace_id, span.span_id, span.parent_span_id)),
+            span.trace_id.hex(),
+            span.span_id.hex(),
+            span.parent_span_id.hex(),
             span.start_time_unix_nano,
             span.end_time_unix_nano,
         )
