@@ -3,6 +3,7 @@
     python -m loadtest.planning measure                           step times of a server into data/loadtest/steps.json
     python -m loadtest.planning check --measured data/loadtest/compare/compare.json
     python -m loadtest.planning table --p95 1000 --machines 1 4 16 [--price 0.10]
+    python -m loadtest.planning slices [--p95 100]                cards and MIG slices, estimated: none was measured
 
 `check` compares the simulation with the measurements of `loadtest.compare`. `table` predicts throughput and p95 by
 number of instances and batch size, then the capacity of some machines and the machine hours of a million photos.
@@ -10,16 +11,22 @@ number of instances and batch size, then the capacity of some machines and the m
 
 import argparse
 import sys
+from dataclasses import fields
 from pathlib import Path
 
 import numpy as np
 from tqdm import tqdm
 
+from ensemble.places import MODEL_REPOSITORY
 from loadtest import command
 from loadtest.compare.figures import MEASURES, Comparison
 from loadtest.host import add_arguments, host, pin
 from loadtest.planning.simulation import Setup, capacity, closed
+from loadtest.planning.slices import STEPS as SLICED
+from loadtest.planning.slices import Assumed, slices_text
 from loadtest.planning.step_times import Times, measure
+from loadtest.planning.work import Work
+from loadtest.planning.work import count as counted
 from loadtest.tables import number, table
 from mintmark import MintmarkError
 from server.wheel import ServerError
@@ -98,6 +105,15 @@ def capacity_text(times: Times, options: argparse.Namespace) -> str:
     return "\n".join([title, *table(header, rows), "", ASSUMPTIONS])
 
 
+def _works() -> list[Work]:
+    return [counted(step.name, MODEL_REPOSITORY / step.name / "1" / "model.onnx") for step in SLICED]
+
+
+def _assumed(options: argparse.Namespace) -> Assumed:
+    said = {one.name: getattr(options, one.name) for one in fields(Assumed)}
+    return Assumed(**{name: int(value) if name in ("cores", "entries") else value for name, value in said.items()})
+
+
 def parse(argv: list[str] | None) -> argparse.Namespace:
     """The options."""
     parser = command.parser("loadtest.planning", __doc__)
@@ -117,6 +133,12 @@ def parse(argv: list[str] | None) -> argparse.Namespace:
     tables.add_argument("--p95", type=float, default=1000.0, help="limit for the capacity, ms (%(default)s)")
     tables.add_argument("--sample", type=int, default=2000, help="photos simulated for a figure (%(default)s)")
     tables.add_argument("--price", type=float, help="of a machine for an hour, in any currency")
+    slicing = commands.add_parser("slices", help="cards and MIG slices, estimated from the graphs")
+    slicing.add_argument("--p95", type=float, default=100.0, help="limit for the capacity, ms (%(default)s)")
+    slicing.add_argument("--sample", type=int, default=1000, help="photos simulated for a figure (%(default)s)")
+    for one in fields(Assumed):
+        option = f"--{one.name.replace('_', '-')}"
+        slicing.add_argument(option, type=float, default=one.default, help="assumed (%(default)g)")
     for each in (measuring, checking, tables):
         each.add_argument("--steps", "--stages", type=Path, default=STEPS, help="file of the step times (%(default)s)")
     return parser.parse_args(argv)
@@ -130,6 +152,9 @@ def main(argv: list[str] | None = None) -> int:
             cores = pin(options.cores)
             with host(options) as there:
                 measure(there, cores, options.seconds).save(options.steps)
+        if options.command == "slices":
+            print(slices_text(_works(), _assumed(options), options.p95, options.sample))
+            return 0
         times = Times.load(options.steps)
         if options.command == "measure":
             print(steps_text(times))
