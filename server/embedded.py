@@ -30,7 +30,7 @@ from server.staging import drop_regions, staging
 from server.supervision import Supervised
 from server.tls import Tls
 from server.triton import Triton
-from server.wheel import ServerError, Wheel, check_numpy, find_wheel
+from server.wheel import ServerError, Wheel, check_numpy, find_wheel, python_library
 
 GATE_SOCKET = "gate"  # in the folder of the server, for the gateway
 _LOADED = "successfully loaded"  # in Triton's log, once for each model
@@ -98,6 +98,7 @@ class EmbeddedServer:
         self.web_address = ""  # of the gateway, for browsers
         self._audit = audit
         self._json_log = json_log
+        self._python: Path | None = None  # folder of this Python's library
         self._loaded = 0  # models, as last reported
         # Opens the operator's endpoints. Without a key of the operator, only this process has it.
         self.admin_key = os.environ.get(variables.ADMIN_KEY) or secrets.token_urlsafe(32)
@@ -136,6 +137,7 @@ class EmbeddedServer:
                 model failed (with its reason), or the server was not ready in time.
         """
         check_numpy()
+        self._python = python_library()
         if self._target is not Target.CPU and (why := missing_gpu()):
             raise ServerError(
                 f"the target {self._target.value} needs an NVIDIA GPU, and {why}; --target cpu needs none"
@@ -239,7 +241,7 @@ class EmbeddedServer:
         cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "mintmark"
         cache.mkdir(mode=0o700, parents=True, exist_ok=True)
         inherited = {name: value for name, value in os.environ.items() if name not in variables.GATE_ONLY}
-        libraries = [str(wheel.libraries), os.environ.get("LD_LIBRARY_PATH", "")]
+        libraries = [str(wheel.libraries), str(self._python or ""), os.environ.get("LD_LIBRARY_PATH", "")]
         return {
             **triton_environment(inherited, self.location, cache, folder / "slots"),
             "PATH": os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", "")]),

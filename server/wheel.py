@@ -1,7 +1,9 @@
 """The unpacked Triton wheel: where its files lie, and whether this environment can run its Python models."""
 
+import ctypes
 import os
 import sys
+import sysconfig
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -73,3 +75,27 @@ def check_numpy(version: str = np.__version__) -> None:
             f"numpy {version} is installed, but Triton's Python backend answers EMPTY outputs with numpy 2 and later: "
             "install numpy<2 where the server runs (pip install -r requirements/serve.txt)"
         )
+
+
+def python_library(folder: str | None = None) -> Path | None:
+    """The folder of the shared library of this Python, which Triton's Python backend needs; None: the system has it.
+
+    Args:
+        folder: where this Python's libraries lie.
+
+    Raises:
+        ServerError: neither this Python nor the system has it.
+    """
+    name = f"libpython{sys.version_info[0]}.{sys.version_info[1]}.so.1.0"
+    where = Path(folder if folder is not None else sysconfig.get_config_var("LIBDIR") or "")
+    if (where / name).is_file():
+        return where
+    try:
+        ctypes.CDLL(name)
+    except OSError as error:
+        raise ServerError(
+            f"Triton's Python models need {name}, which this Python ({sys.base_prefix}) does not have and the system"
+            f" neither: on Debian, apt-get install libpython3.{sys.version_info[1]}; a Python of your own needs"
+            " --enable-shared"
+        ) from error
+    return None

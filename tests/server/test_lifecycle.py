@@ -32,7 +32,7 @@ from server.__main__ import parse
 from server.assembly import assemble_models, write_configs
 from server.embedded import EmbeddedServer
 from server.launch import Ports
-from server.wheel import MADE, ServerError, check_numpy, find_wheel
+from server.wheel import MADE, ServerError, check_numpy, find_wheel, python_library
 from tests.server.conftest import ROOT, SERVE_PYTHON, Coin, jpeg, launch
 
 pytestmark = pytest.mark.server
@@ -164,6 +164,18 @@ def test_numpy_2_is_refused(version: str) -> None:
 
 def test_numpy_1_is_taken() -> None:
     check_numpy("1.26.4")
+
+
+def test_a_python_without_its_shared_library_is_refused_at_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its models would fail to start again and again, until the server gives up after minutes."""
+    name = f"libpython{sys.version_info[0]}.{sys.version_info[1]}.so.1.0"
+    (tmp_path / name).write_bytes(b"")
+    assert python_library(str(tmp_path)) == tmp_path
+    monkeypatch.setattr(sys, "version_info", (3, 99, 0))
+    with pytest.raises(ServerError, match=r"need libpython3\.99\.so\.1\.0.*apt-get install libpython3\.99"):
+        python_library(str(tmp_path))
 
 
 def test_missing_triton_is_said(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
