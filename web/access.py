@@ -57,17 +57,23 @@ async def access_of(connection: HTTPConnection) -> Access:
 async def checked(gateway: Gateway, connection: HTTPConnection, token: str) -> Role:
     """The role of a token that somebody sends. A wrong one counts as a login, and the server is asked of few at a time.
 
+    What comes while the server is being asked about the same token waits for that answer, and counts once.
+
     Raises:
         Problem: 401, it is wrong; 429, too many.
     """
-    role = gateway.server.remembered(token)
-    if role is None or role is Role.NONE:
-        client = client_of(address_of(connection.scope))
+    server, client = gateway.server, client_of(address_of(connection.scope))
+    counts = server.remembered(token) in (None, Role.NONE) and not server.is_checking(token)
+    if counts:
         gateway.logins.take(client)
-        role = await gateway.server.role(token)
-        if role is Role.NONE:
-            raise Problem(401, "unauthorized", "The token is wrong.")
-        gateway.logins.give_back(client)
+    role: Role | None = None
+    try:
+        role = await server.role(token)
+    finally:
+        if counts and role is not Role.NONE:  # a wrong one counts, and not that the server does not say
+            gateway.logins.give_back(client)
+    if role is Role.NONE:
+        raise Problem(401, "unauthorized", "The token is wrong.")
     return role
 
 

@@ -37,6 +37,7 @@ class Server:
         self._threads = ThreadPoolExecutor(threads, "server")
         self._clients: OrderedDict[str, Client] = OrderedDict()
         self._roles: OrderedDict[str, tuple[Role, float]] = OrderedDict()
+        self._checks: dict[str, asyncio.Future[Role]] = {}
 
     async def ask(self, token: str, question: Callable[[Client], Answer], seconds: float | None = None) -> Answer:
         """The answer to a question, which gets a client that sends the token.
@@ -71,6 +72,21 @@ class Server:
         """
         if (remembered := self.remembered(token)) is not None:
             return remembered
+        if token not in self._checks:
+            self._checks[token] = asyncio.ensure_future(self._asked_role(token))
+            self._checks[token].add_done_callback(lambda done: self._checked(token, done))
+        return await asyncio.shield(self._checks[token])
+
+    def is_checking(self, token: str) -> bool:
+        """Whether the server is being asked about the role of a token."""
+        return token in self._checks
+
+    def _checked(self, token: str, done: "asyncio.Future[Role]") -> None:
+        del self._checks[token]
+        if not done.cancelled():
+            done.exception()  # else asyncio logs that nobody looked, where all who asked are gone
+
+    async def _asked_role(self, token: str) -> Role:
         try:
             role = await self.ask(token, _role)
         except InvalidRequest:  # no header can carry the token

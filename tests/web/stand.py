@@ -5,6 +5,7 @@ from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
+from threading import Event
 from typing import Any
 
 import numpy.typing as npt
@@ -60,6 +61,12 @@ class Stand:
     def enroll(self, entry_id: str, name: str = "coin", side: str = "obverse", **fields: Any) -> None:
         """Add a photo to the catalog."""
         self._do(self.catalog.enroll, entry_id, name, side, **fields)
+
+    def hold(self) -> Event:
+        """Let requests wait until the event is set."""
+        go_on = Event()
+        self._thread.submit(go_on.wait, 60)
+        return go_on
 
     def close(self) -> None:
         """Close the catalog."""

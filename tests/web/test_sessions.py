@@ -1,10 +1,12 @@
 """Logging in and out, roles, and what a session lets pass."""
 
+from concurrent.futures import ThreadPoolExecutor, wait
 from http.cookies import SimpleCookie
 
 import pytest
 
 from ensemble import variables
+from mintmark import ServerUnavailable
 from tests.web.conftest import ORIGIN, Browser, Clock, OpenBrowser, form, raw
 from tests.web.stand import CHANGE, COIN, PHOTO, READ, TOKENS, Stand
 
@@ -174,3 +176,21 @@ def test_programs_send_the_token_itself(guarded: Stand, open_browser: OpenBrowse
     assert browser.http.post("/api/undo", json={}, headers=reading).status_code == 403
     for wrong in ("Bearer wrong", "Bearer", "Basic YTpi", "", f"Token {CHANGE}"):
         assert browser.http.get("/api/entries", headers={"Authorization": wrong}).status_code == 401
+
+
+def test_requests_at_once_with_a_right_token_are_one_login(guarded: Stand, open_browser: OpenBrowser) -> None:
+    browser, go_on = open_browser(guarded, logins=1), guarded.hold()
+    bearer = {"Authorization": f"Bearer {CHANGE}"}
+    with ThreadPoolExecutor(4) as programs:
+        asked = [programs.submit(browser.http.get, "/api/entries", headers=bearer) for _ in range(4)]
+        wait(asked, 0.5)
+        go_on.set()
+    assert [one.result().status_code for one in asked] == [200] * 4
+
+
+def test_a_login_does_not_count_while_the_server_is_away(guarded: Stand, open_browser: OpenBrowser) -> None:
+    browser = open_browser(guarded, logins=1)
+    guarded.error = ServerUnavailable("away")
+    assert [browser.log_in(CHANGE).status_code for _ in range(3)] == [503] * 3
+    guarded.error = None
+    assert browser.log_in(CHANGE).status_code == 200
