@@ -6,6 +6,7 @@ from contextlib import nullcontext
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.requests import HTTPConnection
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
+from starlette.websockets import WebSocket
 
 from web.body import Body
 from web.limits import InFlight, Rate, client_of
@@ -69,11 +70,12 @@ class Door:
             self._held -= body.held
 
     async def _socket(self, scope: Scope, receive: Receive, send: Send) -> None:
+        answer = _with_headers(send)
         try:
             with self._sockets.of(self._let_in(scope)):
-                await self._app(scope, receive, send)
+                await self._app(scope, receive, answer)
         except Problem as problem:
-            await send({"type": "websocket.close", "code": 1008, "reason": problem.detail})
+            await WebSocket(scope, receive, answer).send_denial_response(problem.response())
 
     def _let_in(self, scope: Scope) -> str:
         """The client that asks, if it may come in."""
@@ -122,14 +124,14 @@ def _most_bytes(scope: Scope, settings: Settings) -> int:
     return settings.upload_bytes if upload else settings.text_bytes
 
 
-def _with_headers(send: Send, body: Body) -> Send:
+def _with_headers(send: Send, body: Body | None = None) -> Send:
     async def answer(message: Message) -> None:
-        if message["type"] == "http.response.start":
+        if message["type"] in ("http.response.start", "websocket.http.response.start"):
             headers = MutableHeaders(scope=message)
             for name, value in _HEADERS.items():
                 headers[name] = value
             headers.setdefault("Cache-Control", "no-store")
-            if body.unread:
+            if body is not None and body.unread:
                 headers["Connection"] = "close"  # else its rest may come for as long as the client likes
         await send(message)
 

@@ -4,11 +4,13 @@ import ssl
 from dataclasses import dataclass
 from pathlib import Path
 from socket import socket
+from typing import Any
 
 import uvicorn
+from starlette.types import ASGIApp
 
 from web.app import create
-from web.connections import limited
+from web.connections import Listening, Refusable, limited
 from web.server import Connect
 from web.settings import NUMBER_BYTES, Settings
 
@@ -25,6 +27,18 @@ class Certificates:
     client_authority: Path | None = None
 
 
+class _Configured(uvicorn.Config):
+    """A config whose socket bounds its connections."""
+
+    def __init__(self, settings: Settings, app: ASGIApp, **said: Any) -> None:
+        super().__init__(app, **said)
+        self._settings = settings
+
+    def bind_socket(self) -> socket:
+        """As uvicorn's. Exits with status 1 where the address is taken."""
+        return Listening(super().bind_socket(), self._settings)
+
+
 def configured(
     settings: Settings, connect: Connect, host: str, port: int, tls: Certificates | None = None
 ) -> uvicorn.Config:
@@ -37,15 +51,16 @@ def configured(
         port: 0 picks a free one.
         tls: None leaves it in plain text.
     """
-    return uvicorn.Config(
+    return _Configured(
+        settings,
         create(settings, connect),
         host=host,
         port=port,
+        loop="asyncio",  # uvloop would not ask the socket
         http=limited(settings),
-        ws="websockets-sansio",
+        ws=Refusable,
         ws_max_size=settings.frame_bytes + NUMBER_BYTES,
         ws_per_message_deflate=False,  # pictures do not get smaller, and a small message may become a large one
-        limit_concurrency=settings.all_connections,
         h11_max_incomplete_event_size=HEAD_BYTES,
         proxy_headers=False,  # anybody could say to be another client
         server_header=False,
@@ -64,7 +79,7 @@ class Announced(uvicorn.Server):
 
     async def startup(self, sockets: list[socket] | None = None) -> None:
         """Begin to listen."""
-        await super().startup(sockets)
+        await super().startup(sockets or [self.config.bind_socket()])
         for one in (one for server in getattr(self, "servers", ()) for one in server.sockets):
             host, port = one.getsockname()[:2]
             print(f"ready: {'https' if self.config.is_ssl else 'http'}://{in_header(host)}:{port}", flush=True)

@@ -28,6 +28,7 @@ class Settings:
     held_bytes: int = _limit(512_000_000, "bytes of all bodies together that are received or answered")
     body_seconds: float = _limit(60.0, "s in which a body must have arrived")
     head_seconds: float = _limit(10.0, "s in which the head of a request must have arrived")
+    unread_seconds: float = _limit(60.0, "s for which a client may leave an answer unread")
     connections: int = _limit(32, "connections of one client")
     all_connections: int = _limit(512, "connections in all")
     in_flight: int = _limit(8, "requests of one client at a time")

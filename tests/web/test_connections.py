@@ -3,6 +3,7 @@
 import socket
 import ssl
 import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, closing, contextmanager, suppress
 from pathlib import Path
@@ -10,7 +11,7 @@ from typing import Any
 
 import pytest
 import uvicorn
-from websockets.exceptions import ConnectionClosed
+from websockets.exceptions import ConnectionClosed, InvalidStatus
 from websockets.sync.client import connect as open_socket
 from websockets.typing import Origin
 
@@ -106,6 +107,45 @@ def test_connections_of_one_client_are_bounded(serve: Serve) -> None:
     while not (answer := send_anew(port, ask)):  # the others are on their way out
         pass
     assert answer.startswith(b"HTTP/1.1 200")
+
+
+def test_connections_count_before_they_have_spoken_tls(serve: Serve, tmp_path: Path) -> None:
+    folder = make_certificates(tmp_path)
+    port = serve(tls=Certificates(folder / "server.pem", folder / "server.key"), connections=2)
+    with ExitStack() as stack:
+        for _ in range(2):
+            stack.enter_context(socket.create_connection(("127.0.0.1", port), timeout=60))
+        assert send_anew(port, b"") == b"", "it is closed, which a handshake would be after a minute"
+
+
+def test_connections_in_all_are_bounded(serve: Serve) -> None:
+    port = serve(all_connections=1)
+    with socket.create_connection(("127.0.0.1", port), timeout=60):
+        assert send_anew(port, b"") == b""
+
+
+def test_who_leaves_an_answer_unread_is_not_waited_for(serve: Serve, stand: Stand) -> None:
+    port, page = serve(unread_seconds=0.2, in_flight=1), 200
+    for number in range(page):
+        stand.enroll(f"large-{number}", metadata={"note": "x" * 16_000})
+    ask = b"GET /api/entries?limit=%d HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n"
+    with closing(socket.socket()) as slow:
+        slow.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+        slow.connect(("127.0.0.1", port))
+        slow.sendall(ask % page)
+        assert slow.recv(100).startswith(b"HTTP/1.1 200")
+        until = time.monotonic() + 60
+        while not (answer := send_anew(port, ask % 1)).startswith(b"HTTP/1.1 200"):
+            assert answer.startswith(b"HTTP/1.1 429") and time.monotonic() < until, "it stands before this one for ever"
+            time.sleep(0.05)
+
+
+def test_a_refused_socket_is_no_failure(serve: Serve, capsys: pytest.CaptureFixture[str]) -> None:
+    url = f"ws://localhost:{serve()}/api/frames"
+    for query, origin in (("", None), ("", Origin("http://evil.example")), ("?k=0", None)):
+        with pytest.raises(InvalidStatus), open_socket(url + query, origin=origin):
+            pass
+    assert capsys.readouterr().err == ""
 
 
 def send_anew(port: int, data: bytes) -> bytes:

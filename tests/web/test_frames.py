@@ -162,17 +162,23 @@ def test_a_socket_that_says_nothing_is_closed(stand: Stand, open_browser: OpenBr
 
 def test_sockets_at_a_time_are_bounded(stand: Stand, open_browser: OpenBrowser) -> None:
     browser = open_browser(stand, sockets=1)
-    with connect(browser), pytest.raises(WebSocketDisconnect), connect(browser):
+    with connect(browser), pytest.raises(WebSocketDenialResponse) as denied, connect(browser):
         pass
+    assert denied.value.status_code == 429
     with connect(browser) as socket:
         socket.send_bytes(frame(1))
         assert socket.receive_json()["known"]
 
 
-@pytest.mark.parametrize("headers", [{"Origin": "http://evil.example"}, {"Origin": "null"}, {"Host": "evil.example"}])
-def test_pages_and_names_of_others_get_no_socket(browser: Browser, headers: dict[str, str]) -> None:
-    with pytest.raises(WebSocketDisconnect), connect(browser, **headers):
+@pytest.mark.parametrize(
+    ("headers", "status"),
+    [({"Origin": "http://evil.example"}, 403), ({"Origin": "null"}, 403), ({"Host": "evil.example"}, 421)],
+)
+def test_pages_and_names_of_others_get_no_socket(browser: Browser, headers: dict[str, str], status: int) -> None:
+    with pytest.raises(WebSocketDenialResponse) as denied, connect(browser, **headers):
         pass
+    assert denied.value.status_code == status
+    assert denied.value.headers["x-content-type-options"] == "nosniff"
 
 
 def test_a_socket_needs_who_may_read(guarded: Stand, open_browser: OpenBrowser) -> None:
