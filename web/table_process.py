@@ -4,7 +4,6 @@ Exit status 1 where the table cannot be used; stdout then says why. The process 
 """
 
 import json
-import resource
 import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -17,11 +16,10 @@ from mintmark._enrolment.numista import translated
 from mintmark._enrolment.row import COLUMNS, ENTRY, METADATA, PATH, Statement
 from mintmark._enrolment.table import is_of_numista
 from mintmark._tables import Table, TableRow, parse_table
+from mintmark._tables.bounded import bound
 
 MOST_ROWS = 10_000
 MOST_BYTES = 32_000_000  # of the answer
-MEMORY = 1 << 30  # bytes that reading takes
-SECONDS = 20  # of a core
 
 _NAME = "the table"  # nobody needs to see the file's own
 
@@ -96,18 +94,9 @@ def read(data: bytes) -> str:
     return f'{{"rows": [{", ".join(rows)}], "notes": {json.dumps(list(table.notes), ensure_ascii=False)}}}'
 
 
-def _bound() -> None:
-    """Limit memory and time from here on; what was loaded has its memory already."""
-    with open("/proc/self/statm") as file:
-        there = int(file.read().split()[0]) * resource.getpagesize()
-    resource.setrlimit(resource.RLIMIT_AS, (there + MEMORY, there + MEMORY))
-    resource.setrlimit(resource.RLIMIT_CPU, (SECONDS, SECONDS))
-    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
-
-
 def main() -> int:
     """Read and write; returns the exit status."""
-    _bound()
+    bound()
     try:
         said, status = read(sys.stdin.buffer.read()), 0
     except (MintmarkError, TooLargeError, MemoryError) as error:

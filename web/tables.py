@@ -2,18 +2,13 @@
 
 import asyncio
 import json
-import os
-import subprocess
-import sys
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 from pydantic import BaseModel
 
-from ensemble.places import ROOT
+from mintmark._tables.bounded import TooLargeError, run
 from web.problems import Problem
-
-_SECONDS = 30  # that reading may take, the start of the process included
 
 
 class TableRow(BaseModel):
@@ -57,25 +52,13 @@ class TableReader:
 
 
 def _read(data: bytes) -> bytes:
-    environment = {"PATH": os.environ.get("PATH", ""), "PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
     try:
-        done = subprocess.run(
-            [sys.executable, "-m", "web.table_process"],
-            cwd=ROOT,
-            env=environment,
-            input=data,
-            capture_output=True,
-            timeout=_SECONDS,
-            check=False,
-        )
-    except subprocess.TimeoutExpired:
-        raise Problem(413, "too-large", f"Reading the table took more than {_SECONDS} s.") from None
-    if done.returncode == 0:
-        return done.stdout
-    try:
-        said = json.loads(done.stdout)
-    except ValueError:  # it was ended, most likely by its own limits
+        status, answer = run("web.table_process", data)
+    except TooLargeError:
         raise Problem(413, "too-large", "The table takes too much memory or time.") from None
+    if status == 0:
+        return answer
+    said = json.loads(answer)
     if said["large"]:
         raise Problem(413, "too-large", said["problem"])
     raise Problem(422, "invalid-table", said["problem"])

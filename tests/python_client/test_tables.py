@@ -209,6 +209,14 @@ def test_a_damaged_spreadsheet(tmp_path: Path, suffix: str, content: bytes) -> N
         open_table(str(tmp_path / f"labels{suffix}"))
 
 
+def test_a_spreadsheet_that_unfolds_to_more_than_there_is(tmp_path: Path, book: Any) -> None:
+    """The rectangle between two cells that are far apart has billions."""
+    book.active["A1"], book.active["XFD1048576"] = "path", "x"
+    book.save(tmp_path / "labels.xlsx")
+    with pytest.raises(InvalidRequest, match=r"labels\.xlsx takes more than 1024 MB of memory or 20 s to read"):
+        open_table(str(tmp_path / "labels.xlsx"))
+
+
 def test_without_the_library_the_error_names_the_extra(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "labels.xlsx").write_bytes(b"PK\x03\x04")
 

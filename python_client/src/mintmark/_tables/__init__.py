@@ -5,6 +5,7 @@ from collections.abc import Iterator, Sequence
 from mintmark._errors import InvalidRequest
 from mintmark._requests import read_file
 from mintmark._tables.base import ERROR_COLUMN, PHOTO_COLUMN, Table, TableRow
+from mintmark._tables.bounded import read_bounded
 from mintmark._tables.cells import decimal, denomination, optional_value
 from mintmark._tables.sheet import is_sheet, read_sheet
 from mintmark._tables.text import read_text
@@ -33,11 +34,12 @@ def open_table(path: str, names: Sequence[str] = (), *, strip: bool = True) -> T
         data = read_file(path)
     except OSError as error:
         raise InvalidRequest(f"cannot open {path}: {error.strerror or error}") from error
-    return parse_table(path, data, names, strip=strip)
+    grid = read_bounded(path, data) if is_sheet(path, data) else read_text(path, data, names)
+    return Table.of(path, grid, names, strip=strip)
 
 
 def parse_table(path: str, data: bytes, names: Sequence[str] = (), *, strip: bool = True) -> Table:
-    """As `open_table`, from the bytes of the file; `path` is its name."""
+    """As `open_table`, from the bytes of the file; `path` is its name. Who calls it bounds memory and time."""
     grid = read_sheet(path, data) if is_sheet(path, data) else read_text(path, data, names)
     return Table.of(path, grid, names, strip=strip)
 

@@ -25,18 +25,31 @@ def is_sheet(path: str, data: bytes) -> bool:
 
 def read_sheet(path: str, data: bytes) -> Grid:
     """The cells of the first sheet as texts. InvalidRequest if the file is damaged or is something else."""
-    calamine = _calamine()
     try:
-        book = calamine.CalamineWorkbook.from_filelike(io.BytesIO(data))
+        return grid_of(path, *sheet_of(data))
+    except InvalidRequest as error:
+        raise InvalidRequest(f"{path} {error}") from error
+
+
+def sheet_of(data: bytes) -> tuple[list[str], list[list[str]]]:
+    """The names of all sheets, and the cells of the first one as texts. InvalidRequest, without the file's name."""
+    library = calamine()
+    try:
+        book = library.CalamineWorkbook.from_filelike(io.BytesIO(data))
         names = book.sheet_names
         cells = book.get_sheet_by_index(0).to_python(skip_empty_area=False) if names else []
-    except (calamine.CalamineError, ValueError, OSError) as error:
-        raise InvalidRequest(f"{path} is not a spreadsheet that can be read: {error}") from error
+    except (library.CalamineError, ValueError, OSError) as error:
+        raise InvalidRequest(f"is not a spreadsheet that can be read: {error}") from error
+    return names, [list(map(_text, row)) for row in cells]
+
+
+def grid_of(path: str, names: Sequence[str], cells: Sequence[Sequence[str]]) -> Grid:
+    """What `sheet_of` says of a file, as a grid."""
     others = f"only the first sheet of {path}, {names[0]!r}, is read" if len(names) > 1 else ""
     return Grid(_rows(cells), (others,) if others else ())
 
 
-def _calamine() -> Any:
+def calamine() -> Any:
     """The module python_calamine. MintmarkError if it is not installed."""
     try:
         return importlib.import_module("python_calamine")
@@ -44,9 +57,9 @@ def _calamine() -> Any:
         raise MintmarkError(f"spreadsheets need python-calamine: pip install mintmark[xlsx] ({error})") from error
 
 
-def _rows(cells: Sequence[Sequence[Any]]) -> Iterator[GridRow]:
+def _rows(cells: Sequence[Sequence[str]]) -> Iterator[GridRow]:
     for number, row in enumerate(cells, 1):
-        yield GridRow(number, tuple(map(_text, row)))
+        yield GridRow(number, tuple(row))
 
 
 def _text(value: Any) -> str:
