@@ -14,7 +14,10 @@ export const ENOUGH_OF_MANY = 3072; // px, of a photo of many
  */
 export async function reduced(photo, most) {
   const bitmap = await bitmapOf(photo);
-  if (!bitmap || Math.max(bitmap.width, bitmap.height) <= most) return photo;
+  if (!bitmap || Math.max(bitmap.width, bitmap.height) <= most) {
+    bitmap?.close();
+    return photo;
+  }
   const scale = most / Math.max(bitmap.width, bitmap.height);
   const canvas = document.createElement("canvas");
   canvas.width = Math.round(bitmap.width * scale);
@@ -24,6 +27,26 @@ export async function reduced(photo, most) {
   context.fillRect(0, 0, canvas.width, canvas.height);
   context.imageSmoothingQuality = "high";
   context.drawImage(bitmap, 0, 0, canvas.width, canvas.height);
+  bitmap.close(); // one of 50 megapixels has 200 MB
+  return jpegOf(canvas, 0.92);
+}
+
+const AROUND = 1.6; // radii of a coin that its own photo has on each side: the coin is the largest there
+
+/**
+ * One coin of a photo, with some ground around it.
+ * @param {ImageBitmap} photo
+ * @param {{cx: number, cy: number}} middle px
+ * @param {number} radius px, the longer one
+ */
+export function around(photo, { cx, cy }, radius) {
+  const reach = AROUND * radius;
+  const left = Math.max(0, Math.round(cx - reach));
+  const top = Math.max(0, Math.round(cy - reach));
+  const canvas = document.createElement("canvas");
+  canvas.width = Math.min(photo.width - left, Math.round(2 * reach));
+  canvas.height = Math.min(photo.height - top, Math.round(2 * reach));
+  canvas.getContext("2d")?.drawImage(photo, -left, -top);
   return jpegOf(canvas, 0.92);
 }
 

@@ -15,7 +15,7 @@ const CLOSE = 0.15; // margin below which the second candidate is worth a word
 
 /**
  * What was seen, and the photo in which it was.
- * @param {Blob} photo
+ * @param {(() => Promise<Blob>) | null} photo of this coin alone, to be added; null if there is none
  * @param {ImageBitmap | null} bitmap of it; null if the browser cannot read it
  * @param {Seen} seen
  */
@@ -47,27 +47,24 @@ export function coinAnswer(photo, bitmap, seen) {
   }
 }
 
-/** @param {Blob} photo */
+/** @param {(() => Promise<Blob>) | null} photo */
 function adding(photo) {
-  if (!session.mayChange) return null;
-  return h("button.plain", { type: "button", onclick: () => beginAdding([photo]) }, icon("add"), words.answer.add);
+  if (!session.mayChange || !photo) return null;
+  const add = async () => beginAdding([await photo()]);
+  return h("button.plain", { type: "button", onclick: () => add().catch(complain) }, icon("add"), words.answer.add);
 }
 
 /**
  * @param {Match} match
  * @param {Seen} seen
- * @param {Blob} photo
+ * @param {(() => Promise<Blob>) | null} photo
  * @param {ImageBitmap | null} bitmap
  */
 function about(match, seen, photo, bitmap) {
   const { entry, view, side } = match;
-  const addView = async () => {
-    try {
-      const added = await ask(`entries/${encodeURIComponent(entry.id)}/views`, { method: "POST", body: formOf([photo], { side }) });
-      notice([words.answer.viewAdded, ...added.doubts].join(" "));
-    } catch (error) {
-      complain(error);
-    }
+  const addView = async (/** @type {Blob} */ own) => {
+    const added = await ask(`entries/${encodeURIComponent(entry.id)}/views`, { method: "POST", body: formOf([own], { side }) });
+    notice([words.answer.viewAdded, ...added.doubts].join(" "));
   };
   return [
     bitmap && seen.ellipse && comparer(bitmap, seen.ellipse, pictureOf(entry.id, view), match.angle ?? 0),
@@ -78,7 +75,7 @@ function about(match, seen, photo, bitmap) {
       "div.actions",
       {},
       h("a.button.plain", { href: `#/entry/${encodeURIComponent(entry.id)}` }, words.answer.open),
-      session.mayChange && seen.known && h("button.plain", { type: "button", onclick: addView }, words.answer.addView),
+      session.mayChange && seen.known && photo && h("button.plain", { type: "button", onclick: () => photo().then(addView).catch(complain) }, words.answer.addView),
     ),
   ];
 }

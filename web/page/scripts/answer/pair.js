@@ -17,7 +17,7 @@ export function pairAnswer(photos, bitmaps, pair) {
   if (!best || !pair.known) {
     const each = pair.answers.map((answer, side) => [
       h("h2", {}, side ? words.answer.behind : words.answer.front),
-      coinAnswer(/** @type {Blob} */ (photos[side]), bitmaps[side] ?? null, answer),
+      coinAnswer(async () => /** @type {Blob} */ (photos[side]), bitmaps[side] ?? null, answer),
     ]);
     return h("div.result", {}, each.flat());
   }

@@ -2,17 +2,17 @@
 
 import { factsOf } from "../camera/card.js";
 import { fill, h } from "../dom.js";
+import { around } from "../photos.js";
 import { words } from "../words/index.js";
 import { coinAnswer } from "./coin.js";
 
 const SVG = "http://www.w3.org/2000/svg";
 
 /**
- * @param {Blob} photo
  * @param {ImageBitmap | null} bitmap
  * @param {import("../answers").Answer} answer
  */
-export function sceneAnswer(photo, bitmap, answer) {
+export function sceneAnswer(bitmap, answer) {
   const coins = answer.coins ?? [];
   if (!coins.length) return h("div.result", {}, h("h2", {}, words.answer.noCoin), h("p", {}, words.answer.noCoinHelp));
   const known = coins.filter((coin) => coin.known).length;
@@ -48,9 +48,11 @@ export function sceneAnswer(photo, bitmap, answer) {
   /** @param {number} at */
   function choose(at) {
     const coin = coins[at];
-    if (coin) fill(place, h("h2", {}, `${at + 1}`), coinAnswer(photo, bitmap, coin));
+    // Of the whole photo, the largest coin would be added.
+    const own = coin && bitmap && (() => around(bitmap, coin.ellipse, coin.ellipse.a));
+    if (coin) fill(place, h("h2", {}, `${at + 1}`), coinAnswer(own ?? null, bitmap, coin));
     list.querySelectorAll("button").forEach((button, number) => button.setAttribute("aria-pressed", String(number === at)));
-    place.scrollIntoView({ behavior: "smooth", block: "nearest" });
+    place.scrollIntoView({ block: "nearest" });
   }
 }
 

@@ -22,8 +22,8 @@ export async function open() {
   const about = answer.pair
     ? pairAnswer(photos, bitmaps, answer.pair)
     : answer.coin
-      ? coinAnswer(photo, bitmaps[0] ?? null, answer.coin)
-      : sceneAnswer(photo, bitmaps[0] ?? null, answer);
+      ? coinAnswer(async () => photo, bitmaps[0] ?? null, answer.coin)
+      : sceneAnswer(bitmaps[0] ?? null, answer);
   const another = h("a.button.plain", { href: "#/camera" }, icon("camera"), words.answer.another);
   const element = h("section.answer", {}, h("header", {}, heading(words.answer.title), another), about);
   return { title: words.answer.title, element, close: () => bitmaps.forEach((bitmap) => bitmap?.close()) };

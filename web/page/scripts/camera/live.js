@@ -1,9 +1,10 @@
 /** Frames go out, answers come in, outlines are drawn. */
 
 import { queryOf } from "../api.js";
-import { holds, radiusOf } from "./ellipse.js";
+import { around } from "../photos.js";
+import { ellipseOf, holds } from "./ellipse.js";
 import { Frames } from "./frames.js";
-import { Grabber, jpegOf } from "./grabber.js";
+import { Grabber } from "./grabber.js";
 import { hintFor } from "./guide.js";
 import { draw } from "./overlay.js";
 import { Tracks } from "./tracks.js";
@@ -62,8 +63,15 @@ export class Live {
    * @param {import("./tracks.js").Track} [track]
    */
   async still(track) {
+    const { width } = this.size;
     const still = await this.grabber.still();
-    return track ? around(still, track.outline, still.width / this.size.width) : still.jpeg;
+    if (!track) return still.jpeg;
+    const bitmap = await createImageBitmap(still.jpeg);
+    const { cx, cy, a } = ellipseOf(track.outline);
+    const scale = still.width / width;
+    const coin = await around(bitmap, { cx: cx * scale, cy: cy * scale }, a * scale);
+    bitmap.close();
+    return coin;
   }
 
   async #grab() {
@@ -96,24 +104,4 @@ export class Live {
     });
     this.told.changed();
   }
-}
-
-const AROUND = 1.6; // radii of a coin that its own photo has on each side
-
-/**
- * One coin of a photo, with some ground around it.
- * @param {import("./grabber.js").Grab} still
- * @param {import("./ellipse.js").Outline} outline
- * @param {number} scale px of the photo in one of the outline
- */
-async function around(still, outline, scale) {
-  const bitmap = await createImageBitmap(still.jpeg);
-  const reach = AROUND * radiusOf(outline) * scale;
-  const left = Math.max(0, Math.round(outline.cx * scale - reach));
-  const top = Math.max(0, Math.round(outline.cy * scale - reach));
-  const canvas = document.createElement("canvas");
-  canvas.width = Math.min(still.width - left, Math.round(2 * reach));
-  canvas.height = Math.min(still.height - top, Math.round(2 * reach));
-  canvas.getContext("2d")?.drawImage(bitmap, -left, -top);
-  return jpegOf(canvas, 0.92);
 }
