@@ -8,7 +8,7 @@ from typing import Any
 import cv2
 import numpy as np
 import pytest
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Page, Route, expect
 
 from mintmark import Client
 from tests.page.conftest import FilmOf, Gateway, OpenPage, file, go, wait
@@ -202,6 +202,22 @@ def test_all_coins_of_a_photo(open_page: OpenPage, coins: list[Coin], enrolled: 
     expect(page.locator(".chosen .result h2 a")).to_have_text(coins[2].fields.name)
 
 
+def test_of_all_coins_of_a_photo_the_chosen_one_is_added(
+    open_page: OpenPage, coins: list[Coin], enrolled: list[str]
+) -> None:
+    """Not the largest one."""
+    page = open_page()
+    page.get_by_text("All coins").click()
+    large, small = (cv2.resize(close_up(coin)[0], (side, side)) for coin, side in zip(coins, (700, 350), strict=False))
+    photo = np.hstack([large, cv2.copyMakeBorder(small, 0, 350, 0, 0, cv2.BORDER_REPLICATE)])
+    page.locator(".chooser input[type=file]").set_input_files(file("two.jpg", photo))
+    page.locator("ol.coins button", has_text=coins[1].fields.name).click()
+    page.get_by_role("button", name="Add it to the catalog").click()
+    fill_in(page, {"name": "Twin", "country": "X", "currency": "x", "denomination": "1"})
+    page.get_by_role("button", name="Add", exact=True).click()
+    expect(page.get_by_role("alert").get_by_role("link")).to_have_text(coins[1].fields.name)
+
+
 @pytest.mark.parametrize("size", [(390, 844), (1280, 800)])
 def test_without_a_camera_photos_can_be_chosen(
     open_page: OpenPage, coins: list[Coin], enrolled: list[str], size: tuple[int, int]
@@ -220,6 +236,18 @@ def test_a_refused_camera_is_explained(open_page: OpenPage, one: Path) -> None:
     page.context.grant_permissions(["camera"])
     page.get_by_role("button", name="Ask for the camera again").click()
     expect(page.locator("section.camera.on")).to_be_visible()
+
+
+def test_a_late_answer_moves_nobody(open_page: OpenPage, coins: list[Coin], enrolled: list[str]) -> None:
+    page, late = open_page(), list[Route]()
+    page.route("**/api/recognize", lambda asked: late.append(asked))
+    page.locator(".chooser input[type=file]").set_input_files(file("coin.jpg", coins[0].query))
+    page.wait_for_timeout(500)
+    go(page, "collection")
+    for one in late:
+        one.continue_()
+    page.wait_for_timeout(2000)
+    assert late and page.evaluate("document.body.dataset.view") == "collection"
 
 
 def test_a_photo_without_a_coin_says_what_to_do(open_page: OpenPage) -> None:

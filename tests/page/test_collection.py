@@ -93,12 +93,21 @@ def test_an_entry_is_changed_and_the_change_undone(
     assert client.show(entry.id).metadata == {}
 
 
+def test_a_question_goes_with_its_view(open_page: OpenPage, enrolled: list[str]) -> None:
+    page = open_page("collection")
+    go(page, f"entry/{enrolled[0]}")
+    page.get_by_role("button", name="Edit").click()
+    page.go_back()
+    expect(page.get_by_role("heading", level=1)).to_have_text("Collection")
+    expect(page.locator("dialog")).to_have_count(0)
+
+
 def test_wrong_metadata_is_refused_and_the_form_stays(open_page: OpenPage, enrolled: list[str]) -> None:
     page = open_page(f"entry/{enrolled[0]}")
     page.get_by_role("button", name="Edit").click()
     page.locator("dialog [name=metadata]").fill("not json")
     page.get_by_role("button", name="Save").click()
-    expect(page.locator(".notice")).to_contain_text("as a JSON object")
+    expect(page.locator("dialog").get_by_role("alert")).to_contain_text("as a JSON object")
     expect(page.locator("dialog")).to_be_visible()
 
 

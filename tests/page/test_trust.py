@@ -7,8 +7,9 @@ import pytest
 from playwright.sync_api import expect
 
 from loadtest.phones.browser import OpenBrowser
+from mintmark import Client
 from tests.page.conftest import READ_TOKEN, FilmOf, Gateway, OpenPage, file, go
-from tests.server.conftest import TOKEN, Coin
+from tests.server.conftest import TOKEN, Coin, jpeg
 
 pytestmark = pytest.mark.server
 
@@ -35,6 +36,74 @@ def test_a_link_logs_in_and_keeps_no_token(open_page: OpenPage) -> None:
     assert TOKEN not in page.url
     stored = page.evaluate("JSON.stringify([{...localStorage}, {...sessionStorage}, document.cookie])")
     assert TOKEN not in stored and "mintmark" not in stored, "scripts cannot read the session"
+
+
+def test_a_link_logs_in_where_the_page_is_open(open_page: OpenPage) -> None:
+    page = open_page(token=None)
+    expect(page.locator("dialog")).to_be_visible()
+    page.evaluate("token => { location.hash = `#token=${token}` }", TOKEN)
+    expect(page.locator("html[data-role=change]")).to_be_attached()
+    expect(page.locator("dialog")).to_have_count(0)
+    assert TOKEN not in page.url
+
+
+def test_what_was_filled_in_outlasts_the_session(
+    open_page: OpenPage, client: Client, coins: list[Coin], enrolled: list[str], cleared: None
+) -> None:
+    page = open_page("add")
+    page.locator("input[type=file]").first.set_input_files(file("new.jpg", coins[0].query))
+    for name in ("name", "country", "currency", "denomination"):
+        page.locator(f"form [name={name}]").fill("typed")
+    page.context.clear_cookies()
+    page.get_by_role("button", name="Add", exact=True).click()
+    page.get_by_label("Token").fill(TOKEN)
+    page.get_by_role("button", name="Log in").click()
+    expect(page.locator("html[data-role=change]")).to_be_attached()
+    page.get_by_role("button", name="Add", exact=True).click()
+    page.get_by_role("button", name="Add it all the same").click()
+    expect(page.get_by_role("heading", level=1)).to_have_text("typed")
+    page.get_by_role("button", name="Edit").click()
+    page.locator("dialog [name=name]").fill("typed again")
+    page.context.clear_cookies()
+    page.get_by_role("button", name="Save").click()
+    page.get_by_label("Token").fill(TOKEN)
+    page.get_by_role("button", name="Log in").click()
+    page.get_by_role("button", name="Save").click()
+    expect(page.get_by_role("heading", level=1)).to_have_text("typed again")
+
+
+def test_a_page_goes_on_when_another_one_has_logged_in_anew(
+    open_page: OpenPage, client: Client, coins: list[Coin], enrolled: list[str], cleared: None
+) -> None:
+    entry = client.enroll(jpeg(coins[1].catalog), coins[1].fields, on_doubt=lambda doubt: None)
+    page = open_page(f"entry/{entry.id}")
+    other = page.context.new_page()
+    other.goto(f"{page.url.partition('#')[0]}#token={TOKEN}")
+    expect(other.locator("html[data-role=change]")).to_be_attached()
+    page.get_by_role("button", name="Edit").click()
+    page.locator("dialog [name=name]").fill("Renamed")
+    page.get_by_role("button", name="Save").click()
+    expect(page.get_by_role("heading", level=1)).to_have_text("Renamed")
+
+
+def test_who_has_logged_out_leaves_nothing_to_see(open_page: OpenPage, coins: list[Coin], enrolled: list[str]) -> None:
+    page = open_page("collection")
+    expect(page.locator(".grid li")).not_to_have_count(0)
+    go(page, "camera")
+    page.locator(".chooser input[type=file]").set_input_files(file("coin.jpg", coins[0].query))
+    expect(page.locator(".result h2 a")).to_have_text(coins[0].fields.name)
+    go(page, "more")
+    page.get_by_role("button", name="Log out").click()
+    expect(page.locator("dialog")).to_be_visible()
+    page.keyboard.press("Escape")
+    page.go_back()
+    page.wait_for_timeout(500)
+    page.go_back()
+    page.wait_for_timeout(500)
+    for shown in (page.locator(".result"), page.locator(".grid li"), page.get_by_text(coins[0].fields.name)):
+        expect(shown).to_have_count(0)
+    kept = page.evaluate("caches.match('/api/entries?limit=60', {ignoreVary: true}).then(answer => answer?.status)")
+    assert kept is None
 
 
 def test_who_may_only_read_is_offered_nothing_else(open_page: OpenPage, coins: list[Coin], enrolled: list[str]) -> None:

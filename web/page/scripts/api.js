@@ -56,11 +56,11 @@ export async function logIn(token) {
   session.become(await ask("session", { method: "POST", body: { token } }));
 }
 
-/** End the session, and forget what was kept for offline. */
+/** End the session, and forget what was seen: what was kept for offline, and what this page remembers. */
 export async function logOut() {
-  await ask("session", { method: "DELETE" });
   for (const name of (await globalThis.caches?.keys()) ?? []) if (name.startsWith("data")) await caches.delete(name);
-  await askSession();
+  await ask("session", { method: "DELETE" });
+  location.reload();
 }
 
 /** @typedef {Record<string, string | number | boolean | null | undefined>} Query what is empty or null is left out */
@@ -92,6 +92,12 @@ export async function ask(path, { method = "GET", body, query = {}, signal } = {
   const said = await response.json().catch(() => ({}));
   const problem = new Problem(String(said.type ?? "").split(":").pop() || "http", response.status, said.detail ?? response.statusText);
   if (problem.kind === "unauthorized" && path !== "session") await askSession().catch(() => {});
+  if (problem.kind === "no-csrf") {
+    // Another page of this browser has logged in anew, or the gateway has begun anew.
+    const before = session.state.csrf;
+    await askSession();
+    if (session.state.csrf !== before) return ask(path, { method, body, query, signal });
+  }
   throw problem;
 }
 

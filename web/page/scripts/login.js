@@ -7,6 +7,9 @@ import { words } from "./words/index.js";
 /** @type {HTMLDialogElement | null} */
 let open = null;
 
+/** Ask no longer: who asks has logged in elsewhere. */
+export const hideLogin = () => open?.close();
+
 /** Ask for a token, until the session lets its user read or the question is closed. */
 export function showLogin() {
   if (open) return;

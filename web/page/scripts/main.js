@@ -2,7 +2,7 @@
 
 import { askSession, connection, logIn, Problem, session } from "./api.js";
 import { h, icon } from "./dom.js";
-import { showLogin } from "./login.js";
+import { hideLogin, showLogin } from "./login.js";
 import { notice } from "./notice.js";
 import { begin, showAgain } from "./router.js";
 import { language, words } from "./words/index.js";
@@ -32,12 +32,21 @@ function skip(event) {
   document.getElementById("content")?.focus();
 }
 
-/** A link from `make phone` brings a token, which must not stay in the address. */
+let invited = ""; // the token of a link from `make phone`
+
+/** Log in with the token of a link. It does not stay in the address, and is kept until the gateway has answered. */
 async function logInByLink() {
   const token = new URLSearchParams(location.hash.slice(1)).get("token");
-  if (!token) return;
-  history.replaceState(null, "", "#/camera");
-  await logIn(token);
+  if (token) {
+    history.replaceState(null, "", "#/camera");
+    invited = token;
+  }
+  if (!invited) return;
+  await logIn(invited).catch((error) => {
+    if (error.status >= 400 && error.status < 500) invited = "";
+    throw error;
+  });
+  invited = "";
 }
 
 async function start() {
@@ -48,15 +57,20 @@ async function start() {
     if (!(error instanceof Problem)) throw error;
     if (error.status === 401 || error.status === 429) notice(error.message);
     else if (!navigator.onLine || error.kind === "network") notice(words.problems.network);
-    await askSession().catch(() => setTimeout(start, 2000));
+    const away = await askSession().catch(() => true);
+    if (away || invited) setTimeout(start, 2000);
   }
   if (!session.mayRead && session.state.csrf) showLogin(); // else the server has not said yet
 }
 
 session.addEventListener("change", () => {
   document.documentElement.dataset.role = session.state.role;
-  if (session.mayRead) showAgain();
-  else showLogin();
+  if (!session.mayRead) {
+    showLogin();
+    return;
+  }
+  hideLogin();
+  showAgain();
 });
 
 const REMIND = 60_000; // ms
@@ -67,5 +81,6 @@ connection.addEventListener("kept", () => {
   notice(words.offline.kept);
 });
 
+addEventListener("hashchange", () => location.hash.startsWith("#token=") && start());
 start().then(begin);
 navigator.serviceWorker?.register("/worker.js").catch(() => {}); // without a secure context there is none

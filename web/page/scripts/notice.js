@@ -11,8 +11,9 @@ const SECONDS = 6;
  * @param {() => void} [act] what the button does
  */
 export function notice(text, label, act) {
-  const place = document.getElementById("notices");
-  const element = h("p.notice", {}, h("span", {}, text));
+  const asking = document.querySelector("dialog[open]"); // nothing outside is read out meanwhile
+  const place = asking ?? document.getElementById("notices");
+  const element = h("p.notice", { role: asking && "alert" }, h("span", {}, text));
   if (label && act) element.append(h("button.plain", { type: "button", onclick: () => (element.remove(), act()) }, label));
   place?.append(element);
   setTimeout(() => element.remove(), SECONDS * 1000);

@@ -9,6 +9,7 @@ import { words } from "./words/index.js";
  * @property {string} title
  * @property {Element} element
  * @property {() => void} [close] ends what the view has begun
+ * @property {boolean} [filled] its user fills it in, and would lose that if it were shown anew
  */
 
 /** @typedef {(path: string[], query: URLSearchParams) => View | Promise<View>} Open */
@@ -36,8 +37,21 @@ export function begin() {
   show();
 }
 
-/** Show the same view anew. */
-export const showAgain = () => shown && show();
+/** Show the same view anew, unless that takes from its user what is not sent yet. */
+export function showAgain() {
+  if (shown && !shown.filled && !document.querySelector("main dialog[open]")) show();
+}
+
+/**
+ * Ask something over the view; the question goes when the view does.
+ * @param {string} title
+ * @param {HTMLFormElement} form
+ */
+export function askOver(title, form) {
+  const element = h("dialog", { "aria-label": title, onclose: () => element.remove() }, form);
+  document.getElementById("content")?.append(element);
+  element.showModal();
+}
 
 /**
  * Go to another view.

@@ -32,7 +32,7 @@ class CameraView {
   #live = null;
   /** @type {Blob[]} of both sides, so far */
   #sides = [];
-  #closed = false;
+  #left = new AbortController(); // when its user goes elsewhere
   #busy = false;
 
   constructor() {
@@ -67,7 +67,7 @@ class CameraView {
   }
 
   close() {
-    this.#closed = true;
+    this.#left.abort();
     this.undrop();
     this.#live?.close();
     this.#camera?.close();
@@ -82,7 +82,7 @@ class CameraView {
       else complain(error);
       return;
     }
-    if (this.#closed) {
+    if (this.#left.signal.aborted) {
       this.#camera.close();
       return;
     }
@@ -183,7 +183,8 @@ class CameraView {
   }
 
   async #add() {
-    if (this.#live) beginAdding([await this.#live.still()]);
+    const photo = await this.#live?.still();
+    if (photo && !this.#left.signal.aborted) beginAdding([photo]);
   }
 
   async #shoot() {
@@ -217,7 +218,7 @@ class CameraView {
     this.#busy = true;
     this.element.setAttribute("aria-busy", "true");
     try {
-      await recognize(await photos(), all);
+      await recognize(await photos(), all, this.#left.signal);
     } catch (error) {
       complain(error);
     }

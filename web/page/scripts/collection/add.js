@@ -38,9 +38,10 @@ export async function open() {
   );
   const element = h("section.add", {}, heading(words.add.title), form);
   const undrop = takeDropped(element, take);
+  const left = new AbortController(); // when its user goes elsewhere
   let asked = false; // whether the catalog knows the coin already
   show();
-  return { title: words.add.title, element, close };
+  return { title: words.add.title, element, close, filled: true };
 
   /** @param {Blob[]} more */
   function take(more) {
@@ -78,6 +79,7 @@ export async function open() {
         submit.disabled = false;
         return;
       }
+      if (left.signal.aborted) return;
       const entry = entryOf(form, fields);
       /** @type {import("../answers").Enrolled} */
       const enrolled = await ask("entries", { method: "POST", body: formOf(photos, { ...entry, side: new FormData(form).get("side") }) });
@@ -85,7 +87,7 @@ export async function open() {
       notice(words.add.added);
       if (enrolled.doubts.length) notice([words.add.doubts, ...enrolled.doubts].join(" "));
       if (enrolled.refused) notice(`${words.add.refused} ${enrolled.refused}`);
-      go(`entry/${encodeURIComponent(enrolled.entry.id)}`);
+      if (!left.signal.aborted) go(`entry/${encodeURIComponent(enrolled.entry.id)}`);
     } catch (error) {
       complain(error);
       fill(said, error instanceof Error ? error.message : String(error));
@@ -96,10 +98,10 @@ export async function open() {
   /** Whether no entry looks like the coin; the second time, its user has seen that one does. */
   async function isNew() {
     if (asked) return true;
-    asked = true;
     const photo = await reduced(/** @type {Blob} */ (photos[0]), ENOUGH);
     /** @type {import("../answers").Answer} */
-    const { coin } = await ask("recognize", { method: "POST", body: photo, query: { k: 1 } });
+    const { coin } = await ask("recognize", { method: "POST", body: photo, query: { k: 1 }, signal: left.signal });
+    asked = true;
     const twin = coin?.known ? coin.matches[0]?.entry : null;
     if (!twin) return true;
     fill(said, h("p", {}, words.add.twice, " ", h("a", { href: `#/entry/${encodeURIComponent(twin.id)}` }, twin.name)));
@@ -108,6 +110,7 @@ export async function open() {
   }
 
   function close() {
+    left.abort();
     undrop();
     addresses.forEach(URL.revokeObjectURL);
   }

@@ -5,7 +5,7 @@ import { photoButton } from "../camera/chooser.js";
 import { factsOf } from "../camera/card.js";
 import { fill, h, icon, iconButton } from "../dom.js";
 import { complain, notice } from "../notice.js";
-import { go, heading, showAgain } from "../router.js";
+import { askOver, go, heading, showAgain } from "../router.js";
 import { percent, words } from "../words/index.js";
 import { eventList, undo } from "./events.js";
 import { fieldsOf, sideName } from "./fields.js";
@@ -39,7 +39,8 @@ export async function open([id = ""]) {
     h("h2", {}, words.entry.history),
     eventList(past.events, showAgain),
   );
-  return { title: entry.name, element };
+  let closed = false;
+  return { title: entry.name, element, close: () => (closed = true) };
 
   function entryTools() {
     return h(
@@ -60,7 +61,7 @@ export async function open([id = ""]) {
     const tools = session.mayChange && [
       sideSelect(sides, view.side, { onchange: change }),
       iconButton("upload", words.entry.moveTo, () => move(view)),
-      views.length > 1 && iconButton("trash", words.entry.removePhoto, () => act(() => ask(`views/${encodeURIComponent(view.id)}`, { method: "DELETE" }), words.entry.saved, true)),
+      views.length > 1 && iconButton("trash", words.entry.removePhoto, () => act(() => ask(`views/${encodeURIComponent(view.id)}`, { method: "DELETE" }), words.entry.saved, showAgain)),
     ];
     const caption = h("figcaption", {}, session.mayChange ? null : sideName(view.side), view.stale && h("span.faint", {}, words.entry.stale), tools || null);
     return h("figure", {}, picture, caption);
@@ -69,7 +70,7 @@ export async function open([id = ""]) {
   /** @param {File} photo */
   function addView(photo) {
     const side = views.some((view) => view.side === sides[0]) ? sides[1] : sides[0];
-    act(() => ask(`${place}/views`, { method: "POST", body: formOf([photo], { side }) }), words.answer.viewAdded, true);
+    act(() => ask(`${place}/views`, { method: "POST", body: formOf([photo], { side }) }), words.answer.viewAdded, showAgain);
   }
 
   function edit() {
@@ -79,8 +80,9 @@ export async function open([id = ""]) {
     /** @param {Event} event */
     function save(event) {
       event.preventDefault();
-      act(() => ask(place, { method: "PATCH", body: changesOf(entryOf(form, fields)) }), words.entry.saved, true).then((done) => {
-        if (done) form.closest("dialog")?.close();
+      act(() => ask(place, { method: "PATCH", body: changesOf(entryOf(form, fields)) }), words.entry.saved, () => {
+        form.closest("dialog")?.close();
+        showAgain();
       });
     }
   }
@@ -104,11 +106,7 @@ export async function open([id = ""]) {
     function save(event) {
       event.preventDefault();
       const target = input.value.trim();
-      act(() => ask(`views/${encodeURIComponent(view.id)}`, { method: "PATCH", body: { entry: target } }), words.entry.saved, false).then((done) => {
-        if (!done) return;
-        form.closest("dialog")?.close();
-        go(`entry/${encodeURIComponent(target)}`);
-      });
+      act(() => ask(`views/${encodeURIComponent(view.id)}`, { method: "PATCH", body: { entry: target } }), words.entry.saved, () => go(`entry/${encodeURIComponent(target)}`));
     }
   }
 
@@ -122,7 +120,7 @@ export async function open([id = ""]) {
       form.closest("dialog")?.close();
       try {
         await ask(place, { method: "DELETE" });
-        go("collection");
+        if (!closed) go("collection");
         notice(words.entry.removed, words.entry.undo, () => undo({ entry: id }).then(() => go(`entry/${encodeURIComponent(id)}`), complain));
       } catch (error) {
         complain(error);
@@ -134,17 +132,15 @@ export async function open([id = ""]) {
    * Change something, say so, and offer to undo it.
    * @param {() => Promise<any>} change
    * @param {string} said
-   * @param {boolean} again show the entry anew
+   * @param {() => void} [done] what follows, if the entry is still shown
    */
-  async function act(change, said, again = false) {
+  async function act(change, said, done) {
     try {
       const answer = await change();
+      if (!closed) done?.();
       notice([said, ...(answer?.doubts ?? [])].join(" "), words.entry.undo, () => undo({ entry: id }).then(showAgain, complain));
-      if (again) showAgain();
-      return true;
     } catch (error) {
       complain(error);
-      return false;
     }
   }
 }
@@ -155,17 +151,16 @@ export async function open([id = ""]) {
  * @param {string} submit
  */
 function dialog(form, title, submit) {
-  const element = h("dialog", { "aria-label": title, onclose: () => element.remove() }, form);
+  const cancel = () => form.closest("dialog")?.close();
   form.append(
     h(
       "div.actions",
       {},
-      h("button.plain", { type: "button", onclick: () => element.close() }, words.cancel),
+      h("button.plain", { type: "button", onclick: cancel }, words.cancel),
       h("button.primary", { type: "submit" }, submit),
     ),
   );
-  document.body.append(element);
-  element.showModal();
+  askOver(title, form);
 }
 
 /**

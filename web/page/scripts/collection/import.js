@@ -47,7 +47,7 @@ export function open() {
     sum,
     h("div.wide", { tabIndex: 0, role: "region", "aria-label": words.import.title }, rows),
   );
-  return { title: words.import.title, element, close: () => stop.abort() };
+  return { title: words.import.title, element, close: () => stop.abort(), filled: true };
 
   /** @param {globalThis.Event} event */
   async function read(event) {
