@@ -50,14 +50,20 @@ class Gateway:
 
     server: Running
     arguments: tuple[str, ...] = ()
+    folder: Path = ROOT  # that has the package `web`
     port: int = 0
     process: "subprocess.Popen[str] | None" = field(default=None, repr=False)
 
     def start(self) -> None:
         """Start it, until it listens."""
         command = [str(ROOT / SERVE_PYTHON), "-m", "web", "--url", self.server.url, "--port", str(self.port)]
+        paths = filter(None, (str(self.folder), str(ROOT), os.environ.get("PYTHONPATH")))
         self.process = subprocess.Popen(
-            [*command, *self.arguments], cwd=ROOT, env=dict(os.environ), stdout=subprocess.PIPE, text=True
+            [*command, *self.arguments],
+            cwd=self.folder,
+            env={**os.environ, "PYTHONPATH": os.pathsep.join(paths)},
+            stdout=subprocess.PIPE,
+            text=True,
         )
         assert self.process.stdout is not None
         ready = re.search(r"ready: \S+:([0-9]+)", self.process.stdout.readline())

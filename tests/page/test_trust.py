@@ -1,5 +1,6 @@
 """Whom the page lets do what, and what of it stays when the server is gone."""
 
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -8,8 +9,8 @@ from playwright.sync_api import expect
 
 from loadtest.phones.browser import OpenBrowser
 from mintmark import Client
-from tests.page.conftest import READ_TOKEN, FilmOf, Gateway, OpenPage, file, go
-from tests.server.conftest import TOKEN, Coin, jpeg
+from tests.page.conftest import READ_TOKEN, FilmOf, Gateway, OpenPage, file, go, wait
+from tests.server.conftest import ROOT, TOKEN, Coin, jpeg
 
 pytestmark = pytest.mark.server
 
@@ -154,6 +155,47 @@ def test_without_a_connection_what_was_seen_is_shown(
     go(page, "camera")
     page.locator(".chooser input[type=file]").set_input_files(file("coin.jpg", coins[0].query))
     expect(page.locator(".notice", has_text="The server cannot be reached")).to_be_visible()
+
+
+def test_a_new_release_of_the_page_is_used_at_once_and_as_a_whole(
+    server: Any, open_page: OpenPage, tmp_path: Path
+) -> None:
+    shutil.copytree(ROOT / "web", tmp_path / "web")
+    scripts = tmp_path / "web" / "page" / "scripts"
+    language, more = scripts / "words" / "en.js", scripts / "more.js"
+    releasing = Gateway(server, folder=tmp_path)
+    releasing.start()
+    page = open_page(url=releasing.url)
+    page.evaluate("navigator.serviceWorker.ready")
+    page.reload()
+    expect(page.get_by_role("link", name="Camera")).to_be_visible()
+    language.write_text(language.read_text().replace('camera: "Camera"', 'camera: "Second"'))
+    page.reload()
+    expect(page.get_by_role("link", name="Second")).to_be_visible()
+    language.write_text(language.read_text().replace('camera: "Second"', 'camera: "Third"'))
+    more.rename(tmp_path / "more.js")  # half a release
+    page.reload()
+    expect(page.get_by_role("link", name="Second")).to_be_visible()
+    go(page, "more")
+    (tmp_path / "more.js").rename(more)
+    page.reload()
+    expect(page.get_by_role("link", name="Third")).to_be_visible()
+    releasing.stop()
+    page.reload()
+    expect(page.get_by_role("link", name="Third")).to_be_visible()
+
+
+def test_what_was_kept_goes_with_the_session(open_page: OpenPage, coins: list[Coin], enrolled: list[str]) -> None:
+    page = open_page("collection")
+    page.evaluate("navigator.serviceWorker.ready")
+    page.reload()
+    expect(page.locator(".grid li")).not_to_have_count(0)
+    kept = "caches.match('/api/entries?limit=60', {ignoreVary: true}).then(answer => answer?.status ?? 0)"
+    wait(page, f"{kept}.then(status => status === 200)")
+    page.context.clear_cookies()
+    go(page, "history")
+    go(page, f"entry/{enrolled[0]}")
+    wait(page, f"{kept}.then(status => status === 0)")
 
 
 def test_no_script_or_style_stands_in_the_page(open_page: OpenPage) -> None:
