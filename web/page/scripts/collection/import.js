@@ -101,6 +101,7 @@ export function open() {
     fill(start, words.import.start(count));
     start.disabled = working || count === 0;
     progress.hidden = halt.hidden = !working;
+    sum.ariaBusy = String(working); // else every row is read out
     rows.hidden = table.rows.length === 0;
     fill(body, table.rows.map(line));
     tell();
