@@ -16,6 +16,8 @@ from tests.server.conftest import TOKEN, Coin, jpeg
 
 pytestmark = pytest.mark.server
 
+OUTLINED = """(canvas => canvas.getContext("2d").getImageData(0, 0, canvas.width, canvas.height).data.some(Boolean))(
+  document.querySelector(".stage canvas"))"""
 FOUND, COMPARED = "button.found", ".comparer .own > canvas"
 
 
@@ -250,6 +252,15 @@ def test_a_late_answer_moves_nobody(open_page: OpenPage, coins: list[Coin], enro
     assert late and page.evaluate("document.body.dataset.view") == "collection"
 
 
+def test_a_camera_that_is_taken_away_is_said(open_page: OpenPage, one: Path, enrolled: list[str]) -> None:
+    page = open_page(shown=one)
+    expect(page.locator(FOUND)).to_be_visible()
+    page.locator("video").evaluate("video => video.srcObject.getTracks()[0].dispatchEvent(new Event('ended'))")
+    expect(page.get_by_text("There is no camera here")).to_be_visible()
+    page.get_by_role("button", name="Ask for the camera again").click()
+    expect(page.locator(FOUND)).to_be_visible()
+
+
 def test_a_photo_without_a_coin_says_what_to_do(open_page: OpenPage) -> None:
     page = open_page()
     page.locator(".chooser input[type=file]").set_input_files(file("table.jpg", np.full((600, 800, 3), 150, np.uint8)))
@@ -276,6 +287,7 @@ def test_the_live_view_goes_on_when_the_gateway_is_back(
     expect(page.locator(FOUND)).to_contain_text(coins[0].fields.name)
     passing.stop()
     expect(page.locator(".offline")).to_be_visible()
+    wait(page, f"!({OUTLINED})")  # nobody says where the coin is now
     passing.start()
     try:
         page.get_by_label("Token").fill(TOKEN)  # sessions end with the gateway

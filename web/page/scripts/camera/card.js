@@ -37,9 +37,9 @@ export class Card {
   /** @param {import("./tracks.js").Track} track */
   coin(track) {
     if (track.locked) {
-      const { entry, view } = track.locked;
+      const { entry, view } = track.locked; // frames may differ about the view: the picture stays
       const facts = factsOf(entry);
-      this.#show(`known ${entry.id} ${view}`, `${entry.name}, ${facts}`, () => [
+      this.#show(`known ${entry.id}`, `${entry.name}, ${facts}`, () => [
         h(
           "button.found",
           { type: "button", onclick: this.acts.open },

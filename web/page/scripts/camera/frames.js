@@ -64,7 +64,7 @@ export class Frames {
    */
   async #next(socket) {
     if (this.#closed) return;
-    const frame = document.hidden ? null : await this.told.grab();
+    const frame = document.hidden ? null : await this.told.grab().catch(() => null);
     if (socket !== this.#socket || socket.readyState !== WebSocket.OPEN) return;
     if (!frame) {
       this.#later(() => this.#next(socket), 100);

@@ -11,6 +11,7 @@ import { Tracks } from "./tracks.js";
 
 /** @typedef {import("../answers").FrameAnswer} FrameAnswer */
 
+const MEASURES = 1000; // of frames, that are kept
 const CANDIDATES = 100; // reliefs that are compared for a frame; an answer about a photo compares more
 
 export class Live {
@@ -23,6 +24,7 @@ export class Live {
   #empty = 0;
   #sight = { light: 255, motion: 0 };
   #started = 0;
+  #measured = 0;
 
   /**
    * @param {HTMLVideoElement} video
@@ -40,7 +42,10 @@ export class Live {
       query: queryOf({ k: 3, candidates: CANDIDATES, all: told.all || null }),
       grab: () => this.#grab(),
       answered: (answer, frame) => this.#answered(answer, frame),
-      connected: told.connected,
+      connected: (connected) => {
+        if (!connected) this.#lose();
+        told.connected(connected);
+      },
     });
   }
 
@@ -86,20 +91,33 @@ export class Live {
    * @param {import("./grabber.js").Grab} frame
    */
   #answered(answer, frame) {
-    if (answer.problem) return;
+    // A window or a phone that was turned shows another part of the camera's picture.
+    if (frame.width !== this.size.width || frame.height !== this.size.height) this.tracks = new Tracks();
+    this.size = frame;
     const coin = answer.ellipse && { ellipse: answer.ellipse, known: answer.known, matches: answer.matches };
     this.tracks.take(answer.coins ?? (coin ? [coin] : []));
     // A sum belongs to names that stay: frames differ for a moment, now and then.
     const named = this.tracks.all.filter((track) => track.locked).length;
     if (answer.coins?.filter((one) => one.known).length === named) this.sums = answer.sums;
-    this.size = frame;
     this.#empty = this.tracks.all.length ? 0 : this.#empty + 1;
     const outline = this.tracks.all[0]?.outline ?? null;
     this.hint = hintFor(this.told.all ? null : outline, frame, this.#sight, this.#empty);
     if (this.told.all && outline) this.hint = "";
-    const started = this.#started;
+    this.#show(answer.problem ? null : this.#started);
+  }
+
+  /** Nobody says where the coins are now. */
+  #lose() {
+    this.tracks = new Tracks();
+    this.#show(null);
+  }
+
+  /** @param {number | null} started when the frame was taken that is shown */
+  #show(started) {
     requestAnimationFrame(() => {
-      draw(this.canvas, this.tracks.all, frame, this.told.all);
+      draw(this.canvas, this.tracks.all, this.size, this.told.all);
+      if (started === null) return;
+      if ((this.#measured += 1) % MEASURES === 0) performance.clearMeasures("frame"); // the browser keeps all of them
       performance.measure("frame", { start: started }); // from the picture to the outline on it
     });
     this.told.changed();

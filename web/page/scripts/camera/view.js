@@ -86,10 +86,19 @@ class CameraView {
       this.#camera.close();
       return;
     }
+    this.#camera.track.onended = () => this.#taken();
     this.video.srcObject = this.#camera.stream;
     this.element.classList.add("on");
     this.#equip(this.#camera);
     this.#look();
+  }
+
+  /** The camera was unplugged, or its permission is gone. */
+  #taken() {
+    this.#live?.close();
+    this.#live = this.#camera = null;
+    this.element.classList.remove("on");
+    this.#without("none");
   }
 
   /** @param {import("./stream.js").Refusal} why */
