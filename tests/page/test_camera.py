@@ -1,5 +1,6 @@
 """The camera in a real browser: what a film shows is outlined, named, added, and found again."""
 
+import io
 import re
 from collections.abc import Mapping
 from pathlib import Path
@@ -8,7 +9,8 @@ from typing import Any
 import cv2
 import numpy as np
 import pytest
-from playwright.sync_api import Page, Route, expect
+from PIL import Image
+from playwright.sync_api import FilePayload, Page, Route, expect
 
 from mintmark import Client
 from tests.page.conftest import FilmOf, Gateway, OpenPage, file, go, wait
@@ -250,6 +252,28 @@ def test_a_late_answer_moves_nobody(open_page: OpenPage, coins: list[Coin], enro
         one.continue_()
     page.wait_for_timeout(2000)
     assert late and page.evaluate("document.body.dataset.view") == "collection"
+
+
+@pytest.mark.parametrize("form", ["JPEG", "PNG", "WEBP"])
+def test_a_photo_that_says_which_way_is_up_lies_as_its_outline(
+    open_page: OpenPage, coins: list[Coin], enrolled: list[str], form: str
+) -> None:
+    """What the page cuts out of the photo is the coin."""
+    upright = Image.fromarray(
+        cv2.copyMakeBorder(coins[0].query, 0, 300, 0, 500, cv2.BORDER_CONSTANT, value=(255, 0, 0))
+    )
+    exif, data = Image.Exif(), io.BytesIO()
+    exif[0x0112] = 6  # to be turned by a quarter
+    upright.transpose(Image.Transpose.ROTATE_90).save(data, form, exif=exif.tobytes())
+    page = open_page()
+    chosen: FilePayload = {"name": "coin", "mimeType": f"image/{form.lower()}", "buffer": data.getvalue()}
+    page.locator(".chooser input[type=file]").set_input_files(chosen)
+    expect(page.locator(".result h2 a")).to_have_text(coins[0].fields.name)
+    red = """canvas => {
+      const {data} = canvas.getContext("2d").getImageData(0, 0, canvas.width, canvas.height);
+      return data.filter((value, at) => at % 4 === 0 && value > 200 && data[at + 1] < 60 && data[at + 2] < 60).length;
+    }"""
+    assert page.locator(COMPARED).evaluate(red) == 0, "nothing of what lies beside the coin"
 
 
 def test_a_camera_that_is_taken_away_is_said(open_page: OpenPage, one: Path, enrolled: list[str]) -> None:

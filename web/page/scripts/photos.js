@@ -3,10 +3,11 @@
 import { jpegOf } from "./camera/grabber.js";
 
 export const ENOUGH = 2048; // px, long side of a photo of one coin: more shows no more
+const TURNED_ALIKE = ["image/jpeg", "image/png"]; // browsers turn them by their EXIF as the server does, but not WebP
 export const ENOUGH_OF_MANY = 3072; // px, of a photo of many
 
 /**
- * The photo, made smaller if it is larger than needed, so that a slow network takes less time. What the browser cannot read
+ * The photo as it is shown, made smaller if it is larger than needed, so that a slow network takes less time. What the browser cannot read
  * (HEIC, mostly) goes as it is: the server may.
  * @param {Blob} photo
  * @param {number} most px of the long side
@@ -14,11 +15,12 @@ export const ENOUGH_OF_MANY = 3072; // px, of a photo of many
  */
 export async function reduced(photo, most) {
   const bitmap = await bitmapOf(photo);
-  if (!bitmap || Math.max(bitmap.width, bitmap.height) <= most) {
-    bitmap?.close();
+  if (!bitmap) return photo;
+  const scale = Math.min(1, most / Math.max(bitmap.width, bitmap.height));
+  if (scale === 1 && TURNED_ALIKE.includes(photo.type)) {
+    bitmap.close();
     return photo;
   }
-  const scale = most / Math.max(bitmap.width, bitmap.height);
   const canvas = document.createElement("canvas");
   canvas.width = Math.round(bitmap.width * scale);
   canvas.height = Math.round(bitmap.height * scale);
