@@ -75,6 +75,37 @@ def test_pages_follow_as_it_is_scrolled(open_page: OpenPage, many: list[str], co
     wait(page, "[...document.querySelectorAll('.grid img')].slice(-4).every(one => one.naturalWidth > 0)")
 
 
+def test_who_comes_back_is_where_they_were(open_page: OpenPage, many: list[str], coins: list[Coin]) -> None:
+    page = open_page("collection")
+    expect(page.locator(".grid li")).not_to_have_count(0)
+    while page.locator(".grid li").count() < MANY + len(coins):
+        page.mouse.wheel(0, 4000)
+        page.wait_for_timeout(100)
+    last = page.locator(".tile").last
+    last.scroll_into_view_if_needed()
+    name = last.locator("strong").text_content()
+    last.click()
+    expect(page.get_by_role("heading", level=1)).to_have_text(str(name))
+    page.go_back()
+    expect(page.locator(".grid li")).to_have_count(MANY + len(coins))
+    expect(page.locator(".tile").last).to_be_in_viewport()
+    page.get_by_role("link", name="Camera").click()
+    page.get_by_role("link", name="Collection").click()
+    expect(page.locator(".tile").first).to_be_in_viewport()
+
+
+def test_a_long_word_stays_in_the_page(
+    open_page: OpenPage, client: Client, coins: list[Coin], enrolled: list[str], cleared: None
+) -> None:
+    entry = client.enroll(jpeg(coins[1].catalog), coins[1].fields, on_doubt=lambda doubt: None)
+    client.update(entry.id, name="W" * 180, metadata={"k" * 60: "y" * 3000})
+    page = open_page(f"entry/{entry.id}")
+    for path in (f"entry/{entry.id}", "collection?text=WWWW"):
+        go(page, path)
+        expect(page.get_by_text("WWWW").first).to_be_visible()
+        assert page.evaluate("document.documentElement.scrollWidth <= innerWidth"), path
+
+
 def test_an_entry_is_changed_and_the_change_undone(
     open_page: OpenPage, client: Client, coins: list[Coin], enrolled: list[str], cleared: None
 ) -> None:

@@ -8,6 +8,7 @@ import { words } from "./words/index.js";
  * @typedef {object} View
  * @property {string} title
  * @property {Element} element
+ * @property {number} [top] px from which it is seen
  * @property {() => void} [close] ends what the view has begun
  * @property {boolean} [filled] its user fills it in, and would lose that if it were shown anew
  */
@@ -82,8 +83,8 @@ async function show() {
     if (/** @type {HTMLElement} */ (link).dataset.part === part) link.setAttribute("aria-current", "page");
     else link.removeAttribute("aria-current");
   }
-  scrollTo(0, 0);
-  if (!first) /** @type {HTMLElement | null} */ (content.querySelector("h1"))?.focus();
+  scrollTo(0, view.top ?? 0);
+  if (!first) /** @type {HTMLElement | null} */ (content.querySelector("h1"))?.focus({ preventScroll: true });
 }
 
 /**

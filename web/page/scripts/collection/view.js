@@ -10,6 +10,8 @@ import { fieldsOf, nameOf } from "./fields.js";
 import { labelled } from "./form.js";
 
 const PAGE = 60; // entries of one answer
+const MOST = 200; // entries of one answer
+const SHOWN_AGAIN = 1000; // entries, after going back
 const PRINTED = 600; // entries of a sheet
 const PAUSE = 250; // ms after the last letter until a search begins
 const OPTIONS = ["text", "sort", "descending"];
@@ -22,7 +24,7 @@ const OPTIONS = ["text", "sort", "descending"];
 export async function open(_, query) {
   const { fields } = await fieldsOf();
   const count = h("p.faint", { role: "status" });
-  const grid = h("ul.grid");
+  const grid = h("ul.grid", { onclick: () => history.replaceState({ shown: grid.children.length, top: scrollY }, "") });
   const end = h("p.end.faint");
   const filters = fields.filter((field) => field.filter);
   const form = h("form.search", { onsubmit: (/** @type {Event} */ event) => event.preventDefault(), oninput: changed });
@@ -51,11 +53,15 @@ export async function open(_, query) {
   let stop = new AbortController();
   /** @type {ReturnType<typeof setTimeout> | undefined} */
   let timer;
-  /** @type {Promise<void> | null} */
+  /** @type {Promise<boolean> | null} */
   let loading = null;
   const watch = new IntersectionObserver((seen) => seen.some((one) => one.isIntersecting) && more(), { rootMargin: "800px" });
+  /** @type {{shown: number, top: number} | null} where its user was, who comes back */
+  const before = history.state;
   await begin();
-  return { title: words.collection.title, element, close };
+  const wanted = Math.min(before?.shown ?? 0, SHOWN_AGAIN);
+  while (grid.children.length < wanted && (await load(MOST)));
+  return { title: words.collection.title, element, close, top: before?.top };
 
   function close() {
     clearTimeout(timer);
@@ -107,20 +113,25 @@ export async function open(_, query) {
 
   /** Show the next page, once however often it is asked for. */
   function more() {
-    loading ??= load().finally(() => (loading = null));
+    loading ??= load(PAGE).finally(() => (loading = null));
     return loading;
   }
 
-  async function load() {
-    if (!next) return;
+  /**
+   * @param {number} limit
+   * @returns {Promise<boolean>} whether there were more
+   */
+  async function load(limit) {
+    if (!next) return false;
     try {
-      show(await ask("entries", { query: { ...asking(), limit: PAGE, cursor: next }, signal: stop.signal }));
+      show(await ask("entries", { query: { ...asking(), limit, cursor: next }, signal: stop.signal }));
     } catch (error) {
       complain(error);
-      return;
+      return false;
     }
     watch.unobserve(end);
     watch.observe(end); // says again whether the end is near
+    return true;
   }
 
   /** @param {import("../answers").EntryPage} page */
