@@ -12,6 +12,7 @@ import { Tracks } from "./tracks.js";
 /** @typedef {import("../answers").FrameAnswer} FrameAnswer */
 
 const MEASURES = 1000; // of frames, that are kept
+const TURNED = 0.2; // by which a picture's form changes, in natural logarithms, when a phone is turned
 const CANDIDATES = 100; // reliefs that are compared for a frame; an answer about a photo compares more
 
 export class Live {
@@ -91,8 +92,12 @@ export class Live {
    * @param {import("./grabber.js").Grab} frame
    */
   #answered(answer, frame) {
-    // A window or a phone that was turned shows another part of the camera's picture.
-    if (frame.width !== this.size.width || frame.height !== this.size.height) this.tracks = new Tracks();
+    if (answer.problem) {
+      this.tracks.take([]); // outlines go after some of them
+      this.#show(null);
+      return;
+    }
+    if (Math.abs(Math.log((frame.width * this.size.height) / (frame.height * this.size.width))) > TURNED) this.tracks = new Tracks();
     this.size = frame;
     const coin = answer.ellipse && { ellipse: answer.ellipse, known: answer.known, matches: answer.matches };
     this.tracks.take(answer.coins ?? (coin ? [coin] : []));
@@ -103,7 +108,7 @@ export class Live {
     const outline = this.tracks.all[0]?.outline ?? null;
     this.hint = hintFor(this.told.all ? null : outline, frame, this.#sight, this.#empty);
     if (this.told.all && outline) this.hint = "";
-    this.#show(answer.problem ? null : this.#started);
+    this.#show(this.#started);
   }
 
   /** Nobody says where the coins are now. */
