@@ -219,6 +219,22 @@ def test_a_table_is_imported_once_with_a_report(
     expect(page.get_by_text("0 added, 2 there already, 0 not taken")).to_be_visible()
 
 
+def test_photos_of_one_name_in_two_folders_are_not_mixed_up(
+    open_page: OpenPage, coins: list[Coin], tmp_path: Path
+) -> None:
+    for folder, coin in zip(("a", "b"), coins, strict=False):
+        (tmp_path / "box" / folder).mkdir(parents=True)
+        (tmp_path / "box" / folder / "1.jpg").write_bytes(jpeg(coin.query))
+    rows = "".join(f"{path},Coin,Nowhere,crown,1,obverse\n" for path in ("a/1.jpg", "b/1.jpg", "1.jpg"))
+    table = ("path,name,country,currency,denomination,side\n" + rows).encode()
+    page = open_page("import", size=(1280, 800))
+    page.get_by_label("Table", exact=True).set_input_files({"name": "t.csv", "mimeType": "text/csv", "buffer": table})
+    for _ in range(2):  # chosen again, they are the same
+        page.get_by_label("A folder of photos").set_input_files(tmp_path / "box")
+        expect(page.locator(".rows .bad")).to_have_text(["several photos have its name: name its folder, too: 1.jpg"])
+        expect(page.get_by_role("button", name="Add 2 rows")).to_be_visible()
+
+
 def test_a_sheet_is_printed(open_page: OpenPage, many: list[str]) -> None:
     page = open_page("collection")
     expect(page.locator(".grid li")).not_to_have_count(0)

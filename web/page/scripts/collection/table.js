@@ -14,9 +14,9 @@ const PASSING = [0, 429, 503, 504]; // status of problems that go by
 
 /** Files by their names, as tables name them: with folders or without, with the ending or any. */
 export class Files {
-  /** @type {Map<string, File>} */
+  /** @type {Map<string, File | null>} null where several files have the name */
   #named = new Map();
-  /** @type {Map<string, File>} files that were chosen without their folder, which the table may name all the same */
+  /** @type {Map<string, File | null>} files that were chosen without their folder, which the table may name all the same */
   #single = new Map();
 
   /** @param {File[]} files */
@@ -26,18 +26,32 @@ export class Files {
       for (let from = 0; from < path.length; from += 1) {
         const name = path.slice(from).join("/");
         for (const one of [name, name.replace(/\.[^./]*$/, ".*")]) {
-          this.#named.set(one, file);
-          if (!file.webkitRelativePath) this.#single.set(one, file);
+          note(this.#named, one, file);
+          if (!file.webkitRelativePath) note(this.#single, one, file);
         }
       }
     }
   }
 
-  /** @param {string} name as the table has it */
+  /**
+   * The file of a name; null if there are several, undefined if there is none.
+   * @param {string} name as the table has it
+   */
   get(name) {
     const asked = name.toLowerCase().replaceAll("\\", "/").replace(/^(\.?\/)+/, "");
-    return this.#named.get(asked) ?? this.#single.get(asked.split("/").pop() ?? "");
+    return this.#named.has(asked) ? this.#named.get(asked) : this.#single.get(asked.split("/").pop() ?? "");
   }
+}
+
+/**
+ * @param {Map<string, File | null>} files
+ * @param {string} name
+ * @param {File} file which may be chosen again
+ */
+function note(files, name, file) {
+  const which = (/** @type {File} */ one) => [one.webkitRelativePath || one.name, one.size, one.lastModified].join("/");
+  const there = files.get(name);
+  files.set(name, there === undefined || (there && which(there) === which(file)) ? file : null);
 }
 
 /**
@@ -52,6 +66,8 @@ export function photosOf(row, files) {
     const photo = files.get(name);
     return photo ? [{ side, photo }] : [];
   });
+  const several = named.filter(([, name]) => files.get(name) === null).map(([, name]) => name);
+  if (several.length) return `${words.import.several}: ${several.join(", ")}`;
   const missing = named.filter(([, name]) => !name.endsWith(".*") && !files.get(name)).map(([, name]) => name);
   if (missing.length || !found.length) return `${words.import.missing}: ${(missing.length ? missing : named.map(([, name]) => name)).join(", ")}`;
   return found;

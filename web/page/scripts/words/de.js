@@ -140,6 +140,7 @@ export const de = {
     start: (n) => (n === 1 ? "1 Zeile aufnehmen" : `${n} Zeilen aufnehmen`),
     stop: "Anhalten",
     missing: "ihr Foto wurde nicht gewählt",
+    several: "mehrere Fotos heißen so: den Ordner mit angeben",
     row: "Zeile",
     photo: "Foto",
     result: "Ergebnis",

@@ -138,6 +138,7 @@ export const en = {
     start: (/** @type {number} */ n) => (n === 1 ? "Add 1 row" : `Add ${n} rows`),
     stop: "Stop",
     missing: "its photo was not chosen",
+    several: "several photos have its name: name its folder, too",
     row: "Row",
     photo: "Photo",
     result: "Result",
