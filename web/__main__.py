@@ -14,10 +14,10 @@ from ensemble.tracing import collector
 from mintmark import DEFAULT_URL, Client, MintmarkError
 from web.proxies import network_of
 from web.settings import LOOPBACK, Settings, limits
-from web.tracing import send_to
 
 try:
     from web.serving import Announced, Certificates, configured, in_header
+    from web.tracing import send_to
 except ModuleNotFoundError as missing:
     sys.exit(f"error: the gateway needs {missing.name}: install requirements/serve.txt")
 
