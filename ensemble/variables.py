@@ -49,14 +49,16 @@ BACKENDS = "MINTMARK_BACKENDS"  # folder of backends, instead of Triton's own
 BUILDER = "MINTMARK_BUILDER"  # command that makes what the target lacks: engines or configs
 TRITONSERVER = "MINTMARK_TRITONSERVER"  # Triton's binary
 
-# Compose files: the container's device, ports and volume on its host
+# Compose files: the container's device, memory, ports and volume on its host
 DEVICE = "MINTMARK_DEVICE"  # GPU or MIG slice
+MEMORY = "MINTMARK_MEMORY"  # that the container may use, such as 6g
 GRPC_PORT = "MINTMARK_GRPC_PORT"
 HTTP_PORT = "MINTMARK_HTTP_PORT"
 METRICS_PORT = "MINTMARK_METRICS_PORT"
 TLS_PORT = "MINTMARK_TLS_PORT"  # gRPC with TLS, on every address
 WEB_NAME = "MINTMARK_WEB_NAME"  # by which browsers ask the gateway
-WEB_PORT = "MINTMARK_WEB_PORT"  # of the gateway, with TLS, on every address
+WEB_PORT = "MINTMARK_WEB_PORT"  # of the gateway
+WEB_ADDRESS = "MINTMARK_WEB_ADDRESS"  # on which the slim container's gateway is published
 CACHE_VOLUME = "MINTMARK_CACHE_VOLUME"  # name of the volume with the cache
 
 # The client

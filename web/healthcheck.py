@@ -13,12 +13,12 @@ TIMEOUT = 5.0  # s, for each of the two ways
 
 
 def healthy(port: int) -> bool:
-    """Ask over TLS, else in plain text."""
+    """Ask in plain text, else over TLS; the other way round, each check would be a warning in a plain gateway's log."""
     context = ssl.create_default_context()
     context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
     ways = (
-        http.client.HTTPSConnection("127.0.0.1", port, timeout=TIMEOUT, context=context),
         http.client.HTTPConnection("127.0.0.1", port, timeout=TIMEOUT),
+        http.client.HTTPSConnection("127.0.0.1", port, timeout=TIMEOUT, context=context),
     )
     return any(map(_answers, ways))
 

@@ -241,7 +241,7 @@ def test_what_the_server_writes_lies_on_volumes_with_a_limit(case: str) -> None:
     pod, container = pods(documents)[NAME], server(documents)
     found = volumes(pod)
     mounts = {one["mountPath"]: found[one["name"]] for one in container["volumeMounts"]}
-    for path in ("/tmp", "/dev/shm", "/run/mintmark"):
+    for path in ("/tmp", "/dev/shm", "/opt/mintmark/run"):
         assert mounts[path]["emptyDir"]["medium"] == "Memory"
         assert mounts[path]["emptyDir"]["sizeLimit"]
     written = [CACHE, SOCKETS, *([] if "milvus" in variables_of(container).get(variables.CATALOG, "") else [CATALOG])]

@@ -6,7 +6,7 @@ from pathlib import Path
 from deploy.command import hardened
 from server.launch import Launch, triton_command
 
-IMAGE = Launch("tritonserver", Path("/models"), Path("/run/mintmark/sockets"))
+IMAGE = Launch("tritonserver", Path("/models"), Path("/opt/mintmark/run/sockets"))
 GPU = triton_command(hardened(replace(IMAGE, cuda_pool_mib=2048)))
 ON_CPU = replace(IMAGE, config_name="cpu", backends=Path("/backends"))
 CPU = triton_command(hardened(ON_CPU))

@@ -22,8 +22,10 @@ from web.healthcheck import PORT
 
 DEPLOY = ROOT / "deploy"
 DOCKERFILE = (DEPLOY / "Dockerfile").read_text()
+SLIM_DOCKERFILE = (DEPLOY / "Dockerfile.slim").read_text()
 TOOLS = Path(sys.executable).parent
 COMPOSE = ("compose.gpu.yaml", "compose.cpu.yaml")
+SLIM = "compose.slim.yaml"  # one container without NVIDIA's image
 ADDED = ("compose.tls.yaml", "compose.mtls.yaml")  # come after one of COMPOSE
 WEB = "compose.web.yaml"  # likewise: the gateway's container
 UID = "10001"
@@ -37,9 +39,9 @@ def service(name: str) -> dict[str, Any]:
     return dict(compose(name)["services"]["mintmark"])
 
 
-def stages() -> dict[str, str]:
+def stages(dockerfile: str = DOCKERFILE) -> dict[str, str]:
     """Text of each stage by its name, in order."""
-    parts = re.split(r"^FROM (\S+) AS (\S+)$", DOCKERFILE, flags=re.MULTILINE)
+    parts = re.split(r"^FROM (\S+) AS (\S+)$", dockerfile, flags=re.MULTILINE)
     return dict(zip(parts[2::3], parts[3::3], strict=True))
 
 
@@ -52,13 +54,13 @@ def run(*command: str) -> "subprocess.CompletedProcess[str]":
 
 
 def test_hadolint() -> None:
-    result = run(str(TOOLS / "hadolint"), "deploy/Dockerfile")
+    result = run(str(TOOLS / "hadolint"), "deploy/Dockerfile", "deploy/Dockerfile.slim")
     assert result.returncode == 0, result.stdout
 
 
 def test_compose_schema() -> None:
     files = [str(path) for path in sorted(DEPLOY.glob("compose.*.yaml"))]
-    assert {Path(file).name for file in files} >= {*COMPOSE, *ADDED, WEB}
+    assert {Path(file).name for file in files} >= {*COMPOSE, *ADDED, WEB, SLIM}
     result = run(str(TOOLS / "check-jsonschema"), "--builtin-schema", "vendor.compose-spec", *files)
     assert result.returncode == 0, result.stdout
 
@@ -68,6 +70,8 @@ def test_base_image_is_pinned_to_a_release() -> None:
     sources = re.findall(r"^FROM (\S+)", DOCKERFILE, flags=re.MULTILINE)
     assert sources[0] == "nvcr.io/nvidia/tritonserver:${TRITON}"
     assert set(sources[1:]) <= {"triton", "mintmark"}  # every stage has the Python that runs in the end
+    sources = re.findall(r"^FROM (\S+)", SLIM_DOCKERFILE, flags=re.MULTILINE)
+    assert sources[0] == "${PYTHON}" and set(sources[1:]) <= {"python", "packages"}
 
 
 @pytest.mark.parametrize("target", ["cpu", "gpu"])
@@ -75,6 +79,14 @@ def test_images_run_as_nobody_in_particular(target: str) -> None:
     users = re.findall(r"^USER (\S+)$", stages()[target], flags=re.MULTILINE)
     assert users == [f"{UID}:{UID}"]
     assert f"useradd --uid {UID}" in stages()["mintmark"]
+
+
+def test_the_slim_image_runs_as_nobody_in_particular() -> None:
+    slim = stages(SLIM_DOCKERFILE)["slim"]
+    assert re.findall(r"^USER (\S+)$", slim, flags=re.MULTILINE) == [f"{UID}:{UID}"]
+    assert f"useradd --uid {UID}" in slim
+    assert "python3 -m deploy.check_image slim" in slim
+    assert re.findall(r"^EXPOSE (.+)$", SLIM_DOCKERFILE, flags=re.MULTILINE) == [str(PORT)]
 
 
 @pytest.mark.parametrize("target", ["cpu", "gpu"])
@@ -87,32 +99,59 @@ def test_image_is_the_gpus_by_default() -> None:
     assert list(stages())[-1] == "gpu"
 
 
-def test_packages_are_the_tested_ones() -> None:
-    commands = re.findall(r"pip --python venv/bin/python3 install(?:[^\n]*\\\n)*[^\n]*", DOCKERFILE)
-    assert len(commands) == DOCKERFILE.count("-m pip ")
+@pytest.mark.parametrize("dockerfile", [DOCKERFILE, SLIM_DOCKERFILE], ids=["triton", "slim"])
+def test_packages_are_the_tested_ones(dockerfile: str) -> None:
+    commands = re.findall(r"pip --python \w+/bin/python3 install(?:[^\n]*\\\n)*[^\n]*", dockerfile)
+    assert commands and len(commands) == dockerfile.count("-m pip ")
     for command in commands:
         assert "--constraint requirements/constraints.txt" in command or "tensorrt-cu13-bindings==" in command
 
 
-def test_all_that_is_copied_exists_and_is_let_into_the_build() -> None:
-    copied = re.findall(r"^COPY (?!--from)((?:\S+ )+)\S+$", DOCKERFILE, flags=re.MULTILINE)
+@pytest.mark.parametrize("dockerfile", [DOCKERFILE, SLIM_DOCKERFILE], ids=["triton", "slim"])
+def test_each_environment_lists_its_packages_and_is_compiled_without_times(dockerfile: str) -> None:
+    made = [text for name, text in stages(dockerfile).items() if name.startswith("packages")]
+    assert made
+    for text in made:
+        assert "cyclonedx-py environment --output-reproducible --output-file venv/sbom.cdx.json" in text
+        assert text.count("install --no-compile") == text.count("-m pip ")
+        assert "compileall -q --invalidation-mode unchecked-hash" in text
+
+
+@pytest.mark.parametrize("name", ["Dockerfile", "Dockerfile.slim"])
+def test_all_that_is_copied_exists_and_is_let_into_the_build(name: str) -> None:
+    copied = re.findall(r"^COPY (?!--from)((?:\S+ )+)\S+$", (DEPLOY / name).read_text(), flags=re.MULTILINE)
     sources = {source for line in copied for source in line.split()}
-    let_in = set(re.findall(r"^!(\S+)$", (DEPLOY / "Dockerfile.dockerignore").read_text(), flags=re.MULTILINE))
+    ignored = (DEPLOY / f"{name}.dockerignore").read_text()
+    let_in = set(re.findall(r"^!(\S+)$", ignored, flags=re.MULTILINE))
     assert sources
     for source in sources:
         assert (ROOT / source).exists(), source
         assert any(f"{source}/".startswith(f"{folder}/") for folder in let_in), source
     for folder in let_in:
         assert (ROOT / folder).is_dir(), folder
+    assert "**/model.onnx" in ignored and "**/model.int8.onnx" in ignored  # made by the build, not by this machine
 
 
 def test_secrets_stay_out_of_image_and_repository() -> None:
-    assert "deploy/secrets" in (DEPLOY / "Dockerfile.dockerignore").read_text().splitlines()
     assert run("git", "check-ignore", "deploy/secrets/token").returncode == 0
-    assert not re.search(r"^(ENV|ARG).*(TOKEN|KEY|PASSWORD)", DOCKERFILE, flags=re.MULTILINE)
+    for name in ("Dockerfile", "Dockerfile.slim"):
+        assert "deploy/secrets" in (DEPLOY / f"{name}.dockerignore").read_text().splitlines()
+        assert not re.search(r"^(ENV|ARG).*(TOKEN|KEY|PASSWORD)", (DEPLOY / name).read_text(), flags=re.MULTILINE)
 
 
-@pytest.mark.parametrize("name", COMPOSE)
+@pytest.mark.parametrize("path", sorted(DEPLOY.glob("compose.*.yaml")), ids=lambda path: path.name)
+def test_no_container_fills_its_machine(path: Path) -> None:
+    """Neither its memory, nor its disk with a log."""
+    for one in compose(path.name)["services"].values():
+        if "image" in one:  # the others add to a service of another file
+            assert one["mem_limit"]
+            assert one["logging"]["driver"] == "json-file"
+            assert {"max-size", "max-file"} <= set(one["logging"]["options"])
+        for port in one.get("ports", []):
+            assert "${" in port, f"{port} cannot be changed without changing the file"
+
+
+@pytest.mark.parametrize("name", [*COMPOSE, SLIM])
 def test_container_is_closed(name: str) -> None:
     container = service(name)
     assert container["read_only"] is True
@@ -131,6 +170,18 @@ def test_ports_are_published_on_loopback_only(name: str) -> None:
     assert inside == {Ports.grpc, Ports.http, Ports.metrics}
 
 
+def test_of_the_slim_container_the_gateway_alone_is_published() -> None:
+    assert service(SLIM)["ports"] == [f"${{MINTMARK_WEB_ADDRESS:-127.0.0.1}}:${{MINTMARK_WEB_PORT:-8080}}:{PORT}"]
+    environment = service(SLIM)["environment"]
+    assert all(value == f"${{{variable}:-}}" for variable, value in environment.items())
+    assert {variables.TOKEN + variables.FILE, variables.READ_TOKEN, variables.WEB_NAME} <= set(environment)
+
+
+def test_the_slim_container_may_run_triton_from_its_tmpfs() -> None:
+    """Docker mounts a tmpfs without the right to run programs in it, unless it is asked."""
+    assert [entry.split(":")[1].split(",") for entry in service(SLIM)["tmpfs"]] == [["mode=1777", "size=1g", "exec"]]
+
+
 @pytest.mark.parametrize("name", COMPOSE)
 def test_catalog_and_cache_outlive_the_container(name: str) -> None:
     assert set(compose(name)["volumes"]) == {"catalog", "cache"}
@@ -141,12 +192,14 @@ def test_catalog_and_cache_outlive_the_container(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", COMPOSE)
-def test_repository_lies_on_a_tmpfs_of_the_user(name: str) -> None:
+def test_repository_lies_on_a_tmpfs_that_the_user_may_write(name: str) -> None:
+    """By its mode, and its folder's in the image: Podman knows no owner of a tmpfs, runc takes the folder's."""
     tmpfs = dict(entry.split(":", 1) for entry in service(name)["tmpfs"])
     repository = re.search(r"MINTMARK_REPOSITORY=(\S+)", DOCKERFILE)
     assert repository is not None
     options = next(tmpfs[folder] for folder in tmpfs if repository[1].startswith(f"{folder}/"))
-    assert f"uid={UID},gid={UID}" in options
+    assert "mode=1777" in options.split(",")
+    assert "install --directory --mode=1777 /opt/mintmark/run\n" in DOCKERFILE
 
 
 @pytest.mark.parametrize("name", COMPOSE)
@@ -226,12 +279,12 @@ def test_the_gateways_image_has_all_that_it_runs(tmp_path: Path) -> None:
     assert (done.returncode, done.stderr) == (0, "")
 
 
-@pytest.mark.parametrize("name", COMPOSE)
+@pytest.mark.parametrize("name", [*COMPOSE, SLIM])
 def test_times_fit_together(name: str) -> None:
     """Docker kills only after requests in flight had their time, and a check has time for its three requests."""
     assert seconds(service(name)["stop_grace_period"]) > STOP_TIMEOUT
     check = service(name)["healthcheck"]
-    assert check["test"][1:] == ["python3", "-m", "deploy.healthcheck"]
+    assert check["test"][1:] == ["python3", "-m", "web.healthcheck" if name == SLIM else "deploy.healthcheck"]
     assert seconds(check["timeout"]) > 3 * TIMEOUT
 
 

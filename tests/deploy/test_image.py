@@ -3,11 +3,13 @@
 import importlib.util
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
-from deploy.check_image import check_bindings, library_version, main
-from server.wheel import ServerError
+from deploy.check_image import STUB, check_bindings, check_stub, library_version, main
+from ensemble import variables
+from server.wheel import ServerError, find_wheel
 from tests.deploy.conftest import ROOT, Container
 
 
@@ -34,11 +36,33 @@ def test_image_without_triton(monkeypatch: pytest.MonkeyPatch, capsys: pytest.Ca
     assert "this image cannot serve: no tritonserver on PATH" in capsys.readouterr().err
 
 
+def make_stub(path: Path, says: str) -> None:
+    path.parent.mkdir()
+    path.write_text(f"#!/bin/sh\n{says}\n")
+    path.chmod(0o755)
+
+
+def test_the_program_of_python_models_must_run(tmp_path: Path) -> None:
+    """Where it does not, Triton says that it failed to give execute permission."""
+    lacks = "libpython3.12.so.1.0: cannot open shared object file: No such file or directory"
+    make_stub(tmp_path / "a" / "stub", f"echo {lacks} >&2; exit 127")
+    with pytest.raises(ServerError, match=rf"stub does not run: {lacks}"):
+        check_stub(tmp_path / "a" / "stub")
+    make_stub(tmp_path / "b" / "stub", "exit 1")
+    check_stub(tmp_path / "b" / "stub")
+
+
+def test_the_wheels_program_runs() -> None:
+    check_stub(find_wheel().stub, find_wheel().libraries)
+
+
 def test_missing_package_ends_the_build(
     container: Container, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """The environment of these tests has everything for the CPU, and no TensorRT."""
     monkeypatch.setenv("PATH", str(container.folder))
+    monkeypatch.setenv(variables.BACKENDS, str(container.folder))
+    make_stub(container.folder / STUB, "exit 1")
     assert main(["cpu"]) == 0
     if importlib.util.find_spec("tensorrt") is None:
         assert main(["gpu"]) == 1
