@@ -1,14 +1,12 @@
 /** Photos as they are sent and shown. */
 
-import { jpegOf } from "./camera/grabber.js";
-
 export const ENOUGH = 2048; // px, long side of a photo of one coin: more shows no more
 const TURNED_ALIKE = ["image/jpeg", "image/png"]; // browsers turn them by their EXIF as the server does, but not WebP
 export const ENOUGH_OF_MANY = 3072; // px, of a photo of many
 
 /**
- * The photo as it is shown, made smaller if it is larger than needed, so that a slow network takes less time. What the browser cannot read
- * (HEIC, mostly) goes as it is: the server may.
+ * The photo as it is shown, made smaller if it is larger than needed, so that a slow network takes less time. What the
+ * browser cannot read (HEIC, mostly) goes as it is: the server may.
  * @param {Blob} photo
  * @param {number} most px of the long side
  * @returns {Promise<Blob>}
@@ -58,3 +56,14 @@ export function around(photo, { cx, cy }, radius) {
  * @returns {Promise<ImageBitmap | null>}
  */
 export const bitmapOf = (photo) => createImageBitmap(photo).catch(() => null);
+
+/**
+ * @param {HTMLCanvasElement} canvas
+ * @param {number} quality
+ * @returns {Promise<Blob>}
+ */
+export function jpegOf(canvas, quality) {
+  return new Promise((take, refuse) =>
+    canvas.toBlob((blob) => (blob ? take(blob) : refuse(new Error("no JPEG could be made"))), "image/jpeg", quality),
+  );
+}

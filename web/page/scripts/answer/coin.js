@@ -1,7 +1,7 @@
 /** One coin of an answer: the catalog's best entry beside it, and the other candidates. */
 
 import { ask, formOf, pictureOf, session } from "../api.js";
-import { factsOf } from "../camera/card.js";
+import { factsOf } from "../entries.js";
 import { beginAdding } from "../collection/adding.js";
 import { fill, h, icon } from "../dom.js";
 import { complain, notice } from "../notice.js";

@@ -1,7 +1,7 @@
 /** The answer about both sides of one coin. */
 
 import { pictureOf } from "../api.js";
-import { factsOf } from "../camera/card.js";
+import { factsOf } from "../entries.js";
 import { h } from "../dom.js";
 import { percent, words } from "../words/index.js";
 import { coinAnswer, measures } from "./coin.js";

@@ -1,6 +1,6 @@
 /** The answer about all coins of a photo: their outlines on it, and each coin when it is chosen. */
 
-import { factsOf } from "../camera/card.js";
+import { factsOf } from "../entries.js";
 import { fill, h } from "../dom.js";
 import { around } from "../photos.js";
 import { words } from "../words/index.js";

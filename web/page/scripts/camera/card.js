@@ -1,6 +1,7 @@
 /** The card under the picture: the coin's name and probability, or what to do. */
 
 import { fill, h, icon } from "../dom.js";
+import { factsOf } from "../entries.js";
 import { percent, words } from "../words/index.js";
 
 /**
@@ -87,13 +88,4 @@ export class Card {
     fill(this.element, children());
     fill(this.#said, said);
   }
-}
-
-/**
- * What a coin is, in one line.
- * @param {import("../answers").Entry} entry
- */
-export function factsOf(entry) {
-  const value = `${entry.denomination} ${entry.currency}`;
-  return [entry.country, value, entry.year, entry.mint_mark].filter((one) => one !== null && one !== "").join(" · ");
 }

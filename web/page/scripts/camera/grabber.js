@@ -1,5 +1,7 @@
 /** Pictures from a video, as much of it as is seen on the screen. */
 
+import { jpegOf } from "../photos.js";
+
 const FRAME = 640; // px, long side of a frame: the coin is looked at in 256
 const STILL = 2048; // px, of a photo
 const SMALL = 32; // px, of the picture by which light and motion are judged
@@ -83,15 +85,4 @@ export class Grabber {
     const height = Math.min(videoHeight, clientHeight / scale || videoHeight);
     return { x: (videoWidth - width) / 2, y: (videoHeight - height) / 2, width, height };
   }
-}
-
-/**
- * @param {HTMLCanvasElement} canvas
- * @param {number} quality
- * @returns {Promise<Blob>}
- */
-export function jpegOf(canvas, quality) {
-  return new Promise((take, refuse) =>
-    canvas.toBlob((blob) => (blob ? take(blob) : refuse(new Error("no JPEG could be made"))), "image/jpeg", quality),
-  );
 }

@@ -3,12 +3,13 @@
 import { recognize } from "../answer/current.js";
 import { askSession, session } from "../api.js";
 import { beginAdding } from "../collection/adding.js";
+import { photoButton, takeDropped } from "../choosing.js";
 import { fill, h, icon, iconButton } from "../dom.js";
 import { complain } from "../notice.js";
 import { go, heading } from "../router.js";
 import { words } from "../words/index.js";
 import { Card } from "./card.js";
-import { chooser, photoButton, takeDropped } from "./chooser.js";
+import { chooser } from "./chooser.js";
 import { Live } from "./live.js";
 import { Camera, NoCamera } from "./stream.js";
 

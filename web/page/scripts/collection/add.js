@@ -1,7 +1,7 @@
 /** A new coin: its photos, and what is said of it. */
 
 import { ask, formOf } from "../api.js";
-import { photoButton, takeDropped } from "../camera/chooser.js";
+import { photoButton, takeDropped } from "../choosing.js";
 import { fill, h, iconButton } from "../dom.js";
 import { complain, notice } from "../notice.js";
 import { ENOUGH, reduced } from "../photos.js";

@@ -1,8 +1,8 @@
 /** One entry: its photos, what is said of it, what happened to it, and what looks like it. */
 
 import { ask, formOf, pictureOf, session } from "../api.js";
-import { photoButton } from "../camera/chooser.js";
-import { factsOf } from "../camera/card.js";
+import { photoButton } from "../choosing.js";
+import { factsOf } from "../entries.js";
 import { fill, h, icon, iconButton } from "../dom.js";
 import { complain, notice } from "../notice.js";
 import { askOver, go, heading, showAgain } from "../router.js";

@@ -1,7 +1,7 @@
 /** The collection: a grid of coins that is searched, narrowed, sorted and printed. Pages of it come as it is scrolled. */
 
 import { ask, pictureOf, session } from "../api.js";
-import { factsOf } from "../camera/card.js";
+import { factsOf } from "../entries.js";
 import { fill, h, icon } from "../dom.js";
 import { complain } from "../notice.js";
 import { heading } from "../router.js";
