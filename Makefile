@@ -34,7 +34,7 @@ $(SERVE)/.ready: requirements/serve.txt requirements/web.txt requirements/constr
 	$(SERVE)/bin/python build/get_triton.py
 	@touch $@
 
-$(DEV)/.ready: requirements/*.txt python_client/pyproject.toml build/get_helm.py
+$(DEV)/.ready: requirements/*.txt python_client/pyproject.toml build/get_helm.py build/get_milvus.py
 	@echo "installing the training and test environment into $(DEV) …"
 	$(PYTHON) -m venv --clear $(DEV)
 	$(DEV)/bin/python -m pip install $(PIP_FLAGS) torch
@@ -43,6 +43,7 @@ $(DEV)/.ready: requirements/*.txt python_client/pyproject.toml build/get_helm.py
 		--requirement requirements/train.txt --requirement requirements/test.txt \
 		--requirement requirements/stores.txt --requirement requirements/loadtest.txt --requirement requirements/docs.txt --editable python_client
 	$(DEV)/bin/python build/get_helm.py
+	$(DEV)/bin/python build/get_milvus.py
 	@touch $@
 
 $(DEV)/.typescript: $(DEV)/.ready

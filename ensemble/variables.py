@@ -65,6 +65,7 @@ CACHE_VOLUME = "MINTMARK_CACHE_VOLUME"  # name of the volume with the cache
 URL = "MINTMARK_URL"  # HOST:PORT of the server
 
 # Tests
+MILVUS_SERVER = "MINTMARK_MILVUS_SERVER"  # folder of the Milvus server that they start, see build/get_milvus.py
 SERVE_PYTHON = "MINTMARK_SERVE_PYTHON"  # the Python that runs the server
 KILLS = "MINTMARK_KILLS"  # how often the catalog's server is killed
 ROWS = "MINTMARK_ROWS"  # rows of the table that is enrolled while client and server are killed

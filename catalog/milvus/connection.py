@@ -11,6 +11,7 @@ import numpy as np
 from pymilvus import MilvusClient, MilvusException
 
 from catalog.milvus.location import Location
+from catalog.milvus.release import release_of
 from ensemble import variables
 from ensemble.errors import CatalogError
 
@@ -44,14 +45,18 @@ class Connection:
         location: of the collection.
         timeout: of one request, s.
 
+    Attributes:
+        release: of the server.
+
     Raises:
-        CatalogError: the server cannot be reached, or refuses the token. So do all methods.
+        CatalogError: the server cannot be reached, or refuses the token. So do all methods. Its release is too old.
     """
 
     def __init__(self, location: Location, timeout: float = TIMEOUT) -> None:
         self._location = location
         self._timeout = timeout
         self._client = self._connected()
+        self.release = release_of(str(self.call("get_server_version")))
 
     def _connected(self) -> Any:
         try:
@@ -94,6 +99,14 @@ class Connection:
         # Somebody released the collection, or milvus-lite has restarted.
         self._client.load_collection(self.collection, timeout=LONG)
         return function(*args, **options)
+
+    def begin_to_load(self) -> None:
+        """Have the collection loaded. Searches and reads fail until it is."""
+        self.call("load_collection", self.collection, _async=True)
+
+    def load(self) -> None:
+        """Have the collection loaded; returns when it is. Milvus takes some seconds, also for few rows."""
+        self.call("load_collection", self.collection, timeout=LONG)
 
     def rows(self, condition: str, fields: Sequence[str]) -> list[Row]:
         """All rows that meet a condition, in the order of their ids. For conditions that few rows meet."""

@@ -24,7 +24,7 @@ PICTURE_PARTS = 64  # texts that a picture may be cut into
 _MOST_ATTRIBUTES = 4096  # Milvus's limit; an entry's metadata has no room for so many keys
 _TEXT = 4 * MAX_TEXT  # bytes
 _PATIENCE = 5.0  # s
-# pymilvus would ask twice a second whether an index is built. Loading waits for it anyway.
+# pymilvus would ask twice a second whether an index is built, which that of an empty collection is.
 _NOT_WAITING: dict[str, Any] = {"sync": False, "timeout": LONG}
 _NAME = 64  # bytes of ids and fingerprints
 _INDEXED = ("view", "entry", "model", *TEXTS, *WHOLES)
@@ -37,7 +37,9 @@ _HISTORY_PARTS = ("said", "records")
 
 
 def prepare(connection: Connection, location: Location, index: MilvusIndex) -> None:
-    """Make the collection and its indexes if they are missing, and load it. Other servers may do so at the same time.
+    """Make the collection and its indexes if they are missing, and begin to load it; see `Connection.load`.
+
+    Other servers may do so at the same time.
 
     Raises:
         CatalogError: the collection is not a catalog, or has another index or metric.
@@ -51,11 +53,11 @@ def prepare(connection: Connection, location: Location, index: MilvusIndex) -> N
         if field not in indexed:
             _make_index(connection, field, location, index)
     _check_index(connection, location, index)
-    connection.call("load_collection", name, timeout=LONG)
+    connection.begin_to_load()
 
 
 def prepare_reliefs(connection: Connection) -> None:
-    """As `prepare`, for the collection of relief maps.
+    """As `prepare`, for the collection of relief maps, until it is loaded.
 
     Raises:
         CatalogError: it cannot be made, or holds something else.
@@ -64,7 +66,7 @@ def prepare_reliefs(connection: Connection) -> None:
 
 
 def prepare_history(connection: Connection) -> None:
-    """As `prepare`, for the collection of events.
+    """As `prepare`, for the collection of events, until it is loaded.
 
     Raises:
         CatalogError: it cannot be made, or holds something else.
@@ -87,17 +89,20 @@ def _prepare_beside(
             if field == UNUSED_VECTOR:
                 params.add_index(field, "FLAT", field, metric_type="L2")
             else:
-                params.add_index(field, "INVERTED", field)
+                params.add_index(field, connection.release.scalar_index, field)
             _index(connection, field, params)
-    connection.call("load_collection", name, timeout=LONG)
+    connection.load()
 
 
 def rebuild(connection: Connection, location: Location, index: MilvusIndex) -> None:
-    """Replace the vector index. Nobody can search meanwhile."""
+    """Replace the vector index. Nobody can search meanwhile.
+
+    It is built before it is loaded: a collection that is loaded without is searched by a rough index of Milvus's own.
+    """
     connection.call("release_collection", connection.collection)
     connection.call("drop_index", connection.collection, VECTOR)
-    _make_index(connection, VECTOR, location, index)
-    connection.call("load_collection", connection.collection, timeout=LONG)
+    connection.call("create_index", connection.collection, _vector_index(location, index), timeout=LONG)
+    connection.load()
 
 
 def _create(connection: Connection) -> None:
@@ -145,14 +150,20 @@ def _create_history(connection: Connection) -> None:
     connection.call("create_collection", connection.collection, schema=schema, num_shards=1, consistency_level="Strong")
 
 
-def _make_index(connection: Connection, field: str, location: Location, index: MilvusIndex) -> None:
+def _vector_index(location: Location, index: MilvusIndex) -> Any:
     params = MilvusClient.prepare_index_params()
+    params.add_index(VECTOR, index.kind, VECTOR, metric_type=location.metric, params=dict(index.build))
+    return params
+
+
+def _make_index(connection: Connection, field: str, location: Location, index: MilvusIndex) -> None:
     if field == VECTOR:
-        params.add_index(field, index.kind, field, metric_type=location.metric, params=dict(index.build))
+        params = _vector_index(location, index)
     else:
-        params.add_index(field, "INVERTED", field)
+        params = MilvusClient.prepare_index_params()
+        params.add_index(field, connection.release.scalar_index, field)
     if field == "attributes":
-        with contextlib.suppress(CatalogError):  # milvus-lite has none for arrays; filters are slower
+        with contextlib.suppress(CatalogError):  # milvus-lite and Milvus 2.3 have none for arrays; filters are slower
             connection.call("create_index", connection.collection, params, **_NOT_WAITING)
         return
     _index(connection, field, params)

@@ -3,6 +3,7 @@
 import logging
 import time
 from collections.abc import Collection, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from itertools import islice
 from typing import Any
 
@@ -69,12 +70,17 @@ class MilvusCatalog:
         self._metric = parsed.metric
         self._makers = makers
         self._connection = Connection(parsed, timeout)
+        if warning := self._connection.release.warning:
+            _log.warning("%s", warning)
         prepare(self._connection, parsed, self._index)
         self._settings = Settings(self._connection, makers)
         self._generations = Generations(self._connection, self._settings, makers.embedding)
-        self._reliefs = Reliefs(self._connection, makers.relief)
+        with ThreadPoolExecutor(2) as pool:  # Milvus loads them at the same time
+            reliefs = pool.submit(Reliefs, self._connection, makers.relief)
+            history = pool.submit(History, self._connection)
+        self._reliefs, self._history = reliefs.result(), history.result()
+        self._connection.load()
         self._searcher = Searcher(self._connection, self._index, self._reliefs)
-        self._history = History(self._connection)
         self._entries = Entries(self._connection, self._generations, self._reliefs)
         self._writer = Writer(self._connection, makers, self._entries, self._generations, self._reliefs, self._history)
         self._waiting, self._waiting_read = Waiting(), float("-inf")

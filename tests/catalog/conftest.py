@@ -12,7 +12,8 @@ from catalog.folder.index.exact import VectorIndex
 from catalog.folder.index.keeper import GROWTH, Growth
 from catalog.folder.index.spec import parse_spec
 from catalog.folder.store import FolderCatalog
-from tests.catalog.milvus.milvus_lite import MilvusLite, running
+from loadtest.fleet.milvus import MISSING, find_milvus
+from tests.catalog.milvus.servers import LITE, SERVER, Server, running
 from tests.catalog.samples import OWN, unit_vectors
 from tests.catalog.stores import MARKS, STORES, Open, opening
 
@@ -46,10 +47,42 @@ def catalog(open_at: Callable[..., FolderCatalog]) -> FolderCatalog:
 
 
 @pytest.fixture(scope="module")
-def milvus(tmp_path_factory: pytest.TempPathFactory) -> Iterator[MilvusLite]:
-    """One server for all tests of a file; each has a collection of its own."""
-    with running(tmp_path_factory.mktemp("milvus")) as server:
+def milvus_lite(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    """One milvus-lite for all tests of a file; each has collections of its own."""
+    with running(LITE, tmp_path_factory.mktemp("milvus")) as server:
         yield server
+
+
+@pytest.fixture(scope="session")
+def milvus_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    """One Milvus server for all tests; each has collections of its own."""
+    if find_milvus() is None:
+        pytest.skip(MISSING)
+    with running(SERVER, tmp_path_factory.mktemp("milvus")) as server:
+        yield server
+
+
+@pytest.fixture
+def milvus_catalog(milvus_server: Server) -> Iterator[str]:
+    """Location of an empty catalog in the Milvus server, which is dropped after the test."""
+    location = milvus_server.empty()
+    yield location
+    milvus_server.drop(location)
+
+
+@pytest.fixture(params=[LITE, SERVER])
+def milvus_kind(request: pytest.FixtureRequest) -> str:
+    """Each kind of server in turn."""
+    if request.param == SERVER and find_milvus() is None:
+        pytest.skip(MISSING)
+    return str(request.param)
+
+
+@pytest.fixture
+def milvus(request: pytest.FixtureRequest, milvus_kind: str) -> Server:
+    """A running server of each kind in turn."""
+    server: Server = request.getfixturevalue("milvus_lite" if milvus_kind == LITE else "milvus_server")
+    return server
 
 
 @pytest.fixture(params=[pytest.param(name, marks=MARKS.get(name, ())) for name in STORES])

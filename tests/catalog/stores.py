@@ -9,14 +9,16 @@ import numpy as np
 import pytest
 
 from catalog import Catalog, Enrolment, Entry, Makers, View, open_catalog
+from tests.catalog.milvus.servers import LITE, SERVER
 from tests.catalog.samples import OWN, coin
 
 # Where a test finds an empty store of each kind.
 STORES: dict[str, Callable[[pytest.FixtureRequest, Path], str]] = {
     "folder": lambda request, folder: str(folder / "catalog"),
-    "milvus": lambda request, folder: str(request.getfixturevalue("milvus").location()),
+    LITE: lambda request, folder: str(request.getfixturevalue("milvus_lite").location()),
+    SERVER: lambda request, folder: str(request.getfixturevalue("milvus_catalog")),
 }
-MARKS = {"milvus": pytest.mark.milvus}  # of the kinds that need a server
+MARKS = dict.fromkeys((LITE, SERVER), pytest.mark.milvus)  # of the kinds that need a server
 NASTY = [
     'a"b',
     "a'b",

@@ -17,7 +17,7 @@ from ensemble.contract import EMBEDDING, FOUND, Model
 from ensemble.graph import FIND_COIN
 from ensemble.parameters import Filters
 from ensemble.verification import probability
-from tests.catalog.milvus.milvus_lite import MilvusLite
+from tests.catalog.milvus.servers import Server
 from tests.catalog.samples import JUDGE, OWN, clustered, normalized, relief_maps, unit_vectors, verifying
 from tests.catalog.stores import load
 
@@ -65,7 +65,7 @@ def likelihood(match: Match) -> float:
     return float(probability(alone if match.log_odds is None else match.log_odds))
 
 
-def test_the_stores_agree_on_verified_searches(milvus: MilvusLite, tmp_path: Path) -> None:
+def test_the_stores_agree_on_verified_searches(milvus: Server, tmp_path: Path) -> None:
     """2,000 views of 500 entries; half have a map, and of each query some view is turned."""
     rng = np.random.default_rng(3)
     embeddings, maps = clustered(2000, 30, noise=0.8), relief_maps(2000, seed=3)
@@ -101,7 +101,7 @@ def test_the_stores_agree_on_verified_searches(milvus: MilvusLite, tmp_path: Pat
     there.close()
 
 
-def test_the_stores_agree_on_100_000_random_vectors(milvus: MilvusLite, tmp_path: Path) -> None:
+def test_the_stores_agree_on_100_000_random_vectors(milvus: Server, tmp_path: Path) -> None:
     embeddings, rng = unit_vectors(100_000), np.random.default_rng(2)
     countries, mints, years = (
         rng.integers(0, 5, 100_000),
@@ -162,9 +162,7 @@ def _opened(model: Model) -> Runner:
     return lambda inputs, threads: dict(zip(outputs, session.run(outputs, inputs), strict=True))
 
 
-def test_the_stores_agree_on_photos(
-    photos: list[tuple[str, str, np.ndarray]], milvus: MilvusLite, tmp_path: Path
-) -> None:
+def test_the_stores_agree_on_photos(photos: list[tuple[str, str, np.ndarray]], milvus: Server, tmp_path: Path) -> None:
     """Every second photo is a view of its coin, all are queries."""
     here, there = FolderCatalog(tmp_path / "catalog", OWN), MilvusCatalog(milvus.location(), OWN)
     for number, (label, _, embedding) in enumerate(photos[::2]):

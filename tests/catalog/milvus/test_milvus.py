@@ -1,6 +1,7 @@
 """What only the catalog in Milvus has: its settings, its failures, its indexes."""
 
 import os
+import re
 import subprocess
 import sys
 import time
@@ -16,12 +17,13 @@ from pymilvus import DataType, MilvusClient
 from catalog import Catalog, Enrolment, Entry, View
 from catalog.milvus.index import parse_index
 from catalog.milvus.location import parse_location
+from catalog.milvus.release import release_of
 from catalog.milvus.rows import ViewIds, attribute, copied
 from catalog.milvus.store import MilvusCatalog
 from ensemble import variables
 from ensemble.contract import EMBEDDING_SIZE
 from ensemble.errors import CatalogError, EntryError
-from tests.catalog.milvus.milvus_lite import MilvusLite, running
+from tests.catalog.milvus.servers import LITE, SERVER, Server, running
 from tests.catalog.samples import OWN, unit_vectors
 from tests.catalog.stores import load
 
@@ -113,7 +115,7 @@ def test_ids_of_views_grow_though_the_clock_goes_backwards() -> None:
     assert [int(view[:12], 16) for view in made] == [5000, 5000, 5000, 5000, 5001, 6000]
 
 
-def test_queries_in_the_memory_of_a_device_are_copied(milvus: MilvusLite, open_at: Open) -> None:
+def test_queries_in_the_memory_of_a_device_are_copied(milvus: Server, open_at: Open) -> None:
     class OnDevice:
         """As CuPy's arrays, which numpy refuses to read."""
 
@@ -128,13 +130,37 @@ def test_queries_in_the_memory_of_a_device_are_copied(milvus: MilvusLite, open_a
     assert catalog.search(OnDevice(), 1)[0][0].entry.id == entry_id  # type: ignore[arg-type]
 
 
-def test_the_status_says_which_index_is_searched(milvus: MilvusLite, open_at: Open) -> None:
-    catalog = open_at(milvus.location("?metric=IP"), "HNSW:M=8,ef=100")
-    assert catalog.status().index == {"kind": "HNSW", "metric": "IP", "M": 8, "ef": 100}
+def test_the_status_says_which_index_is_searched(milvus: Server, open_at: Open) -> None:
+    catalog = open_at(milvus.location("?metric=IP"), "HNSW:M=8,efConstruction=100,ef=100")
+    assert catalog.status().index == {"kind": "HNSW", "metric": "IP", "M": 8, "efConstruction": 100, "ef": 100}
     entry_id = enrolled(catalog, unit_vectors(1)[0])
     ((match,),) = catalog.search(unit_vectors(1), 1)
     assert match.entry.id == entry_id
     assert match.cosine == pytest.approx(1.0, abs=SCORE)
+
+
+@pytest.mark.parametrize(
+    ("name", "index", "warning"),
+    [
+        ("v2.3.5-lite", "", "Milvus v2.3.5-lite has no inverted indexes: .* supports Milvus 2.3 to 3.0"),
+        *((name, "INVERTED", "^$") for name in ("2.4.23", "v2.6.6", "3.0.1", "milvus_lite-3.2.2", "main-20261101")),
+        ("v3.1.0", "INVERTED", "Milvus v3.1.0 is newer than what the catalog is written for, Milvus 2.3 to 3.0"),
+    ],
+)
+def test_releases(name: str, index: str, warning: str) -> None:
+    release = release_of(name)
+    assert release.scalar_index == index
+    assert re.search(warning, release.warning)
+
+
+def test_a_release_that_is_too_old() -> None:
+    with pytest.raises(CatalogError, match=r"Milvus v2\.2\.16 is too old: the catalog supports Milvus 2\.3 to 3\.0"):
+        release_of("v2.2.16")
+
+
+def test_the_log_says_what_a_server_lacks(milvus: Server, open_at: Open, caplog: pytest.LogCaptureFixture) -> None:
+    open_at(milvus.location())
+    assert ("has no inverted indexes" in caplog.text) == (milvus.kind == SERVER)
 
 
 # --- failures ---------------------------------------------------------------------------------------------------------
@@ -142,15 +168,17 @@ def test_the_status_says_which_index_is_searched(milvus: MilvusLite, open_at: Op
 
 def test_a_server_that_is_not_there(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv(variables.MILVUS_TOKEN, "root:secret")
-    server = MilvusLite(tmp_path)
+    server = Server(LITE, tmp_path)
     with pytest.raises(CatalogError, match=rf"at {server.address} failed: .*whether it runs") as raised:
         MilvusCatalog(server.location(), OWN, timeout=2)
     assert "secret" not in str(raised.value)
 
 
-def test_what_was_acknowledged_outlives_the_server_and_the_catalog_finds_back(tmp_path: Path, open_at: Open) -> None:
+def test_what_was_acknowledged_outlives_the_server_and_the_catalog_finds_back(
+    milvus_kind: str, tmp_path: Path, open_at: Open
+) -> None:
     embeddings = unit_vectors(30)
-    with running(tmp_path) as server:
+    with running(milvus_kind, tmp_path) as server:
         location = server.location()
         catalog = open_at(location, timeout=5)
         acknowledged = []
@@ -186,7 +214,7 @@ def wait_for(catalog: Catalog) -> None:
             time.sleep(0.2)
 
 
-def test_a_collection_of_somebody_else(milvus: MilvusLite) -> None:
+def test_a_collection_of_somebody_else(milvus: Server) -> None:
     location = milvus.location()
     client = MilvusClient(f"http://{milvus.address}")
     schema = MilvusClient.create_schema()
@@ -200,7 +228,7 @@ def test_a_collection_of_somebody_else(milvus: MilvusLite) -> None:
         MilvusCatalog(location, OWN)
 
 
-def test_several_may_open_a_new_collection_at_the_same_time(milvus: MilvusLite) -> None:
+def test_several_may_open_a_new_collection_at_the_same_time(milvus: Server) -> None:
     location = milvus.location()
     with ThreadPoolExecutor(4) as pool:
         catalogs = list(pool.map(lambda _: MilvusCatalog(location, OWN), range(4)))
@@ -210,7 +238,7 @@ def test_several_may_open_a_new_collection_at_the_same_time(milvus: MilvusLite) 
         catalog.close()
 
 
-def test_more_than_one_request_can_carry(milvus: MilvusLite, open_at: Open) -> None:
+def test_more_than_one_request_can_carry(milvus: Server, open_at: Open) -> None:
     catalog = open_at(milvus.location())
     view = View(unit_vectors(1)[0], OWN, bytes(4 << 20))
     with pytest.raises(EntryError, match="20 views of 106 MiB are too much for one request to Milvus: add fewer"):
@@ -221,8 +249,8 @@ def test_more_than_one_request_can_carry(milvus: MilvusLite, open_at: Open) -> N
 # --- indexes ----------------------------------------------------------------------------------------------------------
 
 
-def test_another_index_is_built_on_request_and_found_well(milvus: MilvusLite, open_at: Open) -> None:
-    """HNSW of milvus-lite on 10,000 random vectors, which are harder than any photos."""
+def test_another_index_is_built_on_request_and_found_well(milvus: Server, open_at: Open) -> None:
+    """HNSW on 10,000 random vectors, which are harder than any photos; searched well from the first moment on."""
     embeddings, queries = unit_vectors(10_000), unit_vectors(50, seed=1)
     location, setting = milvus.location(), "HNSW:M=16,efConstruction=100,ef=400"
     flat = open_at(location)
@@ -244,7 +272,7 @@ def names(catalog: Catalog, queries: np.ndarray, k: int) -> list[list[str]]:
     return [[match.entry.name for match in matches] for matches in catalog.search(queries, k)]
 
 
-def test_rows_of_earlier_releases_are_found_as_they_were_written(open_at: Open, milvus: MilvusLite) -> None:
+def test_rows_of_earlier_releases_are_found_as_they_were_written(open_at: Open, milvus: Server) -> None:
     """They are not folded before their entry is next updated."""
     catalog = open_at(milvus.location())
     entry = Entry("10 won", "KR", "KRW", "10", metadata={"mint": "Seoul"})

@@ -18,7 +18,7 @@ from catalog.milvus.schema import prepare
 from catalog.milvus.search import MOST_HITS
 from catalog.milvus.store import MilvusCatalog
 from ensemble.errors import CatalogError
-from tests.catalog.milvus.milvus_lite import MilvusLite, running
+from tests.catalog.milvus.servers import Server, running
 from tests.catalog.samples import MAPS, MODEL, OWN, ROWS, coin, fill, ids, photo, verifying
 from tests.catalog.stores import more, new
 
@@ -67,7 +67,7 @@ def fits(catalog: MilvusCatalog, number: int) -> bool:
 # --- the collection ---------------------------------------------------------------------------------------------------
 
 
-def test_a_catalog_of_an_earlier_release_goes_on(milvus: MilvusLite, open_at: Open) -> None:
+def test_a_catalog_of_an_earlier_release_goes_on(milvus: Server, open_at: Open) -> None:
     """It has one collection, which stays as it is, and a threshold of cosines, which nobody reads."""
     location = milvus.location()
     connection = Connection(parse_location(location))
@@ -84,7 +84,7 @@ def test_a_catalog_of_an_earlier_release_goes_on(milvus: MilvusLite, open_at: Op
 
 
 def test_a_server_that_may_not_make_the_collection_reads_on(
-    milvus: MilvusLite, open_at: Open, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+    milvus: Server, open_at: Open, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     location = milvus.location()
     connection = Connection(parse_location(location))
@@ -120,7 +120,7 @@ def test_a_server_that_may_not_make_the_collection_reads_on(
     connection.close()
 
 
-def test_a_collection_of_somebody_else(milvus: MilvusLite, open_at: Open) -> None:
+def test_a_collection_of_somebody_else(milvus: Server, open_at: Open) -> None:
     location = milvus.location()
     client = MilvusClient(f"http://{milvus.address}")
     schema = MilvusClient.create_schema()
@@ -132,8 +132,8 @@ def test_a_collection_of_somebody_else(milvus: MilvusLite, open_at: Open) -> Non
         open_at(location)
 
 
-def test_maps_outlive_the_server(tmp_path: Any, open_at: Open) -> None:
-    with running(tmp_path) as server:
+def test_maps_outlive_the_server(milvus_kind: str, tmp_path: Any, open_at: Open) -> None:
+    with running(milvus_kind, tmp_path) as server:
         location = server.location()
         catalog = open_at(location)
         fill(catalog, ROWS, reliefs=MAPS)  # type: ignore[arg-type]
@@ -148,7 +148,7 @@ def test_maps_outlive_the_server(tmp_path: Any, open_at: Open) -> None:
 
 
 def test_what_a_server_left_that_ended_halfway_is_forgotten(
-    milvus: MilvusLite, open_at: Open, monkeypatch: pytest.MonkeyPatch
+    milvus: Server, open_at: Open, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Maps without their views do no harm; those whose views may be coming are left alone."""
     catalog = open_at(milvus.location())
@@ -166,7 +166,7 @@ def test_what_a_server_left_that_ended_halfway_is_forgotten(
 
 
 def test_a_view_whose_row_cannot_be_stored_is_not_there(
-    milvus: MilvusLite, open_at: Open, monkeypatch: pytest.MonkeyPatch
+    milvus: Server, open_at: Open, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     catalog = open_at(milvus.location())
     put = Connection.put
@@ -187,7 +187,7 @@ def test_a_view_whose_row_cannot_be_stored_is_not_there(
 
 
 def test_an_entry_that_is_removed_while_its_views_are_mapped(
-    milvus: MilvusLite, open_at: Open, monkeypatch: pytest.MonkeyPatch
+    milvus: Server, open_at: Open, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     location = milvus.location()
     catalog, other = open_at(location), open_at(location)
@@ -206,7 +206,7 @@ def test_an_entry_that_is_removed_while_its_views_are_mapped(
     assert fits(catalog, 1)
 
 
-def test_a_map_of_another_length(milvus: MilvusLite, open_at: Open, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_map_of_another_length(milvus: Server, open_at: Open, monkeypatch: pytest.MonkeyPatch) -> None:
     catalog = open_at(milvus.location())
     catalog._reliefs.put([NewMap(view_id_at(1.0), "a", MAPS[0][:1])])
     with pytest.raises(CatalogError, match="a relief map has 120 bytes, not 2400: restore the catalog from an export"):
@@ -216,7 +216,7 @@ def test_a_map_of_another_length(milvus: MilvusLite, open_at: Open, monkeypatch:
 # --- what a search asks -----------------------------------------------------------------------------------------------
 
 
-def test_maps_are_asked_for_once(milvus: MilvusLite, open_at: Open, asked: list[tuple[str, str]]) -> None:
+def test_maps_are_asked_for_once(milvus: Server, open_at: Open, asked: list[tuple[str, str]]) -> None:
     location = milvus.location()
     catalog, name = open_at(location), collection_of(location)
     fill(catalog, ROWS, reliefs=[*MAPS[:19], None])  # type: ignore[arg-type]
@@ -246,7 +246,7 @@ def test_the_cache_holds_those_used_last() -> None:
     assert cache.get("abcdefghi") == {"g": b"g", "h": b"h", "i": b"i"}
 
 
-def test_more_views_than_are_remembered(milvus: MilvusLite, open_at: Open, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_more_views_than_are_remembered(milvus: Server, open_at: Open, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "ReliefCache", lambda: ReliefCache(most=4))
     catalog = open_at(milvus.location())
     fill(catalog, ROWS, reliefs=MAPS)  # type: ignore[arg-type]
@@ -256,7 +256,7 @@ def test_more_views_than_are_remembered(milvus: MilvusLite, open_at: Open, monke
 
 
 def test_an_entry_with_more_views_than_one_answer_holds(
-    milvus: MilvusLite, open_at: Open, monkeypatch: pytest.MonkeyPatch
+    milvus: Server, open_at: Open, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Beyond Milvus's limit, entries that were found are left out, and all are put into one order."""
     monkeypatch.setattr("catalog.milvus.search.MOST_HITS", 40)
