@@ -99,7 +99,7 @@ docs: $(DEV)/.ready  ## make the documents a site: data/site/index.html; fails w
 debian:  ## what some tests need of Debian; without it they are skipped, and say so
 	@command -v apt-get > /dev/null || { echo "no apt-get here: tests that need Chromium, Prometheus or Podman are skipped"; exit 0; }; \
 		sudo=$$([ "$$(id -u)" = 0 ] || echo sudo); \
-		$$sudo apt-get update --quiet --quiet && $$sudo apt-get install --quiet --quiet --yes --no-install-recommends $(DEBIAN)
+		$$sudo apt-get update --quiet --quiet && DEBIAN_FRONTEND=noninteractive $$sudo apt-get install --quiet --quiet --yes --no-install-recommends $(DEBIAN)
 
 hooks: $(DEV)/.ready  ## check each commit before it is made, with pre-commit
 	$(DEV)/bin/pre-commit install
