@@ -17,7 +17,8 @@ def main() -> int:
     folder = Path(sys.argv[1]) if len(sys.argv) > 1 else Path(sys.prefix) / "triton"
     if (folder / "pytriton" / "tritonserver" / "bin" / "tritonserver").is_file():
         return 0
-    command = [sys.executable, "-m", "pip", "install", "--no-deps", "--upgrade", "--target", str(folder), WHEEL]
+    options = ["--no-deps", "--no-compile", "--upgrade", "--target", str(folder)]
+    command = [sys.executable, "-m", "pip", "install", *options, WHEEL]
     return subprocess.run(command, check=False).returncode
 
 
