@@ -27,6 +27,7 @@ IMAGE, NAME = "mintmark:slim", "slim"
 PHOTO = (ROOT / "examples" / "coins" / "euro-1-cent.jpg").read_bytes()
 COIN = {"name": "1 cent, Germany", "country": "Germany", "currency": "euro", "denomination": "0.01", "side": "obverse"}
 READY_TIMEOUT = 180  # s
+NETWORKS = "/run/netns"
 # Where root may not raise limits, Podman's own for containers are refused; crun knows no machine with both cgroups.
 CONFIGURATION = """[containers]
 default_ulimits = ["nofile=4096:4096", "nproc=4096:4096"]
@@ -80,6 +81,7 @@ def podman(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Podman]:
             "TMPDIR": str(folder),
         }
     )
+    mounted = is_mounted(NETWORKS)
     try:
         refuse_where_none_runs(podman, folder)
         made = subprocess.run(
@@ -98,7 +100,14 @@ def podman(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Podman]:
     finally:
         podman("rm", "--force", "--all", "--time=0", check=False)
         podman("system", "reset", "--force", check=False)
+        if not mounted and is_mounted(NETWORKS):  # Podman leaves it
+            subprocess.run(["umount", NETWORKS], check=False)
         shutil.rmtree(folder, ignore_errors=True)
+
+
+def is_mounted(folder: str) -> bool:
+    """Whether something is mounted there, if only the folder itself."""
+    return f" {folder} " in Path("/proc/self/mounts").read_text()
 
 
 def refuse_where_none_runs(podman: Podman, folder: Path) -> None:
