@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from catalog.events import KEPT, By, Event, Kind
-from catalog.milvus.connection import Connection, Row
+from catalog.milvus.connection import PAGE, Connection, Row
 from catalog.milvus.rows import NO_VECTOR, ViewIds, checked_id, parts_of, quoted
 from catalog.milvus.schema import HISTORY, PICTURE_PARTS, UNUSED_VECTOR, prepare_history
 from ensemble.errors import CatalogError
@@ -56,24 +56,33 @@ class History:
         if len(records) > PICTURE_PARTS:
             _log.warning("entry %s is too large to be kept: its removal cannot be undone", entry)
             records = []
-        document = {"at": time.time(), "who": by.who, "kind": kind.value, "undoes": by.undoes, "said": said}
-        self._connection.put(
-            [
-                {
-                    "id": f"{_LAST_ID - int(self._ids.next(), 16):028x}",
-                    "entry": entry,
-                    "other": other,
-                    "keeps": int(bool(records)),
-                    "said": parts_of(json.dumps(document, ensure_ascii=False).encode()),
-                    "records": records,
-                    UNUSED_VECTOR: NO_VECTOR,
-                }
-            ]
-        )
+        self._connection.put([self._row(kind, entry, said, by, other, records)])
         if records:
             self._removals += 1
             if self._removals % _PRUNED_EVERY == 0:
                 self._prune()
+
+    def record_each(self, kind: Kind, said: Mapping[str, Mapping[str, Any]], by: By) -> None:
+        """Record an event of each of many entries, by their ids, in few requests."""
+        if not self._ready:
+            return
+        rows = [self._row(kind, entry, of_it, by) for entry, of_it in said.items()]
+        for start in range(0, len(rows), PAGE):
+            self._connection.put(rows[start : start + PAGE])
+
+    def _row(
+        self, kind: Kind, entry: str, said: Mapping[str, Any], by: By, other: str = "", records: Sequence[str] = ()
+    ) -> Row:
+        document = {"at": time.time(), "who": by.who, "kind": kind.value, "undoes": by.undoes, "said": said}
+        return {
+            "id": f"{_LAST_ID - int(self._ids.next(), 16):028x}",
+            "entry": entry,
+            "other": other,
+            "keeps": int(bool(records)),
+            "said": parts_of(json.dumps(document, ensure_ascii=False).encode()),
+            "records": list(records),
+            UNUSED_VECTOR: NO_VECTOR,
+        }
 
     def _prune(self) -> None:
         """Drop the records of all but the last KEPT removals."""

@@ -84,9 +84,11 @@ class Writer:
         by_entry = dict[str, list[Row]]()
         for row in rows:
             by_entry.setdefault(row["entry"], []).append(row)
-        for entry_id, its in by_entry.items():
-            said = {"new": any(row["role"] == FIRST for row in its), "views": list(map(_said, its))}
-            self._history.record(Kind.ADDED, entry_id, said, by)
+        said = {
+            entry_id: {"new": any(row["role"] == FIRST for row in its), "views": list(map(_said, its))}
+            for entry_id, its in by_entry.items()
+        }
+        self._history.record_each(Kind.ADDED, said, by)
 
     def add(self, batch: Sequence[tuple[Enrolment, View]], by: By) -> int:
         """Store many at once; see `Catalog.add`."""
