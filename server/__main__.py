@@ -24,6 +24,7 @@ from server.tls import Tls
 from server.wheel import ServerError
 
 MOST_PORT = 65_535
+MOST_DRAIN = 600  # s
 LOGS = Path("data")
 
 
@@ -88,6 +89,13 @@ def parse(argv: list[str] | None) -> argparse.Namespace:
     parser.add_argument(
         "--no-restart", action="store_true", help="end when a part of the server has ended, for who starts it again"
     )
+    parser.add_argument(
+        "--drain",
+        type=_seconds,
+        default=0.0,
+        metavar="SECONDS",
+        help="when it is to stop, say that it is not ready and serve on, until balancers know (%(default)g)",
+    )
     options = parser.parse_args(argv)
     if (options.tls_cert is None) != (options.tls_key is None) or (options.tls_client_ca and not options.tls_cert):
         parser.error("--tls-cert and --tls-key belong together, and --tls-client-ca to them")
@@ -101,6 +109,13 @@ def _port(text: str) -> int:
     if not (text.isdecimal() and len(text) <= 5 and 1 <= int(text) <= MOST_PORT):
         raise argparse.ArgumentTypeError(f"must be a port from 1 to {MOST_PORT}, not {text[:20]!r}")
     return int(text)
+
+
+def _seconds(text: str) -> float:
+    """A time, for argparse."""
+    if not (text.isascii() and text.isdecimal() and int(text[:6]) <= MOST_DRAIN):
+        raise argparse.ArgumentTypeError(f"must be a number of seconds up to {MOST_DRAIN}, not {text[:20]!r}")
+    return float(text[:6])
 
 
 def _cores(text: str) -> int:
@@ -180,6 +195,7 @@ def main(argv: list[str] | None = None) -> int:
                 web=web,
                 audit=options.audit or _path(variables.AUDIT),
                 json_log=options.json_log or os.environ.get(variables.LOG_FORMAT) == "json",
+                drain=options.drain,
             )
             server.start()
     except ServerError as error:

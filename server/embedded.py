@@ -57,6 +57,7 @@ class EmbeddedServer:
         web: how browsers ask; None leaves the gateway off.
         audit: file of the audit log; None keeps none.
         json_log: whether Triton's log is JSON lines.
+        drain: s for which it serves on when it stops, while it says that it is not ready.
     """
 
     def __init__(
@@ -78,6 +79,7 @@ class EmbeddedServer:
         web: Web | None = None,
         audit: Path | None = None,
         json_log: bool = False,
+        drain: float = 0.0,
     ) -> None:
         self.ports = ports or Ports.free()
         self._folder = kind_of(str(catalog)).folder(str(catalog))
@@ -99,6 +101,7 @@ class EmbeddedServer:
         self._audit = audit
         self._json_log = json_log
         self._python: Path | None = None  # folder of this Python's library
+        self._drain = drain
         self._loaded = 0  # models, as last reported
         # Opens the operator's endpoints. Without a key of the operator, only this process has it.
         self.admin_key = os.environ.get(variables.ADMIN_KEY) or secrets.token_urlsafe(32)
@@ -196,7 +199,7 @@ class EmbeddedServer:
             environment = self._environment(wheel, folder)
             return Triton.ready(command, environment, folder / "sockets", log, [made.lock], self._models)
 
-        self._supervised = Supervised(start, gates, log, self._restart, self._say, gateway)
+        self._supervised = Supervised(start, gates, log, self._restart, self._say, gateway, self._drain)
         self._supervised.start()
         if gateway is not None:
             gateway.wait()

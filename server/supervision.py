@@ -26,6 +26,7 @@ class Supervised:
         restart: whether to start again; without, a fault ends everything.
         say: told what happens.
         gateway: for browsers, which is started again likewise; None where there is none.
+        drain: s for which a server that stops serves on while it says that it is not ready, until balancers know.
     """
 
     def __init__(
@@ -36,7 +37,9 @@ class Supervised:
         restart: bool = True,
         say: Callable[[str], None] = print,
         gateway: Gateway | None = None,
+        drain: float = 0.0,
     ) -> None:
+        self._drain = drain
         self._start = start
         self._gates = gates
         self._log = log
@@ -124,7 +127,10 @@ class Supervised:
             self._gates.tell(State())
 
     def stop(self) -> None:
-        """Let requests in flight finish, then end the gateway, Triton and its models."""
+        """Drain, let requests in flight finish, then end the gateway, Triton and its models."""
+        if self._triton is not None and self._drain and not self._triton.fault():
+            self._gates.tell(State(True, False, self._triton.pid))
+            time.sleep(self._drain)
         if self._gateway is not None:
             self._gateway.close()
         self._end()

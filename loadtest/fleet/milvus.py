@@ -5,7 +5,6 @@ import os
 import re
 import shutil
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -14,6 +13,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from ensemble import variables
+from loadtest.fleet.ports import lasting_ports
 from server.launch import LOOPBACK
 from server.tied import tied
 
@@ -54,7 +54,7 @@ class MilvusServer:
         self._folder = folder.resolve()
         template = (program / "config.yaml.template").read_text()
         names = sorted(name for name in {found[1] for found in _FIELD.finditer(template)} if name.endswith("_port"))
-        *ports, self._health, self._etcd_peers = _free_ports(len(names) + 2)
+        *ports, self._health, self._etcd_peers = lasting_ports(len(names) + 2)
         self._ports = dict(zip(names, ports, strict=True))
         self._write_settings(template)
         self._settings = dict(settings or {})
@@ -144,11 +144,3 @@ class MilvusServer:
         except subprocess.TimeoutExpired:
             process.kill()
             process.wait()
-
-
-def _free_ports(count: int) -> list[int]:
-    with contextlib.ExitStack() as stack:
-        sockets = [stack.enter_context(socket.socket()) for _ in range(count)]
-        for each in sockets:
-            each.bind((LOOPBACK, 0))
-        return [int(each.getsockname()[1]) for each in sockets]

@@ -33,6 +33,7 @@ FORWARDED = {  # headers, and what they may look like
 
 # s, ms: a connection without a call is closed, one that says nothing sooner, and one whose other end is gone.
 _IDLE_MS, _HANDSHAKE_MS, _PING_MS, _PONG_MS = 300_000, 20_000, 60_000, 20_000
+_NOT_SERVING = b"\x08\x02"  # a message HealthCheckResponse
 _IDENTITY_ONLY = 1  # no compression: a few bytes could become gigabytes
 
 _TO_TRITON = [  # no limit on answers, whose requests were limited; found again soon after it was away
@@ -87,7 +88,7 @@ class Calls(grpc.GenericRpcHandler):
         self._most_photos, self._photos = settings.most_photos, 0
         self._calls = {name: channel.unary_unary(name) for name in self._methods()}
         handlers: dict[str, Handler] = {
-            HEALTH: self._pass_on(HEALTH),
+            HEALTH: self._serving,
             SERVICE + "ServerReady": self._ready,
             SERVICE + "ModelInfer": self._infer,
             **{SERVICE + name: self._pass_on(SERVICE + name) for name in OPEN},
@@ -128,6 +129,10 @@ class Calls(grpc.GenericRpcHandler):
             except aio.AioRpcError:
                 pass
         return bytes(service_pb2.ServerReadyResponse(ready=False).SerializeToString())
+
+    async def _serving(self, request: bytes, context: aio.ServicerContext) -> bytes:
+        """Health as balancers ask for it: a server that is not ready does not serve."""
+        return await self._forward(HEALTH, request, context) if self._state.healthy else _NOT_SERVING
 
     async def _infer(self, request: bytes, context: aio.ServicerContext) -> bytes:
         began, seen, code = time.monotonic(), None, FAILED

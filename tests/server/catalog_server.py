@@ -10,14 +10,9 @@ import tritonclient.grpc as triton
 
 from ensemble.contract import (
     CATALOG,
-    COIN,
     COIN_ID,
-    COIN_PROBABILITY,
     CORRELATION,
-    CUT_OFF,
-    ELLIPSE,
     EMBEDDING,
-    EMBEDDING_SIZE,
     ENROLL,
     ENROLLED_ID,
     FOUND,
@@ -29,35 +24,16 @@ from ensemble.contract import (
     Model,
     Tensor,
 )
+from loadtest.fleet.requests import MODELS, ONE, SEEN, reliefs, unit
 from server.embedded import EmbeddedServer
 
-MODELS = (SEARCH, ENROLL, CATALOG)
+__all__ = ["FIELDS", "MODELS", "SEEN", "CatalogClient", "catalog_server", "reliefs", "unit"]
 FIELDS = {"name": "coin", "country": "KR", "currency": "KRW", "denomination": "10"}
-_FOUND = np.ones((1, 1), np.float32)
-SEEN = {  # what the models say of a good photo, but for embedding and relief maps
-    COIN: np.random.default_rng(0).normal(size=(1, *COIN.dims)).astype(np.float32),
-    ELLIPSE: np.array([[200, 200, 150, 150, 0]], np.float32),
-    FOUND: _FOUND,
-    COIN_PROBABILITY: _FOUND,
-    CUT_OFF: np.zeros((1, 1), np.float32),
-}
 
 
 def catalog_server(folder: Path, **environment: str) -> EmbeddedServer:
     """A server, not started yet, on the catalog in a folder; its log lies beside the folder."""
     return EmbeddedServer(folder, environment=environment, models=MODELS, log=folder.with_suffix(".log"))
-
-
-def unit(rng: np.random.Generator) -> np.ndarray:
-    """A random unit vector, [EMBEDDING_SIZE] float32."""
-    vector = rng.normal(size=EMBEDDING_SIZE)
-    return np.asarray(vector / np.linalg.norm(vector), np.float32)
-
-
-def reliefs(embedding: np.ndarray) -> np.ndarray:
-    """Relief maps that belong to an embedding, [1, trials, harmonics, numbers]: others have other ones."""
-    made = np.random.default_rng(np.frombuffer(embedding.tobytes(), np.uint32)).normal(size=RELIEF.dims[1:])
-    return np.repeat((made / np.linalg.norm(made)).astype(np.float32)[None, None], RELIEF.dims[0], 1)
 
 
 class CatalogClient:
@@ -90,7 +66,7 @@ class CatalogClient:
 
     def verified(self, embedding: np.ndarray, k: int = 1, **filters: Any) -> list[tuple[str, float]]:
         """Ids of the k best entries, and the correlations of their relief maps."""
-        seen = {EMBEDDING: embedding[None], RELIEF: reliefs(embedding), FOUND: _FOUND}
+        seen = {EMBEDDING: embedding[None], RELIEF: reliefs(embedding), FOUND: ONE}
         result = self.infer(SEARCH, seen, k=k, **filters)
         columns = (result.as_numpy(tensor.name)[0] for tensor in (COIN_ID, CORRELATION))
         return [(each.decode(), float(correlation)) for each, correlation in zip(*columns, strict=True) if each]
