@@ -141,7 +141,7 @@ class EmbeddedServer:
         """
         check_numpy()
         self._python = python_library()
-        if self._target is not Target.CPU and (why := missing_gpu()):
+        if self._target is Target.RTX and (why := missing_gpu()):
             raise ServerError(
                 f"the target {self._target.value} needs an NVIDIA GPU, and {why}; --target cpu needs none"
             )

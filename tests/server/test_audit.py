@@ -180,7 +180,7 @@ def test_each_line_of_the_json_log_is_an_object(audited: tuple[Running, Path]) -
     lines = [json.loads(line) for line in (file.parent / "server.log").read_text().splitlines()]
     assert len(lines) > 20
     assert all({"at", "level", "text"} <= line.keys() for line in lines)
-    assert {"info", "error"} <= {line["level"] for line in lines}  # the error: there is no GPU
+    assert {"info", "warning"} <= {line["level"] for line in lines}
     assert any(line["text"].startswith("successfully loaded 'coin_search'") for line in lines)
 
 
