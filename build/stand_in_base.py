@@ -22,7 +22,7 @@ import _project  # noqa: F401  before the project's packages
 from ensemble.places import ROOT
 from server.wheel import Wheel
 
-SUITE, MIRROR = "bookworm", "http://deb.debian.org/debian"
+SUITE = "bookworm"
 PACKAGES = ("ca-certificates", "libpython3.11", "python3", "python3-pip", "python3-venv")
 PYTHON = "3.11"  # of the suite
 AUTHORITIES = "etc/ssl/certs/ca-certificates.crt"  # of this machine, which may reach the network through a proxy
@@ -43,7 +43,7 @@ def base_of(dockerfile: Path) -> str:
 
 def make_debian(root: Path) -> None:
     """Fill `root` with Debian and Python."""
-    command = ["debootstrap", "--variant=minbase", f"--include={','.join(PACKAGES)}", SUITE, str(root), MIRROR]
+    command = ["debootstrap", "--variant=minbase", f"--include={','.join(PACKAGES)}", SUITE, str(root)]
     subprocess.run(command, check=True)
     shutil.copyfile(Path("/") / AUTHORITIES, root / AUTHORITIES)
     shutil.rmtree(root / "var" / "cache" / "apt", ignore_errors=True)
