@@ -68,5 +68,4 @@ def create(settings: Settings, connect: Connect, clock: Callable[[], float] = ti
     for router in ROUTERS:
         app.include_router(router, prefix="/api")
     app.mount("/", Page())
-    door = Door(app, settings, Rate("requests", settings.requests, settings.request_burst, clock))
-    return Forwarded(door, Proxies(settings.proxies))
+    return Forwarded(Door(app, settings, clock), Proxies(settings.proxies))

@@ -1,6 +1,8 @@
 """What every request passes before the application: names, pages, rates and sizes; and the headers of every answer."""
 
 import re
+import time
+from collections.abc import Callable
 from contextlib import nullcontext
 
 from starlette.datastructures import Headers, MutableHeaders
@@ -37,11 +39,13 @@ class Door:
     Args:
         app: behind it.
         settings: names and limits.
-        rate: of requests.
+        clock: seconds.
     """
 
-    def __init__(self, app: ASGIApp, settings: Settings, rate: Rate) -> None:
-        self._app, self._settings, self._rate = app, settings, rate
+    def __init__(self, app: ASGIApp, settings: Settings, clock: Callable[[], float] = time.monotonic) -> None:
+        self._app, self._settings = app, settings
+        self._requests = Rate("requests", settings.requests, settings.request_burst, clock)
+        self._files = Rate("files", settings.files, settings.file_burst, clock)
         self._names = {*LOOPBACK, *(name.lower() for name in settings.names)}
         self._in_flight = InFlight("requests", settings.in_flight, settings.all_in_flight)
         self._sockets = InFlight("sockets", settings.sockets, settings.all_sockets)
@@ -81,7 +85,7 @@ class Door:
         """The client that asks, if it may come in."""
         self._check(scope)
         client = client_of(address_of(scope))
-        self._rate.take(client)
+        (self._requests if scope["path"].startswith(API) else self._files).take(client)
         return client
 
     def _check(self, scope: Scope) -> None:

@@ -36,6 +36,8 @@ class Settings:
     threads: int = _limit(16, "requests that are with the server at a time")
     requests: float = _limit(50.0, "requests of one client a second")
     request_burst: int = _limit(300, "requests of one client at once")
+    files: float = _limit(200.0, "files of the page for one client a second")
+    file_burst: int = _limit(5000, "files of the page for one client at once; who opens it first needs a hundred")
     logins: int = _limit(5, "logins with a wrong token of one client a minute")
     sessions: int = _limit(1000, "sessions; the one that was used longest ago makes room")
     session_seconds: float = _limit(12 * 3600.0, "s from the login to the session's end")

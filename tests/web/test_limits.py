@@ -11,6 +11,7 @@ from tests.web.conftest import Browser, Clock, OpenBrowser, form, raw
 from tests.web.stand import COIN, PHOTO, Stand
 from web.app import ROUTERS
 from web.limits import client_of
+from web.routes.page import FOLDER
 
 
 def test_too_many_requests_wait(stand: Stand, open_browser: OpenBrowser, clock: Clock) -> None:
@@ -21,6 +22,19 @@ def test_too_many_requests_wait(stand: Stand, open_browser: OpenBrowser, clock: 
     assert refused.headers["retry-after"] == "1"
     clock.now += 0.5
     assert browser.http.get("/api/health").status_code == 200
+
+
+def test_the_pages_files_are_counted_apart(stand: Stand, open_browser: OpenBrowser) -> None:
+    browser = open_browser(stand, requests=0.001, request_burst=1, files=0.001, file_burst=2)
+    asked = ("/", "/scripts/main.js", "/api/health", "/nothing.js", "/api/health")
+    assert [browser.http.get(path).status_code for path in asked] == [200, 200, 200, 429, 429]
+
+
+def test_many_may_open_the_page_behind_one_address(stand: Stand, open_browser: OpenBrowser) -> None:
+    browser = open_browser(stand)
+    paths = [f"/{one.relative_to(FOLDER)}" for one in FOLDER.rglob("*") if one.is_file()]
+    for _ in range(2 * 6):  # each fetches a file twice: the page, and what keeps it
+        assert {browser.http.get(path).status_code for path in paths} == {200}
 
 
 @pytest.mark.parametrize(("limit", "status"), [("in_flight", 429), ("all_in_flight", 503)])
