@@ -26,7 +26,7 @@ from ensemble import variables
 from ensemble.contract import EMBEDDING, EMBEDDING_SIZE, FOUND, KNOWN, RELIEF, SEARCH, Tensor
 from server.gate.settings import HTTP_SOCKET
 from server.stubs import dead_stubs, stopped_stubs
-from server.triton import ask
+from server.triton import ask, listener
 
 TIMEOUT = 4.0  # s, for each request
 
@@ -63,15 +63,19 @@ def check_live(sockets: Path, timeout: float = TIMEOUT) -> None:
     _ask(sockets, "/v2/health/live", None, timeout)
 
 
-def check_processes(processes: Path = Path("/proc")) -> None:
-    """Check the processes of the models in this container.
+def check_processes(sockets: Path, processes: Path = Path("/proc")) -> None:
+    """Check the processes of a server's models.
 
     Raises:
-        UnhealthyError: one has died or is stopped.
+        UnhealthyError: one has died or is stopped, or the server is gone.
     """
-    if dead := dead_stubs(processes=processes):
+    try:
+        triton = listener(sockets / HTTP_SOCKET) or None
+    except OSError as error:
+        raise UnhealthyError(f"the server is gone: {error}") from error
+    if dead := dead_stubs(triton, processes):
         raise UnhealthyError(f"the process of a model has died: {', '.join(map(str, dead))}")
-    if stopped := stopped_stubs(processes=processes):
+    if stopped := stopped_stubs(triton, processes):
         raise UnhealthyError(f"the process of a model is stopped: {', '.join(map(str, stopped))}")
 
 
@@ -118,7 +122,7 @@ def main(argv: Sequence[str] | None = None) -> int:
             check_live(options.sockets, options.timeout)
         else:
             check(options.sockets, options.timeout, read_token(os.environ, variables.READ_TOKEN))
-        check_processes()
+        check_processes(options.sockets)
     except (UnhealthyError, SettingsError) as error:
         print(f"unhealthy: {error}", file=sys.stderr)
         return 1

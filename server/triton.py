@@ -7,6 +7,7 @@ import os
 import shutil
 import signal
 import socket
+import struct
 import subprocess
 import time
 from collections.abc import Collection, Mapping, Sequence
@@ -28,6 +29,7 @@ _STARTS = 3  # of one that aborts
 _LOG_LINES = 12  # that an error shows
 _PRIVATE = 0o077  # umask: what Triton and its models write, nobody else can read
 _LONGEST_SOCKET = 100  # bytes of the path of a socket; Linux takes 107
+_CREDENTIALS = struct.Struct("3i")  # process, user, group; see SO_PEERCRED in unix(7)
 
 
 class Triton:
@@ -209,6 +211,18 @@ def ask(
         raise OSError(f"{type(error).__name__}: {error}") from error
     finally:
         connection.close()
+
+
+def listener(socket_path: Path) -> int:
+    """Process id of the Triton that listens on a socket; 0 where it runs in another namespace of processes.
+
+    Raises:
+        OSError: nothing listens there.
+    """
+    with socket.socket(socket.AF_UNIX) as connection:
+        connection.connect(str(socket_path))
+        peer = connection.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, _CREDENTIALS.size)
+    return int(_CREDENTIALS.unpack(peer)[0])
 
 
 class _UnixConnection(http.client.HTTPConnection):

@@ -1,15 +1,17 @@
 """The health check against a fake server that answers what a test tells it to."""
 
 import json
+import os
 import threading
 from collections.abc import Iterator
+from contextlib import nullcontext
 from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 from socketserver import ThreadingMixIn, UnixStreamServer
 
 import pytest
 
-from deploy.healthcheck import UnhealthyError, check, main
+from deploy.healthcheck import UnhealthyError, check, check_processes, main
 from ensemble import variables
 from ensemble.contract import EMBEDDING, EMBEDDING_SIZE, FOUND, KNOWN, RELIEF
 from ensemble.contract import SEARCH as SEARCH_MODEL
@@ -185,3 +187,20 @@ def test_a_server_that_does_not_answer_is_not_alive(server: FakeServer, capsys: 
     assert main(["--live", "--timeout", "0.05", "--sockets", str(server.sockets)]) == 1
     error = capsys.readouterr().err
     assert f"{LIVE} answered 400" in error and f"{LIVE} did not answer: timed out" in error
+
+
+@pytest.mark.parametrize(("state", "said"), [("Z", "has died: 11"), ("T", "is stopped: 11"), ("S", "")])
+def test_the_processes_of_its_models_are_looked_at_and_no_others(
+    server: FakeServer, tmp_path_factory: pytest.TempPathFactory, state: str, said: str
+) -> None:
+    processes = tmp_path_factory.mktemp("proc")
+    for number, its_state, parent in ((11, state, os.getpid()), (12, "Z", 1), (13, "T", 1)):
+        (processes / str(number)).mkdir()
+        (processes / str(number) / "stat").write_text(f"{number} (triton_python_b) {its_state} {parent} 0 0 -1 0 0\n")
+    with pytest.raises(UnhealthyError, match=f"{said}$") if said else nullcontext():
+        check_processes(server.sockets, processes)
+
+
+def test_processes_of_a_server_that_is_gone(tmp_path: Path) -> None:
+    with pytest.raises(UnhealthyError, match="the server is gone"):
+        check_processes(tmp_path)
