@@ -11,7 +11,7 @@ from pathlib import Path
 
 from ensemble import variables
 from ensemble.tracing import collector
-from mintmark import DEFAULT_URL, Client, MintmarkError
+from mintmark import DEFAULT_URL, Client, MintmarkError, Tls
 from web.proxies import network_of
 from web.settings import LOOPBACK, Settings, limits
 
@@ -51,6 +51,17 @@ def parse(argv: list[str] | None) -> argparse.Namespace:
     parser.add_argument(
         "--tls-client-ca", type=Path, help="only browsers with a certificate of this authority may connect"
     )
+    server = parser.add_argument_group("the server, where it speaks TLS")
+    server.add_argument("--server-tls", action="store_true", help="encrypt the connection to it")
+    server.add_argument(
+        "--server-tls-ca", type=Path, help="PEM of the authorities to trust (the system's); implies --server-tls"
+    )
+    server.add_argument(
+        "--server-tls-cert",
+        type=Path,
+        help="PEM of the gateway's certificate before it, for mutual TLS; implies --server-tls",
+    )
+    server.add_argument("--server-tls-key", type=Path, help="PEM of the key of that certificate")
     parser.add_argument(
         "--traces",
         type=collector,
@@ -66,6 +77,8 @@ def parse(argv: list[str] | None) -> argparse.Namespace:
     options = parser.parse_args(argv)
     if (options.tls_cert is None) != (options.tls_key is None) or (options.tls_client_ca and not options.tls_cert):
         parser.error("--tls-cert and --tls-key belong together, and --tls-client-ca to them")
+    if (options.server_tls_cert is None) != (options.server_tls_key is None):
+        parser.error("--server-tls-cert and --server-tls-key belong together")
     return options
 
 
@@ -112,6 +125,11 @@ def _tls(options: argparse.Namespace) -> Certificates | None:
     return Certificates(options.tls_cert, options.tls_key, options.tls_client_ca) if options.tls_cert else None
 
 
+def _server_tls(options: argparse.Namespace) -> bool | Tls:
+    files = Tls(options.server_tls_ca, options.server_tls_cert, options.server_tls_key)
+    return files if files != Tls() else bool(options.server_tls)
+
+
 def _is_every(host: str) -> bool:
     return host in ("0.0.0.0", "::", "")
 
@@ -128,12 +146,12 @@ def main(argv: list[str] | None = None) -> int:
     options = parse(argv)
 
     def connect(token: str) -> Client:
-        return Client(options.url, token=token or None, timeout=TIMEOUT)
+        return Client(options.url, token=token or None, timeout=TIMEOUT, tls=_server_tls(options))
 
     if options.traces:
         send_to(options.traces)
     try:
-        Client(options.url).close()
+        connect("").close()
         server = Announced(configured(settings_of(options), connect, options.host, options.port, _tls(options)))
         server.config.load()
     except (MintmarkError, OSError) as error:

@@ -96,6 +96,10 @@ CASES: dict[str, Values] = {
     "mtls": merged(TOKEN, TLS, {"tls": {"clientAuthority": "coins-clients"}}),
     "tokens": merged(SECRETS, MILVUS),
     "gateway": merged(TOKEN, GATEWAY),
+    "gateway tls": merged(
+        *(TOKEN, TLS, GATEWAY),
+        {"tls": {"authority": "coins-authority", "clientAuthority": "coins-clients", "gatewaySecret": "coins-gateway"}},
+    ),
     "sidecar": merged(TOKEN, MILVUS, GATEWAY, {"replicas": 2, "gateway": {"kind": "sidecar"}}),
     "keda": merged(TOKEN, MILVUS, KEDA),
     "hpa": merged(TOKEN, MILVUS, {"autoscaling": {"kind": "hpa"}}),

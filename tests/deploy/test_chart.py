@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 import yaml
 
+import web.__main__ as web
 from deploy.settings import CACHE, CATALOG, SOCKETS
 from ensemble import variables
 from ensemble.contract import COIN_ENROLL, COIN_SEARCH, COIN_SEARCH_ALL
@@ -94,6 +95,18 @@ def test_the_readme_is_current() -> None:
 
 
 @needs_helm
+def test_the_gateway_speaks_tls_to_a_server_that_does() -> None:
+    (container,) = pods(render(CASES["gateway tls"]))[f"{NAME}-gateway"]["containers"]
+    options = web.parse(container["args"])
+    files = [options.server_tls_ca, options.server_tls_cert, options.server_tls_key]
+    mounted = {mount["mountPath"] for mount in container["volumeMounts"]}
+    assert [str(file) for file in files if str(file.parent) not in mounted] == []
+    assert options.url == f"{NAME}:8001", "the service's name, which the certificate has"
+    (plain,) = pods(render(CASES["gateway"]))[f"{NAME}-gateway"]["containers"]
+    assert not web.parse(plain["args"]).server_tls
+
+
+@needs_helm
 @pytest.mark.parametrize(
     ("values", "message"),
     [
@@ -110,7 +123,8 @@ def test_the_readme_is_current() -> None:
         (merged(TOKEN, MILVUS, KEDA, {"autoscaling": {"minReplicas": 5}}), "minReplicas is above"),
         (merged(TOKEN, MILVUS, {"replicas": 2, "cache": {"kind": "claim"}}), "cache.accessMode=ReadWriteMany"),
         (merged(TOKEN, {"tls": {"clientAuthority": "clients"}}), "tls.clientAuthority needs tls.secret"),
-        (merged(TOKEN, TLS, GATEWAY), "the gateway speaks no TLS to the server"),
+        (merged(TOKEN, TLS, GATEWAY, {"gateway": {"kind": "sidecar"}}), "with tls.secret, set gateway.kind=deployment"),
+        (merged(TOKEN, TLS, GATEWAY, {"tls": {"clientAuthority": "clients"}}), "set tls.gatewaySecret"),
         (merged(TOKEN, {"gateway": {"ingress": {"enabled": True}}}), "gateway.ingress needs gateway.enabled"),
         (merged(TOKEN, GATEWAY, {"gateway": {"ingress": {"enabled": True}}}), "gateway.ingress needs a host"),
     ],

@@ -7,6 +7,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -85,6 +86,19 @@ def client(server: Running) -> Iterator[Client]:
         yield client
         for entry in [entry for entry in client.entries() if entry.id not in before]:
             client.remove(entry.id)
+
+
+@contextmanager
+def gateway_before(server: Running, *arguments: str) -> Iterator[str]:
+    """The URL of a gateway before a server, in a process of its own; it ends as it should."""
+    command = [str(ROOT / SERVE_PYTHON), "-m", "web", "--url", server.url, "--port", "0", *arguments]
+    with subprocess.Popen(command, cwd=ROOT, env=dict(os.environ), stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        ready = re.search(r"ready: (\S+)", process.stdout.readline())
+        assert ready
+        yield ready[1]
+        process.terminate()
+        assert process.wait(timeout=60) == 0
 
 
 def jpeg(picture: np.ndarray) -> bytes:

@@ -5,6 +5,7 @@ import ssl
 from collections.abc import Iterator
 from pathlib import Path
 
+import httpx2
 import pytest
 
 from ensemble import variables
@@ -14,7 +15,7 @@ from server.__main__ import main as serve
 from server.tls import Tls as ServerTls
 from server.wheel import ServerError
 from tests.certificates import make_certificates
-from tests.server.conftest import Coin, Running, jpeg, launch
+from tests.server.conftest import Coin, Running, gateway_before, jpeg, launch
 
 pytestmark = pytest.mark.server
 
@@ -110,3 +111,13 @@ def test_half_of_a_pair_of_files_is_refused(pem: Path, tmp_path: Path, capsys: p
     missing = ["--tls-cert", str(pem / "server.pem"), "--tls-key", str(tmp_path / "none.key"), "--free-ports"]
     assert serve([*missing, "--catalog", str(tmp_path / "c"), "--log", str(tmp_path / "log")]) == 1
     assert "cannot read the TLS file" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(("files", "answer"), [(("ca", "cert", "key"), 200), (("ca",), 503), ((), 503)])
+def test_a_gateway_of_another_machine_speaks_it_too(
+    mutual: Running, pem: Path, files: tuple[str, ...], answer: int
+) -> None:
+    there = {"ca": pem / "ca.pem", "cert": pem / "client.pem", "key": pem / "client.key"}
+    options = [f"--server-tls-{file}={there[file]}" for file in files]
+    with gateway_before(mutual, *options) as gateway, httpx2.Client(timeout=60) as browser:
+        assert browser.get(f"{gateway}/api/health").status_code == answer

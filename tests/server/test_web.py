@@ -1,9 +1,6 @@
 """The gateway before a real server: a coin is enrolled, recognized, and seen in a camera frame."""
 
 import json
-import os
-import re
-import subprocess
 from collections.abc import Iterator
 from dataclasses import asdict
 
@@ -12,7 +9,7 @@ import pytest
 from websockets.sync.client import connect
 from websockets.typing import Origin
 
-from tests.server.conftest import ROOT, SERVE_PYTHON, TOKEN, Coin, Running, jpeg
+from tests.server.conftest import TOKEN, Coin, Running, gateway_before, jpeg
 
 pytestmark = pytest.mark.server
 
@@ -20,14 +17,8 @@ pytestmark = pytest.mark.server
 @pytest.fixture(scope="module")
 def gateway(server: Running) -> Iterator[str]:
     """The URL of a gateway in a process of its own."""
-    command = [str(ROOT / SERVE_PYTHON), "-m", "web", "--url", server.url, "--port", "0"]
-    with subprocess.Popen(command, cwd=ROOT, env=dict(os.environ), stdout=subprocess.PIPE, text=True) as process:
-        assert process.stdout is not None
-        ready = re.search(r"ready: (\S+)", process.stdout.readline())
-        assert ready
-        yield ready[1]
-        process.terminate()
-        assert process.wait(timeout=60) == 0
+    with gateway_before(server) as url:
+        yield url
 
 
 def test_from_the_login_to_the_frame(gateway: str, coins: list[Coin]) -> None:

@@ -11,8 +11,11 @@
 {{- if and $values.tls.clientAuthority (not $values.tls.secret) -}}
 {{- fail "tls.clientAuthority needs tls.secret" -}}
 {{- end -}}
-{{- if and $values.gateway.enabled $values.tls.secret -}}
-{{- fail "the gateway speaks no TLS to the server: leave tls.secret or gateway.enabled out; the network policy keeps others off" -}}
+{{- if and $values.gateway.enabled $values.tls.secret (eq $values.gateway.kind "sidecar") -}}
+{{- fail "a sidecar asks its server by the address 127.0.0.1, which is not the certificate's name: with tls.secret, set gateway.kind=deployment" -}}
+{{- end -}}
+{{- if and $values.gateway.enabled $values.tls.clientAuthority (not $values.tls.gatewaySecret) -}}
+{{- fail "with tls.clientAuthority the gateway needs a certificate of its own: set tls.gatewaySecret" -}}
 {{- end -}}
 {{- if and $values.gateway.ingress.enabled (not $values.gateway.enabled) -}}
 {{- fail "gateway.ingress needs gateway.enabled" -}}

@@ -105,6 +105,16 @@ args:
   - --tls-cert=/run/secrets/gateway/tls.crt
   - --tls-key=/run/secrets/gateway/tls.key
 {{- end }}
+{{- if .Values.tls.secret }}
+  - --server-tls
+{{- if .Values.tls.authority }}
+  - --server-tls-ca=/run/secrets/authority/ca.crt
+{{- end }}
+{{- if .Values.tls.gatewaySecret }}
+  - --server-tls-cert=/run/secrets/client/tls.crt
+  - --server-tls-key=/run/secrets/client/tls.key
+{{- end }}
+{{- end }}
 ports:
   - {name: web, containerPort: 8080}
 # The gateway answers to its own names alone, and localhost is one. It is not ready while the server is not.
@@ -136,6 +146,14 @@ volumeMounts:
 {{- if .Values.gateway.tlsSecret }}
   - {name: gateway-tls, mountPath: /run/secrets/gateway, readOnly: true}
 {{- end }}
+{{- if .Values.tls.secret }}
+{{- if .Values.tls.authority }}
+  - {name: server-authority, mountPath: /run/secrets/authority, readOnly: true}
+{{- end }}
+{{- if .Values.tls.gatewaySecret }}
+  - {name: gateway-client, mountPath: /run/secrets/client, readOnly: true}
+{{- end }}
+{{- end }}
 {{- end }}
 
 {{- define "mintmark.gatewayVolumes" -}}
@@ -144,5 +162,15 @@ volumeMounts:
 {{- with .Values.gateway.tlsSecret }}
 - name: gateway-tls
   secret: {secretName: {{ . | quote }}, defaultMode: 0440}
+{{- end }}
+{{- if .Values.tls.secret }}
+{{- with .Values.tls.authority }}
+- name: server-authority
+  secret: {secretName: {{ . | quote }}, defaultMode: 0440, items: [{key: ca.crt, path: ca.crt}]}
+{{- end }}
+{{- with .Values.tls.gatewaySecret }}
+- name: gateway-client
+  secret: {secretName: {{ . | quote }}, defaultMode: 0440}
+{{- end }}
 {{- end }}
 {{- end }}
