@@ -230,7 +230,7 @@ def serve(settings: Settings, ports: Ports, address: str) -> None:
     def start() -> Triton:
         return Triton.ready(command, environment, settings.sockets, log)
 
-    supervised = Supervised(start, gates, restart=False)  # Docker starts the container again
+    supervised = Supervised(start, gates, restart=False, drain=settings.drain)  # Docker starts it again
     with contextlib.ExitStack() as kept:
         if log is not None:
             kept.callback(log.close)

@@ -25,6 +25,7 @@ CATALOG = "/var/lib/mintmark/catalog"
 CACHE = "/var/cache/mintmark"
 SOCKETS = "/opt/mintmark/run/sockets"
 LOG_FORMATS = ("text", "json")
+MOST_DRAIN = 30  # s; the compose files wait for these and Triton's 30
 OUTPUT = "-"  # as the file of the audit log
 _KEY = re.compile(r"[A-Za-z0-9_-]{16,}")  # long enough, and every header carries it
 
@@ -56,6 +57,7 @@ class Settings:
     origins: tuple[str, ...]  # web pages that may ask over HTTP
     json_log: bool
     traces: str  # OpenTelemetry collector; '' for none
+    drain: int  # s for which it serves on when it stops, while it says that it is not ready
     audit: str  # file of the audit log; OUTPUT is the container's output, '' keeps none
 
 
@@ -97,6 +99,7 @@ def read_settings(environment: Mapping[str, str]) -> Settings:
         origins=tuple(environment.get(variables.HTTP_ORIGINS, "").split()),
         json_log=_json_log(environment),
         traces=_collector(environment),
+        drain=_drain(environment),
         audit=environment.get(variables.AUDIT, ""),
     )
 
@@ -126,6 +129,13 @@ def _json_log(environment: Mapping[str, str]) -> bool:
     if given not in LOG_FORMATS:
         raise SettingsError(f"{variables.LOG_FORMAT} is {given!r}; it must be one of {', '.join(LOG_FORMATS)}")
     return given == LOG_FORMATS[1]
+
+
+def _drain(environment: Mapping[str, str]) -> int:
+    given = environment.get(variables.DRAIN) or "0"
+    if not (given.isascii() and given.isdecimal() and int(given[:6]) <= MOST_DRAIN):
+        raise SettingsError(f"{variables.DRAIN} is {given!r}; it must be a number of seconds up to {MOST_DRAIN}")
+    return int(given)
 
 
 def default_builder(target: str, repository: Path, cache: Path) -> tuple[str, ...]:

@@ -25,6 +25,7 @@ CACHE = "MINTMARK_CACHE"  # folder of engines and compiled graphs
 LOG_FORMAT = "MINTMARK_LOG_FORMAT"  # text or json
 TRACES = "MINTMARK_TRACES"  # OpenTelemetry collector that gets traces over HTTP, such as http://collector:4318
 AUDIT = "MINTMARK_AUDIT"  # file of the audit log; - is the container's output
+DRAIN = "MINTMARK_DRAIN"  # s for which a container that stops serves on while it says that it is not ready
 AUDIT_SOCKET = "MINTMARK_AUDIT_SOCKET"  # to which processes say what it should hold; the server sets it
 CORE_LOCKS = "MINTMARK_CORE_LOCKS"  # folder in which the workers agree on slots; the server sets it
 

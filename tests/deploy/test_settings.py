@@ -101,6 +101,8 @@ def test_key_that_the_command_line_cannot_hold(key: str) -> None:
             "MINTMARK_CATALOG: 'http://host/coins' is no catalog; it must be",
         ),
         ({**TOKEN, "MINTMARK_TARGET": "tpu"}, "MINTMARK_TARGET is 'tpu'; it must be one of gpu, cpu"),
+        ({**TOKEN, "MINTMARK_DRAIN": "31"}, "MINTMARK_DRAIN is '31'; it must be a number of seconds up to 30"),
+        ({**TOKEN, "MINTMARK_DRAIN": "-1"}, "MINTMARK_DRAIN is '-1'; it must be a number of seconds up to 30"),
         ({**TOKEN, "MINTMARK_CUDA_POOL_MIB": "2g"}, "MINTMARK_CUDA_POOL_MIB is '2g'; it must be a whole number"),
         ({**TOKEN, "MINTMARK_CUDA_POOL_MIB": "0"}, "MINTMARK_CUDA_POOL_MIB is '0'; it must be a whole number"),
     ],
