@@ -9,6 +9,7 @@ import pytest
 from ensemble.contract import PHOTO_FORMATS
 from ensemble.entry import FIELDS, VIEW_FIELDS
 from ensemble.errors import ERRORS
+from mintmark import __version__
 
 ROOT = Path(__file__).resolve().parents[1]
 PACKAGES = ("catalog", "deploy", "ensemble", "examples", "loadtest", "server", "training", "web")
@@ -85,3 +86,8 @@ def test_the_codes_of_errors_are_listed() -> None:
 
 def test_the_formats_of_photos_are_listed() -> None:
     assert f"one of {', '.join(PHOTO_FORMATS)}" in USE
+
+
+def test_the_changelog_has_the_release() -> None:
+    version, _, development = __version__.partition(".dev")
+    assert (f"## [{version}] - " in (ROOT / "CHANGELOG.md").read_text()) is not bool(development)

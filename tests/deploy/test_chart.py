@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 import yaml
 
+import mintmark
 import web.__main__ as web
 from deploy.settings import CACHE, CATALOG, SOCKETS
 from ensemble import variables
@@ -83,6 +84,11 @@ def test_kubernetes_takes_it(case: str) -> None:
 def test_the_chart_asks_for_the_oldest_version_that_is_tested() -> None:
     chart = yaml.safe_load((CHART / "Chart.yaml").read_text())
     assert chart["kubeVersion"] == f">={OLDEST}.0-0"
+
+
+def test_the_chart_installs_the_release() -> None:
+    chart = yaml.safe_load((CHART / "Chart.yaml").read_text())
+    assert chart["appVersion"] == mintmark.__version__.partition(".dev")[0]
 
 
 def test_the_readme_is_current() -> None:

@@ -47,7 +47,7 @@ from mintmark._types import (
     ViewRecord,
 )
 
-__version__ = "0.2.0.dev0"
+__version__ = "0.2.0"
 
 __all__ = [
     "DEFAULT_K",
