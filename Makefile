@@ -69,10 +69,13 @@ load: models $(DEV)/.ready  ## server, load and report in one; ARGS="--users 32 
 # --- quality --------------------------------------------------------------------------------------------------------
 
 # Training in a process of its own: torch's loading processes crash in one in which OpenVINO has run.
+# Two processes, since many tests wait for servers; what shares a server stays together, see tests/conftest.py.
+PROCESSES ?= 2
+IN_PROCESSES = --numprocesses $(PROCESSES) --dist loadgroup --no-loadscope-reorder
 PYTEST = MINTMARK_SERVE_PYTHON=$(SERVE)/bin/python MINTMARK_TRITON=$(CURDIR)/$(SERVE)/triton $(DEV)/bin/python -m pytest
 
 test: models $(DEV)/.ready  ## everything, the real server included; ARGS= goes to pytest
-	@$(if $(ARGS),$(PYTEST) $(ARGS),$(PYTEST) --ignore=tests/training && $(PYTEST) tests/training)
+	@$(if $(ARGS),$(PYTEST) $(ARGS),$(PYTEST) $(IN_PROCESSES) --ignore=tests/training && $(PYTEST) $(IN_PROCESSES) tests/training)
 
 unit: $(DEV)/.ready  ## what needs no server, no Milvus and no training, in a minute
 	@$(DEV)/bin/python -m pytest --quiet --numprocesses 2 -m "not server and not milvus and not slow" $(ARGS)
