@@ -13,8 +13,8 @@ class Kind(str, Enum):
 
     ADDED: photos. "new": whether they made the entry; "views": for each its id, side and photo.
     UPDATED: fields of the entry. "before", "after": their values.
-    CHANGED: one photo. "view": its id; "side": the old and the new one. Where it went to another entry, "left" has the
-        fields of the one that it left, if it was the last photo there.
+    CHANGED: one photo. "view": its id; "photo": its SHA-256; "side": the old and the new one. Where it went to another
+        entry, "left" has the fields of the one that it left, if it was the last photo there.
     REMOVED: photos. "whole": whether the entry went with them; "views": as for ADDED; "name": of the entry.
     """
 
@@ -63,6 +63,11 @@ class Event:
     other: str
     said: Mapping[str, Any]
     undoes: str = ""
+
+
+def said_of_change(view: str, photo: str, before: str, side: str) -> dict[str, Any]:
+    """What an event says of a view that has shown another side before; '' for `side` is the same one."""
+    return {"view": view, "photo": photo, "side": [before, side or before]}
 
 
 def said_of_view(view: str, side: str, photo: str) -> dict[str, str]:

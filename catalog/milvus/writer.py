@@ -8,7 +8,7 @@ from dataclasses import asdict
 from typing import Any
 
 from catalog.entry import Enrolment, Entry, Makers, StoredView, View
-from catalog.events import By, Kind, said_of_view
+from catalog.events import By, Kind, said_of_change, said_of_view
 from catalog.milvus.connection import PAGE, Connection, Row
 from catalog.milvus.enrolling import Existing, check_size, marks, placed
 from catalog.milvus.entries import Entries
@@ -165,7 +165,7 @@ class Writer:
         """Let a view show another side, or belong to another entry; see `Catalog.change_view`."""
         rows = self._rows_of_view(view_id, ALL)
         entry, before = entry_of(rows[0]), rows[0]["side"]
-        said: dict[str, Any] = {"view": view_id, "side": [before, side or before]}
+        said = said_of_change(view_id, photo_of(rows[0]), before, side)
         if to is None or to.id == entry.id:
             self._connection.put([with_entry(copied(row, side=side or before), entry) for row in rows])
             self._history.record(Kind.CHANGED, entry.id, said, by)

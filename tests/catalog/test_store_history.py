@@ -180,7 +180,7 @@ def test_history_says_who_did_what_and_when(store: Catalog) -> None:
     assert [event.said.get("new") for event in events if event.kind is Kind.ADDED] == [True, False, False]
     assert events[0].said["views"] == [{"id": first.id, "side": "obverse", "photo": f"{0:064x}"}]
     assert events[2].said == {"before": {"name": "coin 0", "year": None}, "after": {"name": "b", "year": 1998}}
-    assert events[4].said == {"view": second.id, "side": ["reverse", "edge"]}
+    assert events[4].said == {"view": second.id, "photo": "", "side": ["reverse", "edge"]}
     assert [event.said["whole"] for event in events[5:]] == [False, True] and events[6].said["name"] == "b"
     assert all(began - 1 < event.at < time.time() + 1 for event in events) and all(not event.undoes for event in events)
     assert len({event.number for event in store.history("", "", 100)}) == 8
@@ -279,6 +279,23 @@ def test_undoing_a_move_makes_the_entry_again(store: Catalog, do: Do) -> None:
     do("undo", id="c1")
     assert (content(store, "c0"), content(store, "c1")) == before
     assert sorted(entry.id for entry in store.page("", 10).entries) == ["c0", "c1"]
+
+
+def test_undoing_goes_on_beyond_a_removal(store: Catalog, do: Do) -> None:
+    """A photo that was put back has another id than the changes before its removal name."""
+    for number in (0, 1):
+        store.enroll(*pictured(number))
+    before = content(store, "c0")
+    do("change_view", view=store.views("c0")[0].id, side="edge")
+    do("change_view", view=store.views("c0")[0].id, entry="c1")
+    do("remove", id="c1")
+    for _ in range(3):
+        do("undo")
+    assert content(store, "c0") == before and len(store.views("c1")) == 1
+    do("change_view", view=store.views("c0")[0].id, side="edge")
+    do("remove", id="c0")
+    with pytest.raises(EntryNotFoundError):
+        do("undo", event=store.history("c0", "", 2)[1].number)
 
 
 def test_one_event_is_undone_and_done_again(store: Catalog, do: Do) -> None:

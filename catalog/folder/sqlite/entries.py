@@ -74,22 +74,23 @@ class Entries:
         """Remove an entry and everything that belongs to it."""
         self._connection.run("DELETE FROM entries WHERE number = ?", (number,))
 
-    def view(self, view_id: str) -> tuple[int, int, str]:
-        """Number of a view, number of the entry that it belongs to, and its side. Raises EntryNotFoundError."""
+    def view(self, view_id: str) -> tuple[int, int, str, str]:
+        """Number of a view, number of its entry, its side and the SHA-256 of its photo. Raises EntryNotFoundError."""
+        query = "SELECT number, entry, side, photo FROM views WHERE number = ?"
         try:
-            rows = self._connection.rows("SELECT number, entry, side FROM views WHERE number = ?", (cursor(view_id),))
+            rows = self._connection.rows(query, (cursor(view_id),))
         except EntryError:  # no view has an id like that
             rows = []
         if not rows:
             raise EntryNotFoundError(f"no photo has the id {view_id!r}")
-        number, entry, side = rows[0]
-        return number, entry, side
+        number, entry, side, photo = rows[0]
+        return number, entry, side, photo or ""
 
     def picture(self, entry_id: str, view_id: str) -> bytes:
         """The picture of a view; see `Catalog.picture`."""
         number, _ = self.get(entry_id)
         if view_id:
-            view, owner, _ = self.view(view_id)
+            view, owner, *_ = self.view(view_id)
             if owner != number:
                 raise EntryNotFoundError(f"entry {entry_id} has no photo {view_id!r}")
             return self._connection.value("SELECT jpeg FROM pictures WHERE view = ?", (view,)) or b""

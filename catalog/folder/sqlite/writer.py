@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 from catalog.entry import Enrolment, Entry, Makers, StoredView, View
-from catalog.events import By, Kind, said_of_view
+from catalog.events import By, Kind, said_of_change, said_of_view
 from catalog.folder.sqlite.connection import Connection, DiskFullError
 from catalog.folder.sqlite.entries import Entries
 from catalog.folder.sqlite.feed import Feed
@@ -138,7 +138,7 @@ class Writer:
         self._making_room(self._remove_view, view_id, by)
 
     def _remove_view(self, view_id: str, by: By, keeping: bool) -> None:
-        view, number, _ = self._entries.view(view_id)
+        view, number, *_ = self._entries.view(view_id)
         entry = self._entries.numbered([number])[number]
         if self._entries.views_of(number) == [view]:
             raise EntryError(f"it is the only photo of entry {entry.id}: remove the entry")
@@ -164,9 +164,9 @@ class Writer:
     def change_view(self, view_id: str, side: str, to: Entry | None, by: By) -> None:
         """Let a view show another side, or belong to another entry; see `Catalog.change_view`."""
         with self._connection.transaction():
-            view, number, before = self._entries.view(view_id)
+            view, number, before, photo = self._entries.view(view_id)
             entry = self._entries.numbered([number])[number]
-            said: dict[str, Any] = {"view": view_id, "side": [before, side or before]}
+            said = said_of_change(view_id, photo, before, side)
             other, target, _ = ("", number, False) if to is None else self._place(Enrolment(before, to, to.id))
             self._entries.change_view(view, target, side or before)
             if not self._entries.views_of(number):

@@ -82,7 +82,23 @@ def _change_back(context: Context, event: Event) -> None:
 
 def _return_view(context: Context, event: Event) -> None:
     """A photo got another side or entry: it gets the ones of before. An entry that went with it is made again."""
-    view, side = event.said["view"], event.said["side"][0]
+    try:
+        _return(context, event, event.said["view"])
+    except EntryNotFoundError:
+        if not (view := _put_back_as(context.catalog, event)):
+            raise
+        _return(context, event, view)
+
+
+def _put_back_as(catalog: Catalog, event: Event) -> str:
+    """The id of the photo that was changed, where it was removed since and put back; '' if it was not."""
+    photo, side = event.said.get("photo"), event.said["side"][1]
+    there = catalog.views(event.other or event.entry)
+    return next((view.id for view in there if photo and (view.photo, view.side) == (photo, side)), "")
+
+
+def _return(context: Context, event: Event, view: str) -> None:
+    side = event.said["side"][0]
     if not event.other or event.other == event.entry:
         context.catalog.change_view(view, side, by=context.by)
         return
