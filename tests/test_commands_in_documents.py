@@ -21,23 +21,38 @@ from tests.test_documents import DOCUMENTS, ROOT
 
 _BLOCK = re.compile(r"^( *)```(\w*)[^\n]*\n(.*?)^\1```", re.MULTILINE | re.DOTALL)
 _VARIABLES = re.compile(r"^(?:[A-Z_]+=\S+ +)+")
-_ASKED = [name for name in DOCUMENTS if name not in ("CHANGELOG.md",)]
+ASKED = [name for name in DOCUMENTS if name not in ("CHANGELOG.md",)]
+
+
+def named_blocks(document: str) -> Iterator[tuple[str, str]]:
+    """The code blocks of a document, each with its language; '' if it names none."""
+    for indent, language, text in _BLOCK.findall((ROOT / document).read_text()):
+        yield language, "\n".join(line.removeprefix(indent) for line in text.splitlines())
 
 
 def blocks(document: str, language: str) -> Iterator[str]:
     """The code blocks of a document in a language."""
-    for indent, named, text in _BLOCK.findall((ROOT / document).read_text()):
-        if named == language:
-            yield "\n".join(line.removeprefix(indent) for line in text.splitlines())
+    return (text for named, text in named_blocks(document) if named == language)
+
+
+def command_lines(block: str) -> Iterator[str]:
+    """The lines of a shell block, those that go on joined, without comments."""
+    for line in block.replace("\\\n", " ").splitlines():
+        if command := re.sub(r"(^|\s+)#\s.*", "", line):
+            yield command
+
+
+def without_variables(line: str) -> str:
+    """A command line without the variables that it sets for the command."""
+    return _VARIABLES.sub("", line)
 
 
 def commands(document: str) -> Iterator[list[str]]:
-    """The words of each command in the shell blocks, without variables before it and comments behind it."""
+    """The words of each command in the shell blocks, without variables before it, files and comments behind it."""
     for block in blocks(document, "sh"):
-        for line in block.replace("\\\n", " ").splitlines():
-            for part in re.split(r" (?:&&|\|\||;|\|) ", _VARIABLES.sub("", line)):
-                if words := shlex.split(_VARIABLES.sub("", part), comments=True):
-                    yield words
+        for line in (re.sub(r" \d?> ?\S+", "", line) for line in command_lines(block)):
+            for part in re.split(r" (?:&&|\|\||;|\|) ", without_variables(line)):
+                yield shlex.split(without_variables(part))
 
 
 def module_of(words: list[str]) -> tuple[str, list[str]]:
@@ -52,27 +67,35 @@ def parsed(document: str, parse: Callable[[list[str]], argparse.Namespace], argu
     if any(word in ("…", "...") or word.endswith("…") for word in arguments):
         return  # it stands for more
     try:
-        parse([word for word in arguments if not word.startswith((">", "2>"))])
+        parse(arguments)
     except SystemExit as end:
         assert end.code == 0, f"{document}: {arguments}"
 
 
 def test_there_are_commands_and_programs() -> None:
     """The other tests look at each of them."""
-    said = [words for document in _ASKED for words in commands(document)]
+    said = [words for document in ASKED for words in commands(document)]
     assert sum(Path(words[0]).name == "mintmark" for words in said) > 20
     assert sum(module_of(words)[0] == "catalog" for words in said) > 4
-    assert sum(1 for document in _ASKED for _ in blocks(document, "python")) > 3
+    assert sum(1 for document in ASKED for _ in blocks(document, "python")) > 3
 
 
-@pytest.mark.parametrize("document", _ASKED)
+@pytest.mark.parametrize("document", ASKED)
+def test_blocks_of_commands_say_that_they_are(document: str) -> None:
+    """The other tests find them by that."""
+    command = re.compile(r"^(curl|docker|helm|kubectl|make|mintmark|openssl|pip|podman|\S*python3?) ", re.MULTILINE)
+    unnamed = [block for language, block in named_blocks(document) if language not in ("sh", "python")]
+    assert [block for block in unnamed if command.search(block)] == []
+
+
+@pytest.mark.parametrize("document", ASKED)
 def test_mintmark_takes_its_commands(document: str) -> None:
     for words in commands(document):
         if Path(words[0]).name == "mintmark":
             parsed(document, make_parser().parse_args, words[1:])
 
 
-@pytest.mark.parametrize("document", _ASKED)
+@pytest.mark.parametrize("document", ASKED)
 def test_operators_commands_are_taken(document: str) -> None:
     parsers = {"catalog": catalog.parse, "server": server.parse, "web": web.parse}
     for words in commands(document):
@@ -84,7 +107,7 @@ def test_operators_commands_are_taken(document: str) -> None:
             parsed(document, parsers[module], arguments)
 
 
-@pytest.mark.parametrize("document", _ASKED)
+@pytest.mark.parametrize("document", ASKED)
 def test_programs_use_what_there_is(document: str) -> None:
     for block in blocks(document, "python"):
         for node in ast.walk(ast.parse(block)):
