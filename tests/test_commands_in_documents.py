@@ -20,7 +20,7 @@ from mintmark._cli import make_parser
 from tests.test_documents import DOCUMENTS, ROOT
 
 _BLOCK = re.compile(r"^( *)```(\w*)[^\n]*\n(.*?)^\1```", re.MULTILINE | re.DOTALL)
-_VARIABLES = re.compile(r"^(?:[A-Z_]+=\S+ +)+")
+_VARIABLES = re.compile(r"^(?:[A-Z_]+=(?:\$\([^)]*\)|\S)+ +)+")
 ASKED = [name for name in DOCUMENTS if name not in ("CHANGELOG.md",)]
 
 

@@ -3,6 +3,7 @@
 `NOT_RUN` lists the commands that are not run, and why.
 """
 
+import os
 import re
 import shlex
 import shutil
@@ -104,7 +105,7 @@ def run(typed: str, folder: Path, home: Path, server: Running, environment: str 
         cwd=folder,
         env={
             "HOME": str(home),
-            "PATH": f"{folder}/.venv/{environment}/bin:/usr/local/bin:/usr/bin:/bin",
+            "PATH": f"{folder}/.venv/{environment}/bin:{os.environ['PATH']}",
             "PYTHONPATH": str(folder / "python_client" / "src"),  # the environment may hold that of another checkout
             variables.URL: server.url,
             variables.TOKEN: "a-token",
@@ -144,7 +145,7 @@ def server(checkout: Path) -> Iterator[Running]:
 
 @pytest.fixture
 def reader(checkout: Path, server: Running) -> Iterator[Path]:
-    """The checkout; what a document makes in it and in the catalog is gone before the next one."""
+    """The checkout; the files and folders that a document makes there, and entries, are gone before the next one."""
     before = set(checkout.iterdir())
     with Client(server.url) as client:
         there, threshold = {entry.id for entry in client.entries()}, client.status().threshold
