@@ -105,7 +105,7 @@ def test_the_client_alone_reads_what_opencv_reads_and_names_what_it_needs(pictur
     lines = done.stdout.splitlines()
     assert lines[:5] == [str((*picture.shape[:2], 3))] * 5
     assert [line.partition(": ")[2] for line in lines[5:]] == [
-        f"OpenCV does not read this {name}; pip install mintmark[photos]" for name in ("HEIF", "AVIF", "GIF")
+        f"OpenCV does not read this {name}; pip install pillow pi-heif" for name in ("HEIF", "AVIF", "GIF")
     ]
 
 

@@ -224,5 +224,5 @@ def test_without_the_library_the_error_names_the_extra(tmp_path: Path, monkeypat
         raise ImportError(f"No module named {name!r}")
 
     monkeypatch.setattr(importlib, "import_module", missing)
-    with pytest.raises(MintmarkError, match=r"spreadsheets need python-calamine: pip install mintmark\[xlsx\]"):
+    with pytest.raises(MintmarkError, match=r"spreadsheets need python-calamine: pip install python-calamine"):
         open_table(str(tmp_path / "labels.xlsx"))

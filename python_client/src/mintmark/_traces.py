@@ -1,4 +1,4 @@
-"""Traces of OpenTelemetry, where the program that uses the client makes some: `pip install mintmark[traces]`.
+"""Traces of OpenTelemetry, where the program that uses the client makes some: `pip install opentelemetry-api`.
 
 Without the package, or without a tracer that the program has set up, nothing is made and nothing is sent.
 """

@@ -46,7 +46,7 @@ def _pyarrow() -> tuple[Any, Any]:
     try:
         return importlib.import_module("pyarrow"), importlib.import_module("pyarrow.parquet")
     except ImportError as error:
-        raise MintmarkError(f"Parquet files need pyarrow: pip install mintmark[parquet] ({error})") from error
+        raise MintmarkError(f"Parquet files need pyarrow: pip install pyarrow ({error})") from error
 
 
 def _schema(arrow: Any) -> Any:

@@ -32,7 +32,7 @@ def load(photo: Photo) -> Picture:
             rgb = rgb_of_pillow(image)
             turn = turn_of_pillow(image) if kind.name == "AVIF" else turn
     except ImportError as error:
-        needed = "pip install mintmark[photos]"
+        needed = "pip install pillow pi-heif"
         raise MintmarkError(f"cannot open {path}: OpenCV does not read this {kind.name}; {needed}") from error
     except Exception as error:  # decoders raise anything on damaged files
         raise MintmarkError(f"cannot open {path}: the {kind.name} is damaged ({error})") from error

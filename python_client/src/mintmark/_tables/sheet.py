@@ -54,7 +54,7 @@ def calamine() -> Any:
     try:
         return importlib.import_module("python_calamine")
     except ImportError as error:
-        raise MintmarkError(f"spreadsheets need python-calamine: pip install mintmark[xlsx] ({error})") from error
+        raise MintmarkError(f"spreadsheets need python-calamine: pip install python-calamine ({error})") from error
 
 
 def _rows(cells: Sequence[Sequence[str]]) -> Iterator[GridRow]:
