@@ -16,7 +16,7 @@ CHANGE, READ, PRIORITY = "the-token-that-changes", "the-token-that-reads", "the-
 BEARER = {"authorization": f"Bearer {CHANGE}"}
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def attacked(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
     """A server on which reading needs a token, too."""
     tokens = {"MINTMARK_TOKEN": CHANGE, "MINTMARK_READ_TOKEN": READ, "MINTMARK_PRIORITY_TOKEN": PRIORITY}

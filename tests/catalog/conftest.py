@@ -2,7 +2,6 @@
 
 import time
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack
 from pathlib import Path
 
 import numpy as np
@@ -17,8 +16,6 @@ from loadtest.fleet.milvus import MISSING, find_milvus
 from tests.catalog.milvus.servers import LITE, SERVER, Server, running
 from tests.catalog.samples import OWN, unit_vectors
 from tests.catalog.stores import MARKS, STORES, Open, opening
-
-ENDS = pytest.StashKey[ExitStack]()  # ends the Milvus server
 
 
 @pytest.fixture
@@ -56,22 +53,13 @@ def milvus_lite(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
         yield server
 
 
-@pytest.fixture(scope="session")
-def milvus_server(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+@pytest.fixture(scope="package")
+def milvus_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     """One Milvus server for all tests of this folder; each has collections of its own."""
     if find_milvus() is None:
         pytest.skip(MISSING)
-    with ExitStack() as ends:
-        request.config.stash[ENDS] = ends
-        yield ends.enter_context(running(SERVER, tmp_path_factory.mktemp("milvus")))
-
-
-@pytest.hookimpl(wrapper=True)
-def pytest_runtest_teardown(item: pytest.Item, nextitem: pytest.Item | None) -> Iterator[None]:
-    """The Milvus server ends with the last test of this folder: one that idles keeps a third of a core busy."""
-    yield
-    if nextitem is None or not nextitem.path.is_relative_to(Path(__file__).parent):
-        item.config.stash.get(ENDS, ExitStack()).close()
+    with running(SERVER, tmp_path_factory.mktemp("milvus")) as server:
+        yield server
 
 
 @pytest.fixture

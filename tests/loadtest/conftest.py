@@ -14,7 +14,7 @@ ROOT = Path(__file__).resolve().parents[2]
 COINS, SIZE = 9, 480
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def options(tmp_path_factory: pytest.TempPathFactory) -> Iterator[argparse.Namespace]:
     """The commands' options: a few small coins."""
     parser = argparse.ArgumentParser()
@@ -25,7 +25,7 @@ def options(tmp_path_factory: pytest.TempPathFactory) -> Iterator[argparse.Names
         yield parser.parse_args(["--coins", str(COINS), "--photo-size", str(SIZE)])
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def there(options: argparse.Namespace) -> Iterator[Host]:
     """The server."""
     with hosts.host(options) as running:

@@ -35,7 +35,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
                 item.add_marker(pytest.mark.skip(reason=MISSING))
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
     """A server that needs tokens."""
     tokens = {variables.TOKEN: TOKEN, variables.READ_TOKEN: READ_TOKEN}
@@ -83,7 +83,7 @@ class Gateway:
         return f"http://127.0.0.1:{self.port}"
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def gateway(server: Running) -> Iterator[Gateway]:
     """A gateway before the server."""
     running = Gateway(server)
@@ -104,14 +104,14 @@ def stranger() -> Coin:
     return make_coin(UNKNOWN)
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def client(server: Running) -> Iterator[Client]:
     """A client of the server, past the page."""
     with Client(server.url, token=TOKEN) as client:
         yield client
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def enrolled(client: Client, coins: list[Coin]) -> list[str]:
     """Ids of the entries of the coins."""
     return [client.enroll(jpeg(coin.catalog), coin.fields).id for coin in coins]

@@ -70,7 +70,7 @@ def launch(folder: Path, *arguments: str, **environment: str) -> Running:
     return Running(process, ready[1], ready[2] or "", ready[3])
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
     """A server whose catalog can be changed only with a token."""
     running = launch(tmp_path_factory.mktemp("server"), "--http", MINTMARK_TOKEN=TOKEN)

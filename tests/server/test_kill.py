@@ -29,7 +29,7 @@ from tests.server.test_lifecycle import all_end, children
 
 pytestmark = pytest.mark.server
 
-KILLS = int(os.environ.get(variables.KILLS, "50"))
+KILLS = int(os.environ.get(variables.KILLS, "20"))
 CLIENTS = 4
 INDEX = "HNSW16"
 LONGEST = 0.8  # s, from the first change to the kill

@@ -1,0 +1,1 @@
+"""Tests; each folder is that of what it tests."""

@@ -1,0 +1,1 @@
+"""The server as a whole. Its servers end with its last test."""
