@@ -2,9 +2,9 @@
 
     python -m loadtest.fleet --seconds 10
 
-All on this machine: Milvus, HAProxy and up to four servers, which run the catalog's models alone and take embeddings
-instead of photos. Exit status 1 where a request failed, an acknowledged enrolment was lost, or a search did not find
-what was enrolled before.
+All on this machine: Locust's users, Milvus, HAProxy and up to four servers, which run the catalog's models alone and
+take embeddings instead of photos. Exit status 1 where a request failed, an acknowledged enrolment was lost, or a search
+did not find what was enrolled before.
 """
 
 import sys
@@ -15,6 +15,7 @@ from pathlib import Path
 
 from loadtest import command
 from loadtest.fleet.balancer import BalancerError
+from loadtest.fleet.load import LoadError
 from loadtest.fleet.milvus import MilvusError
 from loadtest.fleet.scenario import Outcome, run
 from loadtest.generator import Sample, figures
@@ -45,14 +46,14 @@ def main(argv: list[str] | None = None) -> int:
     """Command line."""
     parser = command.parser("loadtest.fleet", __doc__)
     parser.add_argument("--seconds", type=float, default=10.0, help="of load after each event (%(default)s)")
-    parser.add_argument("--searchers", type=int, default=3, help="callers that search (%(default)s)")
-    parser.add_argument("--enrollers", type=int, default=2, help="callers that enroll and search (%(default)s)")
+    parser.add_argument("--searchers", type=int, default=3, help="users that search (%(default)s)")
+    parser.add_argument("--enrollers", type=int, default=2, help="users that enroll and search (%(default)s)")
     parser.add_argument("--out", type=Path, default=Path("data/loadtest/fleet"), help="folder (%(default)s)")
     options = parser.parse_args(argv)
     try:
         with tempfile.TemporaryDirectory(prefix="fleet-") as folder:
             outcome = run(Path(folder), options.seconds, options.searchers, options.enrollers)
-    except (BalancerError, MilvusError, ServerError) as error:
+    except (BalancerError, LoadError, MilvusError, ServerError) as error:
         return command.failed(error)
     head = ["since", "at s", "searches", "p50 ms", "p95", "longest", "enrolments", "p50 ms", "p95", "longest"]
     print("\n".join(table(head, rows(outcome))))

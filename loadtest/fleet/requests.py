@@ -52,6 +52,11 @@ def unit(rng: np.random.Generator) -> np.ndarray:
     return np.asarray(vector / np.linalg.norm(vector), np.float32)
 
 
+def embedding_of(entry_id: str) -> np.ndarray:
+    """The embedding that belongs to an entry, [EMBEDDING_SIZE] float32: others have other ones."""
+    return unit(np.random.default_rng(list(entry_id.encode())))
+
+
 def reliefs(embedding: np.ndarray) -> np.ndarray:
     """Relief maps that belong to an embedding, [1, trials, harmonics, numbers]: others have other ones."""
     made = np.random.default_rng(np.frombuffer(embedding.tobytes(), np.uint32)).normal(size=RELIEF.dims[1:])

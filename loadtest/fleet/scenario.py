@@ -20,7 +20,7 @@ from loadtest.fleet.balancer import Balancer
 from loadtest.fleet.load import Load, Seen
 from loadtest.fleet.milvus import EXACT, MilvusServer
 from loadtest.fleet.ports import lasting_ports
-from loadtest.fleet.requests import MODELS, Requests
+from loadtest.fleet.requests import MODELS, Requests, embedding_of
 from server.embedded import EmbeddedServer
 from server.launch import LOOPBACK, Ports
 
@@ -36,14 +36,14 @@ class Outcome:
     """What was seen.
 
     Attributes:
-        seen: by the callers.
+        seen: by the users.
         events: when what happened, s since the load began.
         lost: acknowledged entries that are not in the catalog in the end.
         unfound: acknowledged entries that a server with the new weights does not find in the end.
         views: in the catalog in the end.
     """
 
-    seen: Seen
+    seen: Seen = field(default_factory=Seen)
     events: list[tuple[float, str]] = field(default_factory=list)
     lost: list[str] = field(default_factory=list)
     unfound: list[str] = field(default_factory=list)
@@ -114,7 +114,7 @@ def run(
     """Let everything happen; the load goes on for at least `seconds` after each event.
 
     Raises:
-        MilvusError, BalancerError, ServerError: a part is missing or did not start.
+        MilvusError, BalancerError, ServerError, LoadError: a part is missing or did not start.
     """
     with Fleet(folder, (*FIRST, SPARE, NEW)) as fleet:
         list(fleet.threads.map(fleet.start, FIRST))
@@ -122,8 +122,8 @@ def run(
         with Balancer(folder, ports, off=[NEW]) as balancer:
             for name in FIRST:
                 balancer.wait(name)
-            with Load(balancer.url, searchers, enrollers) as load:
-                outcome = Outcome(load.seen)
+            outcome = Outcome()
+            with Load(folder, balancer.url, searchers, enrollers) as load:
 
                 def note(text: str) -> None:
                     outcome.events.append((load.seconds, text))
@@ -138,6 +138,7 @@ def run(
                 _change_weights(fleet, balancer, load, note)
                 time.sleep(seconds)
                 note("the end")
+            outcome.seen = load.seen()
             _check(fleet, outcome)
     return outcome
 
@@ -216,6 +217,6 @@ def _check(fleet: Fleet, outcome: Outcome) -> None:
             break
     acknowledged = outcome.seen.acknowledged
     outcome.lost = sorted(set(acknowledged) - there)
-    outcome.unfound = [each for each, embedding in acknowledged.items() if requests.search(embedding) != each]
+    outcome.unfound = [each for each in acknowledged if requests.search(embedding_of(each)) != each]
     outcome.views = requests.ask("status")["views"]
     requests.close()
