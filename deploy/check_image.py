@@ -65,18 +65,18 @@ def check_tensorrt() -> None:
     check_bindings(bindings, library_version(library.getInferLibVersion()))
 
 
-def check_stub(stub: Path, libraries: Path | None = None) -> None:
+def check_stub(stub: Path, *libraries: Path) -> None:
     """Run the program of Triton's Python models, which needs the library of this Python.
 
     Args:
         stub: the program.
-        libraries: folder of libraries that it needs besides.
+        libraries: folders of libraries that it needs besides.
 
     Raises:
         ServerError: it does not run.
         OSError: there is no such program.
     """
-    environment = {**os.environ, **({"LD_LIBRARY_PATH": str(libraries)} if libraries else {})}
+    environment = {**os.environ, **({"LD_LIBRARY_PATH": os.pathsep.join(map(str, libraries))} if libraries else {})}
     done = subprocess.run([stub], env=environment, capture_output=True, text=True, check=False)
     if done.returncode != USED_WRONGLY:
         raise ServerError(f"{stub} does not run: {done.stderr.strip() or f'it ended with status {done.returncode}'}")

@@ -9,7 +9,7 @@ import pytest
 
 from deploy.check_image import STUB, check_bindings, check_stub, library_version, main
 from ensemble import variables
-from server.wheel import ServerError, find_wheel
+from server.wheel import ServerError, find_wheel, python_library
 from tests.deploy.conftest import ROOT, Container
 
 
@@ -53,7 +53,8 @@ def test_the_program_of_python_models_must_run(tmp_path: Path) -> None:
 
 
 def test_the_wheels_program_runs() -> None:
-    check_stub(find_wheel().stub, find_wheel().libraries)
+    wheel, of_python = find_wheel(), python_library()
+    check_stub(wheel.stub, wheel.libraries, *([of_python] if of_python else []))
 
 
 def test_missing_package_ends_the_build(

@@ -107,7 +107,7 @@ def test_whatever_is_wrong_with_a_row_is_its_own(
     noted = [line for line in err.splitlines() if line.startswith(f"mintmark: {table}:")]
     for line, message in zip(noted, bad.values(), strict=True):
         assert message in line
-    assert "\0" not in err
+    assert "\0" not in err and "\0" not in failed.read_text(encoding="utf-8-sig")
 
 
 def test_the_rows_that_failed_are_mended_and_given_again(

@@ -98,7 +98,8 @@ def test_a_collection_of_numista_names_photos_by_numbers(browser: Browser) -> No
 
 
 @pytest.mark.parametrize(
-    "table", [b"", b"\n", b"name;year\na;1\n", b"\xff\xfe\x00", b"PK\x03\x04 broken", b"\0" * 300, b'path\n"a']
+    "table",
+    [b"", b"\n", b"name;year\na;1\n", b"\xff\xfe\x00", b"PK\x03\x04 broken", b"\0" * 300, b'path\n"a', b"x" * 200_000],
 )
 def test_what_is_no_table(browser: Browser, table: bytes) -> None:
     answer = read(browser, table)

@@ -41,7 +41,7 @@ class FailedRows:
             writer = csv.writer(file, delimiter=self._source.separator)
             if new:
                 writer.writerow([ERROR_COLUMN, *self._without_error(self._source.header)])
-            writer.writerow([error, *cells])
+            writer.writerow([_writable(error), *cells])
         self._there.add(tuple(cells))
 
     def _rows_before(self) -> list[list[str]]:
@@ -58,7 +58,7 @@ class FailedRows:
             cells[self._path_at] = self._extracted(row)
         elif self._moved and self._path_at >= 0 and len(cells) > self._path_at and cells[self._path_at].strip():
             cells[self._path_at] = os.path.abspath(Path(self._source.path).parent / cells[self._path_at].strip())
-        return cells
+        return [_writable(cell) for cell in cells]
 
     def _without_error(self, cells: Sequence[str]) -> list[str]:
         return [cell for place, cell in enumerate(cells) if place != self._error_at]
@@ -74,3 +74,8 @@ class FailedRows:
         name = row.file + next((suffix for magic, suffix in _SUFFIXES.items() if data.startswith(magic)), "")
         (folder / name).write_bytes(data)
         return f"{folder.name}/{name}"
+
+
+def _writable(cell: str) -> str:
+    """A cell without NUL, which CSV files of Python 3.10 cannot hold."""
+    return cell.replace("\0", "\N{REPLACEMENT CHARACTER}")

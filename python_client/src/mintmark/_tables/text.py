@@ -55,7 +55,10 @@ def _separator(lines: Sequence[str], names: Sequence[str]) -> str:
     header = next((line for line in lines if line.strip()), "")
 
     def columns(separator: str) -> tuple[int, int]:
-        cells = next(csv.reader([header], delimiter=separator), [])
+        try:
+            cells = next(csv.reader([header], delimiter=separator), [])
+        except csv.Error:  # a cell that is too long; in Python 3.10, a NUL
+            cells = header.split(separator)
         return sum(canonical(cell, names) in names for cell in cells), len(cells)
 
     return max(SEPARATORS, key=columns)
