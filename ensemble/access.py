@@ -96,7 +96,12 @@ def check_token(parameters: Mapping[str, object], accepted: Tokens, doing: str) 
             f"unauthorized: {doing} this catalog needs a token; send the header 'authorization: Bearer …'"
         )
     # All are compared, each in constant time, which does not tell how much of a token was right.
-    right = {name: hmac.compare_digest(given.encode(), f"Bearer {token}".encode()) for name, token in accepted.items()}
+    right = {name: hmac.compare_digest(in_bytes(given), f"Bearer {token}".encode()) for name, token in accepted.items()}
     if not any(right.values()):
         raise AccessError("unauthorized: wrong token")
     return next(name for name, same in right.items() if same)
+
+
+def in_bytes(header: str) -> bytes:
+    """A header as it was sent: over HTTP it may hold any bytes."""
+    return header.encode(errors="surrogateescape")

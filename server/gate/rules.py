@@ -4,6 +4,7 @@ import hmac
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 
+from ensemble.access import in_bytes
 from ensemble.contract import COIN_SEARCH_ALL, ENSEMBLES
 
 ADMIN_HEADER = "mintmark-admin"  # holds the operator's key, over gRPC and over HTTP
@@ -85,4 +86,4 @@ def _check_shapes(shapes: Iterable[Sequence[int]], size: int) -> None:
 
 def has_right(given: str, key: str) -> bool:
     """Whether a request carries a key; where none is set, no request does."""
-    return bool(key) and hmac.compare_digest(given.encode(), key.encode())
+    return bool(key) and hmac.compare_digest(in_bytes(given), key.encode())

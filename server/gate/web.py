@@ -6,13 +6,15 @@ and no page that was not allowed.
 
 import asyncio
 import json
+import logging
 import time
 from collections.abc import Awaitable, Callable, Mapping
 from pathlib import Path
 from typing import Any
 
 import grpc
-from aiohttp import ClientSession, ClientTimeout, UnixConnector, web
+from aiohttp import ClientConnectorError, ClientError, ClientSession, ClientTimeout, UnixConnector, web
+from aiohttp.http_exceptions import HttpProcessingError
 
 from ensemble.access import check_token
 from ensemble.audit import REFUSED, record
@@ -26,6 +28,7 @@ from server.gate.state import STARTING, State
 MOST_CONNECTIONS = 512  # of one port; those that wait for longest without a request make room for new ones
 BODY_TIMEOUT = 60.0  # s, in which a request must have arrived
 TRITON_TIMEOUT = 300.0  # s
+METRICS_TIMEOUT = 5.0  # s; Prometheus waits for 10, and the gate's own must come where Triton's do not
 HEADER_LENGTH = "Inference-Header-Content-Length"  # of the JSON before tensors in binary form
 _LOOPBACK = ("127.0.0.1", "localhost", "[::1]")
 _TYPES = ("application/json", "application/octet-stream")  # that no page sends without the browser asking first
@@ -39,6 +42,7 @@ OPERATORS = (
     ("GET", "/v2/trace/setting"),
     ("GET", "/v2/logging"),
 )
+_NO_REQUEST = (web.RequestPayloadError, HttpProcessingError)  # what came is none, or its body cannot be read
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
@@ -125,7 +129,7 @@ class Web:
             answer = await self._answered(request)
             code = _code_of(answer)
             return answer
-        except asyncio.CancelledError:
+        except (asyncio.CancelledError, ConnectionError):
             code = CANCELLED
             raise
         finally:
@@ -141,6 +145,10 @@ class Web:
             body = await asyncio.wait_for(request.read(), BODY_TIMEOUT)
         except asyncio.TimeoutError:
             return _error(408, f"the request did not arrive in {BODY_TIMEOUT:.0f} s")
+        except web.HTTPRequestEntityTooLarge:
+            return _error(413, f"the request has more than {self._settings.message_bytes} bytes")
+        except web.RequestPayloadError:
+            return _error(400, "the body of the request cannot be read")
         try:
             said, tensors = parsed(body, request.headers.get(HEADER_LENGTH))
             may_overtake = has_right(request.headers.get(PRIORITY_HEADER, ""), self._settings.priority_token)
@@ -150,25 +158,31 @@ class Web:
         # Written again: Triton's reader might understand the client's text in another way.
         text = json.dumps(said, allow_nan=False).encode()
         headers = {"Content-Type": _TYPES[1], HEADER_LENGTH: str(len(text))} if tensors else {"Content-Type": _TYPES[0]}
-        if "authorization" in request.headers:
-            headers["authorization"] = request.headers["authorization"]
+        if "authorization" in request.headers:  # in ASCII, as tokens are: a model could not read other bytes
+            headers["authorization"] = request.headers["authorization"].encode("ascii", "replace").decode()
         return await self._forward(request, HTTP_SOCKET, request.rel_url.raw_path, text + tensors, headers)
 
     async def _forward(
         self, request: web.Request, socket: str, path: str, body: bytes, headers: Mapping[str, str]
     ) -> web.Response:
+        seconds = METRICS_TIMEOUT if socket == METRICS_SOCKET else TRITON_TIMEOUT
         connector = UnixConnector(str(Path(self._settings.sockets) / socket))
         try:
             async with (
-                ClientSession(connector=connector, timeout=ClientTimeout(TRITON_TIMEOUT)) as session,
+                ClientSession(connector=connector, timeout=ClientTimeout(seconds)) as session,
                 session.request(request.method, f"http://triton{path}", data=body or None, headers=headers) as answer,
             ):
                 kept = {
                     name: answer.headers[name] for name in ("Content-Type", HEADER_LENGTH) if name in answer.headers
                 }
                 return web.Response(status=answer.status, body=await answer.read(), headers=kept)
-        except (OSError, asyncio.TimeoutError):
+        except ClientConnectorError:
             return _error(503, STARTING.answer)
+        # From here on Triton may have carried out the request, so it must not be told to come again.
+        except asyncio.TimeoutError:
+            return _error(504, f"the server did not answer in {seconds:.0f} s")
+        except (ClientError, OSError):
+            return _error(502, "the server ended before it had answered")
 
 
 class Connections:
@@ -284,7 +298,13 @@ def _code_of(answer: web.Response) -> str:
     if answer.status == 200:
         return OK
     text = bytes(answer.body or b"")[:MOST_BYTES].decode(errors="replace")  # type: ignore[arg-type]
-    return code_of(text, grpc.StatusCode.INVALID_ARGUMENT if answer.status < 500 else grpc.StatusCode.UNKNOWN)
+    timed_out = grpc.StatusCode.DEADLINE_EXCEEDED if answer.status == 504 else grpc.StatusCode.UNKNOWN
+    return code_of(text, grpc.StatusCode.INVALID_ARGUMENT if answer.status < 500 else timed_out)
+
+
+def _is_ours(record: logging.LogRecord) -> bool:
+    """Whether the log is to say so. Clients repeat their mistakes without end, and what they sent may hold a token."""
+    return record.exc_info is None or not isinstance(record.exc_info[1], (*_NO_REQUEST, ConnectionError))
 
 
 async def serve(settings: GateSettings, state: State) -> list[asyncio.Server]:
@@ -293,6 +313,7 @@ async def serve(settings: GateSettings, state: State) -> list[asyncio.Server]:
     Raises:
         OSError: a port cannot be opened.
     """
+    logging.getLogger("aiohttp.server").addFilter(_is_ours)
     pages = Web(settings, state)
     ports = [(settings.address, settings.metrics, pages.metrics())]
     if settings.http:
