@@ -4,10 +4,12 @@ Triton transmits one of a few statuses and a text. The text begins with the code
 need not read English. The codes are rendered into the Python client. This module imports nothing else of the project.
 """
 
+import re
 from enum import Enum
 from typing import ClassVar
 
-CODE_FORMAT = "[{code}] "  # before the message; an ensemble puts its own name before both
+CODE_FORMAT = "[{code}] "  # before the message; Triton puts the names of ensembles and the request's id before both
+_TRITONS = re.compile(r"(?:in ensemble '[^']*', |\[request id: .*?\] )*", re.DOTALL)
 
 MOST_BYTES = 2_000  # of a message
 
@@ -113,9 +115,13 @@ ERRORS = (
 
 
 def refused(answer: str) -> RequestError | None:
-    """The error whose `answer` a text is, of whichever kind; None if it is none of them."""
+    """The error whose `answer` a text is, of whichever kind; None if it is none of them.
+
+    The code stands where the server puts it: anywhere else it may be what a client sent.
+    """
+    own = _TRITONS.sub("", answer, count=1)
     for kind in ERRORS:
-        before, code, message = answer.partition(CODE_FORMAT.format(code=kind.code))
-        if code:
-            return kind(before + message)
+        lead = CODE_FORMAT.format(code=kind.code)
+        if own.startswith(lead):
+            return kind(own.removeprefix(lead))
     return None

@@ -15,7 +15,7 @@ from tritonclient.grpc import service_pb2
 from ensemble.access import check_token
 from ensemble.audit import REFUSED, record
 from ensemble.errors import AccessError, shortened
-from server.gate.counts import CANCELLED, FAILED, FULL, OK, Counts, code_of, folder_of
+from server.gate.counts import CANCELLED, FAILED, FULL, OK, TIMEOUT, Counts, code_of, folder_of
 from server.gate.rules import ADMIN_HEADER, PRIORITY_HEADER, Asked, RefusedError, check, has_right, takes_turn
 from server.gate.settings import GateSettings, grpc_target
 from server.gate.state import STARTING, State
@@ -36,9 +36,14 @@ _IDLE_MS, _HANDSHAKE_MS, _PING_MS, _PONG_MS = 300_000, 20_000, 60_000, 20_000
 _NOT_SERVING = b"\x08\x02"  # a message HealthCheckResponse
 _IDENTITY_ONLY = 1  # no compression: a few bytes could become gigabytes
 
+_ERROR_BYTES = (1 << 31) - 1  # the most that gRPC takes
+
 _TO_TRITON = [  # no limit on answers, whose requests were limited; found again soon after it was away
     ("grpc.max_receive_message_length", -1),
     ("grpc.max_send_message_length", -1),
+    # Triton's errors hold what a client sent, a model's name of a megabyte too; they are shortened here.
+    ("grpc.max_metadata_size", _ERROR_BYTES),
+    ("grpc.absolute_max_metadata_size", _ERROR_BYTES),
     ("grpc.initial_reconnect_backoff_ms", 100),
     ("grpc.min_reconnect_backoff_ms", 100),
     ("grpc.max_reconnect_backoff_ms", 500),
@@ -145,8 +150,8 @@ class Calls(grpc.GenericRpcHandler):
         except Refusal as refusal:
             code = code_of(refusal.details, refusal.status)
             raise
-        except asyncio.CancelledError:
-            code = CANCELLED
+        except asyncio.CancelledError:  # the client has gone, or its time was over
+            code = TIMEOUT if context.time_remaining() == 0 else CANCELLED
             raise
         finally:
             self._counts.answered(seen.model if seen else "", code, time.monotonic() - began)
@@ -230,13 +235,18 @@ def _headers(context: aio.ServicerContext) -> dict[str, str]:
     return {name: value for name, value in context.invocation_metadata() or () if isinstance(value, str)}
 
 
+def to_triton(sockets: Path) -> aio.Channel:
+    """A channel to the Triton whose sockets are in a folder."""
+    return aio.insecure_channel(grpc_target(sockets), options=_TO_TRITON)
+
+
 async def serve(settings: GateSettings, state: State) -> tuple[aio.Server, asyncio.Task[None]]:
     """Open the gRPC port; returns what is lost when it is collected.
 
     Raises:
         OSError: the port cannot be opened, or a file of TLS cannot be read.
     """
-    channel = aio.insecure_channel(grpc_target(Path(settings.sockets)), options=_TO_TRITON)
+    channel = to_triton(Path(settings.sockets))
     server = aio.server(options=server_options(settings))
     counts = Counts(settings.number)
     server.add_generic_rpc_handlers([Calls(channel, state, settings, counts)])

@@ -54,11 +54,12 @@ _EVERY = 0.5  # s between the writing of a file
 
 def code_of(details: str, status: grpc.StatusCode) -> str:
     """What an answer is counted as: the code of its error, or one of OK, REFUSED, BUSY, …."""
-    if error := refused(details):
-        return error.code
-    if any(words in details for words in _BUSY):
+    of_client = status in (grpc.StatusCode.INVALID_ARGUMENT, grpc.StatusCode.NOT_FOUND)
+    if not of_client and any(words in details for words in _BUSY):
         return BUSY
-    if status in (grpc.StatusCode.INVALID_ARGUMENT, grpc.StatusCode.NOT_FOUND):
+    if (error := refused(details)) and not (of_client and error.code in _SERVERS):
+        return error.code
+    if of_client:
         return REFUSED
     return TIMEOUT if status is grpc.StatusCode.DEADLINE_EXCEEDED else FAILED
 
@@ -140,11 +141,11 @@ class Counts:
         path = file_of(folder, int(self._gate))
         while True:
             if self._changed:
-                self._changed = False
-                with contextlib.suppress(OSError):  # such as a full disk: the server goes on
+                with contextlib.suppress(OSError):  # such as a full disk: the server goes on, and tries it again
                     part = path.with_suffix(".part")
                     part.write_text(self.text())
                     os.replace(part, path)
+                    self._changed = False
             await asyncio.sleep(_EVERY)
 
 

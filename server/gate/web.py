@@ -19,7 +19,7 @@ from aiohttp.http_exceptions import HttpProcessingError
 from ensemble.access import check_token
 from ensemble.audit import REFUSED, record
 from ensemble.contract import ENCODED
-from ensemble.errors import MOST_BYTES, AccessError
+from ensemble.errors import AccessError
 from server.gate.counts import CANCELLED, FAILED, OK, Counts, code_of, folder_of, written
 from server.gate.rules import ADMIN_HEADER, PRIORITY_HEADER, Asked, RefusedError, check, has_right
 from server.gate.settings import HTTP_SOCKET, METRICS_SOCKET, GateSettings
@@ -297,9 +297,12 @@ def _code_of(answer: web.Response) -> str:
     """What an answer is counted as, see server/gate/counts.py."""
     if answer.status == 200:
         return OK
-    text = bytes(answer.body or b"")[:MOST_BYTES].decode(errors="replace")  # type: ignore[arg-type]
+    try:
+        said = json.loads(bytes(answer.body or b""))["error"]  # type: ignore[arg-type]
+    except (ValueError, KeyError, TypeError):
+        said = ""
     timed_out = grpc.StatusCode.DEADLINE_EXCEEDED if answer.status == 504 else grpc.StatusCode.UNKNOWN
-    return code_of(text, grpc.StatusCode.INVALID_ARGUMENT if answer.status < 500 else timed_out)
+    return code_of(str(said), grpc.StatusCode.INVALID_ARGUMENT if answer.status < 500 else timed_out)
 
 
 def _is_ours(record: logging.LogRecord) -> bool:

@@ -9,7 +9,7 @@ import grpc
 import pytest
 from tritonclient.grpc import service_pb2
 
-from ensemble.errors import CODE_FORMAT, ERRORS
+from ensemble.errors import CODE_FORMAT, ERRORS, CatalogError
 from server.gate.counts import (
     BUSY,
     CANCELLED,
@@ -27,6 +27,8 @@ from server.gate.counts import (
 
 INVALID, INTERNAL = grpc.StatusCode.INVALID_ARGUMENT, grpc.StatusCode.INTERNAL
 UNAVAILABLE, DEADLINE = grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.DEADLINE_EXCEEDED
+CATALOG = CatalogError.code
+NOT_FOUND = grpc.StatusCode.NOT_FOUND
 
 
 def value(text: str, series: str) -> float:
@@ -46,9 +48,25 @@ def value(text: str, series: str) -> float:
         ("internal error: ZeroDivisionError", INTERNAL, FAILED),
         ("[MADE_UP] text of a client", INTERNAL, FAILED),
         ("Deadline Exceeded", DEADLINE, TIMEOUT),
+        ("in ensemble 'coin_search', [request id: 7] [CATALOG_UNAVAILABLE] no connection", UNAVAILABLE, CATALOG),
     ],
 )
 def test_an_answer_has_the_code_of_its_error(details: str, status: grpc.StatusCode, code: str) -> None:
+    assert code_of(details, status) == code
+
+
+@pytest.mark.parametrize(
+    ("details", "status", "code"),
+    [
+        ("Request for unknown model: '[CATALOG_UNAVAILABLE] x' is not found", NOT_FOUND, REFUSED),
+        ("Request for unknown model: 'Request timeout expired' is not found", NOT_FOUND, REFUSED),
+        ("[request id: x] [CATALOG_UNAVAILABLE] y] unexpected inference input", INVALID, REFUSED),
+        ("[ENTRY_NOT_FOUND] no entry '[INVALID_PHOTO] '", NOT_FOUND, "ENTRY_NOT_FOUND"),
+        ("[INVALID_PARAMETER] unknown filter 'Exceeds maximum queue size'", INVALID, "INVALID_PARAMETER"),
+        ("internal error: ValueError: '[INVALID_PHOTO] '", INTERNAL, FAILED),
+    ],
+)
+def test_no_text_of_a_client_makes_a_code(details: str, status: grpc.StatusCode, code: str) -> None:
     assert code_of(details, status) == code
 
 
@@ -153,3 +171,23 @@ def test_the_numbers_of_all_processes_are_offered_together(tmp_path: Path) -> No
     assert value(text, "mintmark_ready") == 1
     families = re.findall(r"^# TYPE (\w+) (\w+)$", text, flags=re.MULTILINE)
     assert families == [(name, kind) for name, (kind, _) in HELP.items() if name in dict(families)]
+
+
+def test_numbers_that_could_not_be_written_are_written_as_soon_as_they_can(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("server.gate.counts._EVERY", 0.01)
+    folder = tmp_path / "full"
+
+    async def keep() -> None:
+        task = asyncio.create_task(Counts(2).keep(folder))
+        await asyncio.sleep(0.1)
+        folder.mkdir()
+        for _ in range(500):
+            if file_of(folder, 2).is_file():
+                break
+            await asyncio.sleep(0.01)
+        task.cancel()
+
+    asyncio.run(keep())
+    assert file_of(folder, 2).is_file()

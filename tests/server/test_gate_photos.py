@@ -7,15 +7,16 @@ from typing import Any, cast
 
 import grpc
 import pytest
+from grpc import aio
 from tritonclient.grpc import service_pb2
 
 from ensemble.cpu import REFERENCE
 from ensemble.placement import CPU_ADMISSION, most_photos
 from mintmark import ServerBusy
 from mintmark._transports import triton as client
-from server.gate.calls import SERVICE, Calls
+from server.gate.calls import SERVICE, Calls, to_triton
 from server.gate.counts import Counts, written
-from server.gate.settings import GateSettings
+from server.gate.settings import GateSettings, grpc_target
 from server.gate.state import State
 
 MOST = 3
@@ -45,13 +46,15 @@ class Aborted(Exception):
 
 
 class Context:
-    """Of one call."""
+    """Of one call; `left` are the seconds that its client still waits."""
+
+    left: float | None = None
 
     def invocation_metadata(self) -> tuple[tuple[str, str], ...]:
         return ()
 
-    def time_remaining(self) -> None:
-        return None
+    def time_remaining(self) -> float | None:
+        return self.left
 
     async def abort(self, code: grpc.StatusCode, details: str) -> None:
         raise Aborted(code, details)
@@ -121,6 +124,52 @@ def test_without_a_limit_all_pass() -> None:
 
 def test_the_gate_lets_in_what_fits_into_the_queue_and_the_workers() -> None:
     assert most_photos(REFERENCE) == CPU_ADMISSION.size + REFERENCE.workers
+
+
+def test_an_error_that_repeats_a_long_name_is_still_its_senders(tmp_path: Path) -> None:
+    """Triton says the name of a model that it does not have."""
+
+    class Triton(grpc.GenericRpcHandler):
+        def service(self, handler_call_details: grpc.HandlerCallDetails) -> grpc.RpcMethodHandler:
+            async def refuse(request: bytes, context: aio.ServicerContext[bytes, bytes]) -> None:
+                await context.abort(grpc.StatusCode.NOT_FOUND, f"Request for unknown model: '{'m' * 1_000_000}'")
+
+            return grpc.unary_unary_rpc_method_handler(refuse)
+
+    async def run() -> Counts:
+        triton, counts = aio.server(), Counts(1)
+        triton.add_generic_rpc_handlers([Triton()])
+        triton.add_insecure_port(grpc_target(tmp_path))
+        await triton.start()
+        try:
+            async with to_triton(tmp_path) as channel:
+                calls = Calls(channel, State(True, True, 1), GateSettings("", "127.0.0.1", 1, 0, 2), counts)
+                with pytest.raises(Aborted) as refused:
+                    await calls._handlers[INFER](request("m"), cast(Any, Context()))
+        finally:
+            await triton.stop(0)
+        assert refused.value.args[0] is grpc.StatusCode.NOT_FOUND
+        return counts
+
+    text = written(tmp_path, asyncio.run(run()))
+    assert re.findall(r'code="(\w+)",fault="(\w+)"} 1.0', text) == [("REFUSED", "client")]
+
+
+def test_a_client_that_waited_in_vain_did_not_cancel(tmp_path: Path) -> None:
+    """A call whose time is over is cancelled by gRPC."""
+
+    async def run() -> Counts:
+        counts, late = Counts(1), Context()
+        settings = GateSettings("", "127.0.0.1", 1, 0, 2)
+        calls = Calls(cast(Any, Channel()), State(True, True, 1), settings, counts)
+        (task,) = await begun(calls._handlers[INFER](request("coin_search"), cast(Any, late)))
+        late.left = 0.0
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
+        return counts
+
+    text = written(tmp_path, asyncio.run(run()))
+    assert re.findall(r'code="(\w+)",fault="(\w+)"} 1.0', text) == [("TIMEOUT", "load")]
 
 
 def test_every_call_is_counted_by_how_it_ended(tmp_path: Path) -> None:

@@ -29,7 +29,7 @@ SCRAPE = b"GET /metrics HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n"
 
 @dataclass
 class Stand:
-    """The gate, and how Triton behaves: answers, ends in the middle, or hangs."""
+    """The gate, and how Triton behaves: it answers, refuses, ends in the middle, or hangs."""
 
     ports: Ports
     triton: str = "answers"
@@ -68,6 +68,8 @@ async def standing(folder: Path) -> AsyncIterator[Stand]:
         stand.heard.append(request.headers.get("authorization", ""))
         if stand.triton == "hangs":
             await over.wait()
+        if stand.triton == "refuses":
+            return http.json_response({"error": "in ensemble 'coin_search', [INVALID_PHOTO] empty"}, status=400)
         if stand.triton == "ends" and request.transport is not None:
             request.transport.close()
         return http.json_response({})
@@ -120,6 +122,15 @@ def test_a_bad_request_is_its_senders_fault(request_: bytes, status: bytes, code
     async def ask(stand: Stand) -> None:
         assert status in await stand.send(request_)
         assert await stand.counted() == {(code, "client"): 1}
+
+    run(tmp_path, ask)
+
+
+def test_a_refusal_of_triton_has_its_code(tmp_path: Path) -> None:
+    async def ask(stand: Stand) -> None:
+        stand.triton = "refuses"
+        assert b"400" in await stand.send(EMPTY)
+        assert await stand.counted() == {("INVALID_PHOTO", "client"): 1}
 
     run(tmp_path, ask)
 
