@@ -24,7 +24,7 @@ from types import FrameType
 from catalog.opening import kind_of
 from deploy.command import EVERY_ADDRESS, hardened
 from deploy.environment import SettingsError
-from deploy.settings import OUTPUT, ROOT, Settings, read_settings
+from deploy.settings import ROOT, Settings, read_settings
 from ensemble import variables
 from ensemble.access import reading
 from ensemble.cpu import Cpu
@@ -32,11 +32,11 @@ from ensemble.limits import Limits
 from ensemble.placement import most_photos
 from server import machine
 from server.assembly import assemble_models
-from server.audit import AuditLog
+from server.audit import AuditLog, write_out, written_to
 from server.gate.settings import GateSettings
 from server.gates import Gates
 from server.launch import LOOPBACK, Launch, Ports, triton_command, triton_environment
-from server.log import Lines, PrivateFile, as_json
+from server.log import Lines, as_json
 from server.supervision import Supervised
 from server.triton import Triton
 from server.wheel import ServerError
@@ -65,14 +65,9 @@ def say(text: str) -> None:
     print(as_json(line) if os.environ.get(variables.LOG_FORMAT) == "json" else line, file=sys.stderr, flush=True)
 
 
-def write(line: str) -> None:
-    """Write one line of JSON to the container's output."""
-    print(line, flush=True)
-
-
 def write_as_json(line: str) -> None:
-    """Write one line of text likewise."""
-    write(as_json(line))
+    """Write one line of text to the container's output, as one of JSON."""
+    write_out(as_json(line))
 
 
 def check_folder(folder: Path, purpose: str) -> None:
@@ -245,12 +240,7 @@ def _audit(settings: Settings, kept: contextlib.ExitStack) -> dict[str, str]:
         return {}
     path = settings.sockets.with_name(f"{settings.sockets.name}-audit")
     path.parent.mkdir(parents=True, exist_ok=True)
-    to = write
-    if settings.audit != OUTPUT:
-        file = PrivateFile(Path(settings.audit))
-        kept.callback(file.close)
-        to = file.write
-    log = AuditLog(path, to)
+    log = AuditLog(path, written_to(settings.audit, kept))
     kept.callback(log.close)
     return log.environment
 

@@ -26,7 +26,6 @@ CACHE = "/var/cache/mintmark"
 SOCKETS = "/opt/mintmark/run/sockets"
 LOG_FORMATS = ("text", "json")
 MOST_DRAIN = 30  # s; the compose files wait for these and Triton's 30
-OUTPUT = "-"  # as the file of the audit log
 _KEY = re.compile(r"[A-Za-z0-9_-]{16,}")  # long enough, and every header carries it
 
 
@@ -58,7 +57,7 @@ class Settings:
     json_log: bool
     traces: str  # OpenTelemetry collector; '' for none
     drain: int  # s for which it serves on when it stops, while it says that it is not ready
-    audit: str  # file of the audit log; OUTPUT is the container's output, '' keeps none
+    audit: str  # file of the audit log, see server/audit.py; '' keeps none
 
 
 def read_settings(environment: Mapping[str, str]) -> Settings:

@@ -5,6 +5,7 @@ alone writes the log, so lines of several processes do not mix, and no text of a
 holds a token.
 """
 
+import contextlib
 import json
 import os
 import socket
@@ -35,6 +36,12 @@ def record(event: str, **said: object) -> None:
             sender.settimeout(_PATIENCE if event == CHANGE else 0.0)
             sender.sendto(line.encode(), path)
     except OSError as error:
+        lost(line, error)
+
+
+def lost(line: str, error: Exception) -> None:
+    """Say that the log lacks a line; whatever happens to that, the server goes on."""
+    with contextlib.suppress(OSError, ValueError):
         print(f"audit: a line was lost ({error}): {line}", file=sys.stderr, flush=True)
 
 

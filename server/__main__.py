@@ -74,7 +74,7 @@ def parse(argv: list[str] | None) -> argparse.Namespace:
     parser.add_argument(
         "--audit",
         type=Path,
-        help=f"file of the audit log: changes and refused tokens, as JSON lines ({variables.AUDIT})",
+        help=f"file of the audit log: changes and refused tokens, as JSON lines; - for the output ({variables.AUDIT})",
     )
     parser.add_argument(
         "--traces",

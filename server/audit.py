@@ -7,9 +7,30 @@ from collections.abc import Callable
 from pathlib import Path
 
 from ensemble import variables
+from ensemble.audit import lost
+from server.log import PrivateFile
 
+OUTPUT = "-"  # as the name of the log's file
 _LONGEST = 1 << 20  # bytes of a line
 _END = b""
+
+
+def written_to(name: str, kept: contextlib.ExitStack) -> Callable[[str], None]:
+    """What writes the lines: into a file, open while `kept` is, or with OUTPUT to this process's output.
+
+    Raises:
+        OSError: the file cannot be written.
+    """
+    if name == OUTPUT:
+        return write_out
+    file = PrivateFile(Path(name))
+    kept.callback(file.close)
+    return file.write
+
+
+def write_out(line: str) -> None:
+    """Write one line to this process's output."""
+    print(line, flush=True)
 
 
 class AuditLog:
@@ -37,7 +58,11 @@ class AuditLog:
 
     def _take(self) -> None:
         while line := self._socket.recv(_LONGEST):
-            self._write(line.decode(errors="replace"))
+            text = line.decode(errors="replace")
+            try:
+                self._write(text)
+            except (OSError, ValueError) as error:  # no room, or a closed output; the next line may find some
+                lost(text, error)
 
     def close(self) -> None:
         """Write what has arrived, and end."""

@@ -19,13 +19,13 @@ from ensemble.placement import most_photos
 from ensemble.places import MODEL_REPOSITORY
 from server import machine
 from server.assembly import assemble_backends, assemble_models, write_configs
-from server.audit import AuditLog
+from server.audit import AuditLog, written_to
 from server.gate.settings import GateSettings
 from server.gates import Gates
 from server.gateway import Gateway, Web
 from server.gpu import missing_gpu
 from server.launch import LOOPBACK, Launch, Ports, triton_command, triton_environment
-from server.log import MISSING_GPU, PrivateFile, TritonLog, as_json
+from server.log import MISSING_GPU, TritonLog, as_json
 from server.staging import drop_regions, staging
 from server.supervision import Supervised
 from server.tls import Tls
@@ -55,7 +55,7 @@ class EmbeddedServer:
         restart: whether Triton is started again when it, or the process of a model, has ended by itself.
         say: told what happens while the server is watched.
         web: how browsers ask; None leaves the gateway off.
-        audit: file of the audit log; None keeps none.
+        audit: file of the audit log, '-' for this process's output; None keeps none.
         json_log: whether Triton's log is JSON lines.
         drain: s for which it serves on when it stops, while it says that it is not ready.
     """
@@ -174,15 +174,17 @@ class EmbeddedServer:
         assemble_models(self._repository, folder / "models", self._models)
         write_configs(folder / "models", self._target, self.cpu, self._models)
         dropped = MISSING_GPU if self._target is Target.CPU else None
-        log = TritonLog(self.log, self._hear, as_json if self._json_log else str, dropped)
+        try:
+            log = TritonLog(self.log, self._hear, as_json if self._json_log else str, dropped)
+        except OSError as error:
+            raise ServerError(f"the log cannot be written: {self.log}: {error.strerror}") from error
         self._resources.callback(log.close)
         if self._audit is not None:
             try:
-                file = PrivateFile(self._audit)
+                write = written_to(str(self._audit), self._resources)
             except OSError as error:
                 raise ServerError(f"the audit log cannot be written: {self._audit}: {error.strerror}") from error
-            self._resources.callback(file.close)
-            audit = AuditLog(folder / "audit", file.write)
+            audit = AuditLog(folder / "audit", write)
             self._resources.callback(audit.close)
             self._extra |= audit.environment
         gates = Gates(self._gate(folder), tls=self._tls)

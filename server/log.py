@@ -1,14 +1,13 @@
 """The logs of the server: files that are never larger than a limit and readable by their owner alone, or JSON lines."""
 
 import json
-import logging
 import os
 import re
+import stat
 import threading
 from collections import deque
 from collections.abc import Callable
-from io import TextIOWrapper
-from logging.handlers import RotatingFileHandler
+from contextlib import suppress
 from pathlib import Path
 from typing import IO
 
@@ -39,25 +38,70 @@ def as_json(line: str) -> str:
 
 
 class PrivateFile:
-    """A file of lines that only its owner can read, which makes room for a new one when it is large."""
+    """A file of lines that only its owner can read, which makes room for a new one when it is large.
+
+    It may be renamed or removed meanwhile, as logrotate does: the next line begins a new file.
+
+    Raises:
+        OSError: it cannot be opened.
+    """
 
     def __init__(self, path: Path) -> None:
+        self._path = path
         path.parent.mkdir(parents=True, exist_ok=True)
-        self._file = _Rotating(path, maxBytes=MOST_BYTES, backupCount=KEPT)
+        self._file = self._open()
+        self._lock = threading.Lock()
+
+    def _open(self) -> int:
+        return os.open(self._path, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600)
 
     def write(self, line: str) -> None:
-        """Add a line."""
-        self._file.handle(logging.makeLogRecord({"msg": line}))
+        """Add a line. Raises OSError: there is no room for it, and nothing of it is in the file."""
+        data = f"{line}\n".encode(errors="replace")
+        with self._lock:
+            # Where the folder allows no other file, the one that is there goes on.
+            with suppress(OSError):
+                if not self._is_there():
+                    self._reopen()
+                if self._is_full(len(data)):
+                    self._make_room()
+            self._append(data)
+
+    def _is_there(self) -> bool:
+        """Whether the open file still has its name."""
+        try:
+            return os.path.samestat(os.fstat(self._file), self._path.stat())
+        except FileNotFoundError:
+            return False
+
+    def _is_full(self, more: int) -> bool:
+        found = os.fstat(self._file)
+        return stat.S_ISREG(found.st_mode) and found.st_size > 0 and found.st_size + more > MOST_BYTES
+
+    def _make_room(self) -> None:
+        for number in range(KEPT, 0, -1):
+            before = f"{self._path}.{number - 1}" if number > 1 else self._path
+            with suppress(FileNotFoundError):
+                os.replace(before, f"{self._path}.{number}")
+        self._reopen()
+
+    def _reopen(self) -> None:
+        old, self._file = self._file, self._open()
+        os.close(old)
+
+    def _append(self, data: bytes) -> None:
+        size = os.fstat(self._file).st_size
+        try:
+            while data:
+                data = data[os.write(self._file, data) :]
+        except OSError:
+            with suppress(OSError):  # what is no file has no end that could be cut off
+                os.ftruncate(self._file, size)
+            raise
 
     def close(self) -> None:
         """Close it."""
-        self._file.close()
-
-
-class _Rotating(RotatingFileHandler):
-    def _open(self) -> TextIOWrapper:
-        opener = lambda path, flags: os.open(path, flags, 0o600)  # noqa: E731
-        return open(self.baseFilename, "a", encoding="utf-8", errors="replace", opener=opener)  # type: ignore[return-value]
+        os.close(self._file)
 
 
 class Lines:
@@ -83,7 +127,8 @@ class Lines:
             while data := stream.readline(LONGEST_LINE):
                 line = data.decode(errors="replace").rstrip("\n")
                 self._last.append(line)
-                self._write(line)
+                with suppress(OSError, ValueError):  # a full disk, a closed output: the process waits for who reads
+                    self._write(line)
 
     def end(self, lines: int) -> str:
         """The last lines of the process that is followed."""
@@ -117,9 +162,9 @@ class TritonLog(Lines):
         self._file = PrivateFile(path)
 
     def _keep(self, line: str) -> None:
+        self._heard(line)
         if self._dropped is None or not self._dropped.match(line):
             self._file.write(self._form(line))
-        self._heard(line)
 
     def keep_crash(self) -> Path:
         """Write the last lines beside the log, where the next start leaves them; returns where."""

@@ -4,6 +4,7 @@ import json
 import stat
 import time
 from collections.abc import Iterator
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +15,7 @@ import tritonclient.grpc as triton
 from ensemble import variables
 from ensemble.audit import CHANGE, REFUSED, record
 from mintmark import Client, EntryNotFound, Unauthorized
-from server.audit import AuditLog
+from server.audit import AuditLog, written_to
 from server.gate.rules import ADMIN_HEADER
 from tests.server.conftest import Coin, Running, jpeg, launch, start
 
@@ -74,6 +75,33 @@ def test_a_log_that_is_gone_stops_nobody(listening: tuple[AuditLog, Lines], caps
     listening[0].close()
     record(CHANGE, who="anna")
     assert "audit: a line was lost" in capsys.readouterr().err
+
+
+def test_a_line_that_cannot_be_written_is_told_and_the_next_one_is_written(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    lines = Lines()
+
+    def write(line: str) -> None:
+        if "lost" in line:
+            raise OSError("the disk is full")
+        lines.append(line)
+
+    log = AuditLog(tmp_path / "a", write)
+    for name, value in log.environment.items():
+        monkeypatch.setenv(name, value)
+    for who in ("lost", "anna"):
+        record(CHANGE, who=who)
+    assert [one["who"] for one in lines.wait(1)] == ["anna"]
+    log.close()
+    said = capsys.readouterr().err
+    assert "audit: a line was lost (the disk is full)" in said and '"who": "lost"' in said
+
+
+def test_the_output_may_be_the_log(capsys: pytest.CaptureFixture[str]) -> None:
+    with ExitStack() as kept:
+        written_to("-", kept)("a line")
+    assert capsys.readouterr().out == "a line\n"
 
 
 def test_without_a_log_nothing_is_said(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
@@ -190,3 +218,6 @@ def test_a_server_that_cannot_keep_its_log_does_not_start(tmp_path: Path) -> Non
     process = start(tmp_path, "--audit", str(tmp_path / "file" / "audit.log"))
     assert process.wait(60) == 1
     assert "error: the audit log cannot be written" in (tmp_path / "output.txt").read_text()
+    process = start(tmp_path, "--log", str(tmp_path / "file" / "server.log"))
+    assert process.wait(60) == 1
+    assert "error: the log cannot be written" in (tmp_path / "output.txt").read_text()
