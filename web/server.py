@@ -38,6 +38,7 @@ class Server:
         self._clients: OrderedDict[str, Client] = OrderedDict()
         self._roles: OrderedDict[str, tuple[Role, float]] = OrderedDict()
         self._checks: dict[str, asyncio.Future[Role]] = {}
+        self._is_closed = False  # reading needs a token, until the server and this gateway start anew
 
     async def ask(self, token: str, question: Callable[[Client], Answer], seconds: float | None = None) -> Answer:
         """The answer to a question, which gets a client that sends the token.
@@ -106,13 +107,20 @@ class Server:
         return role if until > self._clock() else None
 
     async def answers(self) -> bool:
-        """Whether the server answers."""
+        """Whether the server says that it is ready, and its catalog answers where everybody may read it.
+
+        Where only tokens may, the question for the catalog is asked once: each would be a refused token in the log.
+        """
+        try:
+            return await self.ask("", Client.is_ready) and (self._is_closed or await self._catalog_answers())
+        except MintmarkError:
+            return False
+
+    async def _catalog_answers(self) -> bool:
         try:
             await self.ask("", Client.known)
         except Unauthorized:
-            return True
-        except MintmarkError:
-            return False
+            self._is_closed = True
         return True
 
     def close(self) -> None:

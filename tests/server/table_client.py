@@ -39,6 +39,10 @@ class WithoutPhotos:
             inputs = {**given, METADATA.name: inputs[METADATA.name]}
         return self._transport.infer(model, inputs, outputs, parameters, timeout)
 
+    def ready(self, timeout: float) -> bool:
+        """See Transport."""
+        return self._transport.ready(timeout)
+
     def close(self) -> None:
         """See Transport."""
         self._transport.close()

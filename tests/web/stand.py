@@ -36,7 +36,7 @@ class Stand:
     """Answers as a server with some tokens does: its catalog is real, what it recognizes is made up.
 
     `tokens`: by the variables that set them. `asked`: token and operation or model of each request. `error`: raised
-    instead of an answer. `recognize`: answers about photos.
+    instead of an answer. `ready`: what it says of itself. `recognize`: answers about photos.
     """
 
     folder: Path
@@ -44,6 +44,7 @@ class Stand:
     photos: FakeCoinServer = field(default_factory=FakeCoinServer)
     asked: list[tuple[str, str]] = field(default_factory=list)
     error: Exception | None = None
+    ready: bool = True
     catalog: RealCatalog = field(init=False)
     recognize: Callable[[str, Tensors, Mapping[str, Any]], Tensors] = field(init=False)
 
@@ -56,7 +57,8 @@ class Stand:
 
     def connect(self, token: str) -> Client:
         """A client that sends the token."""
-        return Client(transport=MockTransport(lambda *asked: self._answer(token, *asked)), retry=False)
+        transport = MockTransport(lambda *asked: self._answer(token, *asked), lambda: self.ready)
+        return Client(transport=transport, retry=False)
 
     def enroll(self, entry_id: str, name: str = "coin", side: str = "obverse", **fields: Any) -> None:
         """Add a photo to the catalog."""

@@ -32,6 +32,15 @@ def test_who_has_no_token_may_nothing(guarded: Stand, open_browser: OpenBrowser)
     assert browser.http.get("/api/health").json() == {"ready": True}
 
 
+def test_health_is_told_without_a_token_and_without_refused_ones(guarded: Stand, open_browser: OpenBrowser) -> None:
+    browser = open_browser(guarded)
+    assert [browser.http.get("/api/health").json() for _ in range(5)] == [{"ready": True}] * 5
+    assert len(guarded.asked) <= 1
+    guarded.ready = False  # it starts, or serves on before it stops
+    answer = browser.http.get("/api/health")
+    assert (answer.status_code, answer.json()) == (503, {"ready": False})
+
+
 def test_the_token_for_reading_only_reads(guarded: Stand, open_browser: OpenBrowser) -> None:
     browser = open_browser(guarded)
     assert browser.log_in(READ).json()["role"] == "read"

@@ -95,6 +95,13 @@ class Client:
         """Close the connections to the server."""
         self._transport.close()
 
+    def is_ready(self) -> bool:
+        """Whether the server says that it is ready; no error, and no token is needed.
+
+        False while it starts, while it serves on before it stops, and where nothing answers.
+        """
+        return self._transport.ready(self._timeout)
+
     # --- photos -----------------------------------------------------------------------------------------------------
 
     def recognize(

@@ -26,6 +26,9 @@ class Transport(Protocol):
         that the server left out. Raises MintmarkError.
         """
 
+    def ready(self, timeout: float) -> bool:
+        """Whether the server says within `timeout` seconds that it is ready; False where nothing answers."""
+
     def close(self) -> None:
         """Close the connections."""
 

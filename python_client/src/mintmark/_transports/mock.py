@@ -8,10 +8,14 @@ Handler = Callable[[str, Tensors, Mapping[str, str | int | bool]], Tensors]
 
 
 class MockTransport:
-    """Answers each inference with `handler(model, inputs, parameters)`, which may raise MintmarkError."""
+    """Answers each inference with `handler(model, inputs, parameters)`, which may raise MintmarkError.
 
-    def __init__(self, handler: Handler) -> None:
+    `is_ready` says whether the server is.
+    """
+
+    def __init__(self, handler: Handler, is_ready: Callable[[], bool] = lambda: True) -> None:
         self._handler = handler
+        self._is_ready = is_ready
 
     def infer(
         self,
@@ -24,6 +28,10 @@ class MockTransport:
         """See Transport. Drops tensors of the handler that were not asked for."""
         answer = self._handler(model, inputs, parameters)
         return {name: answer[name] for name in outputs if name in answer}
+
+    def ready(self, timeout: float = 30.0) -> bool:
+        """See Transport."""
+        return self._is_ready()
 
     def close(self) -> None:
         """See Transport. There is nothing to close."""

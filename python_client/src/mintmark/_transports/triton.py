@@ -66,6 +66,14 @@ class TritonTransport:
             raise error_of(error.status(), error.message(), self._url) from error
         return _decode(model, result, outputs)
 
+    def ready(self, timeout: float) -> bool:
+        """See Transport."""
+        try:
+            with self._connection() as connection:
+                return bool(connection.is_server_ready(headers=self._headers, client_timeout=timeout))
+        except InferenceServerException:
+            return False
+
     def close(self) -> None:
         """Close all idle connections."""
         while True:
