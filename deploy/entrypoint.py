@@ -56,6 +56,8 @@ class StoppedError(Exception):
 
 
 def _stop(number: int, frame: FrameType | None) -> None:
+    for each in (signal.SIGTERM, signal.SIGINT):  # a second one must not interrupt an orderly end
+        signal.signal(each, signal.SIG_IGN)
     raise StoppedError(number)
 
 

@@ -130,7 +130,16 @@ class Supervised:
         """Drain, let requests in flight finish, then end the gateway, Triton and its models."""
         if self._triton is not None and self._drain and not self._triton.fault():
             self._gates.tell(State(True, False, self._triton.pid))
-            time.sleep(self._drain)
+            self._wait_for_balancers()
         if self._gateway is not None:
             self._gateway.close()
-        self._end()
+        self._end(_HURRIED if self._triton is not None and self._triton.fault() else None)
+
+    def _wait_for_balancers(self) -> None:
+        """Serve on; where Triton ends meanwhile, the gate says so to clients, which would wait for it in vain."""
+        until = time.monotonic() + self._drain
+        while (left := until - time.monotonic()) > 0:
+            if self._triton is not None and (fault := self._triton.fault()):
+                self._say(f"{fault}, while the server was to stop")
+                self._end(_HURRIED)
+            time.sleep(min(left, _LOOK))

@@ -4,6 +4,7 @@ import fcntl
 import importlib.util
 import os
 import signal
+import subprocess
 import sys
 from pathlib import Path
 
@@ -22,6 +23,28 @@ plan = pathlib.Path({repository!r}, "segmentation", "1", "model.plan")
 plan.write_text("an engine")
 print("segmentation: built", file=sys.stderr)
 """
+
+
+TWO_SIGNALS = """
+import signal, threading
+from deploy.entrypoint import StoppedError, _stop
+numbers = (signal.SIGINT, signal.SIGTERM)
+for number in numbers:
+    signal.signal(number, _stop)
+signal.pthread_sigmask(signal.SIG_BLOCK, numbers)
+for number in numbers:
+    signal.pthread_kill(threading.main_thread().ident, number)
+try:
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, numbers)
+except StoppedError:
+    print("ends in order")
+"""
+
+
+def test_a_second_signal_does_not_interrupt_the_end() -> None:
+    """Such as Ctrl-C in a terminal whose container is stopped, too."""
+    done = subprocess.run([sys.executable, "-c", TWO_SIGNALS], cwd=ROOT, capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stdout) == (0, "ends in order\n"), done.stderr
 
 
 def build(container: Container) -> str:

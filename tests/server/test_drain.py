@@ -1,5 +1,7 @@
 """A server that is to stop says that it is not ready, and serves on until balancers know."""
 
+import os
+import signal
 import threading
 from pathlib import Path
 
@@ -8,11 +10,14 @@ import httpx2
 import numpy as np
 import pytest
 import tritonclient.grpc as triton
+from tritonclient.utils import InferenceServerException
 
+from ensemble.errors import StartingError
 from server.__main__ import parse
 from server.embedded import EmbeddedServer
 from server.gateway import Web
 from tests.server.catalog_server import FIELDS, MODELS, CatalogClient, unit
+from tests.server.test_lifecycle import children
 
 pytestmark = pytest.mark.server
 
@@ -40,6 +45,33 @@ def test_health_ends_before_service(tmp_path: Path) -> None:
         stopping.join()
         with pytest.raises(grpc.RpcError):
             check(b"", timeout=5)
+    client.close()
+
+
+@pytest.mark.parametrize("whole", [False, True], ids=["a model's process", "Triton"])
+def test_clients_are_told_at_once_where_the_server_ends_meanwhile(whole: bool, tmp_path: Path) -> None:
+    """So they ask another one; a call would wait for a Triton that does not come back."""
+    server = EmbeddedServer(tmp_path / "catalog", models=MODELS, log=tmp_path / "log", drain=15.0)
+    server.start()
+    stopping, client = threading.Thread(target=server.stop), CatalogClient(server.url, timeout=50)
+    processes = children(server.pid)
+    with grpc.insecure_channel(server.url) as channel:
+        check = channel.unary_unary("/grpc.health.v1.Health/Check")
+        triton_id = server.pid
+        stopping.start()
+        while check(b"", timeout=30) != NOT_SERVING:
+            assert stopping.is_alive()
+        for pid in [triton_id, *processes] if whole else processes[:1]:
+            os.kill(pid, signal.SIGKILL)
+        answer = ""
+        while StartingError.code not in answer:
+            assert stopping.is_alive()
+            with pytest.raises(InferenceServerException) as refused:
+                client.ask("status")
+                client.search(unit(np.random.default_rng(1)))
+            answer = str(refused.value)
+            assert "Deadline" not in answer
+    stopping.join()
     client.close()
 
 
