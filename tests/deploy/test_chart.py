@@ -133,6 +133,10 @@ def test_the_gateway_speaks_tls_to_a_server_that_does() -> None:
         (merged(TOKEN, TLS, GATEWAY, {"tls": {"clientAuthority": "clients"}}), "set tls.gatewaySecret"),
         (merged(TOKEN, {"gateway": {"ingress": {"enabled": True}}}), "gateway.ingress needs gateway.enabled"),
         (merged(TOKEN, GATEWAY, {"gateway": {"ingress": {"enabled": True}}}), "gateway.ingress needs a host"),
+        (
+            merged(TOKEN, GATEWAY, {"gateway": {"ingress": {"enabled": True, "host": "a.example", "tlsSecret": "a"}}}),
+            "set gateway.proxies",
+        ),
     ],
 )
 def test_wrong_values_are_refused_with_what_is_wrong(values: Values, message: str) -> None:
@@ -482,7 +486,9 @@ def test_keda_scales_by_the_queue_time_of_the_release() -> None:
     (trigger,) = scaler["spec"]["triggers"]
     assert trigger["metricType"] == "Value"
     query = trigger["metadata"]["query"]
-    assert query.count(f'namespace="{NAMESPACE}", pod=~"{NAME}-.+"') == 2
+    (pods_, again) = re.findall(rf'namespace="{NAMESPACE}", pod=~"(.+?)"', query)
+    assert pods_ == again and re.fullmatch(pods_, f"{NAME}-6d4cf56db6-x7k2p")
+    assert not re.fullmatch(pods_, f"{NAME}-test-6d4cf56db6-x7k2p"), "another release"
     assert float(trigger["metadata"]["threshold"]) == 0.25
     assert set(re.findall(r"coin_\w+", query)) == {COIN_SEARCH.name, COIN_SEARCH_ALL.name, COIN_ENROLL.name}
 

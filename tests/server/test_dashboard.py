@@ -33,6 +33,7 @@ pytestmark = [
 RULES = ROOT / "deploy" / "monitoring" / "rules.yaml"
 WINDOW = "10s"  # instead of minutes: the test asks soon after the first photos
 PATIENCE = 60  # s
+POD = f"{NAME}-6d4cf56db6-x7k2p"  # as a Deployment names it
 QUERIES = [
     (panel.title, query.expression, panel.gpu) for row in ROWS.values() for panel in row for query in panel.queries
 ]
@@ -45,7 +46,7 @@ class Prometheus:
         target = server.metrics.removeprefix("http://").removesuffix("/metrics")
         rules = RULES.read_text().replace("[5m]", f"[{WINDOW}]").replace("[2m]", f"[{WINDOW}]")
         (folder / "rules.yaml").write_text(rules.replace("interval: 30s", "interval: 1s"))
-        labels = {"namespace": NAMESPACE, "pod": f"{NAME}-0"}
+        labels = {"namespace": NAMESPACE, "pod": POD}
         settings = {
             "global": {"scrape_interval": "1s", "evaluation_interval": "1s"},
             "rule_files": ["rules.yaml"],
@@ -148,7 +149,7 @@ def test_keda_s_query_gives_one_number(prometheus: Prometheus) -> None:
 
 def test_the_adapter_s_query_gives_a_number_for_each_pod(prometheus: Prometheus) -> None:
     (rule,) = yaml.safe_load((ROOT / "deploy/monitoring/prometheus_adapter.yaml").read_text())["rules"]["custom"]
-    query = rule["metricsQuery"].replace("<<.LabelMatchers>>", f'namespace="{NAMESPACE}",pod=~"{NAME}-0"')
+    query = rule["metricsQuery"].replace("<<.LabelMatchers>>", f'namespace="{NAMESPACE}",pod=~"{POD}"')
     (value,) = prometheus.seen(query.replace("<<.GroupBy>>", "pod").replace("[2m]", f"[{WINDOW}]"))
-    assert value["metric"] == {"pod": f"{NAME}-0"}
+    assert value["metric"] == {"pod": POD}
     assert prometheus.series(rule["seriesQuery"])

@@ -23,6 +23,9 @@
 {{- if and $values.gateway.ingress.enabled (not $values.gateway.ingress.host) -}}
 {{- fail "gateway.ingress needs a host" -}}
 {{- end -}}
+{{- if and $values.gateway.ingress.enabled $values.gateway.ingress.tlsSecret (not $values.gateway.proxies) -}}
+{{- fail "behind an ingress with TLS the gateway refuses its own page unless it knows the ingress: set gateway.proxies" -}}
+{{- end -}}
 {{- if and (eq $values.autoscaling.kind "keda") (not $values.autoscaling.prometheus) -}}
 {{- fail "autoscaling.kind=keda needs autoscaling.prometheus, the address of Prometheus" -}}
 {{- end -}}

@@ -48,8 +48,9 @@ helm.sh/chart: {{ .Chart.Name }}-{{ .Chart.Version }}
 {{ regexFind ":[0-9]+$" .Values.log.traces | trimAll ":" | default (hasPrefix "https" .Values.log.traces | ternary "443" "80") }}
 {{- end }}
 
-{{- /* Seconds that a photo waits in the queues of its models, on average over two minutes. */ -}}
+{{- /* Seconds that a photo waits in the queues of its models, on average over two minutes; of its pods, and not of those of a release
+     whose name begins likewise. */ -}}
 {{- define "mintmark.queueSeconds" -}}
-{{- $pods := printf "namespace=%q, pod=~\"%s-.+\"" .Release.Namespace (include "mintmark.name" .) -}}
+{{- $pods := printf "namespace=%q, pod=~\"%s-[a-z0-9]+-[a-z0-9]+\"" .Release.Namespace (include "mintmark.name" .) -}}
 sum(rate(nv_inference_queue_duration_us{ {{- $pods -}} }[2m])) / clamp_min(sum(rate(nv_inference_count{ {{- $pods }}, model=~"coin_search|coin_search_all|coin_enroll"}[2m])), 1e-3) / 1e6
 {{- end }}
