@@ -24,6 +24,7 @@ from catalog.folder.check import problems, repair
 from catalog.folder.index.builder import BUSY, TooFewViewsError, alone, build
 from catalog.folder.index.spec import SpecError, parse_spec
 from catalog.folder.kind import FOLDER
+from catalog.folder.sqlite.connection import check_there
 from catalog.opening import kind_of
 from catalog.service.picture import check_picture
 from ensemble.errors import CatalogError
@@ -40,11 +41,11 @@ def parse(argv: list[str] | None) -> argparse.Namespace:
     )
     commands = parser.add_subparsers(dest="command", required=True)
     building = commands.add_parser("build")
-    building.add_argument("folder", type=Path)
+    building.add_argument("folder")
     building.add_argument("fingerprint")
     building.add_argument("index")
     checking = commands.add_parser("check")
-    checking.add_argument("folder", type=Path)
+    checking.add_argument("folder")
     checking.add_argument("--repair", action="store_true", help="set aside what cannot be used")
     backing_up = commands.add_parser("backup")
     backing_up.add_argument("folder")
@@ -68,19 +69,22 @@ def main(argv: list[str] | None = None) -> int:
 
 def _build(options: argparse.Namespace) -> int:
     os.nice(NICE)
-    with alone(options.folder) as held:
+    folder = _folder(options.folder)
+    check_there(folder)
+    with alone(folder) as held:
         if not held:
             print("another process is building", file=sys.stderr)
             return BUSY
-        stamp = build(options.folder, options.fingerprint, parse_spec(options.index))
+        stamp = build(folder, options.fingerprint, parse_spec(options.index))
     print(f"{stamp.spec} of {stamp.views} views, up to change {stamp.sequence}: {dict(stamp.measured)}")
     return 0
 
 
 def _check(options: argparse.Namespace) -> int:
-    for line in repair(options.folder, check_picture) if options.repair else ():
+    folder = _folder(options.folder)
+    for line in repair(folder, check_picture) if options.repair else ():
         print(f"set aside: {line}")
-    found = problems(options.folder, check_picture)
+    found = problems(folder, check_picture)
     for problem in found:
         print(problem)
     print("something is wrong" if found else "all is well")
@@ -102,7 +106,9 @@ def _restore(options: argparse.Namespace) -> int:
 def _folder(location: str) -> Path:
     """The folder of a catalog. Raises CatalogError for a catalog that lies elsewhere."""
     if kind_of(location) is not FOLDER:
-        raise CatalogError(f"{location} is no folder: Milvus's own backup tool or `mintmark export` backs it up")
+        raise CatalogError(
+            f"{location} is no folder: Milvus keeps its own indexes; its backup tool or `mintmark export` backs it up"
+        )
     return Path(location)
 
 

@@ -13,7 +13,16 @@ from pathlib import Path
 from tqdm import tqdm
 
 from catalog.folder.check import broken, half_there
-from catalog.folder.sqlite.connection import FILE, LOCK_TIMEOUT, Connection, as_it_is, for_reading, newest, reason
+from catalog.folder.sqlite.connection import (
+    FILE,
+    LOCK_TIMEOUT,
+    Connection,
+    as_it_is,
+    check_there,
+    for_reading,
+    newest,
+    reason,
+)
 from catalog.folder.sqlite.schema import IDENTITY
 from catalog.folder.unsound import CheckPicture, unsound
 from ensemble.errors import CatalogError
@@ -55,12 +64,12 @@ def back_up(folder: Path, file: Path, check_picture: CheckPicture) -> Held:
     Raises:
         CatalogError: there is no catalog, the file exists or cannot be written, or the database cannot be read.
     """
-    if not (folder / FILE).is_file():
-        raise CatalogError(f"{folder} holds no {FILE}")
+    check_there(folder)
     _check_free(file)
     with _room_beside(file) as room, _named(folder / FILE):
         copy = room / FILE
         _copy_to(copy, folder / FILE)
+        _check_known(_schema(copy), folder / FILE)
         if _schema(copy) < newest():  # the copy stays as old as it is: an earlier release can still use it
             (room / "today").mkdir()
             shutil.copy(copy, room / "today" / FILE)
@@ -109,10 +118,13 @@ def _check_backup(file: Path) -> None:
         tables = {row[0] for row in source.execute("SELECT name FROM sqlite_master WHERE type = 'table'")}
         if not tables >= _TABLES:
             raise CatalogError(f"{file} is no catalog: give a file that `python -m catalog backup` has written")
-    if (schema := _schema(file)) > newest():
-        raise CatalogError(
-            f"{file} has schema {schema}, this release knows up to {newest()}: restore it with a newer release"
-        )
+    _check_known(_schema(file), file)
+
+
+def _check_known(schema: int, file: Path) -> None:
+    """Refuse a file of a newer release. Raises CatalogError."""
+    if schema > newest():
+        raise CatalogError(f"{file} has schema {schema}, this release knows up to {newest()}: use a newer release")
 
 
 def _schema(file: Path) -> int:

@@ -9,7 +9,7 @@ from catalog.events import Kind
 from catalog.folder.index.saved import Stamp, UnfitIndexError, load, read_stamp, stamp_path
 from catalog.folder.index.spec import parse_spec
 from catalog.folder.reliefs.file import FileReliefs, fitting_stamp
-from catalog.folder.sqlite.connection import FILE, Connection
+from catalog.folder.sqlite.connection import Connection, check_there
 from catalog.folder.sqlite.feed import NOTHING, Feed, coalesced
 from catalog.folder.sqlite.generations import Generations
 from catalog.folder.sqlite.reliefs import Reliefs
@@ -30,8 +30,7 @@ def problems(folder: Path, check_picture: CheckPicture | None = None) -> list[st
     Raises:
         CatalogError: there is no catalog, or it cannot be opened.
     """
-    if not (folder / FILE).is_file():
-        raise CatalogError(f"{folder} holds no {FILE}")
+    check_there(folder)
     connection = Connection(folder)
     try:
         found = [*broken(connection), *half_there(connection), *map(str, unsound(connection, check_picture))]
@@ -47,8 +46,7 @@ def problems(folder: Path, check_picture: CheckPicture | None = None) -> list[st
 
 def repair(folder: Path, check_picture: CheckPicture) -> list[str]:
     """Set aside what cannot be used; see `set_aside`. Raises CatalogError as `problems`."""
-    if not (folder / FILE).is_file():
-        raise CatalogError(f"{folder} holds no {FILE}")
+    check_there(folder)
     connection = Connection(folder)
     try:
         return set_aside(folder, connection, check_picture)

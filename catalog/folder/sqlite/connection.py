@@ -224,6 +224,12 @@ def for_reading(path: Path) -> sqlite3.Connection:
     return sqlite3.connect(uri, uri=True, timeout=LOCK_TIMEOUT, isolation_level=None)
 
 
+def check_there(folder: Path) -> None:
+    """Refuse a folder without a catalog: opening it would make one. Raises CatalogError."""
+    if not (folder / FILE).is_file():
+        raise CatalogError(f"{folder} holds no {FILE}")
+
+
 def _may_change(path: Path) -> bool:
     """Whether this process may write a file, or may try to make it."""
     return not path.is_file() or (os.access(path, os.W_OK) and os.access(path.parent, os.W_OK))

@@ -9,6 +9,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +22,7 @@ from catalog.folder.check import problems
 from catalog.folder.index.builder import build
 from catalog.folder.index.spec import parse_spec
 from catalog.folder.reliefs.gpu import GpuReliefs
-from catalog.folder.sqlite.connection import FILE
+from catalog.folder.sqlite.connection import FILE, Connection
 from catalog.folder.store import FolderCatalog
 from ensemble.errors import EntryError
 from tests.catalog.folder.test_migration import Old
@@ -205,10 +206,35 @@ def test_what_cannot_be_restored(
 
 def test_milvus_has_a_tool_of_its_own(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     location = "milvus://127.0.0.1:19530/coins"
-    for command in (["backup", location, str(tmp_path / "x")], ["restore", str(tmp_path / "x"), location]):
+    file = str(tmp_path / "x")
+    for command in (
+        ["backup", location, file],
+        ["restore", file, location],
+        ["check", location],
+        ["build", location, "abc", "Flat"],
+    ):
         assert main(command) == 1
         error = capsys.readouterr().err
-        assert "Milvus's own backup tool or `mintmark export`" in error and error.count("\n") == 1
+        assert "its backup tool or `mintmark export`" in error and error.count("\n") == 1
+
+
+def test_a_catalog_of_a_newer_release_is_named(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    Connection(tmp_path / "catalog").close()
+    with closing(sqlite3.connect(tmp_path / "catalog" / FILE)) as database:
+        database.execute("PRAGMA user_version = 99")
+    assert main(["backup", str(tmp_path / "catalog"), str(tmp_path / "x")]) == 1
+    assert capsys.readouterr().err.startswith(f"error: {tmp_path / 'catalog' / FILE} has schema 99")
+    assert [path.name for path in tmp_path.iterdir()] == ["catalog"]
+
+
+def test_a_folder_without_a_catalog_stays_without(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Whoever mistypes the folder does not make a catalog there, of which a server would be glad."""
+    for folder in (tmp_path, tmp_path / "none"):
+        for command in (["backup", str(folder), str(tmp_path / "x")], ["check", str(folder)]):
+            assert main(command) == 1
+        assert main(["build", str(folder), "abc", "HNSW16"]) == 1
+        assert capsys.readouterr().err.splitlines() == [f"error: {folder} holds no catalog.sqlite"] * 3
+    assert not list(tmp_path.iterdir())
 
 
 # --- what follows -----------------------------------------------------------------------------------------------------
