@@ -30,6 +30,7 @@ class Collector:
 
     url: str = ""
     spans: list[Span] = field(default_factory=list)
+    received: bytes = b""  # in all
 
     def named(self, service: str, name: str) -> list[Span]:
         """The spans of a service with a name."""
@@ -44,6 +45,7 @@ def collecting() -> Iterator[Collector]:
     class Handler(BaseHTTPRequestHandler):
         def do_POST(self) -> None:
             data = self.rfile.read(int(self.headers["Content-Length"]))
+            there.received += data
             if self.path == "/v1/traces":
                 there.spans += _of_json(data) if "json" in self.headers["Content-Type"] else _of_protobuf(data)
             self.send_response(200)
