@@ -27,7 +27,7 @@ PHOTOS = "mintmark_photos_total"
 PROBABILITY = "mintmark_coin_probability"
 
 HELP = {  # and the type, by the family's name
-    READY: ("gauge", "1 if Triton and every process of its models run"),
+    READY: ("gauge", "1 if Triton and every process of its models run, and Triton answers"),
     REQUESTS: ("counter", "Inference requests by their answer, and whose fault a refusal is"),
     SECONDS: ("histogram", "Seconds from the request to the answer, of requests that were answered"),
     PHOTOS: ("counter", "Photos that coin_search answered over gRPC, by what it found"),

@@ -108,8 +108,9 @@ class Web:
     async def _metrics(self, request: web.Request) -> web.StreamResponse:
         """Triton's, while it runs, and the gate's own."""
         answer = await self._forward(request, METRICS_SOCKET, "/metrics", b"", {})
-        of_triton = (answer.body or b"") if answer.status == 200 else b""
-        self._counts.ready(self._state.healthy)
+        answers = answer.status == 200
+        of_triton = (answer.body or b"") if answers else b""
+        self._counts.ready(self._state.healthy and answers)  # one that hangs still runs
         own = written(folder_of(self._settings.sockets), self._counts).encode()
         return web.Response(body=bytes(of_triton) + own, content_type="text/plain", charset="utf-8")  # type: ignore[arg-type]
 

@@ -177,8 +177,9 @@ def test_the_gates_own_metrics_come_whatever_becomes_of_triton(
     triton: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     async def ask(stand: Stand) -> None:
-        stand.triton = triton
         assert "\nmintmark_ready 1.0\n" in await stand.scraped()
+        stand.triton = triton
+        assert "\nmintmark_ready 0.0\n" in await stand.scraped()
 
     monkeypatch.setattr(web, "METRICS_TIMEOUT", 0.2)
     run(tmp_path, ask)
