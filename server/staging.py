@@ -41,9 +41,13 @@ def staging(within: Path | None = None, shared_memory: Path = SHARED_MEMORY) -> 
     folder = Path(tempfile.mkdtemp(prefix=PREFIX, dir=parent))
     lock = os.open(folder / LOCK, os.O_CREAT | os.O_RDWR, 0o600)
     fcntl.flock(lock, fcntl.LOCK_EX)
+    # systemd-tmpfiles removes what is old from folders for temporary files, but nothing from a folder that is locked.
+    whole = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    fcntl.flock(whole, fcntl.LOCK_SH)
     try:
         yield Staging(folder, lock)
     finally:
+        os.close(whole)
         os.close(lock)
         _remove(folder, shared_memory)
 

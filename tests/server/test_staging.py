@@ -1,5 +1,6 @@
 """Folders of killed servers are removed at the next start, and those of running ones are not."""
 
+import fcntl
 import os
 import signal
 import subprocess
@@ -62,3 +63,21 @@ def test_what_is_not_a_servers_stays(tmp_path: Path) -> None:
     (tmp_path / "mintmark-link").symlink_to(tmp_path / "other")
     assert remove_abandoned(tmp_path, memory) == []
     assert (tmp_path / "mintmark-notes").is_dir() and (tmp_path / "other" / LOCK).is_file()
+
+
+def test_what_cleans_temporary_files_leaves_it_alone(tmp_path: Path) -> None:
+    """As tmpfiles.d(5) says: systemd skips a folder that it cannot lock, with all that is in it."""
+
+    def cleans(folder: Path) -> bool:
+        descriptor = os.open(folder, os.O_RDONLY)
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return False
+        finally:
+            os.close(descriptor)
+        return True
+
+    with staging(tmp_path, tmp_path) as made:
+        assert not cleans(made.folder)
+    assert cleans(tmp_path)
