@@ -74,6 +74,15 @@ def check_change(parameters: Mapping[str, object], environment: Mapping[str, str
     return check_token(parameters, changing(environment), "changing")
 
 
+def may_change(parameters: Mapping[str, object], environment: Mapping[str, str] = os.environ) -> bool:
+    """Whether `check_change` lets a change pass."""
+    try:
+        check_change(parameters, environment)
+    except AccessError:
+        return False
+    return True
+
+
 def check_read(parameters: Mapping[str, object], environment: Mapping[str, str] = os.environ) -> str:
     """As `check_change`, for reading. It needs a token only if one for reading is set, and takes all tokens."""
     return check_token(parameters, reading(environment), "reading")

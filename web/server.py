@@ -143,15 +143,7 @@ class Server:
 
 
 def _role(client: Client) -> Role:
-    """Ask for something to read, and for a change that says no new value: that tells who may, and changes nothing."""
     try:
-        client.known()  # of nothing: the cheapest question
+        return Role.CHANGE if client.may_change() else Role.READ
     except Unauthorized:
         return Role.NONE
-    try:
-        client.change_view("-")
-    except Unauthorized:
-        return Role.READ
-    except InvalidRequest:
-        return Role.CHANGE
-    return Role.READ

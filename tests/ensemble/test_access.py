@@ -5,12 +5,7 @@ from collections.abc import Callable, Mapping
 import pytest
 
 from ensemble import variables
-from ensemble.access import (
-    AccessSetupError,
-    check_change,
-    check_read,
-    check_setup,
-)
+from ensemble.access import AccessSetupError, check_change, check_read, check_setup, may_change
 from ensemble.errors import AccessError
 
 TOKEN, READ_TOKEN = "s3cret-öß", "r3ad"
@@ -58,7 +53,7 @@ def test_who_may_change_and_who_may_read(
     environment: Mapping[str, str], token: str | None, changes: bool, reads: bool
 ) -> None:
     parameters = {} if token is None else bearer(token)
-    assert passes(check_change, parameters, environment) is changes
+    assert passes(check_change, parameters, environment) is may_change(parameters, environment) is changes
     assert passes(check_read, parameters, environment) is reads
 
 

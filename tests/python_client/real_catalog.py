@@ -25,10 +25,14 @@ Tensors = dict[str, npt.NDArray[Any]]
 
 @dataclass
 class RealCatalog:
-    """A handler for MockTransport: the model `catalog` without Triton. `who` holds the token of the requests."""
+    """A handler for MockTransport: the model `catalog` without Triton.
+
+    `who` holds the token of the requests, and `may_change` the catalog or not.
+    """
 
     folder: Path
     who: str = ""
+    may_change: bool = True
     store: FolderCatalog = field(init=False)
     views: int = 0
 
@@ -39,7 +43,7 @@ class RealCatalog:
         """Carry out one operation."""
         context = Context(self.store, OWN, _unneeded, _unneeded, JUDGE, lambda picture: None)
         try:
-            answer = perform(context, parse(inputs[REQUEST.name].item().decode()), self.who)
+            answer = perform(context, parse(inputs[REQUEST.name].item().decode()), self.who, self.may_change)
         except RequestError as error:
             raise BY_CODE[error.code](str(error)) from error
         return {RESPONSE.name: np.array([[json.dumps(answer)]], object)}

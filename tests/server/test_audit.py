@@ -175,6 +175,18 @@ def test_refused_tokens_are_told_wherever_they_are_refused(audited: tuple[Runnin
 
 
 @pytest.mark.server
+def test_asking_what_a_token_may_do_is_no_refusal(audited: tuple[Running, Path]) -> None:
+    running, file = audited
+    begin = len(file.read_text().splitlines())
+    for token, may in ((READER, False), (ANNA, True), (OWNER, True)):
+        with Client(running.url, token=token) as client:
+            assert client.may_change() is may
+    with Client(running.url, token=WRONG) as stranger, pytest.raises(Unauthorized):
+        stranger.may_change()
+    assert [one["why"] for one in written(file, begin, 1)] == ["unauthorized: wrong token"]
+
+
+@pytest.mark.server
 def test_a_line_has_the_client_s_id_of_the_request(audited: tuple[Running, Path], coins: list[Coin]) -> None:
     running, file = audited
     begin = len(file.read_text().splitlines())

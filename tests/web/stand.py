@@ -12,7 +12,7 @@ import numpy.typing as npt
 
 from catalog.service.operations.requests import changes
 from ensemble import variables
-from ensemble.access import HEADER, check_change, check_read
+from ensemble.access import HEADER, check_change, check_read, may_change
 from ensemble.contract import CATALOG, COIN_ENROLL, ENCODED, REQUEST
 from ensemble.errors import AccessError
 from mintmark import Client, MockTransport, NoCoinFound, Unauthorized
@@ -88,6 +88,7 @@ class Stand:
             check_read(sent, self.tokens)
             changing = changes(request) if request else model == COIN_ENROLL.name
             self.catalog.who = check_change(sent, self.tokens) if changing else ""
+            self.catalog.may_change = may_change(sent, self.tokens)
         except AccessError as error:
             raise Unauthorized(str(error)) from error
         if request:

@@ -96,7 +96,7 @@ def test_own_names_are_known(stand: Stand, open_browser: OpenBrowser) -> None:
 def test_paths_that_are_no_ids_lead_nowhere(browser: Browser, stand: Stand, path: str) -> None:
     for route in (f"entries/{path}", f"pictures/{path}/1", f"pictures/{COIN}/{path}", f"similar/{path}"):
         assert browser.http.get(f"/api/{route}").status_code in (404, 422), route
-    assert {operation for _, operation in stand.asked} <= {"known", "change_view"}  # which say what everybody may
+    assert {operation for _, operation in stand.asked} <= {"known", "rights"}  # which say what everybody may
 
 
 def test_scripts_in_names_are_data(browser: Browser, stand: Stand) -> None:

@@ -59,6 +59,13 @@ def test_the_token_for_reading_only_reads(guarded: Stand, open_browser: OpenBrow
     assert len(guarded.asked) == asked
 
 
+@pytest.mark.parametrize("token", [READ, CHANGE])
+def test_asking_for_a_role_is_no_refused_change(guarded: Stand, open_browser: OpenBrowser, token: str) -> None:
+    """Refusals are counted by the server, and stand in its audit log."""
+    open_browser(guarded).log_in(token)
+    assert [operation for sent, operation in guarded.asked if sent == token] == ["rights"]
+
+
 def test_the_token_for_changing_changes(guarded: Stand, open_browser: OpenBrowser) -> None:
     browser = open_browser(guarded)
     assert browser.log_in(CHANGE).json()["role"] == "change"

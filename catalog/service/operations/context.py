@@ -32,6 +32,7 @@ class Context:
         judge: turns similarities into probabilities; says which count as known, if the catalog was not calibrated.
         check: raises EntryError for a picture that cannot be embedded later.
         by: who asks.
+        may_change: whether they may change the catalog.
         unusable: ids of views whose pictures no `reembed` could use; they are not tried again.
         ready: set once this process has loaded the catalog's index, which few operations need.
     """
@@ -43,5 +44,6 @@ class Context:
     judge: Judge
     check: Callable[[bytes], None] = check_picture
     by: By = ANYONE
+    may_change: bool = False
     unusable: set[str] = field(default_factory=set)
     ready: Event = field(default_factory=Event)

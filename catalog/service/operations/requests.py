@@ -30,8 +30,9 @@ OPERATIONS: dict[str, Callable[[Context, Request], dict[str, Any]]] = {
     "forget": upkeep.forget,
     "calibrate": upkeep.calibrate,
     "status": upkeep.status,
+    "rights": upkeep.rights,
 }
-_READING = ("list", "show", "picture", "known", "check_filters", "similar", "history", "export", "status")
+_READING = ("list", "show", "picture", "known", "check_filters", "similar", "history", "export", "status", "rights")
 
 
 def parse(text: str) -> dict[str, Any]:
@@ -52,12 +53,12 @@ def changes(request: Request) -> bool:
     return request["operation"] not in _READING
 
 
-def perform(context: Context, request: Request, who: str = "") -> dict[str, Any]:
-    """Carry out a parsed request; `who` asks for it, by the name of the token.
+def perform(context: Context, request: Request, who: str = "", may_change: bool = False) -> dict[str, Any]:
+    """Carry out a parsed request; `who` asks for it, by the name of the token, and may change the catalog or not.
 
     Raises:
         EntryError: an argument is missing or out of range.
         EntryNotFoundError: no entry has the id.
         CatalogError: the store fails.
     """
-    return OPERATIONS[request["operation"]](replace(context, by=By(who)), request)
+    return OPERATIONS[request["operation"]](replace(context, by=By(who), may_change=may_change), request)

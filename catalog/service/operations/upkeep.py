@@ -91,3 +91,8 @@ def status(context: Context, request: Request) -> dict[str, Any]:
         "threshold": context.judge.known if calibrated is None else calibrated,
         "calibrated": calibrated is not None,
     }
+
+
+def rights(context: Context, request: Request) -> dict[str, Any]:
+    """What who asks may do. A refused change says so too, but refusals are counted, and stand in the audit log."""
+    return {"change": context.may_change}

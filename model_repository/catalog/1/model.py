@@ -13,7 +13,7 @@ from catalog.service.operations.context import Context
 from catalog.service.operations.requests import changes, parse, perform
 from catalog.service.operations.told import told
 from catalog.service.picture import coin_tensor
-from ensemble.access import check_change, check_read
+from ensemble.access import check_change, check_read, may_change
 from ensemble.contract import COIN, EMBEDDER, EMBEDDING, RELIEF, RELIEF_MAPPER, REQUEST, RESPONSE, Model, Tensor
 from ensemble.limits import Limits
 from ensemble.verification import Judge, stored
@@ -41,7 +41,7 @@ class TritonPythonModel:
         replies = []
         for operation in [parse(text) for text in texts(request, REQUEST, self.limits.request_bytes)]:
             who = check_change(given) if changes(operation) else ""
-            reply = perform(self.context, operation, who)
+            reply = perform(self.context, operation, who, may_change(given))
             if changes(operation):
                 changed(request, who, **told(operation, reply))
             replies.append(reply)

@@ -326,6 +326,14 @@ def count(answer: Mapping[str, Any], key: str) -> int:
     return value
 
 
+def flag(answer: Mapping[str, Any], key: str) -> bool:
+    """Whether what stands under `key` is so."""
+    value = answer.get(key)
+    if not isinstance(value, bool):
+        raise ServerError(f"the server's answer has {_short(value)} instead of the flag {key!r}{_older(answer, key)}")
+    return value
+
+
 def binary(answer: Mapping[str, Any], key: str) -> bytes:
     """The bytes under `key`."""
     try:

@@ -47,7 +47,7 @@ _PAGE = 1000  # entries that one request of `entries` asks for
 _EVENTS = 100  # events that one request of `history` asks for
 _VIEWS = 100  # views, with pictures, that one request of `export` asks for
 # Operations that change nothing.
-_READING = ("list", "show", "picture", "known", "check_filters", "similar", "history", "export", "status")
+_READING = ("list", "show", "picture", "known", "check_filters", "similar", "history", "export", "status", "rights")
 
 
 class Client:
@@ -362,6 +362,10 @@ class Client:
     def status(self) -> CatalogStatus:
         """How much the catalog holds, which weights the server has, and the score from which a coin counts as known."""
         return answers.catalog_status(self._catalog("status"))
+
+    def may_change(self) -> bool:
+        """Whether the server lets this client change the catalog. Raises Unauthorized: not even read it."""
+        return answers.flag(self._catalog("rights"), "change")
 
     def set_threshold(self, threshold: float) -> None:
         """Set the score, 0 to 1, from which a coin counts as known in this catalog, for the server's weights."""

@@ -35,7 +35,7 @@ from tests.catalog.samples import (
 )
 
 BYTES = 4 * EMBEDDING_SIZE  # of an embedding
-READING = ("list", "show", "picture", "known", "check_filters", "similar", "history", "export", "status")
+READING = ("list", "show", "picture", "known", "check_filters", "similar", "history", "export", "status", "rights")
 COIN: dict[str, object] = {
     **{"name": "10 won", "country": "KR", "currency": "KRW", "denomination": "10"},
     **{**UNSAID, "metadata": {}},
