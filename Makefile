@@ -71,7 +71,7 @@ load: models $(DEV)/.ready  ## server, load and report in one; ARGS="--users 32 
 # Training in a process of its own: torch's loading processes crash in one in which OpenVINO has run.
 # Two processes, since many tests wait for servers; what shares a server stays together, see tests/conftest.py.
 PROCESSES ?= 2
-IN_PROCESSES = --numprocesses $(PROCESSES) --dist loadgroup --no-loadscope-reorder
+IN_PROCESSES = --numprocesses $(PROCESSES) --dist loadfile --no-loadscope-reorder
 PYTEST = MINTMARK_SERVE_PYTHON=$(SERVE)/bin/python MINTMARK_TRITON=$(CURDIR)/$(SERVE)/triton $(DEV)/bin/python -m pytest
 
 test: models $(DEV)/.ready  ## everything, the real server included; ARGS= goes to pytest

@@ -1,14 +1,19 @@
 """Which tests one process runs one after the other, where several run them: see `make test`."""
 
-from pathlib import Path
+from typing import Any
 
 import pytest
+from xdist.scheduler import LoadScopeScheduling
 
-CATALOG = Path(__file__).parent / "catalog"
+
+class ByServers(LoadScopeScheduling):
+    """The tests of a file share servers, and those of the catalog in Milvus share one Milvus."""
+
+    def _split_scope(self, nodeid: str) -> str:
+        file = nodeid.partition("::")[0]
+        return "milvus" if file.startswith("tests/catalog/") and "milvus" in nodeid else file
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Those of a file share servers, and those of the catalog in Milvus share one Milvus."""
-    for item in items:
-        in_milvus = item.get_closest_marker("milvus") is not None and item.path.is_relative_to(CATALOG)
-        item.add_marker(pytest.mark.xdist_group("milvus" if in_milvus else str(item.path)))
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> ByServers | None:
+    """For `--dist loadfile`."""
+    return ByServers(config, log) if config.getvalue("dist") == "loadfile" else None
