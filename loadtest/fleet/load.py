@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from loadtest.generator import Sample
+from server.tied import tied
 
 FLEETFILE = Path(__file__).resolve().parents[1] / "fleetfile.py"
 PATIENCE = 120.0  # s for what users do in a second
@@ -63,7 +64,7 @@ class Load:
         """Begin; returns when the first user was told something. Raises LoadError: that does not happen."""
         self._begin = time.perf_counter()  # of the machine's clock, which is the users' too
         with self._log.open("wb") as log:
-            self._process = subprocess.Popen(self._command, stdout=log, stderr=subprocess.STDOUT)
+            self._process = subprocess.Popen(tied(self._command), stdout=log, stderr=subprocess.STDOUT)
         try:
             self._until(lambda: any(self._lines()), "were told nothing")
         except LoadError:

@@ -17,6 +17,7 @@ from catalog.milvus.location import parse_location
 from catalog.milvus.schema import HISTORY, RELIEFS
 from catalog.milvus.store import MilvusCatalog
 from loadtest.fleet.milvus import EXACT, MilvusServer
+from server.tied import tied
 from tests.catalog.samples import OWN
 
 START = 60.0  # s
@@ -97,7 +98,7 @@ class MilvusLite:
         arguments = ["server", "--data-dir", str(self._folder), "--host", "127.0.0.1", "--port", str(self.port)]
         with (self._folder.parent / "milvus-lite.log").open("ab") as log:
             self._process = subprocess.Popen(
-                [sys.executable, "-m", "milvus_lite", *arguments], stdout=log, stderr=subprocess.STDOUT
+                tied([sys.executable, "-m", "milvus_lite", *arguments]), stdout=log, stderr=subprocess.STDOUT
             )
         deadline = time.monotonic() + START
         while True:
