@@ -12,11 +12,13 @@ from tests.deploy.running import Server
 
 @pytest.mark.server
 def test_a_container_drains(tmp_path: Path) -> None:
-    server = Server(tmp_path, MINTMARK_DRAIN="5")
+    server = Server(tmp_path, MINTMARK_DRAIN="8")
     stopped = None
     try:
         server.wait("")
         with Client(server.grpc) as client, triton.InferenceServerClient(server.grpc) as channel:
+            while "mintmark: ready" not in server.log.read_text():  # before, it has nobody to drain for
+                time.sleep(0.05)
             server.process.terminate()
             while channel.is_server_ready():
                 time.sleep(0.05)
