@@ -2,7 +2,7 @@
 # make serve         keep the server running
 # make phone         the same, and a phone scans a code to come in
 # make test          everything, the real server included
-# make unit          what needs no server, in a minute
+# make unit          what needs no server, in three minutes
 # make load          load the server, see what it does
 # make lint          ruff, mypy, generated files, container files
 # make help          the rest
@@ -77,7 +77,7 @@ PYTEST = MINTMARK_SERVE_PYTHON=$(SERVE)/bin/python MINTMARK_TRITON=$(CURDIR)/$(S
 test: models $(DEV)/.ready  ## everything, the real server included; ARGS= goes to pytest
 	@$(if $(ARGS),$(PYTEST) $(ARGS),$(PYTEST) $(IN_PROCESSES) --ignore=tests/training && $(PYTEST) $(IN_PROCESSES) tests/training)
 
-unit: $(DEV)/.ready  ## what needs no server, no Milvus and no training, in a minute
+unit: $(DEV)/.ready  ## what needs no server, no Milvus and no training, in three minutes
 	@$(DEV)/bin/python -m pytest --quiet --numprocesses 2 -m "not server and not milvus and not slow" $(ARGS)
 
 lint: $(DEV)/.ready $(DEV)/.typescript  ## style, imports, types, generated files, container files
