@@ -74,7 +74,9 @@ class Load:
         return self
 
     def __exit__(self, *error: object) -> None:
-        """End, after the requests that are under way."""
+        """End, after the requests that are under way. Raises LoadError: the users had ended before."""
+        if self._process.poll() is not None:
+            raise LoadError(f"the users have ended; the end of their log:\n{self._log_end()}")
         self._process.send_signal(signal.SIGTERM)
         try:
             self._process.wait(2 * PATIENCE)
